@@ -1,0 +1,324 @@
+-- min_code_version: 1
+-- What is true: access, ledger, policy decisions, transactions on chain.
+
+---------------------------------------------------------------------------------------- access
+CREATE TABLE tenant (
+  tenant_id uuid PRIMARY KEY DEFAULT payonce_uuid7(),
+  name text NOT NULL UNIQUE CHECK (name ~ '^[a-z0-9][a-z0-9-]{0,62}$'),
+  created_at timestamptz NOT NULL DEFAULT now()
+);
+
+CREATE TABLE api_key (
+  key_id uuid PRIMARY KEY DEFAULT payonce_uuid7(),
+  tenant_id uuid NOT NULL REFERENCES tenant,
+  name text NOT NULL,
+  prefix text NOT NULL,
+  key_hash bytea NOT NULL UNIQUE CHECK (octet_length(key_hash) = 32),
+  scopes text[] NOT NULL,
+  expires_at timestamptz,
+  revoked_at timestamptz,
+  created_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX api_key_tenant ON api_key (tenant_id, key_id);
+
+-- Keys are single for ever: 16 bytes of SHA-256 over (tenant, operation, key). Inserting the row is
+-- the permission to insert what it names, in the same transaction.
+CREATE TABLE idempotency_key (
+  key_hash uuid PRIMARY KEY,
+  resource_id uuid NOT NULL,
+  content_hash uuid NOT NULL
+);
+
+---------------------------------------------------------------------------------------- ledger
+CREATE TABLE account (
+  tenant_id uuid NOT NULL REFERENCES tenant,
+  name text NOT NULL CHECK (name ~ '^[A-Za-z0-9._:-]{1,128}$'),
+  blocked_reason text,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (tenant_id, name)
+);
+
+-- One row per ledger account and asset; balance stands on the account's normal side and is never
+-- negative. kind 'available'/'reserved'/'receivable': owner is the customer's account; 'hot' and
+-- 'gas_in_transit': owner is the lane's id; the tenant's own accounts have owner ''.
+CREATE TABLE ledger_account (
+  account_no bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  tenant_id uuid NOT NULL REFERENCES tenant,
+  kind text NOT NULL CHECK (kind IN ('available', 'reserved', 'receivable', 'custody', 'capital', 'hot',
+    'in_transit', 'gas_in_transit', 'revenue', 'network_fee_expense', 'suspense')),
+  owner text NOT NULL DEFAULT '',
+  asset text NOT NULL,
+  normal_side text NOT NULL GENERATED ALWAYS AS (CASE WHEN kind IN ('available', 'reserved', 'capital',
+    'revenue') THEN 'credit' ELSE 'debit' END) STORED,
+  balance numeric(78, 0) NOT NULL DEFAULT 0 CHECK (balance >= 0),
+  created_at timestamptz NOT NULL DEFAULT now(),
+  UNIQUE (tenant_id, kind, owner, asset)
+) WITH (fillfactor = 50);
+
+-- A ledger movement. Its postings are debit/credit pairs, so it balances by construction.
+CREATE TABLE transfer (
+  transfer_id uuid NOT NULL,
+  tenant_id uuid NOT NULL,
+  kind text NOT NULL CHECK (kind IN ('DEPOSIT', 'FUND', 'RESERVE', 'ASSIGN', 'COMMIT', 'RELEASE', 'UNASSIGN',
+    'REVERSE', 'GAS', 'ADJUST')),
+  account text,
+  subject_id uuid,
+  generation int NOT NULL DEFAULT 0,
+  correlation_id text,
+  at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (transfer_id)
+) PARTITION BY RANGE (transfer_id);
+CREATE INDEX transfer_account ON transfer (tenant_id, account, transfer_id) WHERE account IS NOT NULL;
+CREATE TABLE transfer_default PARTITION OF transfer DEFAULT;
+
+CREATE TABLE posting (
+  transfer_id uuid NOT NULL,
+  ordinal smallint NOT NULL,
+  debit_no bigint NOT NULL,
+  credit_no bigint NOT NULL,
+  amount numeric(78, 0) NOT NULL CHECK (amount > 0),
+  PRIMARY KEY (transfer_id, ordinal),
+  CHECK (debit_no <> credit_no)
+) PARTITION BY RANGE (transfer_id);
+CREATE TABLE posting_default PARTITION OF posting DEFAULT;
+
+-- A reserve of a generation is made once and resolved once, for ever.
+CREATE TABLE reserve (
+  withdrawal_id uuid NOT NULL,
+  generation int NOT NULL,
+  transfer_id uuid NOT NULL,
+  PRIMARY KEY (withdrawal_id, generation)
+);
+CREATE TABLE reserve_resolution (
+  withdrawal_id uuid NOT NULL,
+  generation int NOT NULL,
+  resolution text NOT NULL CHECK (resolution IN ('COMMIT', 'RELEASE')),
+  transfer_id uuid NOT NULL,
+  PRIMARY KEY (withdrawal_id, generation),
+  FOREIGN KEY (withdrawal_id, generation) REFERENCES reserve
+);
+CREATE TABLE deposit_reference (
+  reference_hash uuid PRIMARY KEY,
+  deposit_id uuid NOT NULL,
+  content_hash uuid NOT NULL
+);
+
+---------------------------------------------------------------------------------------- policy
+CREATE TABLE decision (
+  decision_id uuid PRIMARY KEY,
+  tenant_id uuid NOT NULL,
+  subject_id uuid NOT NULL,
+  policy_version text NOT NULL,
+  verdict text NOT NULL CHECK (verdict IN ('allow', 'deny')),
+  tier text,
+  commit_at text CHECK (commit_at IN ('safe', 'finalized')),
+  trace jsonb NOT NULL,
+  created_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE TABLE decision_consumed (
+  decision_id uuid PRIMARY KEY REFERENCES decision,
+  tx_id uuid NOT NULL UNIQUE
+);
+
+-------------------------------------------------------------------------------------------- tx
+-- A lane: (chain, from), the allocator of nonces of one hot wallet of one tenant.
+CREATE TABLE lane (
+  lane_id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  tenant_id uuid NOT NULL REFERENCES tenant,
+  chain_id bigint NOT NULL,
+  address bytea NOT NULL CHECK (octet_length(address) = 20),
+  first_nonce bigint NOT NULL,
+  next_nonce bigint NOT NULL CHECK (next_nonce >= first_nonce),
+  epoch bigint NOT NULL DEFAULT 0,
+  lease_owner text,
+  lease_until timestamptz,
+  paused_reason text,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  UNIQUE (chain_id, address)
+) WITH (fillfactor = 50);
+-- The tracker's word on a lane: nonces below mined_nonce are consumed on the canonical chain.
+CREATE TABLE lane_progress (
+  lane_id int PRIMARY KEY REFERENCES lane,
+  mined_nonce bigint NOT NULL,
+  at_block bigint NOT NULL DEFAULT 0
+) WITH (fillfactor = 50);
+
+-- One on-chain effect wanted by an owner. The intent's raw fields are here and immutable; the signer
+-- reads them and recomputes intent_id itself.
+CREATE TABLE tx (
+  tx_id uuid PRIMARY KEY DEFAULT payonce_uuid7(),
+  tenant_id uuid NOT NULL,
+  owner_kind text NOT NULL,
+  owner_id uuid NOT NULL,
+  intent_id bytea NOT NULL UNIQUE CHECK (octet_length(intent_id) = 32),
+  operation text NOT NULL,
+  idempotency_key text NOT NULL,
+  chain_id bigint NOT NULL,
+  asset text NOT NULL,
+  token bytea CHECK (octet_length(token) = 20),
+  recipient bytea NOT NULL CHECK (octet_length(recipient) = 20),
+  amount numeric(78, 0) NOT NULL CHECK (amount > 0),
+  decision_id uuid,
+  settle_at text NOT NULL CHECK (settle_at IN ('safe', 'finalized')),
+  expires_at timestamptz,
+  status text NOT NULL,
+  waiting text,
+  furthest_level text NOT NULL DEFAULT 'none' CHECK (furthest_level IN ('none', 'included', 'safe', 'finalized')),
+  reorgs int NOT NULL DEFAULT 0,
+  failure_code text,
+  failure_message text,
+  correlation_id text NOT NULL,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  updated_at timestamptz NOT NULL DEFAULT now()
+) WITH (fillfactor = 70);
+CREATE INDEX tx_owner ON tx (owner_id);
+
+-- One nonce of a lane, for one tx, for ever. The two possible effects are fixed here.
+CREATE TABLE nonce_slot (
+  lane_id int NOT NULL REFERENCES lane,
+  nonce bigint NOT NULL CHECK (nonce >= 0),
+  chain_id bigint NOT NULL,
+  from_address bytea NOT NULL CHECK (octet_length(from_address) = 20),
+  tx_id uuid NOT NULL UNIQUE REFERENCES tx,
+  effect_digest bytea NOT NULL CHECK (octet_length(effect_digest) = 32),
+  gas_reserved numeric(78, 0) NOT NULL CHECK (gas_reserved > 0),
+  fill_reason text,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (lane_id, nonce),
+  UNIQUE (chain_id, from_address, nonce)
+) WITH (fillfactor = 80);
+
+-- The order to the signer; single use. A claimed request counts as signed for ever.
+CREATE TABLE signature_request (
+  signature_request_id uuid PRIMARY KEY DEFAULT payonce_uuid7(),
+  lane_id int NOT NULL,
+  nonce bigint NOT NULL,
+  ordinal int NOT NULL,
+  tx_id uuid NOT NULL REFERENCES tx,
+  kind text NOT NULL CHECK (kind IN ('effect', 'filler')),
+  gas_limit numeric(78, 0) NOT NULL CHECK (gas_limit > 0),
+  max_fee_per_gas numeric(78, 0) NOT NULL CHECK (max_fee_per_gas > 0),
+  max_priority_fee_per_gas numeric(78, 0) NOT NULL CHECK (max_priority_fee_per_gas >= 0),
+  lane_epoch bigint NOT NULL,
+  claimed_by text,
+  claimed_at timestamptz,
+  cancelled_at timestamptz,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  UNIQUE (lane_id, nonce, ordinal),
+  FOREIGN KEY (lane_id, nonce) REFERENCES nonce_slot,
+  CHECK (claimed_at IS NULL OR cancelled_at IS NULL),
+  CHECK (max_priority_fee_per_gas <= max_fee_per_gas)
+) WITH (fillfactor = 80);
+CREATE INDEX signature_request_open ON signature_request (signature_request_id)
+  WHERE claimed_at IS NULL AND cancelled_at IS NULL;
+
+-- What the signer gave: signed bytes, or a refusal with its code.
+CREATE TABLE signature (
+  signature_request_id uuid PRIMARY KEY REFERENCES signature_request,
+  tx_hash bytea CHECK (octet_length(tx_hash) = 32),
+  raw bytea,
+  refusal_code text,
+  refusal_message text,
+  collected_at timestamptz,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  CHECK ((raw IS NULL) = (tx_hash IS NULL) AND (raw IS NULL) <> (refusal_code IS NULL))
+) WITH (fillfactor = 80);
+CREATE INDEX signature_uncollected ON signature (signature_request_id) WHERE collected_at IS NULL;
+
+-- One set of signed bytes of a slot. Its status is derived from these facts and from inclusions.
+CREATE TABLE attempt (
+  attempt_id uuid PRIMARY KEY DEFAULT payonce_uuid7(),
+  tenant_id uuid NOT NULL,
+  lane_id int NOT NULL,
+  nonce bigint NOT NULL,
+  ordinal int NOT NULL,
+  chain_id bigint NOT NULL,
+  tx_id uuid NOT NULL REFERENCES tx,
+  signature_request_id uuid NOT NULL UNIQUE REFERENCES signature_request,
+  kind text NOT NULL CHECK (kind IN ('effect', 'filler')),
+  tx_hash bytea NOT NULL CHECK (octet_length(tx_hash) = 32),
+  max_fee_per_gas numeric(78, 0) NOT NULL,
+  max_priority_fee_per_gas numeric(78, 0) NOT NULL,
+  first_sent_at timestamptz,
+  last_sent_at timestamptz,
+  accepted_at timestamptz,
+  sends int NOT NULL DEFAULT 0,
+  last_answer text,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  UNIQUE (tx_hash, chain_id),
+  UNIQUE (lane_id, nonce, ordinal)
+) WITH (fillfactor = 70);
+
+-- An attempt seen in a block; append-only. Canonical while its hash is the one at its height.
+CREATE TABLE inclusion (
+  attempt_id uuid NOT NULL REFERENCES attempt,
+  block_hash bytea NOT NULL CHECK (octet_length(block_hash) = 32),
+  chain_id bigint NOT NULL,
+  block_number bigint NOT NULL,
+  succeeded boolean NOT NULL,
+  effect_ok boolean NOT NULL,
+  gas_used numeric(78, 0) NOT NULL,
+  effective_gas_price numeric(78, 0) NOT NULL,
+  seen_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (attempt_id, block_hash)
+);
+CREATE INDEX inclusion_height ON inclusion (chain_id, block_number);
+
+CREATE TABLE block (
+  chain_id bigint NOT NULL,
+  height bigint NOT NULL,
+  hash bytea NOT NULL CHECK (octet_length(hash) = 32),
+  parent_hash bytea NOT NULL CHECK (octet_length(parent_hash) = 32),
+  mined_at timestamptz NOT NULL,
+  PRIMARY KEY (chain_id, height)
+);
+
+-- Written by the walker only; heights only rise, except through a declared reorg.
+CREATE TABLE chain_head (
+  chain_id bigint PRIMARY KEY,
+  latest bigint NOT NULL,
+  safe bigint NOT NULL,
+  finalized bigint NOT NULL,
+  epoch bigint NOT NULL DEFAULT 0,
+  lease_owner text,
+  lease_until timestamptz,
+  halted_reason text,
+  halted_at timestamptz,
+  reorgs bigint NOT NULL DEFAULT 0,
+  advanced_at timestamptz NOT NULL DEFAULT now(),
+  CHECK (finalized <= safe AND safe <= latest)
+) WITH (fillfactor = 50);
+
+-- Gas of a slot is booked once.
+CREATE TABLE slot_gas (
+  lane_id int NOT NULL,
+  nonce bigint NOT NULL,
+  transfer_id uuid NOT NULL,
+  gas_cost numeric(78, 0) NOT NULL,
+  PRIMARY KEY (lane_id, nonce),
+  FOREIGN KEY (lane_id, nonce) REFERENCES nonce_slot
+);
+
+---------------------------------------------------------------------------------------- grants
+GRANT SELECT, INSERT ON tenant, account, idempotency_key, ledger_account, transfer, posting, reserve,
+  reserve_resolution, deposit_reference, decision, decision_consumed, lane, lane_progress, tx, nonce_slot,
+  signature_request, attempt, inclusion, chain_head, slot_gas, api_key TO payonce_app;
+GRANT UPDATE (revoked_at) ON api_key TO payonce_app;
+GRANT UPDATE (blocked_reason) ON account TO payonce_app;
+GRANT UPDATE (balance) ON ledger_account TO payonce_app;
+GRANT UPDATE (next_nonce, epoch, lease_owner, lease_until, paused_reason) ON lane TO payonce_app;
+GRANT UPDATE (mined_nonce, at_block) ON lane_progress TO payonce_app;
+GRANT UPDATE (status, waiting, furthest_level, reorgs, failure_code, failure_message, updated_at) ON tx TO payonce_app;
+GRANT UPDATE (fill_reason) ON nonce_slot TO payonce_app;
+GRANT UPDATE (cancelled_at) ON signature_request TO payonce_app;
+GRANT SELECT, UPDATE (collected_at) ON signature TO payonce_app;
+GRANT UPDATE (first_sent_at, last_sent_at, accepted_at, sends, last_answer) ON attempt TO payonce_app;
+GRANT SELECT, INSERT, DELETE ON block TO payonce_app;
+GRANT UPDATE (latest, safe, finalized, epoch, lease_owner, lease_until, halted_reason, halted_at, reorgs,
+  advanced_at) ON chain_head TO payonce_app;
+
+-- The signer reads intents and orders, claims, and hands over signatures; nothing else.
+GRANT SELECT ON tenant, tx, nonce_slot, lane, decision, decision_consumed, signature_request, chain_head,
+  signature TO payonce_signer;
+GRANT UPDATE (claimed_by, claimed_at) ON signature_request TO payonce_signer;
+GRANT INSERT (signature_request_id, tx_hash, raw, refusal_code, refusal_message) ON signature TO payonce_signer;

@@ -1,0 +1,151 @@
+import pg from 'pg';
+import { messageOf, Transient, UnknownOutcome } from '../kernel/index.ts';
+
+/** Anything that runs a statement: the pool, or one connection inside a transaction. */
+export type Sql = Pick<pg.ClientBase, 'query'>;
+export type Db = pg.Pool;
+export type DbRole = 'owner' | 'payonce_app' | 'payonce_signer';
+
+// bigint and numeric columns are base units and counters: bigint in, bigint out, never a float.
+const types = {
+  getTypeParser(oid: number, format?: 'text' | 'binary') {
+    if (oid === pg.types.builtins.INT8 || oid === pg.types.builtins.NUMERIC) {
+      return (text: string) => BigInt(text);
+    }
+    return format === 'binary'
+      ? pg.types.getTypeParser(oid, 'binary')
+      : pg.types.getTypeParser(oid, 'text');
+  },
+} as pg.CustomTypesConfig;
+
+export type PoolOptions = {
+  url: string;
+  role: DbRole;
+  /** Shown in pg_stat_activity. */
+  name: string;
+  max: number;
+};
+
+/**
+ * A pool whose sessions run as the given role, also when the URL belongs to the owner: the right to
+ * change history is dropped before the first statement. Open transactions are bounded, because one
+ * open writer anywhere holds back the order of the history.
+ */
+export function openPool(options: PoolOptions): Db {
+  const settings = [
+    ...(options.role === 'owner' ? [] : [`-c role=${options.role}`]),
+    '-c idle_in_transaction_session_timeout=30000',
+    ...(options.role === 'owner' ? [] : ['-c statement_timeout=60000']),
+    '-c default_transaction_isolation=read\\ committed',
+    '-c timezone=UTC',
+  ];
+  const pool = new pg.Pool({
+    connectionString: options.url,
+    max: options.max,
+    application_name: options.name,
+    options: settings.join(' '),
+    connectionTimeoutMillis: 5_000,
+    keepAlive: true,
+    types,
+  });
+  // An idle connection that breaks is replaced at the next use; without a listener it would end the process.
+  pool.on('error', () => {});
+  return pool;
+}
+
+const CONNECTION_LOST = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ENOTFOUND',
+  '57P01', // admin_shutdown
+  '57P02', // crash_shutdown
+  '57P03', // cannot_connect_now
+  '08000',
+  '08001',
+  '08003',
+  '08006',
+  '53300', // too_many_connections
+  '25P03', // idle_in_transaction_session_timeout
+  '25P04', // transaction_timeout
+]);
+const RACE = new Set(['40001', '40P01', '55P03']);
+
+/** What an error of the driver means: `lost` the connection, a `race` to run again, `data`, or `other`. */
+export function dbErrorKind(error: unknown): 'lost' | 'race' | 'data' | 'other' {
+  const code = (error as { code?: unknown } | null)?.code;
+  if (typeof code === 'string') {
+    if (CONNECTION_LOST.has(code)) return 'lost';
+    if (RACE.has(code)) return 'race';
+    if (/^(22|23)...$/.test(code)) return 'data';
+  }
+  return /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|not queryable/.test(
+    messageOf(error),
+  )
+    ? 'lost'
+    : 'other';
+}
+
+/**
+ * Runs `work` in one transaction. Throws Transient when nothing was committed and trying again may
+ * help, UnknownOutcome when COMMIT was sent and not answered (it may have happened), else what `work`
+ * threw. A race (serialization, deadlock) is run again here, at most five times: `work` must
+ * have no effect outside its transaction, which is a law of this project anyway.
+ */
+export async function inTransaction<T>(db: Db, work: (sql: Sql) => Promise<T>): Promise<T> {
+  for (let round = 1; ; round += 1) {
+    try {
+      return await onceInTransaction(db, work);
+    } catch (error) {
+      const kind = error instanceof UnknownOutcome ? 'other' : dbErrorKind(error);
+      if (kind === 'race' && round < 5) continue;
+      if (kind === 'race' || kind === 'lost') {
+        throw new Transient(`database: ${messageOf(error)}`, { cause: error });
+      }
+      throw error;
+    }
+  }
+}
+
+async function onceInTransaction<T>(db: Db, work: (sql: Sql) => Promise<T>): Promise<T> {
+  const client = await db.connect();
+  // A connection that breaks while it is ours must not end the process; the next query rejects.
+  const ignore = () => {};
+  client.on('error', ignore);
+  let broken: Error | undefined;
+  try {
+    await client.query('BEGIN');
+    let value: T;
+    try {
+      value = await work(client);
+    } catch (error) {
+      await client.query('ROLLBACK').catch((lost: Error) => {
+        broken = lost;
+      });
+      throw error;
+    }
+    try {
+      const done = await client.query('COMMIT');
+      // COMMIT of a failed transaction answers ROLLBACK without an error.
+      if (done.command !== 'COMMIT')
+        throw new Transient('database: the transaction was rolled back');
+    } catch (error) {
+      if (error instanceof Transient) throw error;
+      broken = error as Error;
+      if (dbErrorKind(error) === 'lost') {
+        throw new UnknownOutcome(`database: COMMIT was not answered: ${messageOf(error)}`, {
+          cause: error,
+        });
+      }
+      throw error;
+    }
+    return value;
+  } catch (error) {
+    if (dbErrorKind(error) === 'lost') broken ??= error as Error;
+    throw error;
+  } finally {
+    client.off('error', ignore);
+    client.release(broken);
+  }
+}

@@ -1,0 +1,51 @@
+import { type Db, inTransaction } from '../db/index.ts';
+
+/**
+ * Gives committed events their positions. Serial numbers and ids commit out of order, so neither may
+ * be a cursor; a position is given after the commit, hence a reader never skips.
+ *
+ * The row of event_sequencer is the lease (SKIP LOCKED: another process is at it). Its watermark is
+ * the oldest transaction that was open at the last round, so whatever was not numbered then has an xid
+ * at or above it; what was numbered already with such an xid stands above `floor`. Within a round events
+ * are numbered by seq, which is drawn under the row lock of their subject: the events of one withdrawal
+ * stand in the order of its states. A crash leaves the round undone. Returns how many were numbered.
+ */
+export async function sequenceEvents(db: Db, limit = 5_000): Promise<number> {
+  return inTransaction(db, async (sql) => {
+    const lease = await sql.query<{ watermark: string; floor: bigint; position: bigint }>(
+      'SELECT watermark::text, floor, position FROM event_sequencer FOR UPDATE SKIP LOCKED',
+    );
+    const last = lease.rows[0];
+    if (last === undefined) return 0;
+    const { rows } = await sql.query<{ numbered: number; oldest_open: string }>({
+      name: 'event_sequence',
+      text: `
+        WITH taken AS (
+          SELECT event_id FROM event_order WHERE position > $2 AND xid >= $1::xid8
+        ), fresh AS (
+          SELECT event_id, tenant_id, xid, seq FROM event e
+          WHERE xid >= $1::xid8 AND NOT EXISTS (SELECT 1 FROM taken t WHERE t.event_id = e.event_id)
+          ORDER BY seq LIMIT $4
+        ), numbered AS (
+          INSERT INTO event_order (position, event_id, tenant_id, xid)
+          SELECT $3 + row_number() OVER (ORDER BY seq), event_id, tenant_id, xid FROM fresh
+          RETURNING 1
+        )
+        SELECT (SELECT count(*)::int FROM numbered) AS numbered,
+          pg_snapshot_xmin(pg_current_snapshot())::text AS oldest_open`,
+      values: [last.watermark, last.floor, last.position, limit],
+    });
+    const { numbered, oldest_open } = rows[0]!;
+    // A full round left some behind: the watermark waits for the round that takes the rest.
+    const watermark = numbered < limit ? oldest_open : last.watermark;
+    if (numbered === 0 && watermark === last.watermark) return 0;
+    await sql.query({
+      name: 'event_sequencer_update',
+      text: `UPDATE event_sequencer SET watermark = $1::xid8, position = $2, floor = coalesce(
+        (SELECT min(position) - 1 FROM event_order WHERE position > $3 AND xid >= $1::xid8), $2)`,
+      values: [watermark, last.position + BigInt(numbered), last.floor],
+    });
+    if (numbered > 0) await sql.query("SELECT pg_notify('payonce_event', '')");
+    return numbered;
+  });
+}

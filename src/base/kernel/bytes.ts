@@ -1,0 +1,44 @@
+import { createHash, randomBytes } from 'node:crypto';
+
+export type Hex = `0x${string}`;
+
+/** 0x-prefixed lower-case hex of bytes. */
+export function toHex(bytes: Uint8Array): Hex {
+  return `0x${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex')}`;
+}
+
+/** Bytes of 0x-prefixed hex. Throws RangeError on odd length or a character that is not hex. */
+export function fromHex(hex: string): Buffer {
+  if (!/^0x(?:[0-9a-fA-F]{2})*$/.test(hex)) throw new RangeError('not 0x-prefixed hex bytes');
+  return Buffer.from(hex.slice(2), 'hex');
+}
+
+/**
+ * The first 16 bytes of SHA-256 over length-prefixed parts, in uuid form: the key of what must be
+ * single for ever. Parts are length-prefixed so that ("ab","c") and ("a","bc") differ.
+ */
+export function keyHash(...parts: readonly string[]): string {
+  const hash = createHash('sha256');
+  for (const part of parts) {
+    const bytes = Buffer.from(part, 'utf8');
+    const length = Buffer.allocUnsafe(4);
+    length.writeUInt32BE(bytes.length);
+    hash.update(length).update(bytes);
+  }
+  const hex = hash.digest('hex');
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20, 32)}`;
+}
+
+export function sha256Hex(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}
+
+/** A random id for leases, processes and correlation; not an id of a row. */
+export function randomToken(): string {
+  return randomBytes(16).toString('hex');
+}
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+export function isUuid(text: string): boolean {
+  return UUID.test(text);
+}

@@ -1,0 +1,284 @@
+/**
+ * Four kinds of error. A *refusal* is a business no: returned as a value, nothing happened.
+ * *Transient* is thrown and the runner retries. *Invariant* is thrown when a law of ours is broken:
+ * the item is parked and a person told, never retried. *UnknownOutcome* is thrown when something may
+ * have happened: only observation resolves it.
+ */
+type Entry = {
+  kind: 'refusal' | 'transient' | 'invariant' | 'unknown';
+  title: string;
+  help: string;
+};
+
+/** Every stable code. docs/errors.md is generated from this table. */
+export const ERRORS = {
+  invalid_json: {
+    kind: 'refusal',
+    title: 'The body is not valid JSON',
+    help: 'Send one JSON object in UTF-8.',
+  },
+  invalid_request: {
+    kind: 'refusal',
+    title: 'The request does not fit its schema',
+    help: 'Mend what errors[] lists: pointer, what came, what was expected.',
+  },
+  unknown_field: {
+    kind: 'refusal',
+    title: 'The request has a field that does not exist here',
+    help: 'Remove it or mend its spelling; errors[] names it.',
+  },
+  idempotency_key_required: {
+    kind: 'refusal',
+    title: 'The Idempotency-Key header is missing',
+    help: 'Send one key per payment and send the same key when you retry.',
+  },
+  idempotency_key_invalid: {
+    kind: 'refusal',
+    title: 'The idempotency key is not usable',
+    help: 'Use 1 to 255 visible ASCII characters.',
+  },
+  invalid_amount: {
+    kind: 'refusal',
+    title: 'The amount is not usable',
+    help: "Send a positive decimal string in the asset's unit, with no more decimals than the asset has.",
+  },
+  invalid_address: {
+    kind: 'refusal',
+    title: 'The address is not usable',
+    help: 'Send 0x and 40 hex digits; a mixed-case address must carry its EIP-55 checksum.',
+  },
+  invalid_cursor: {
+    kind: 'refusal',
+    title: 'The cursor is not one of this list',
+    help: 'Use the cursor of an earlier answer of the same list, unchanged.',
+  },
+  batch_empty: {
+    kind: 'refusal',
+    title: 'The batch is empty',
+    help: 'Send 1 to 1,000 withdrawals.',
+  },
+  batch_too_large: {
+    kind: 'refusal',
+    title: 'The batch is too large',
+    help: 'Send at most 1,000 withdrawals a batch.',
+  },
+  unauthenticated: {
+    kind: 'refusal',
+    title: 'The API key is missing or not valid',
+    help: 'Send Authorization: Bearer with a key that is neither revoked nor expired.',
+  },
+  missing_scope: {
+    kind: 'refusal',
+    title: 'The API key lacks the scope',
+    help: 'Use a key that has the scope named in detail.',
+  },
+  not_found: {
+    kind: 'refusal',
+    title: 'There is no such thing here',
+    help: "Check the id and the key's tenant.",
+  },
+  account_not_found: {
+    kind: 'refusal',
+    title: 'There is no such account',
+    help: 'The first deposit creates an account. Nothing is stored for the idempotency key.',
+  },
+  external_id_conflict: {
+    kind: 'refusal',
+    title: 'The external id belongs to another resource',
+    help: 'An externalId or reference is used once for ever per tenant; read the resource that has it.',
+  },
+  not_cancellable: {
+    kind: 'refusal',
+    title: 'The withdrawal can no longer be cancelled',
+    help: 'Its signature was requested, or it has ended; follow its status.',
+  },
+  not_replaceable: {
+    kind: 'refusal',
+    title: 'The withdrawal can not be sped up',
+    help: 'Only a transaction that is on its way can be replaced.',
+  },
+  body_too_large: {
+    kind: 'refusal',
+    title: 'The body is too large',
+    help: 'Send less; the limit is in detail.',
+  },
+  unsupported_media_type: {
+    kind: 'refusal',
+    title: 'The content type is not supported',
+    help: 'Send Content-Type: application/json.',
+  },
+  idempotency_key_conflict: {
+    kind: 'refusal',
+    title: 'The idempotency key was used with other content',
+    help: 'Repeat the first content, or use a new key for a new payment. Nothing was changed.',
+  },
+  unknown_asset: {
+    kind: 'refusal',
+    title: 'The asset is not configured',
+    help: 'Use a configured asset id or its CAIP-19 id.',
+  },
+  amount_below_minimum: {
+    kind: 'refusal',
+    title: "The amount is below the asset's minimum",
+    help: 'Send at least the minimum named in detail.',
+  },
+  amount_above_limit: {
+    kind: 'refusal',
+    title: 'No tier allows this amount',
+    help: 'Send less, or let the operator configure a tier that covers it. The answer is stored for the key.',
+  },
+  insufficient_balance: {
+    kind: 'refusal',
+    title: "The account's available balance does not cover amount and fee",
+    help: 'Deposit first and use a new key; the answer is stored for the key.',
+  },
+  destination_refused: {
+    kind: 'refusal',
+    title: 'The destination is not allowed',
+    help: 'See reason: zero, token or own_wallet addresses can not receive withdrawals.',
+  },
+  policy_denied: {
+    kind: 'refusal',
+    title: 'Policy does not allow this',
+    help: "See the decision's trace. The answer is stored for the key.",
+  },
+  rate_limited: {
+    kind: 'refusal',
+    title: 'Too many requests',
+    help: 'Wait for Retry-After and send the same key again.',
+  },
+  internal: {
+    kind: 'invariant',
+    title: 'Something broke on our side',
+    help: 'The outcome is unknown: ask again with the same key, and report the correlation id.',
+  },
+  unavailable: {
+    kind: 'transient',
+    title: 'The service can not answer now',
+    help: 'Send the same request with the same key again.',
+  },
+  outcome_unknown: {
+    kind: 'unknown',
+    title: 'The outcome is not known yet',
+    help: 'Ask again with the same key; it gives the truth.',
+  },
+  // Why a withdrawal ended without payment (withdrawal.failure.code).
+  expired: {
+    kind: 'refusal',
+    title: 'The withdrawal expired before it was signed',
+    help: 'The reserve was released; make a new request with a new key.',
+  },
+  cancelled_by_client: {
+    kind: 'refusal',
+    title: 'The withdrawal was cancelled',
+    help: 'The reserve was released.',
+  },
+  simulation_reverted: {
+    kind: 'refusal',
+    title: 'The transfer would revert',
+    help: 'The chain refused it in simulation before a nonce was given; the reserve was released.',
+  },
+  reverted: {
+    kind: 'refusal',
+    title: 'The transaction reverted',
+    help: 'It is final on the chain without effect; the reserve was released.',
+  },
+  filled: {
+    kind: 'refusal',
+    title: 'The nonce was closed without paying',
+    help: 'A zero-value self-transfer is final in its place; the reserve was released.',
+  },
+  signer_refused: {
+    kind: 'refusal',
+    title: 'The signer refused to sign',
+    help: 'Its nonce was closed without paying and the reserve released; see the message.',
+  },
+  // Invariants and halts, as codes of logs and events.
+  state_move_refused: {
+    kind: 'invariant',
+    title: 'A row was not in the state that the step expected',
+    help: 'Report it with its ids.',
+  },
+  effect_mismatch: {
+    kind: 'invariant',
+    title: 'A mined transaction does not show the intended effect',
+    help: 'The reserve stays; an operator decides with evidence.',
+  },
+  chain_halted: {
+    kind: 'invariant',
+    title: 'A chain is halted',
+    help: 'Nothing is signed or completed on it until an operator has looked; see the reason.',
+  },
+  foreign_nonce: {
+    kind: 'invariant',
+    title: 'A nonce of a lane was used by a transaction that is not ours',
+    help: 'The lane is frozen: its key may be in use elsewhere.',
+  },
+  configuration: {
+    kind: 'refusal',
+    title: 'The configuration is not usable',
+    help: 'Mend the keys that are named.',
+  },
+} as const satisfies Record<string, Entry>;
+
+export type ErrorCode = keyof typeof ERRORS;
+export type RefusalCode = {
+  [Code in ErrorCode]: (typeof ERRORS)[Code]['kind'] extends 'refusal' ? Code : never;
+}[ErrorCode];
+
+/** One fault of a body: RFC 6901 pointer, code, what came and what was expected. */
+export type Fault = { pointer: string; code: RefusalCode; got: string; expected: string };
+
+/** A business no. `members` are extra members of the problem document (available, required, reason). */
+export type Refusal = {
+  readonly refused: true;
+  code: RefusalCode;
+  detail: string;
+  faults?: Fault[];
+  members?: Record<string, string>;
+};
+
+export function refuse(
+  code: RefusalCode,
+  detail: string,
+  more: { faults?: Fault[]; members?: Record<string, string> } = {},
+): Refusal {
+  return { refused: true, code, detail, ...more };
+}
+
+export function isRefusal(value: unknown): value is Refusal {
+  return typeof value === 'object' && value !== null && (value as Refusal).refused === true;
+}
+
+/** Nothing happened, or what happened is harmless to repeat: try again. */
+export class Transient extends Error {
+  override readonly name = 'Transient';
+}
+
+/** A law of ours is broken. Never retried. */
+export class Invariant extends Error {
+  override readonly name = 'Invariant';
+  readonly code: ErrorCode;
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** It may have happened. Only observation tells; never treat it as failure. */
+export class UnknownOutcome extends Error {
+  override readonly name = 'UnknownOutcome';
+}
+
+/** A refusal at the command line or at a start: one line on stderr, exit code 2. */
+export class ConfigurationError extends Error {
+  override readonly name = 'ConfigurationError';
+}
+
+export function invariant(condition: boolean, code: ErrorCode, message: string): asserts condition {
+  if (!condition) throw new Invariant(code, message);
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

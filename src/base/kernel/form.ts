@@ -1,0 +1,92 @@
+import { type Fault, type Refusal, type RefusalCode, refuse } from './errors.ts';
+
+/** The fields of one body, and the faults found while reading them. */
+export class Fields {
+  readonly faults: Fault[] = [];
+  readonly #body: Record<string, unknown>;
+
+  constructor(body: Record<string, unknown>) {
+    this.#body = body;
+  }
+
+  /** A string that `read` accepts; else a fault. Optional fields may be absent or null. */
+  text<T>(
+    name: string,
+    rule: { code: RefusalCode; expected: string; optional?: boolean },
+    read: (text: string) => T | undefined,
+  ): T | null {
+    const value = this.#body[name];
+    if (value === undefined || value === null) {
+      if (rule.optional !== true) this.fault(name, 'invalid_request', value, rule.expected);
+      return null;
+    }
+    const result = typeof value === 'string' ? read(value) : undefined;
+    if (result === undefined) {
+      this.fault(name, rule.code, value, rule.expected);
+      return null;
+    }
+    return result;
+  }
+
+  raw(name: string): unknown {
+    return this.#body[name];
+  }
+
+  fault(name: string, code: RefusalCode, value: unknown, expected: string): void {
+    this.faults.push({
+      pointer: `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`,
+      code,
+      got: show(value),
+      expected,
+    });
+  }
+}
+
+/** Runs `read` over a JSON object with known fields only; null from it, or any fault, is a refusal. */
+export function parseForm<T>(
+  body: unknown,
+  known: ReadonlySet<string>,
+  read: (fields: Fields) => T | null,
+): T | Refusal {
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
+    return refuse('invalid_request', `The body is ${show(body)}; expected a JSON object.`, {
+      faults: [
+        { pointer: '', code: 'invalid_request', got: show(body), expected: 'a JSON object' },
+      ],
+    });
+  }
+  const fields = new Fields(body as Record<string, unknown>);
+  for (const name of Object.keys(body)) {
+    if (!known.has(name))
+      fields.fault(name, 'unknown_field', name, `one of ${[...known].join(', ')}`);
+  }
+  const form = read(fields);
+  if (fields.faults.length === 0 && form !== null) return form;
+  const codes = new Set(fields.faults.map((fault) => fault.code));
+  const [only] = codes;
+  const code = codes.size === 1 && only !== undefined ? only : 'invalid_request';
+  const first = fields.faults[0];
+  const more =
+    fields.faults.length > 1 ? ` (and ${fields.faults.length - 1} more, see errors)` : '';
+  const detail =
+    first === undefined
+      ? 'The request is not usable.'
+      : `${first.pointer} is ${first.got}; expected ${first.expected}${more}.`;
+  return refuse(code, detail, { faults: fields.faults });
+}
+
+function show(value: unknown): string {
+  if (value === undefined) return 'missing';
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
+}
+
+/** True when the text survives UTF-8: no lone surrogates. */
+export function wellFormed(text: string): boolean {
+  return Buffer.from(text, 'utf8').toString('utf8') === text;
+}
+
+export function hasControl(text: string): boolean {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+  return /[\x00-\x1f\x7f]/.test(text);
+}

@@ -1,0 +1,77 @@
+/**
+ * State machines as data. From these come the TypeScript unions, the rows of state_transition and
+ * state_initial, the CHECKs and triggers (written by scripts/generate.ts into a migration, compared
+ * by a test) and the diagram in docs.
+ */
+export type Machine<State extends string = string> = {
+  readonly name: string;
+  readonly table: string;
+  readonly idColumn: string;
+  /** States a row may be inserted in. */
+  readonly initial: readonly State[];
+  readonly moves: Readonly<Record<State, readonly State[]>>;
+};
+
+function machine<const State extends string>(declared: Machine<State>): Machine<State> {
+  return declared;
+}
+
+/**
+ * REQUESTED is where a withdrawal stands that another road asked for; intake reserves in the same
+ * transaction, so its rows start as RESERVED, or as REJECTED when the answer is a stored no.
+ */
+export const WITHDRAWAL = machine({
+  name: 'withdrawal',
+  table: 'withdrawal',
+  idColumn: 'withdrawal_id',
+  initial: ['REQUESTED', 'RESERVED', 'REJECTED'],
+  moves: {
+    REQUESTED: ['RESERVED', 'REJECTED', 'CANCELLED', 'EXPIRED'],
+    RESERVED: ['AWAITING_APPROVAL', 'APPROVED', 'REJECTED', 'CANCELLED', 'EXPIRED'],
+    AWAITING_APPROVAL: ['APPROVED', 'REJECTED', 'CANCELLED', 'EXPIRED'],
+    APPROVED: ['EXECUTING', 'REJECTED', 'CANCELLED', 'EXPIRED'],
+    EXECUTING: ['COMPLETED', 'CANCELLED', 'EXPIRED', 'FAILED'],
+    COMPLETED: ['REVERSED'],
+    REVERSED: ['RESETTLED', 'FAILED'],
+    RESETTLED: [],
+    REJECTED: [],
+    CANCELLED: [],
+    EXPIRED: [],
+    FAILED: [],
+  },
+});
+export type WithdrawalState = keyof typeof WITHDRAWAL.moves;
+
+/**
+ * FINAL, REVERTED, REPLACED and CANCELLED mean finalized on the chain, or (CANCELLED from CREATED or
+ * SLOTTED) that no signature was ever claimed.
+ */
+export const TX = machine({
+  name: 'tx',
+  table: 'tx',
+  idColumn: 'tx_id',
+  initial: ['CREATED'],
+  moves: {
+    CREATED: ['SLOTTED', 'CANCELLED'],
+    SLOTTED: ['SIGNED'],
+    SIGNED: ['BROADCASTED', 'INCLUDED', 'REPLACED'],
+    BROADCASTED: ['INCLUDED', 'REPLACED'],
+    INCLUDED: ['FINAL', 'REVERTED', 'REPLACED', 'CANCELLED'],
+    FINAL: [],
+    REVERTED: [],
+    REPLACED: [],
+    CANCELLED: [],
+  },
+});
+export type TxState = keyof typeof TX.moves;
+
+export const MACHINES: readonly Machine[] = [WITHDRAWAL, TX];
+
+/** True when the machine has no way out of this state. */
+export function isEnd<State extends string>(of: Machine<State>, state: State): boolean {
+  return of.moves[state].length === 0;
+}
+
+export function canMove<State extends string>(of: Machine<State>, from: State, to: State): boolean {
+  return of.moves[from].includes(to);
+}

@@ -1,0 +1,18 @@
+/**
+ * Owns the job table, the runner and the loops. Promises that a step's jobs are deleted in the same
+ * transaction that records their effect: inside one database a step happens once. A crash leaves
+ * leases that run out; the step then runs again and finds what was done.
+ */
+export { type Backoff, backoffMs } from './backoff.ts';
+export {
+  bury,
+  claim,
+  complete,
+  enqueue,
+  type Postponement,
+  postgresTransport,
+  postpone,
+} from './jobs.ts';
+export { Loop, type LoopOptions } from './loop.ts';
+export { type Handler, type Outcome, Runner, type RunnerOptions, runClaim } from './runner.ts';
+export type { Claim, Job, JobRequest, Transport } from './transport.ts';

@@ -1,0 +1,203 @@
+import { type Db, dbErrorKind, inTransaction } from '../db/index.ts';
+import {
+  type Clock,
+  Invariant,
+  type Log,
+  messageOf,
+  Transient,
+  UnknownOutcome,
+} from '../kernel/index.ts';
+import { type Backoff, backoffMs } from './backoff.ts';
+import type { Postponement } from './jobs.ts';
+import { Loop } from './loop.ts';
+import type { Claim, Job, Transport } from './transport.ts';
+
+/**
+ * What a handler says of the jobs that its act did not complete. `wait`: not a failure, does not count
+ * towards the limit; `retry`: counts, delay by the topic's back-off unless given; `dead`: give up.
+ * A job that is not mentioned was completed in the act's transaction.
+ */
+export type Outcome =
+  | { kind: 'wait'; subjectId: string; delayMs: number; reason: string }
+  | { kind: 'retry'; subjectId: string; delayMs?: number; error: string }
+  | { kind: 'dead'; subjectId: string; reason: string };
+
+export type Handler = {
+  topic: string;
+  /** The most jobs of one claim; asked before each claim where it depends on the moment (0: none now). */
+  batch: number | (() => Promise<number>);
+  leaseMs: number;
+  backoff: Backoff;
+  /** Rounds of this topic at the same time in one process. */
+  concurrency?: number;
+  run(claimed: Claim): Promise<Outcome[]>;
+};
+
+export type RunnerOptions = {
+  db: Db;
+  transport: Transport;
+  handlers: readonly Handler[];
+  clock: Clock;
+  log: Log;
+  random?: () => number;
+  idleMs?: number;
+};
+
+/**
+ * Claims jobs and gives them to handlers. A handler completes jobs inside the transaction that records
+ * their effect; whatever it throws leaves the jobs leased, and here they are given back. One bad item
+ * never takes its batch down: a batch that breaks is halved until the item stands alone.
+ */
+export class Runner {
+  readonly #options: RunnerOptions;
+  readonly #loops = new Map<string, Loop[]>();
+  readonly #after = new Map<string, string>();
+
+  constructor(options: RunnerOptions) {
+    this.#options = options;
+    for (const handler of options.handlers) {
+      const loops = Array.from(
+        { length: handler.concurrency ?? 1 },
+        () =>
+          new Loop({
+            name: handler.topic,
+            idleMs: options.idleMs ?? 1_000,
+            clock: options.clock,
+            log: options.log,
+            round: () => this.#round(handler),
+          }),
+      );
+      this.#loops.set(handler.topic, loops);
+    }
+  }
+
+  start(): this {
+    for (const loops of this.#loops.values()) for (const loop of loops) loop.start();
+    return this;
+  }
+
+  /** Called with a topic when jobs of it were announced; empty: look at everything. */
+  wake(topic: string): void {
+    const woken = topic === '' ? [...this.#loops.values()].flat() : (this.#loops.get(topic) ?? []);
+    for (const loop of woken) loop.wake();
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([...this.#loops.values()].flat().map((loop) => loop.stop()));
+  }
+
+  /** One claim of a topic, run to its end; true when the claim was not empty. */
+  async #round(handler: Handler): Promise<boolean> {
+    const { db, transport } = this.#options;
+    const limit = typeof handler.batch === 'number' ? handler.batch : await handler.batch();
+    if (limit <= 0) return false;
+    const after = this.#after.get(handler.topic);
+    const claimed = await transport.claim(db, handler.topic, {
+      limit,
+      leaseMs: handler.leaseMs,
+      ...(after === undefined ? {} : { after }),
+    });
+    const last = claimed.jobs.at(-1);
+    if (last === undefined) {
+      this.#after.delete(handler.topic);
+      return after !== undefined;
+    }
+    // A full batch may hide tenants behind it: the next claim starts after the last one served.
+    if (claimed.jobs.length >= limit) this.#after.set(handler.topic, last.tenantId);
+    else this.#after.delete(handler.topic);
+    await runClaim(this.#options, handler, claimed);
+    return true;
+  }
+}
+
+/** Runs one claim of a handler and settles what it did not complete. Exported for tests and one-shot commands. */
+export async function runClaim(
+  options: Pick<RunnerOptions, 'db' | 'transport' | 'log' | 'random'>,
+  handler: Handler,
+  claimed: Claim,
+): Promise<void> {
+  let outcomes: Outcome[];
+  try {
+    outcomes = await handler.run(claimed);
+  } catch (error) {
+    if (passes(error)) {
+      const reason = messageOf(error);
+      options.log.warn(
+        { topic: handler.topic, jobs: claimed.jobs.length, error: reason },
+        'step will run again',
+      );
+      outcomes = claimed.jobs.map((job) => ({
+        kind: 'wait',
+        subjectId: job.subjectId,
+        delayMs: backoffMs(handler.backoff, job.attempts, options.random ?? Math.random),
+        reason,
+      }));
+    } else if (claimed.jobs.length > 1) {
+      const middle = claimed.jobs.length >> 1;
+      await runClaim(options, handler, { ...claimed, jobs: claimed.jobs.slice(0, middle) });
+      await runClaim(options, handler, { ...claimed, jobs: claimed.jobs.slice(middle) });
+      return;
+    } else {
+      outcomes = claimed.jobs.map((job) => verdict(error, job));
+    }
+  }
+  await settle(options, handler, claimed, outcomes);
+}
+
+/** Nobody's fault among the jobs: the same step again, later. */
+function passes(error: unknown): boolean {
+  if (error instanceof Transient || error instanceof UnknownOutcome) return true;
+  const kind = dbErrorKind(error);
+  return kind === 'lost' || kind === 'race';
+}
+
+function verdict(error: unknown, job: Job): Outcome {
+  return error instanceof Invariant
+    ? { kind: 'dead', subjectId: job.subjectId, reason: `${error.code}: ${error.message}` }
+    : { kind: 'retry', subjectId: job.subjectId, error: messageOf(error) };
+}
+
+async function settle(
+  options: Pick<RunnerOptions, 'db' | 'transport' | 'log' | 'random'>,
+  handler: Handler,
+  claimed: Claim,
+  outcomes: readonly Outcome[],
+): Promise<void> {
+  if (outcomes.length === 0) return;
+  const jobs = new Map(claimed.jobs.map((job) => [job.subjectId, job]));
+  const later: Postponement[] = [];
+  const dead: { subjectId: string; reason: string }[] = [];
+  for (const outcome of outcomes) {
+    const job = jobs.get(outcome.subjectId);
+    if (job === undefined) continue;
+    if (outcome.kind === 'wait') {
+      later.push({
+        subjectId: job.subjectId,
+        delayMs: outcome.delayMs,
+        error: outcome.reason,
+        keepAttempts: true,
+      });
+    } else if (outcome.kind === 'dead') {
+      dead.push(outcome);
+    } else if (job.attempts >= handler.backoff.limit) {
+      dead.push({
+        subjectId: job.subjectId,
+        reason: `gave up after ${job.attempts} tries: ${outcome.error}`,
+      });
+    } else {
+      const delayMs =
+        outcome.delayMs ?? backoffMs(handler.backoff, job.attempts, options.random ?? Math.random);
+      later.push({ subjectId: job.subjectId, delayMs, error: outcome.error });
+    }
+  }
+  for (const item of dead) {
+    options.log.error(
+      { topic: handler.topic, subjectId: item.subjectId, reason: item.reason },
+      'to the dead letters',
+    );
+  }
+  await inTransaction(options.db, async (sql) => {
+    await options.transport.postpone(sql, claimed, later);
+    await options.transport.bury(sql, claimed, dead);
+  });
+}

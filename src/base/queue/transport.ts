@@ -1,0 +1,43 @@
+import type { Sql } from '../db/index.ts';
+import type { Postponement } from './jobs.ts';
+
+export type Job = {
+  subjectId: string;
+  tenantId: string;
+  gen: number;
+  /** This try included. */
+  attempts: number;
+  trace: string | null;
+};
+
+/** Jobs of one topic under one lease. */
+export type Claim = { topic: string; token: string; jobs: Job[] };
+
+export type JobRequest = {
+  topic: string;
+  subjectId: string;
+  tenantId: string;
+  delayMs?: number;
+  /** Correlation id, or a W3C traceparent. */
+  trace?: string;
+};
+
+/**
+ * How jobs come to runners. The table is the truth in every transport; one that carries announcements
+ * elsewhere still completes here, in the transaction that records the effect.
+ */
+export type Transport = {
+  enqueue(sql: Sql, requests: readonly JobRequest[]): Promise<void>;
+  claim(
+    sql: Sql,
+    topic: string,
+    options: { limit: number; leaseMs: number; after?: string },
+  ): Promise<Claim>;
+  complete(sql: Sql, claimed: Claim, subjectIds?: readonly string[]): Promise<Set<string>>;
+  postpone(sql: Sql, claimed: Claim, items: readonly Postponement[]): Promise<void>;
+  bury(
+    sql: Sql,
+    claimed: Claim,
+    items: readonly { subjectId: string; reason: string }[],
+  ): Promise<void>;
+};
