@@ -1,0 +1,50 @@
+import { checksummed, formatAmount } from '../kernel/index.ts';
+import type { Settings } from './settings.ts';
+
+/**
+ * The settings for a log line or `config check`, without a secret: of a URL only protocol and host
+ * (paths and queries carry API keys), of a key only its id and kind. Amounts in the asset's unit.
+ */
+export function describeSettings(settings: Settings): Record<string, unknown> {
+  return {
+    policyVersion: settings.policyVersion,
+    database: { host: hostOf(settings.database.url), poolSize: settings.database.poolSize },
+    signer: settings.signer && {
+      database: { host: hostOf(settings.signer.databaseUrl) },
+      keys: settings.signer.keys.map(({ id, kind }) => ({ id, kind })),
+    },
+    http: settings.http,
+    chains: settings.chains.map((chain) => ({
+      ...chain,
+      rpc: chain.rpc.map(({ url, roles }) => ({ host: hostOf(url), roles })),
+      fees: {
+        maxFeePerGasGwei: formatAmount(chain.fees.maxFeePerGas, 9),
+        minPriorityFeePerGasGwei: formatAmount(chain.fees.minPriorityFeePerGas, 9),
+      },
+    })),
+    assets: settings.assets.map((asset) => ({
+      id: asset.id,
+      caip19: asset.caip19,
+      decimals: asset.decimals,
+      minimum: formatAmount(asset.minimum, asset.decimals),
+      fee: formatAmount(asset.fee, asset.decimals),
+      tiers: asset.tiers.map(({ name, upTo, commitAt }) => ({
+        name,
+        upTo: upTo === null ? 'unlimited' : formatAmount(upTo, asset.decimals),
+        commitAt,
+      })),
+    })),
+    lanes: settings.lanes.map(({ chain, address, key, tenant }) => ({
+      chain,
+      address: checksummed(address),
+      key,
+      tenant,
+    })),
+  };
+}
+
+function hostOf(url: string): string {
+  if (!URL.canParse(url)) return '(not a URL)';
+  const { protocol, host } = new URL(url);
+  return `${protocol}//${host}`;
+}

@@ -1,0 +1,99 @@
+import { type Address, caip19 } from '../kernel/index.ts';
+import { policyVersionOf } from './assets.ts';
+import { DEVELOPMENT_CHAIN_ID } from './chains.ts';
+import type { AssetSettings, Settings } from './settings.ts';
+
+export type DevelopmentOptions = {
+  databaseUrl: string;
+  /** Null for a process that does not sign: its settings then hold no key. */
+  signerDatabaseUrl: string | null;
+  rpcUrl: string;
+  /** The deployed development token of 6 decimals. */
+  token: Address;
+  lanes: readonly { address: Address; keyId: string; privateKey: string }[];
+  http?: { host?: string; port?: number };
+};
+
+export const DEVELOPMENT_TENANT = 'demo';
+
+const CHAIN = 'local';
+const GWEI = 1_000_000_000n;
+const USDC = 1_000_000n;
+const ETHER = 1_000_000_000_000_000_000n;
+
+/** The settings of the local start: one chain, one token and the native coin, small tiers. Pure. */
+export function developmentSettings(options: DevelopmentOptions): Settings {
+  const assets = developmentAssets(options.token);
+  return {
+    policyVersion: policyVersionOf(assets),
+    database: { url: options.databaseUrl, poolSize: 10 },
+    signer:
+      options.signerDatabaseUrl === null
+        ? null
+        : {
+            databaseUrl: options.signerDatabaseUrl,
+            keys: options.lanes.map(({ keyId, privateKey }) => ({
+              id: keyId,
+              kind: 'development',
+              privateKey,
+            })),
+          },
+    http: {
+      host: options.http?.host ?? '127.0.0.1',
+      port: options.http?.port ?? 8080,
+      bodyLimitBytes: 1024 * 1024,
+    },
+    chains: [
+      {
+        id: CHAIN,
+        chainId: DEVELOPMENT_CHAIN_ID,
+        rpc: [{ url: options.rpcUrl, roles: ['read', 'send'] }],
+        window: 4096,
+        fees: { maxFeePerGas: 50n * GWEI, minPriorityFeePerGas: GWEI },
+        finality: { tag: 'finalized', minDepth: 0 },
+        resendAfterMs: 15_000,
+        pollMs: 250,
+      },
+    ],
+    assets,
+    lanes: options.lanes.map(({ address, keyId }) => ({
+      chain: CHAIN,
+      chainId: DEVELOPMENT_CHAIN_ID,
+      address,
+      key: keyId,
+      tenant: DEVELOPMENT_TENANT,
+    })),
+  };
+}
+
+function developmentAssets(token: Address): AssetSettings[] {
+  const on = { chain: CHAIN, chainId: DEVELOPMENT_CHAIN_ID };
+  return [
+    {
+      ...on,
+      id: 'USDC',
+      caip19: caip19(DEVELOPMENT_CHAIN_ID, token),
+      address: token,
+      decimals: 6,
+      minimum: USDC,
+      fee: USDC / 2n,
+      tiers: [
+        { name: 'low', upTo: 1_000n * USDC, commitAt: 'safe' },
+        { name: 'medium', upTo: 100_000n * USDC, commitAt: 'finalized' },
+      ],
+    },
+    {
+      ...on,
+      id: 'ETH',
+      caip19: caip19(DEVELOPMENT_CHAIN_ID, null),
+      address: null,
+      decimals: 18,
+      minimum: ETHER / 1_000n,
+      fee: ETHER / 2_000n,
+      tiers: [
+        { name: 'low', upTo: ETHER, commitAt: 'safe' },
+        { name: 'medium', upTo: 50n * ETHER, commitAt: 'finalized' },
+      ],
+    },
+  ];
+}

@@ -1,0 +1,21 @@
+/**
+ * Owns the configuration: the file's schema, secrets by environment or file, and the typed settings
+ * that every process runs on. Promises that a file with any fault starts nothing, that all faults are
+ * told at once by key path, and that no fault or description shows a secret. Reads files at the start
+ * only and has no state; a crash here means that the process did not start.
+ */
+export { policyVersionOf } from './assets.ts';
+export { DEVELOPMENT_CHAIN_ID } from './chains.ts';
+export { describeSettings } from './describe.ts';
+export { DEVELOPMENT_TENANT, type DevelopmentOptions, developmentSettings } from './development.ts';
+export { type ReadSettingsOptions, readSettings } from './read.ts';
+export { configSchema } from './schema.ts';
+export {
+  type AssetSettings,
+  Assets,
+  type ChainSettings,
+  type KeySettings,
+  type LaneSettings,
+  type Settings,
+  type Tier,
+} from './settings.ts';

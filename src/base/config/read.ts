@@ -1,0 +1,134 @@
+import { readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { LineCounter, parseDocument } from 'yaml';
+import { messageOf } from '../kernel/index.ts';
+import { policyVersionOf, readAssets } from './assets.ts';
+import { readChains } from './chains.ts';
+import { Faults, shown } from './faults.ts';
+import { readKeys, readLanes } from './lanes.ts';
+import { type ConfigFile, ConfigSchema } from './schema.ts';
+import { type SecretSource, Secrets } from './secrets.ts';
+import type { Settings } from './settings.ts';
+import { fitShape, isFaulty, type Loose } from './shape.ts';
+
+export type ReadSettingsOptions = {
+  /** The configuration file; paths inside it are relative to its folder. */
+  file?: string;
+  /** Its text, when it was read already. */
+  text?: string;
+  env: NodeJS.ProcessEnv;
+  /** Without the need, the signer's secrets are not even looked at and `signer` is null. */
+  need: { signer: boolean };
+};
+
+type Section<Name extends keyof ConfigFile> = Loose<NonNullable<ConfigFile[Name]>>;
+
+/**
+ * Reads and checks the configuration file. Throws ConfigurationError whose message has one line per
+ * fault, all of them at once: key path, what was found, what is allowed; never a secret.
+ */
+export function readSettings(options: ReadSettingsOptions): Settings {
+  const faults = new Faults();
+  const value = parseFile(options, faults);
+  // Text that is not YAML has no keys to judge.
+  faults.throwIfAny();
+  const file = fitShape<ConfigFile>(ConfigSchema, value, faults) ?? {};
+
+  const folder = options.file === undefined ? process.cwd() : dirname(resolve(options.file));
+  const secrets = new Secrets(options.env, folder, faults);
+  const database = readDatabase(
+    'database.url',
+    file.database?.url,
+    'DATABASE_URL',
+    secrets,
+    faults,
+  );
+  const signer = options.need.signer ? readSigner(file.signer ?? {}, secrets, faults) : null;
+  const http = readHttp(file.http ?? {}, faults);
+  const chains = readChains(file.chains ?? [], secrets, faults);
+  const assets = readAssets(file.assets ?? [], chains, faults);
+  const lanes = readLanes(file.lanes ?? [], file.signer?.keys ?? [], chains, faults);
+  faults.throwIfAny();
+
+  return {
+    policyVersion: policyVersionOf(assets),
+    database: { url: database, poolSize: file.database?.poolSize ?? 10 },
+    signer,
+    http,
+    chains,
+    assets,
+    lanes,
+  };
+}
+
+function parseFile({ file, text }: ReadSettingsOptions, faults: Faults): unknown {
+  const lineCounter = new LineCounter();
+  try {
+    const source = text ?? (file === undefined ? '' : readFileSync(file, 'utf8'));
+    // prettyErrors would quote the source, secrets included.
+    const document = parseDocument(source, { prettyErrors: false, lineCounter });
+    for (const { message, pos } of [...document.errors, ...document.warnings]) {
+      const { line, col } = lineCounter.linePos(pos[0]);
+      const what = message.replace(/:\s.*$/s, '').replace(/\.$/, '');
+      faults.add(`line ${line}, column ${col}`, `not YAML (${what})`, 'YAML 1.2');
+    }
+    return faults.count > 0 ? undefined : document.toJS();
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    const found =
+      code === undefined ? `not YAML (${messageOf(error)})` : `no readable file (${code})`;
+    faults.add(file ?? '(the file)', found, 'a YAML file as docs/config.schema.json describes');
+    return undefined;
+  }
+}
+
+function readDatabase(
+  path: string,
+  source: SecretSource | undefined,
+  variable: string,
+  secrets: Secrets,
+  faults: Faults,
+): string {
+  const url = secrets.read(path, source ?? { env: variable }) ?? '';
+  const protocol = URL.canParse(url) ? new URL(url).protocol : '';
+  if (url !== '' && protocol !== 'postgres:' && protocol !== 'postgresql:') {
+    faults.add(
+      path,
+      'no PostgreSQL URL (not shown)',
+      'postgres://user:password@host:port/database',
+    );
+  }
+  return url;
+}
+
+function readSigner(
+  section: Section<'signer'>,
+  secrets: Secrets,
+  faults: Faults,
+): NonNullable<Settings['signer']> {
+  const path = 'signer.database.url';
+  const source = section.database?.url;
+  const databaseUrl = readDatabase(path, source, 'SIGNER_DATABASE_URL', secrets, faults);
+  const sections = section.keys ?? [];
+  if (sections.length === 0 && !isFaulty(section, 'keys')) {
+    faults.add('signer.keys', 'no key', 'at least one key, where this process signs');
+  }
+  return { databaseUrl, keys: readKeys(sections, secrets, faults) };
+}
+
+const KIB = 1024;
+const MIB = KIB * KIB;
+
+function readHttp(section: Section<'http'>, faults: Faults): Settings['http'] {
+  const limit = section.bodyLimit ?? MIB;
+  const bytes = typeof limit === 'number' ? limit : bytesOf(limit);
+  if (bytes < KIB || bytes > 64 * MIB) {
+    faults.add('http.bodyLimit', shown(limit), 'a size from 1KiB to 64MiB');
+  }
+  return { host: section.host ?? '127.0.0.1', port: section.port ?? 8080, bodyLimitBytes: bytes };
+}
+
+function bytesOf(size: string): number {
+  const unit = size.endsWith('MiB') ? MIB : size.endsWith('KiB') ? KIB : 1;
+  return Number.parseInt(size, 10) * unit;
+}

@@ -1,0 +1,218 @@
+import { type Static, Type } from 'typebox';
+
+// `description` is what a fault calls allowed; `writeOnly` marks a value that is never shown.
+const closed = { additionalProperties: false } as const;
+
+const Secret = Type.Object(
+  {
+    env: Type.Optional(
+      Type.String({
+        pattern: '^[A-Za-z_][A-Za-z0-9_]*$',
+        description: 'the name of an environment variable',
+        writeOnly: true,
+      }),
+    ),
+    file: Type.Optional(
+      Type.String({
+        minLength: 1,
+        description: 'the path of a file, relative to this one',
+        writeOnly: true,
+      }),
+    ),
+  },
+  {
+    ...closed,
+    minProperties: 1,
+    maxProperties: 1,
+    description: '{ env: NAME } or { file: PATH }; a secret never stands in the file itself',
+  },
+);
+
+const id = (description: string) =>
+  Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$', description });
+const Amount = (description: string) => Type.String({ description });
+const Address = Type.String({
+  description: 'an address in quotes: "0x" and 40 hex digits, in mixed case with its checksum',
+});
+const integer = (minimum: number, maximum: number, unit: string) =>
+  Type.Integer({
+    minimum,
+    maximum,
+    description: `a whole number from ${minimum} to ${maximum}${unit}`,
+  });
+
+const Key = Type.Object(
+  {
+    id: id('a name of 1 to 64 characters of A-Z a-z 0-9 . _ -'),
+    keystore: Type.Optional(
+      Type.Object(
+        {
+          file: Type.String({ minLength: 1, description: 'the path of a keystore v3 file' }),
+          password: Secret,
+        },
+        closed,
+      ),
+    ),
+    development: Type.Optional(
+      Type.Object(
+        {
+          privateKey: Type.Union(
+            [
+              Secret,
+              Type.String({
+                pattern: '^0x[0-9a-fA-F]{64}$',
+                description: '{ env: NAME }, or "0x" and 64 hex digits in quotes',
+                writeOnly: true,
+              }),
+            ],
+            { description: '{ env: NAME }, or "0x" and 64 hex digits in quotes', writeOnly: true },
+          ),
+        },
+        closed,
+      ),
+    ),
+  },
+  {
+    ...closed,
+    minProperties: 2,
+    maxProperties: 2,
+    description: 'id and exactly one of keystore, development',
+  },
+);
+
+const Rpc = Type.Object(
+  {
+    url: Type.Union([Secret, Type.String({ minLength: 1, writeOnly: true })], {
+      description: '{ env: NAME }, { file: PATH }, or the URL of a loopback or private host',
+      writeOnly: true,
+    }),
+    roles: Type.Optional(
+      Type.Array(Type.Enum(['read', 'send']), {
+        minItems: 1,
+        description: 'a list of read, send',
+      }),
+    ),
+  },
+  closed,
+);
+
+const Chain = Type.Object(
+  {
+    id: id('a name of 1 to 64 characters of A-Z a-z 0-9 . _ -'),
+    chainId: integer(1, Number.MAX_SAFE_INTEGER, ''),
+    rpc: Type.Array(Rpc, { minItems: 1, description: 'a list of at least one { url, roles }' }),
+    window: Type.Optional(integer(1, 65_536, ' slots')),
+    fees: Type.Object(
+      {
+        maxFeePerGasGwei: Amount('a decimal string in quotes, like "50", above 0'),
+        minPriorityFeePerGasGwei: Type.Optional(Amount('a decimal string in quotes, like "1"')),
+      },
+      closed,
+    ),
+    finality: Type.Optional(
+      Type.Object(
+        {
+          tag: Type.Optional(Type.Enum(['finalized', 'safe', 'latest'])),
+          minDepth: Type.Optional(integer(0, 1_000_000, ' blocks')),
+        },
+        closed,
+      ),
+    ),
+    resendAfterMs: Type.Optional(integer(100, 3_600_000, ' ms')),
+    pollMs: Type.Optional(integer(50, 60_000, ' ms')),
+  },
+  closed,
+);
+
+const TierSection = Type.Object(
+  {
+    name: id('a name of 1 to 64 characters of A-Z a-z 0-9 . _ -'),
+    upTo: Type.Optional(Amount('a decimal string in quotes, like "1000"')),
+    commitAt: Type.Enum(['safe', 'finalized']),
+  },
+  closed,
+);
+
+const Asset = Type.Object(
+  {
+    id: id('a name of 1 to 64 characters of A-Z a-z 0-9 . _ -'),
+    chain: Type.String({ description: 'the id of a chain of this file' }),
+    address: Type.Optional(Address),
+    decimals: integer(0, 36, ''),
+    minimum: Type.Optional(Amount('a decimal string in quotes, like "1"')),
+    fee: Type.Optional(Amount('a decimal string in quotes, like "0.50"')),
+    tiers: Type.Array(TierSection, {
+      minItems: 1,
+      description: 'a list of at least one { name, upTo, commitAt }',
+    }),
+  },
+  closed,
+);
+
+const Lane = Type.Object(
+  {
+    chain: Type.String({ description: 'the id of a chain of this file' }),
+    address: Address,
+    key: Type.String({ minLength: 1, description: 'the id of a key of signer.keys' }),
+    tenant: Type.String({
+      pattern: '^[a-z0-9][a-z0-9-]{0,62}$',
+      description: 'a tenant name: 1 to 63 characters of a-z 0-9 -, not - first',
+    }),
+  },
+  closed,
+);
+
+export const ConfigSchema = Type.Object(
+  {
+    database: Type.Optional(
+      Type.Object(
+        { url: Type.Optional(Secret), poolSize: Type.Optional(integer(1, 500, ' connections')) },
+        closed,
+      ),
+    ),
+    signer: Type.Optional(
+      Type.Object(
+        {
+          database: Type.Optional(Type.Object({ url: Type.Optional(Secret) }, closed)),
+          keys: Type.Optional(Type.Array(Key, { description: 'a list of keys' })),
+        },
+        closed,
+      ),
+    ),
+    http: Type.Optional(
+      Type.Object(
+        {
+          host: Type.Optional(Type.String({ minLength: 1, description: 'a host name or address' })),
+          port: Type.Optional(integer(0, 65_535, ' (0: any free port)')),
+          bodyLimit: Type.Optional(
+            Type.Union(
+              [
+                Type.Integer({ minimum: 1 }),
+                Type.String({ pattern: '^[1-9][0-9]{0,9}(B|KiB|MiB)?$' }),
+              ],
+              { description: 'a size from 1KiB to 64MiB: 512KiB, 1MiB, or a number of bytes' },
+            ),
+          ),
+        },
+        closed,
+      ),
+    ),
+    chains: Type.Array(Chain, { minItems: 1, description: 'a list of at least one chain' }),
+    assets: Type.Array(Asset, { minItems: 1, description: 'a list of at least one asset' }),
+    lanes: Type.Optional(
+      Type.Array(Lane, { description: 'a list of { chain, address, key, tenant }' }),
+    ),
+  },
+  closed,
+);
+
+export type ConfigFile = Static<typeof ConfigSchema>;
+
+/** The JSON Schema (2020-12) of the configuration file; docs/config.schema.json is this, written out. */
+export function configSchema(): Record<string, unknown> {
+  return {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    title: 'payonce configuration file',
+    ...(JSON.parse(JSON.stringify(ConfigSchema)) as Record<string, unknown>),
+  };
+}
