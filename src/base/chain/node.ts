@@ -1,0 +1,193 @@
+import { type Address, type Hex, Transient, toHex } from '../kernel/index.ts';
+import * as parse from './parse.ts';
+import type {
+  Block,
+  BlockHeader,
+  BlockTag,
+  Call,
+  ChainPort,
+  GasEstimate,
+  Receipt,
+  SendAnswer,
+  TransactionOnChain,
+} from './port.ts';
+import { type RpcCall, RpcClient, type RpcOptions, type RpcOutcome } from './rpc.ts';
+import { classifySendError } from './send-errors.ts';
+
+export type NodeOptions = RpcOptions;
+
+/** One node behind the chain port. A pool of several, with quorum, is another adapter of the same port. */
+export class NodeChain implements ChainPort {
+  readonly #rpc: RpcClient;
+
+  constructor(options: NodeOptions) {
+    this.#rpc = new RpcClient(options);
+  }
+
+  async chainId(): Promise<number> {
+    return this.#one('eth_chainId', [], parse.height);
+  }
+
+  async header(tag: BlockTag): Promise<BlockHeader | null> {
+    const [outcome] = await this.#rpc.batch([
+      { method: 'eth_getBlockByNumber', params: [blockParam(tag), false] },
+    ]);
+    // geth has an error, not null, for a tag that the chain has not reached.
+    if (outcome!.kind === 'error' && /block not found|unknown block/i.test(outcome!.message)) {
+      return null;
+    }
+    return this.#read(outcome!, parse.orNull(parse.header));
+  }
+
+  async blocks(from: number, to: number): Promise<(Block | null)[]> {
+    const calls: RpcCall[] = [];
+    for (let number = from; number <= to; number += 1) {
+      calls.push({ method: 'eth_getBlockByNumber', params: [blockParam(number), false] });
+    }
+    return this.#many(calls, parse.orNull(parse.block));
+  }
+
+  async receipts(hashes: readonly Hex[]): Promise<(Receipt | null)[]> {
+    return this.#many(
+      hashes.map((hash) => ({ method: 'eth_getTransactionReceipt', params: [hash] })),
+      parse.orNull(parse.receipt),
+    );
+  }
+
+  async transactionsByHash(hashes: readonly Hex[]): Promise<(TransactionOnChain | null)[]> {
+    return this.#many(
+      hashes.map((hash) => ({ method: 'eth_getTransactionByHash', params: [hash] })),
+      parse.orNull(parse.transaction),
+    );
+  }
+
+  async transactionCounts(
+    addresses: readonly Address[],
+    block: number | 'latest' | 'pending',
+  ): Promise<bigint[]> {
+    return this.#many(
+      addresses.map((address) => ({
+        method: 'eth_getTransactionCount',
+        params: [address, blockParam(block)],
+      })),
+      parse.quantity,
+    );
+  }
+
+  async balances(addresses: readonly Address[], block: number | 'latest'): Promise<bigint[]> {
+    return this.#many(
+      addresses.map((address) => ({
+        method: 'eth_getBalance',
+        params: [address, blockParam(block)],
+      })),
+      parse.quantity,
+    );
+  }
+
+  async tokenBalances(
+    token: Address,
+    addresses: readonly Address[],
+    block: number | 'latest',
+  ): Promise<bigint[]> {
+    return this.#many(
+      addresses.map((address) => ({
+        method: 'eth_call',
+        // balanceOf(address)
+        params: [
+          { to: token, data: `0x70a08231${address.slice(2).padStart(64, '0')}` },
+          blockParam(block),
+        ],
+      })),
+      parse.word,
+    );
+  }
+
+  async tokenDecimals(token: Address): Promise<number> {
+    // decimals()
+    return this.#one('eth_call', [{ to: token, data: '0x313ce567' }, 'latest'], parse.uint8);
+  }
+
+  async code(address: Address): Promise<Hex> {
+    return this.#one('eth_getCode', [address, 'latest'], parse.bytes);
+  }
+
+  async estimateGas(calls: readonly Call[]): Promise<GasEstimate[]> {
+    const outcomes = await this.#rpc.batch(
+      calls.map(({ from, to, value, data }) => ({
+        method: 'eth_estimateGas',
+        // Of the latest block: some nodes default to pending, and build it anew for every call.
+        params: [{ from, to, value: `0x${value.toString(16)}`, data }, 'latest'],
+      })),
+    );
+    return outcomes.map((outcome) => {
+      if (outcome.kind === 'error') return estimateRefusal(outcome);
+      return { ok: true, gas: this.#read(outcome, parse.quantity) };
+    });
+  }
+
+  async send(raw: readonly { hash: Hex; bytes: Buffer }[]): Promise<SendAnswer[]> {
+    const outcomes = await this.#rpc.batch(
+      raw.map(({ bytes }) => ({ method: 'eth_sendRawTransaction', params: [toHex(bytes)] })),
+    );
+    return raw.map(({ hash }, index) => sendAnswer(hash, outcomes[index]!));
+  }
+
+  async #one<T>(
+    method: string,
+    params: readonly unknown[],
+    read: (result: unknown) => T,
+  ): Promise<T> {
+    const [outcome] = await this.#rpc.batch([{ method, params }]);
+    return this.#read(outcome!, read);
+  }
+
+  async #many<T>(calls: readonly RpcCall[], read: (result: unknown) => T): Promise<T[]> {
+    const outcomes = await this.#rpc.batch(calls);
+    return outcomes.map((outcome) => this.#read(outcome, read));
+  }
+
+  #read<T>(outcome: RpcOutcome, read: (result: unknown) => T): T {
+    if (outcome.kind === 'result') {
+      try {
+        return read(outcome.result);
+      } catch (error) {
+        throw new Transient(`${this.#rpc.host}: ${(error as Error).message}`);
+      }
+    }
+    throw new Transient(
+      outcome.kind === 'error'
+        ? `${this.#rpc.host} answered ${outcome.code}: ${outcome.message}`
+        : outcome.message,
+    );
+  }
+}
+
+function blockParam(block: BlockTag | 'pending'): string {
+  return typeof block === 'number' ? `0x${block.toString(16)}` : block;
+}
+
+function estimateRefusal(error: { code: number; message: string }): GasEstimate {
+  const { code, message } = error;
+  // Code 3 is the execution API's "execution reverted"; other clients say it in words only.
+  if (code === 3 || /revert|invalid opcode|invalid jump/i.test(message)) {
+    return { ok: false, kind: 'reverted', message };
+  }
+  return { ok: false, kind: classifySendError(message) === 'funds' ? 'funds' : 'node', message };
+}
+
+function sendAnswer(hash: Hex, outcome: RpcOutcome): SendAnswer {
+  if (outcome.kind === 'lost') return { hash, class: 'unknown', message: outcome.message };
+  if (outcome.kind === 'error') {
+    return { hash, class: classifySendError(outcome.message, hash), message: outcome.message };
+  }
+  const { result } = outcome;
+  if (typeof result === 'string' && result.toLowerCase() === hash) {
+    return { hash, class: 'accepted', message: null };
+  }
+  // A loaded node has been seen to answer with the hash of another transaction.
+  return {
+    hash,
+    class: 'unknown',
+    message: `the node answered with ${String(result).slice(0, 80)}`,
+  };
+}

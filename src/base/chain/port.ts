@@ -1,0 +1,89 @@
+import type { Address, Hex } from '../kernel/index.ts';
+import type { SendClass } from './send-errors.ts';
+
+/** Heights are safe integers, times seconds since the epoch, fees wei a gas. Hex is lower case. */
+export type BlockHeader = {
+  number: number;
+  hash: Hex;
+  parentHash: Hex;
+  timestamp: number;
+  baseFeePerGas: bigint | null;
+};
+
+/** A block with the hashes of its transactions only: the cheap way to walk. */
+export type Block = BlockHeader & { transactions: Hex[] };
+
+export type BlockTag = 'latest' | 'safe' | 'finalized' | number;
+
+/** A receipt by hash can move to another block after a reorg: hold on to (blockNumber, blockHash). */
+export type Receipt = {
+  transactionHash: Hex;
+  blockNumber: number;
+  blockHash: Hex;
+  status: 'success' | 'reverted';
+  gasUsed: bigint;
+  effectiveGasPrice: bigint;
+  from: Address;
+  to: Address | null;
+  logs: { address: Address; topics: Hex[]; data: Hex }[];
+};
+
+/** A transaction that a node knows; without a block it waits in that node's pool. */
+export type TransactionOnChain = {
+  hash: Hex;
+  from: Address;
+  nonce: bigint;
+  to: Address | null;
+  value: bigint;
+  data: Hex;
+  blockNumber: number | null;
+  blockHash: Hex | null;
+};
+
+export type Call = { from: Address; to: Address; value: bigint; data: Hex };
+
+/**
+ * Gas units, or why there is none: the call reverts, the sender lacks funds, the node would not say.
+ * No proof of funds: anvil, for one, does not look at the balance for a plain transfer.
+ */
+export type GasEstimate =
+  | { ok: true; gas: bigint }
+  | { ok: false; kind: 'reverted' | 'funds' | 'node'; message: string };
+
+/** What is known after a send; `message` holds the node's words where it said something else than yes. */
+export type SendAnswer = { hash: Hex; class: SendClass; message: string | null };
+
+/**
+ * What the rooms above may ask of one chain. Lists are answered in the order asked. Every method throws
+ * Transient when no usable answer came; `send` never throws, since a lost answer to a send is itself
+ * an answer: `unknown`, possibly sent.
+ */
+export type ChainPort = {
+  chainId(): Promise<number>;
+  /** Null: there is no such block (yet), also for a tag that the chain has not reached. */
+  header(tag: BlockTag): Promise<BlockHeader | null>;
+  /** Blocks from..to, both included; null where the node has none. */
+  blocks(from: number, to: number): Promise<(Block | null)[]>;
+  receipts(hashes: readonly Hex[]): Promise<(Receipt | null)[]>;
+  transactionsByHash(hashes: readonly Hex[]): Promise<(TransactionOnChain | null)[]>;
+  /** The next nonce of each account as of a block: what the chain has consumed lies below it. */
+  transactionCounts(
+    addresses: readonly Address[],
+    block: number | 'latest' | 'pending',
+  ): Promise<bigint[]>;
+  /** Wei of the native coin. */
+  balances(addresses: readonly Address[], block: number | 'latest'): Promise<bigint[]>;
+  /** Base units of an ERC-20. */
+  tokenBalances(
+    token: Address,
+    addresses: readonly Address[],
+    block: number | 'latest',
+  ): Promise<bigint[]>;
+  tokenDecimals(token: Address): Promise<number>;
+  /** '0x' for an account without code. */
+  code(address: Address): Promise<Hex>;
+  /** Simulates each call on the latest block, independently of the others. */
+  estimateGas(calls: readonly Call[]): Promise<GasEstimate[]>;
+  /** Sends in the given order; `hash` is the one computed locally. */
+  send(raw: readonly { hash: Hex; bytes: Buffer }[]): Promise<SendAnswer[]>;
+};

@@ -1,0 +1,361 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ConfigurationError, type Hex, Transient } from '../kernel/index.ts';
+import { NodeChain, type SendClass } from './index.ts';
+import { RpcClient } from './rpc.ts';
+import { FIXTURES } from './send-errors.fixture.ts';
+
+type Request = { jsonrpc: '2.0'; id: number; method: string; params: unknown[] };
+
+/** An HTTP server that can answer a batch in every wrong way. */
+class WrongNode {
+  readonly batches: Request[][] = [];
+  readonly headers: IncomingMessage['headers'][] = [];
+  answer: (batch: Request[], response: ServerResponse) => void = (batch, response) => {
+    response.end(JSON.stringify(batch.map(({ id }) => ({ jsonrpc: '2.0', id, result: '0x1' }))));
+  };
+  readonly #server: Server = createServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => {
+      const batch = JSON.parse(Buffer.concat(chunks).toString('utf8')) as Request[];
+      this.batches.push(batch);
+      this.headers.push(request.headers);
+      this.answer(batch, response);
+    });
+  });
+
+  async start(): Promise<void> {
+    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  async stop(): Promise<void> {
+    this.#server.closeAllConnections();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  says(status: number, body: string): void {
+    this.answer = (_batch, response) => response.writeHead(status).end(body);
+  }
+}
+
+const SECRET = 'k3yk3yk3yk3y';
+const OWN: Hex = `0x${'ab'.repeat(32)}`;
+const node = new WrongNode();
+let url: string;
+const ok = (id: number, result: unknown) => ({ jsonrpc: '2.0', id, result });
+
+beforeEach(async () => {
+  await node.start();
+  url = `http://127.0.0.1:${node.port}/v2/${SECRET}?apikey=${SECRET}`;
+});
+afterEach(async () => {
+  node.batches.length = 0;
+  delete (node as { answer?: unknown }).answer;
+  node.answer = (batch, response) => {
+    response.end(JSON.stringify(batch.map(({ id }) => ok(id, '0x1'))));
+  };
+  await node.stop();
+});
+
+describe('RpcClient', () => {
+  const client = (more: { timeoutMs?: number; maxResponseBytes?: number } = {}) =>
+    new RpcClient({ url, ...more });
+  const calls = (count: number) =>
+    Array.from({ length: count }, (_, index) => ({ method: 'm', params: [index] }));
+
+  it('sends at most 100 calls a request, in order, and no request for no call', async () => {
+    expect(await client().batch([])).toEqual([]);
+    expect(node.batches).toEqual([]);
+    const outcomes = await client().batch(calls(250));
+    expect(outcomes).toHaveLength(250);
+    expect(node.batches.map((batch) => batch.length)).toEqual([100, 100, 50]);
+    expect(node.batches.flat().map(({ params }) => params[0])).toEqual(
+      Array.from({ length: 250 }, (_, index) => index),
+    );
+  });
+
+  it('finds each answer by its id, whatever their order', async () => {
+    node.answer = (batch, response) =>
+      response.end(JSON.stringify(batch.map(({ id, params }) => ok(id, params[0])).reverse()));
+    expect(await client().batch(calls(3))).toEqual([
+      { kind: 'result', result: 0 },
+      { kind: 'result', result: 1 },
+      { kind: 'result', result: 2 },
+    ]);
+  });
+
+  it('keeps an error to its own call', async () => {
+    node.answer = (batch, response) =>
+      response.end(
+        JSON.stringify(
+          batch.map(({ id, params }) =>
+            params[0] === 1
+              ? { jsonrpc: '2.0', id, error: { code: -32000, message: 'nonce too low' } }
+              : ok(id, null),
+          ),
+        ),
+      );
+    expect(await client().batch(calls(3))).toEqual([
+      { kind: 'result', result: null },
+      { kind: 'error', code: -32000, message: 'nonce too low' },
+      { kind: 'result', result: null },
+    ]);
+  });
+
+  it('calls lost what was left out, answered twice, or answered under a foreign id', async () => {
+    node.answer = (batch, response) =>
+      response.end(
+        JSON.stringify([
+          ok(batch[0]!.id, '0x1'),
+          ok(batch[1]!.id, '0x1'),
+          ok(batch[1]!.id, '0x2'),
+          ok(9_999, '0x1'),
+          null,
+          { jsonrpc: '2.0', id: batch[3]!.id },
+        ]),
+      );
+    const kinds = (await client().batch(calls(4))).map(({ kind }) => kind);
+    expect(kinds).toEqual(['result', 'lost', 'lost', 'lost']);
+  });
+
+  it('does not send the rest after a request whose answer was lost', async () => {
+    const answer = node.answer;
+    node.answer = (batch, response) =>
+      batch[0]!.params[0] === 100 ? response.destroy() : answer(batch, response);
+    const outcomes = await client().batch(calls(300));
+    expect(node.batches).toHaveLength(2);
+    expect(outcomes.map(({ kind }) => kind)).toEqual([
+      ...Array(100).fill('result'),
+      ...Array(200).fill('lost'),
+    ]);
+  });
+
+  it.each<[string, (response: ServerResponse) => void, RegExp]>([
+    ['HTML', (r) => r.end('<html>maintenance</html>'), /HTTP 200 and no JSON-RPC/],
+    ['truncated JSON', (r) => r.end('[{"jsonrpc":"2.0","id":1,"resu'), /no JSON-RPC/],
+    ['a bare word', (r) => r.end('"fine"'), /no JSON-RPC/],
+    ['an empty body', (r) => r.end(), /no JSON-RPC/],
+    ['429', (r) => r.writeHead(429).end('[]'), /HTTP 429/],
+    ['502', (r) => r.writeHead(502).end('Bad gateway'), /HTTP 502/],
+    ['a redirect', (r) => r.writeHead(302, { location: '/x' }).end(), /connection failed|UND_ERR/],
+    ['a reset', (r) => r.destroy(), /UND_ERR_SOCKET|ECONNRESET/],
+    [
+      'one error for the batch',
+      (r) => r.end('{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"batch limit"}}'),
+      /batch limit/,
+    ],
+    [
+      'another form of JSON',
+      (r) => r.writeHead(403).end(`{"message":"key ${SECRET}"}`),
+      /HTTP 403/,
+    ],
+  ])('is lost, without the key, when the answer is %s', async (_name, answer, reason) => {
+    node.answer = (_batch, response) => answer(response);
+    const [outcome] = await client().batch(calls(1));
+    expect(outcome).toMatchObject({ kind: 'lost', message: expect.stringMatching(reason) });
+    expect(JSON.stringify(outcome)).not.toContain(SECRET);
+    expect(JSON.stringify(outcome)).toContain('127.0.0.1');
+  });
+
+  it('gives up on a node that does not answer in time', async () => {
+    node.answer = () => {};
+    expect(await client({ timeoutMs: 50 }).batch(calls(1))).toEqual([
+      { kind: 'lost', message: `127.0.0.1:${node.port}: no answer within 50 ms` },
+    ]);
+  });
+
+  it('gives up on a body that does not end in time', async () => {
+    node.answer = (_batch, response) => response.write('[');
+    expect(await client({ timeoutMs: 50 }).batch(calls(1))).toMatchObject([
+      { kind: 'lost', message: expect.stringContaining('no answer within 50 ms') },
+    ]);
+  });
+
+  it('reads no more than its cap', async () => {
+    node.answer = (_batch, response) => response.end(`["${'x'.repeat(5_000)}"]`);
+    expect(await client({ maxResponseBytes: 1_000 }).batch(calls(1))).toMatchObject([
+      { kind: 'lost', message: expect.stringContaining('larger than 1000 bytes') },
+    ]);
+  });
+
+  it('takes the words of an error answer from an HTTP error too, and hides the key in them', async () => {
+    node.answer = (batch, response) =>
+      response.writeHead(400).end(
+        JSON.stringify([
+          {
+            jsonrpc: '2.0',
+            id: batch[0]!.id,
+            error: { code: -32000, message: `no ${url} for ${SECRET}`, data: 'nonce too low' },
+          },
+        ]),
+      );
+    const [outcome] = await client().batch(calls(1));
+    expect(outcome).toEqual({ kind: 'error', code: -32000, message: 'no … for …: nonce too low' });
+  });
+
+  it('hands credentials of the URL over as a header', async () => {
+    const withUser = new RpcClient({ url: `http://user:p%40ss@127.0.0.1:${node.port}/` });
+    expect(await withUser.batch(calls(1))).toMatchObject([{ kind: 'result' }]);
+    expect(node.headers.at(-1)?.authorization).toBe(
+      `Basic ${Buffer.from('user:p@ss').toString('base64')}`,
+    );
+  });
+
+  it.each(['not a url', 'ftp://node', 'ws://node'])(
+    'refuses %s as an endpoint, without showing it',
+    (bad) => {
+      expect(() => new RpcClient({ url: bad })).toThrow(ConfigurationError);
+      expect(() => new RpcClient({ url: bad })).not.toThrow(bad);
+    },
+  );
+});
+
+describe('NodeChain.send', () => {
+  const bytes = Buffer.from('02c0', 'hex');
+
+  it('gives every answer its class, whole JSON-RPC answers of all known clients', async () => {
+    const cases = Object.entries(FIXTURES).flatMap(([wanted, fixtures]) =>
+      fixtures.map(([, message]) => ({ wanted: wanted as SendClass, message })),
+    );
+    let answered = 0;
+    node.answer = (batch, response) => {
+      const answers = batch.map(({ id }) => {
+        const { message } = cases[answered++]!;
+        // Some clients wrap the words into data.
+        const error =
+          answered % 3 === 0
+            ? { code: -32603, message: 'Internal JSON-RPC error.', data: message }
+            : { code: -32000, message };
+        return { jsonrpc: '2.0', id, error };
+      });
+      response.end(JSON.stringify(answers));
+    };
+    const answers = await new NodeChain({ url }).send(cases.map(() => ({ hash: OWN, bytes })));
+    expect(answers.map((answer) => answer.class)).toEqual(cases.map(({ wanted }) => wanted));
+  });
+
+  it.each<[string, unknown, SendClass]>([
+    ['its own hash', OWN, 'accepted'],
+    ['its own hash in upper case', `0x${'AB'.repeat(32)}`, 'accepted'],
+    ['the hash of another transaction', `0x${'cd'.repeat(32)}`, 'unknown'],
+    ['null', null, 'unknown'],
+    ['an object', {}, 'unknown'],
+  ])('after the result %s', async (_name, result, wanted) => {
+    node.answer = (batch, response) =>
+      response.end(JSON.stringify(batch.map(({ id }) => ok(id, result))));
+    const [answer] = await new NodeChain({ url }).send([{ hash: OWN, bytes }]);
+    expect(answer).toMatchObject({ hash: OWN, class: wanted });
+    expect(node.batches[0]![0]).toMatchObject({
+      method: 'eth_sendRawTransaction',
+      params: ['0x02c0'],
+    });
+  });
+
+  it('is unknown, not thrown, when the answer is lost or the node is not there', async () => {
+    node.answer = (_batch, response) => response.destroy();
+    const chain = new NodeChain({ url });
+    expect(await chain.send([{ hash: OWN, bytes }])).toMatchObject([{ class: 'unknown' }]);
+    await node.stop();
+    expect(await chain.send([{ hash: OWN, bytes }])).toMatchObject([{ class: 'unknown' }]);
+    await node.start();
+  });
+});
+
+describe('NodeChain reads', () => {
+  it.each<[string, (chain: NodeChain) => Promise<unknown>, unknown]>([
+    ['a chain id that is no quantity', (c) => c.chainId(), 'one'],
+    ['a height beyond a safe integer', (c) => c.chainId(), '0xffffffffffffffff'],
+    ['a block without its hash', (c) => c.blocks(1, 1), { number: '0x1' }],
+    [
+      'a receipt with a strange status',
+      (c) => c.receipts([OWN]),
+      { blockHash: OWN, status: '0x2' },
+    ],
+    ['a receipt that is a word', (c) => c.receipts([OWN]), 'yes'],
+    [
+      'a transaction without nonce',
+      (c) => c.transactionsByHash([OWN]),
+      { hash: OWN, from: `0x${'11'.repeat(20)}` },
+    ],
+    [
+      'a balance of a token without code',
+      (c) => c.tokenBalances(`0x${'11'.repeat(20)}`, [`0x${'22'.repeat(20)}`], 'latest'),
+      '0x',
+    ],
+    [
+      'decimals beyond uint8',
+      (c) => c.tokenDecimals(`0x${'11'.repeat(20)}`),
+      `0x${'ff'.repeat(32)}`,
+    ],
+    ['code that is no hex', (c) => c.code(`0x${'11'.repeat(20)}`), '0xzz'],
+    [
+      'logs that are no list',
+      (c) => c.receipts([OWN]),
+      {
+        blockHash: OWN,
+        blockNumber: '0x1',
+        transactionHash: OWN,
+        status: '0x1',
+        gasUsed: '0x1',
+        effectiveGasPrice: '0x1',
+        from: `0x${'11'.repeat(20)}`,
+        to: null,
+        logs: {},
+      },
+    ],
+  ])('throw Transient on %s', async (_name, read, result) => {
+    node.answer = (batch, response) =>
+      response.end(JSON.stringify(batch.map(({ id }) => ok(id, result))));
+    await expect(read(new NodeChain({ url }))).rejects.toThrow(Transient);
+  });
+
+  it('throw Transient on an error answer and on a node that is gone', async () => {
+    node.answer = (batch, response) =>
+      response.end(
+        JSON.stringify(
+          batch.map(({ id }) => ({ id, error: { code: -32005, message: 'limit exceeded' } })),
+        ),
+      );
+    const chain = new NodeChain({ url });
+    await expect(chain.balances([`0x${'11'.repeat(20)}`], 'latest')).rejects.toThrow(
+      /-32005: limit exceeded/,
+    );
+    await expect(
+      chain.estimateGas([
+        { from: `0x${'11'.repeat(20)}`, to: `0x${'22'.repeat(20)}`, value: 1n, data: '0x' },
+      ]),
+    ).resolves.toEqual([{ ok: false, kind: 'node', message: 'limit exceeded' }]);
+    node.answer = (_batch, response) => response.destroy();
+    await expect(chain.header('latest')).rejects.toThrow(Transient);
+    await expect(
+      chain.estimateGas([
+        { from: `0x${'11'.repeat(20)}`, to: `0x${'22'.repeat(20)}`, value: 1n, data: '0x' },
+      ]),
+    ).rejects.toThrow(Transient);
+  });
+
+  it('take a tag that the chain has not reached for no block', async () => {
+    node.answer = (batch, response) =>
+      response.end(
+        JSON.stringify(
+          batch.map(({ id }) => ({
+            id,
+            error: { code: -32000, message: 'finalized block not found' },
+          })),
+        ),
+      );
+    expect(await new NodeChain({ url }).header('finalized')).toBeNull();
+  });
+
+  it('take a receipt without a block for none', async () => {
+    node.answer = (batch, response) =>
+      response.end(JSON.stringify(batch.map(({ id }) => ok(id, { blockHash: null }))));
+    expect(await new NodeChain({ url }).receipts([OWN])).toEqual([null]);
+  });
+});
