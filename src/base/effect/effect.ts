@@ -1,0 +1,74 @@
+import { keccak256 } from 'viem';
+import { type Address, fromHex, type Hex, MAX_UINT256 } from '../kernel/index.ts';
+import { rlpEncode, rlpQuantity } from './rlp.ts';
+
+/** What a transaction does: the call that a lane makes. Value in wei. */
+export type Effect = { to: Address; value: bigint; data: Hex };
+
+/** What is to be paid: `amount` base units of the token, or of the native coin when it is null. */
+export type Intent = { token: Address | null; recipient: Address; amount: bigint };
+
+/** A transfer without calldata to an account without code costs exactly this. */
+export const FILLER_GAS_LIMIT = 21_000n;
+
+// transfer(address,uint256)
+const TRANSFER_SELECTOR = 'a9059cbb';
+
+/** The call that pays the intent. Throws RangeError when the amount is not a positive uint256. */
+export function effectOf(intent: Intent): Effect {
+  const { token, recipient, amount } = intent;
+  if (amount <= 0n || amount > MAX_UINT256) throw new RangeError('an amount is a positive uint256');
+  if (token === null) return { to: recipient, value: amount, data: '0x' };
+  const to = recipient.slice(2).toLowerCase().padStart(64, '0');
+  return {
+    to: token,
+    value: 0n,
+    data: `0x${TRANSFER_SELECTOR}${to}${amount.toString(16).padStart(64, '0')}`,
+  };
+}
+
+/** The zero-value self-transfer that closes a nonce without paying. */
+export function fillerOf(from: Address): Effect {
+  return { to: from, value: 0n, data: '0x' };
+}
+
+/**
+ * keccak256 of RLP [chainId, from, to, value, data]: the identity of what a slot is for. The nonce is
+ * the slot's and the fees are an attempt's, so neither is part of it: a replacement has the same digest.
+ */
+export function effectDigest(chainId: number, from: Address, effect: Effect): Hex {
+  return keccak256(
+    rlpEncode([
+      rlpQuantity(chainId),
+      fromHex(from),
+      fromHex(effect.to),
+      rlpQuantity(effect.value),
+      fromHex(effect.data),
+    ]),
+  );
+}
+
+/**
+ * The identity of what is to happen once, never generated: keccak256 over length-prefixed parts, so
+ * that ("ab","c") and ("a","bc") differ. Ids are lower-case uuids as the database writes them.
+ */
+export function intentId(parts: {
+  installationId: string;
+  tenantId: string;
+  operation: string;
+  idempotencyKey: string;
+}): Hex {
+  const encoded: Buffer[] = [];
+  for (const part of [
+    parts.installationId,
+    parts.tenantId,
+    parts.operation,
+    parts.idempotencyKey,
+  ]) {
+    const bytes = Buffer.from(part, 'utf8');
+    const length = Buffer.allocUnsafe(4);
+    length.writeUInt32BE(bytes.length);
+    encoded.push(length, bytes);
+  }
+  return keccak256(Buffer.concat(encoded));
+}
