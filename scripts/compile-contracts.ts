@@ -1,0 +1,66 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import solc from 'solc';
+import { projectFolder } from '../src/doors/dev/index.ts';
+
+/** Without the metadata hash the bytecode depends on sources and settings only. */
+const SETTINGS = {
+  evmVersion: 'cancun',
+  optimizer: { enabled: true, runs: 200 },
+  metadata: { bytecodeHash: 'none', appendCBOR: false },
+  outputSelection: { '*': { '*': ['abi', 'evm.bytecode.object', 'evm.deployedBytecode.object'] } },
+};
+
+type Output = {
+  errors?: { severity: string; formattedMessage: string }[];
+  contracts?: Record<
+    string,
+    Record<
+      string,
+      {
+        abi: unknown[];
+        evm: { bytecode: { object: string }; deployedBytecode: { object: string } };
+      }
+    >
+  >;
+};
+
+export const ARTIFACT = 'contracts/artifacts/DevToken.json';
+
+/** The text of the committed artifact, made anew from the sources. */
+export function compileDevToken(): string {
+  const root = projectFolder();
+  const name = 'contracts/DevToken.sol';
+  const input = {
+    language: 'Solidity',
+    sources: { [name]: { content: readFileSync(join(root, name), 'utf8') } },
+    settings: SETTINGS,
+  };
+  const findImport = (path: string) => {
+    const file = join(root, 'node_modules', path);
+    return existsSync(file) ? { contents: readFileSync(file, 'utf8') } : { error: 'not found' };
+  };
+  const output = JSON.parse(
+    solc.compile(JSON.stringify(input), { import: findImport }) as string,
+  ) as Output;
+  const fault = output.errors?.find((entry) => entry.severity === 'error');
+  const contract = output.contracts?.[name]?.['DevToken'];
+  if (fault !== undefined || contract === undefined) {
+    throw new Error(fault?.formattedMessage ?? `${name} has no contract DevToken`);
+  }
+  const { outputSelection, ...settings } = SETTINGS;
+  const artifact = {
+    contractName: 'DevToken',
+    sourceName: name,
+    compiler: { version: solc.version() as string, settings },
+    abi: contract.abi,
+    bytecode: `0x${contract.evm.bytecode.object}`,
+    deployedBytecode: `0x${contract.evm.deployedBytecode.object}`,
+  };
+  return `${JSON.stringify(artifact, null, 2)}\n`;
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  writeFileSync(join(projectFolder(), ARTIFACT), compileDevToken());
+}

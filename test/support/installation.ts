@@ -1,0 +1,204 @@
+import pg from 'pg';
+import { privateKeyToAccount } from 'viem/accounts';
+import { createKey, createTenant } from '../../src/books/access/index.ts';
+import { developmentSettings, type Settings } from '../../src/base/config/index.ts';
+import { openPool } from '../../src/base/db/index.ts';
+import { type Address, isRefusal, type Log, randomToken, silentLog } from '../../src/base/kernel/index.ts';
+import { startApi } from '../../src/doors/bin/api-role.ts';
+import { adoptConfiguredLanes } from '../../src/doors/bin/chains.ts';
+import type { RoleHandle } from '../../src/doors/bin/role.ts';
+import { startSigner } from '../../src/doors/bin/signer-role.ts';
+import { startWorker, WORKER_ROLES } from '../../src/doors/bin/worker-role.ts';
+import { deployToken, fundLane, PUBLIC_DEVELOPMENT_KEYS } from '../../src/doors/dev/index.ts';
+import { startTestAnvil, type TestAnvil } from './anvil.ts';
+import { type TestDatabases, testDatabases } from './postgres.ts';
+
+const ETHER = 10n ** 18n;
+const CLIENT_SCOPES = ['withdrawals:*', 'ledger:credit', 'ledger:read', 'events:read'] as const;
+
+export type InstallationOptions = {
+  lanes?: number;
+  /** Seconds; fractions make finality quick. */
+  blockTime?: number;
+  slotsInEpoch?: number;
+  settings?: (settings: Settings) => Settings;
+  log?: Log;
+};
+
+export type Answer<Body = Record<string, unknown>> = { status: number; headers: Headers; body: Body };
+
+/**
+ * A whole installation in this process: real databases, a real node, api, worker and signer as their roles
+ * start them. Each role can be stopped and started again.
+ */
+export class Installation {
+  readonly settings: Settings;
+  readonly databases: TestDatabases;
+  readonly anvil: TestAnvil;
+  readonly token: Address;
+  readonly tenantId: string;
+  readonly apiKey: string;
+  /** The owner's connection: sees and may do everything. */
+  readonly owner: pg.Pool;
+  readonly #log: Log;
+  readonly #roles = new Map<string, RoleHandle>();
+  url = '';
+
+  private constructor(parts: {
+    settings: Settings;
+    databases: TestDatabases;
+    anvil: TestAnvil;
+    token: Address;
+    tenantId: string;
+    apiKey: string;
+    log: Log;
+  }) {
+    this.settings = parts.settings;
+    this.databases = parts.databases;
+    this.anvil = parts.anvil;
+    this.token = parts.token;
+    this.tenantId = parts.tenantId;
+    this.apiKey = parts.apiKey;
+    this.#log = parts.log;
+    this.owner = openPool({ url: parts.databases.mainUrl, role: 'owner', name: 'test', max: 4 });
+  }
+
+  /** Everything but the roles. */
+  static async make(options: InstallationOptions = {}): Promise<Installation> {
+    const databases = await testDatabases();
+    const anvil = await startTestAnvil({
+      blockTime: options.blockTime ?? 0.2,
+      slotsInEpoch: options.slotsInEpoch ?? 4,
+      gasLimit: 1_000_000_000,
+    });
+    const token = await deployToken(anvil.url);
+    const lanes = PUBLIC_DEVELOPMENT_KEYS.slice(1, 1 + (options.lanes ?? 1)).map((privateKey, index) => ({
+      address: privateKeyToAccount(privateKey).address.toLowerCase() as Address,
+      keyId: `lane-${index + 1}`,
+      privateKey,
+    }));
+    for (const lane of lanes) {
+      await fundLane(anvil.url, lane.address, { nativeWei: 1_000n * ETHER, tokenAmount: 10_000_000_000_000n });
+    }
+    const base = developmentSettings({
+      databaseUrl: databases.mainUrl,
+      signerDatabaseUrl: databases.signerUrl,
+      rpcUrl: anvil.url,
+      token,
+      lanes,
+    });
+    const settings = options.settings?.(base) ?? base;
+    const db = openPool({ url: databases.mainUrl, role: 'payonce_app', name: 'test', max: 1 });
+    const tenant = await createTenant(db, { name: 'demo' });
+    if (isRefusal(tenant)) throw new Error(tenant.detail);
+    const key = await createKey(db, { tenantId: tenant.tenantId, name: 'test', scopes: [...CLIENT_SCOPES, 'admin'] });
+    if (isRefusal(key)) throw new Error(key.detail);
+    await db.end();
+    await adoptConfiguredLanes(settings);
+    return new Installation({
+      settings,
+      databases,
+      anvil,
+      token,
+      tenantId: tenant.tenantId,
+      apiKey: key.key,
+      log: options.log ?? silentLog,
+    });
+  }
+
+  static async start(options: InstallationOptions = {}): Promise<Installation> {
+    const installation = await Installation.make(options);
+    await installation.startApi();
+    await installation.startSigner();
+    await installation.startWorker();
+    return installation;
+  }
+
+  async startApi(): Promise<void> {
+    const api = await startApi({ settings: this.settings, log: this.#log, port: 0, host: '127.0.0.1' });
+    this.#roles.set('api', api);
+    this.url = `http://127.0.0.1:${api.port}`;
+  }
+
+  async startSigner(): Promise<void> {
+    this.#roles.set('signer', await startSigner({ settings: this.settings, log: this.#log }));
+  }
+
+  async startWorker(): Promise<void> {
+    const worker = await startWorker({
+      settings: this.settings,
+      log: this.#log,
+      roles: WORKER_ROLES,
+      onMisfit(error) {
+        throw error;
+      },
+    });
+    this.#roles.set('worker', worker);
+  }
+
+  async stopRole(name: 'api' | 'signer' | 'worker'): Promise<void> {
+    await this.#roles.get(name)?.stop();
+    this.#roles.delete(name);
+  }
+
+  async stop(): Promise<void> {
+    for (const name of ['api', 'worker', 'signer'] as const) await this.stopRole(name);
+    await this.owner.end();
+    await this.anvil.stop();
+    await this.databases.drop();
+  }
+
+  /** One request with the tenant's key. */
+  async call<Body = Record<string, unknown>>(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ): Promise<Answer<Body>> {
+    const response = await fetch(`${this.url}${path}`, {
+      method,
+      headers: {
+        authorization: `Bearer ${this.apiKey}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    return {
+      status: response.status,
+      headers: response.headers,
+      body: (text === '' ? {} : JSON.parse(text)) as Body,
+    };
+  }
+
+  async deposit(account: string, asset: string, amount: string): Promise<void> {
+    const reference = randomToken();
+    const answer = await this.call('POST', '/v1/deposits', { account, asset, amount, reference }, { 'idempotency-key': reference });
+    if (answer.status !== 201) throw new Error(`deposit: ${answer.status} ${JSON.stringify(answer.body)}`);
+  }
+
+  withdraw(body: Record<string, unknown>, key = randomToken()): Promise<Answer> {
+    return this.call('POST', '/v1/withdrawals', body, { 'idempotency-key': key });
+  }
+
+  /** The withdrawal once it is there, or has ended. */
+  async waitFor(id: string, status = 'COMPLETED', timeoutMs = 40_000): Promise<Record<string, unknown>> {
+    const answer = await this.call('GET', `/v1/withdrawals/${id}?waitFor=${status}&timeoutMs=${timeoutMs}`);
+    return answer.body;
+  }
+
+  /** Rows by the owner's connection. */
+  async rows<Row extends pg.QueryResultRow>(text: string, values: unknown[] = []): Promise<Row[]> {
+    return (await this.owner.query<Row>(text, values)).rows;
+  }
+
+  async tokenBalance(of: Address): Promise<bigint> {
+    const data = `0x70a08231${of.slice(2).padStart(64, '0')}`;
+    return BigInt(await this.anvil.rpc<string>('eth_call', { to: this.token, data }, 'latest'));
+  }
+
+  async nativeBalance(of: Address): Promise<bigint> {
+    return BigInt(await this.anvil.rpc<string>('eth_getBalance', of, 'latest'));
+  }
+}
