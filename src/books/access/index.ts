@@ -1,0 +1,28 @@
+/**
+ * Owns tenants, API keys, scopes and idempotency keys. Promises that a key's secret exists only in the
+ * answer that made it, that a revocation or expiry holds within a second on every process whether or
+ * not its notification arrives, that a database that is away is never a yes (what was not checked for
+ * a second is Transient), and that an idempotency key names one resource for ever. Keeps no state that
+ * matters outside the database; a crash forgets cached answers and nothing else.
+ */
+export {
+  checkIdempotencyKey,
+  idempotencyHash,
+  type KeyToTake,
+  keyConflict,
+  type Operation,
+  readKeys,
+  type TakenKey,
+  takeKeys,
+} from './idempotency.ts';
+export { type Identity, KeyCache, type RevocationFeed } from './key-cache.ts';
+export {
+  type ApiKey,
+  createKey,
+  type KeyOrder,
+  listKeys,
+  type NewApiKey,
+  revokeKey,
+} from './keys.ts';
+export { allows, GRANTS, type Grant, isGrant, SCOPES, type Scope } from './scopes.ts';
+export { createTenant, findTenant, listTenants, type Tenant } from './tenants.ts';

@@ -1,0 +1,140 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { testDatabases } from '../../../test/support/postgres.ts';
+import { type Db, openPool } from '../../base/db/index.ts';
+import { isRefusal, sha256Hex } from '../../base/kernel/index.ts';
+import {
+  allows,
+  createKey,
+  createTenant,
+  findTenant,
+  type KeyOrder,
+  listKeys,
+  listTenants,
+  type NewApiKey,
+  revokeKey,
+  type Tenant,
+} from './index.ts';
+
+let databases: Awaited<ReturnType<typeof testDatabases>>;
+let db: Db;
+let tenant: Tenant;
+
+beforeAll(async () => {
+  databases = await testDatabases();
+  db = openPool({ url: databases.mainUrl, role: 'payonce_app', name: 'keys-test', max: 2 });
+  tenant = (await createTenant(db, { name: 'acme' })) as Tenant;
+});
+afterAll(async () => {
+  await db.end();
+  await databases.drop();
+});
+
+const NOWHERE = '00000000-0000-7000-8000-000000000000';
+
+function order(changes: Partial<KeyOrder> = {}): KeyOrder {
+  return { tenantId: tenant.tenantId, name: 'shop', scopes: ['withdrawals:create'], ...changes };
+}
+
+describe('tenants', () => {
+  it('are created once by name, found and listed', async () => {
+    expect(tenant).toMatchObject({ name: 'acme', createdAt: expect.any(Date) });
+    expect(await createTenant(db, { name: 'acme' })).toMatchObject({ code: 'invalid_request' });
+    expect(await findTenant(db, { name: 'acme' })).toEqual(tenant);
+    expect(await findTenant(db, { name: 'nobody' })).toBeNull();
+    expect(await listTenants(db)).toEqual([tenant]);
+  });
+
+  it.each(['', 'ACME', '-acme', 'a b', 'a'.repeat(64)])('are refused the name %j', async (name) => {
+    expect(await createTenant(db, { name })).toMatchObject({
+      refused: true,
+      code: 'invalid_request',
+      faults: [{ pointer: '/name', got: name }],
+    });
+  });
+});
+
+describe('createKey', () => {
+  it('shows the key once and stores its SHA-256 only', async () => {
+    const expiresAt = new Date(Date.now() + 3_600_000);
+    const made = (await createKey(
+      db,
+      order({ expiresAt, scopes: ['events:read', 'admin', 'admin'] }),
+    )) as NewApiKey;
+    expect(made.key).toMatch(/^pk_[a-z0-9]{8}_[A-Za-z0-9_-]{43}$/);
+    expect(made).toMatchObject({
+      prefix: made.key.slice(3, 11),
+      scopes: ['admin', 'events:read'],
+      expiresAt,
+      revokedAt: null,
+    });
+    const { rows } = await db.query<{ row: string; hash: Buffer }>(
+      'SELECT k::text AS row, key_hash AS hash FROM api_key k WHERE key_id = $1',
+      [made.keyId],
+    );
+    expect(rows[0]?.hash.toString('hex')).toBe(sha256Hex(made.key));
+    expect(rows[0]?.row).not.toContain(made.key.slice(12));
+    const { key: _, ...listed } = made;
+    expect(await listKeys(db, { tenantId: tenant.tenantId })).toContainEqual(listed);
+  });
+
+  it.each<[string, Partial<KeyOrder>, object]>([
+    [
+      'an unknown scope',
+      { scopes: ['admin', 'withdrawals'] },
+      { pointer: '/scopes/1', got: 'withdrawals' },
+    ],
+    ['no scope', { scopes: [] }, { pointer: '/scopes' }],
+    ['an empty name', { name: ' ' }, { pointer: '/name' }],
+    ['a name too long', { name: 'n'.repeat(129) }, { pointer: '/name' }],
+    ['an expiry that has passed', { expiresAt: new Date(0) }, { pointer: '/expiresAt' }],
+    ['an expiry that is no time', { expiresAt: new Date('soon') }, { pointer: '/expiresAt' }],
+  ])('refuses %s', async (_what, changes, fault) => {
+    expect(await createKey(db, order(changes))).toMatchObject({
+      code: 'invalid_request',
+      faults: [fault],
+    });
+  });
+
+  it('refuses a tenant that is not there', async () => {
+    expect(await createKey(db, order({ tenantId: NOWHERE }))).toMatchObject({ code: 'not_found' });
+    expect(await createKey(db, order({ tenantId: 'acme' }))).toMatchObject({ code: 'not_found' });
+  });
+});
+
+describe('revokeKey', () => {
+  it('revokes once and keeps the first time when repeated', async () => {
+    const { keyId } = (await createKey(db, order())) as NewApiKey;
+    const first = await revokeKey(db, { keyId });
+    expect(first).toMatchObject({ keyId, revokedAt: expect.any(Date) });
+    expect(await revokeKey(db, { keyId })).toEqual(first);
+    expect(await listKeys(db)).toContainEqual(first);
+  });
+
+  it("does not find what is not there, and another tenant's key", async () => {
+    const { keyId } = (await createKey(db, order())) as NewApiKey;
+    for (const wanted of [
+      { keyId: NOWHERE },
+      { keyId: 'x' },
+      { keyId, tenantId: NOWHERE },
+      { keyId, tenantId: 'x' },
+    ]) {
+      expect(isRefusal(await revokeKey(db, wanted))).toBe(true);
+    }
+    expect(await revokeKey(db, { keyId, tenantId: tenant.tenantId })).toMatchObject({ keyId });
+  });
+});
+
+it('the app role can change nothing of a key but its revocation', async () => {
+  for (const change of ["scopes = '{admin}'", 'expires_at = NULL', 'tenant_id = tenant_id']) {
+    await expect(db.query(`UPDATE api_key SET ${change}`)).rejects.toMatchObject({ code: '42501' });
+  }
+  await expect(db.query('DELETE FROM api_key')).rejects.toMatchObject({ code: '42501' });
+});
+
+it('a scope allows itself, the wildcard allows its family, admin allows no other', () => {
+  expect(allows(['ledger:read'], 'ledger:read')).toBe(true);
+  expect(allows(['ledger:read'], 'ledger:credit')).toBe(false);
+  expect(allows(['withdrawals:*'], 'withdrawals:create')).toBe(true);
+  expect(allows(['withdrawals:*'], 'ledger:read')).toBe(false);
+  expect(allows(['admin'], 'withdrawals:read')).toBe(false);
+});

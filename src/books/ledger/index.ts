@@ -1,0 +1,29 @@
+/**
+ * Owns ledger accounts, transfers, postings, reserves and their resolutions. Promises: append-only
+ * double entry; no balance is ever on its wrong side; a reserve of a generation is made once and
+ * resolved once (constraints hold each of these). Writes happen in the caller's transaction, so a crash
+ * leaves the whole movement or nothing.
+ */
+export { readAccount, readAmount, readAsset } from './fields.ts';
+export { Ledger, lockAccounts } from './ledger.ts';
+export {
+  type Balance,
+  type ReplayBreak,
+  readBalances,
+  readBalancesAt,
+  readStatement,
+  replayBreaks,
+  type StatementLine,
+} from './read.ts';
+export {
+  type AccountKey,
+  assignTransfer,
+  commitTransfer,
+  depositTransfer,
+  fundTransfer,
+  gasTransfer,
+  releaseTransfer,
+  reserveTransfer,
+  type Transfer,
+  unassignTransfer,
+} from './transfers.ts';

@@ -1,0 +1,189 @@
+import { advance, type Sql } from '../../base/db/index.ts';
+import { type Address, type Hex, TX, toHex } from '../../base/kernel/index.ts';
+import { enqueue } from '../../base/queue/index.ts';
+import { TX_TOPICS } from './topics.ts';
+
+/**
+ * Takes what the signer gave and nobody took yet: signed bytes become attempts to be sent, a refusal closes
+ * its slot by the filler. One act in the caller's transaction; whoever collects twice finds nothing.
+ * Returns how many signatures were taken.
+ */
+export async function collectSignatures(sql: Sql, limit: number): Promise<number> {
+  const { rows } = await sql.query<{
+    tx_id: string;
+    tenant_id: string;
+    correlation_id: string;
+    attempt_id: string | null;
+    status: string;
+    kind: 'effect' | 'filler';
+    refusal_code: string | null;
+    refusal_message: string | null;
+  }>({
+    name: 'signature_collect',
+    text: `
+      WITH s AS MATERIALIZED (
+        SELECT signature_request_id, tx_hash, refusal_code, refusal_message FROM signature
+        WHERE collected_at IS NULL ORDER BY signature_request_id LIMIT $1 FOR UPDATE SKIP LOCKED
+      ), taken AS (
+        UPDATE signature SET collected_at = now() FROM s
+        WHERE signature.signature_request_id = s.signature_request_id
+      ), full_rows AS MATERIALIZED (
+        SELECT s.*, r.lane_id, r.nonce, r.ordinal, r.tx_id, r.kind, r.max_fee_per_gas, r.max_priority_fee_per_gas,
+          t.tenant_id, t.chain_id, t.correlation_id, t.status, payonce_uuid7() AS attempt_id
+        FROM s JOIN signature_request r USING (signature_request_id) JOIN tx t USING (tx_id)
+      ), made AS (
+        INSERT INTO attempt (attempt_id, tenant_id, lane_id, nonce, ordinal, chain_id, tx_id, signature_request_id,
+          kind, tx_hash, max_fee_per_gas, max_priority_fee_per_gas)
+        SELECT attempt_id, tenant_id, lane_id, nonce, ordinal, chain_id, tx_id, signature_request_id, kind, tx_hash,
+          max_fee_per_gas, max_priority_fee_per_gas FROM full_rows WHERE tx_hash IS NOT NULL
+        RETURNING attempt_id
+      )
+      SELECT f.tx_id, f.tenant_id, f.correlation_id, m.attempt_id, f.status, f.kind, f.refusal_code, f.refusal_message
+      FROM full_rows f LEFT JOIN made m USING (attempt_id) ORDER BY f.lane_id, f.nonce`,
+    values: [limit],
+  });
+  if (rows.length === 0) return 0;
+  const signed = rows.filter((row) => row.attempt_id !== null);
+  const first = new Set(signed.filter((row) => row.status === 'SLOTTED').map((row) => row.tx_id));
+  await advance(
+    sql,
+    TX,
+    [...first].map((id) => ({ id, from: 'SLOTTED', to: 'SIGNED' })),
+  );
+  const refused = rows.filter((row) => row.refusal_code !== null && row.kind === 'effect');
+  if (refused.length > 0) {
+    await sql.query(
+      `UPDATE tx t SET failure_code = 'signer_refused', failure_message = u.message, updated_at = now()
+       FROM unnest($1::uuid[], $2::text[]) AS u(tx_id, message) WHERE t.tx_id = u.tx_id`,
+      [
+        refused.map((row) => row.tx_id),
+        refused.map((row) => `${row.refusal_code}: ${row.refusal_message ?? ''}`),
+      ],
+    );
+  }
+  const jobs = [
+    ...signed.map((row) => ({ topic: TX_TOPICS.send, subjectId: row.attempt_id!, row })),
+    ...refused.map((row) => ({ topic: TX_TOPICS.fill, subjectId: row.tx_id, row })),
+  ];
+  await enqueue(
+    sql,
+    jobs.map(({ topic, subjectId, row }) => ({
+      topic,
+      subjectId,
+      tenantId: row.tenant_id,
+      trace: row.correlation_id,
+    })),
+  );
+  return rows.length;
+}
+
+export type SendableAttempt = {
+  attemptId: string;
+  txId: string;
+  laneId: number;
+  chainId: number;
+  from: Address;
+  nonce: bigint;
+  kind: 'effect' | 'filler';
+  txHash: Hex;
+  bytes: Buffer;
+  txStatus: string;
+  correlationId: string;
+  /** In the canonical chain, or its nonce is consumed: nothing to send. */
+  settled: boolean;
+  sends: number;
+};
+
+/** Attempts with their bytes, in the order of lane and nonce. */
+export async function readSendable(
+  sql: Sql,
+  attemptIds: readonly string[],
+): Promise<SendableAttempt[]> {
+  const { rows } = await sql.query<
+    Omit<SendableAttempt, 'from' | 'txHash' | 'chainId'> & {
+      from: Buffer;
+      txHash: Buffer;
+      chainId: bigint;
+    }
+  >({
+    name: 'attempt_sendable',
+    text: `
+      SELECT a.attempt_id AS "attemptId", a.tx_id AS "txId", a.lane_id AS "laneId", a.chain_id AS "chainId",
+        s.from_address AS "from", a.nonce, a.kind, a.tx_hash AS "txHash", g.raw AS bytes, t.status AS "txStatus",
+        t.correlation_id AS "correlationId", a.nonce < p.mined_nonce AS settled, a.sends
+      FROM attempt a
+      JOIN signature g USING (signature_request_id)
+      JOIN nonce_slot s ON s.lane_id = a.lane_id AND s.nonce = a.nonce
+      JOIN lane_progress p ON p.lane_id = a.lane_id
+      JOIN tx t ON t.tx_id = a.tx_id
+      WHERE a.attempt_id = ANY($1::uuid[]) ORDER BY a.lane_id, a.nonce, a.ordinal`,
+    values: [attemptIds],
+  });
+  return rows.map((row) => ({
+    ...row,
+    chainId: Number(row.chainId),
+    from: toHex(row.from),
+    txHash: toHex(row.txHash),
+  }));
+}
+
+export type SendRecord = { attemptId: string; accepted: boolean; answer: string };
+
+/** Records sends: when, how often, and what the node said; accepted once is accepted for ever. */
+export async function recordSends(sql: Sql, records: readonly SendRecord[]): Promise<void> {
+  if (records.length === 0) return;
+  await sql.query({
+    name: 'attempt_sent',
+    text: `
+      UPDATE attempt a SET first_sent_at = coalesce(first_sent_at, now()), last_sent_at = now(), sends = sends + 1,
+        accepted_at = coalesce(accepted_at, CASE WHEN u.accepted THEN now() END), last_answer = u.answer
+      FROM unnest($1::uuid[], $2::bool[], $3::text[]) AS u(attempt_id, accepted, answer)
+      WHERE a.attempt_id = u.attempt_id`,
+    values: [
+      records.map((record) => record.attemptId),
+      records.map((record) => record.accepted),
+      records.map((record) => record.answer.slice(0, 300)),
+    ],
+  });
+}
+
+/**
+ * Asks for the bytes of attempts to be sent again: slots that the chain has not consumed, whose newest
+ * attempt was last sent (or made) before `olderThanMs`. Derived from facts, so nothing is forgotten
+ * whatever crashed. Returns how many.
+ */
+export async function enqueueResends(
+  sql: Sql,
+  chainId: number,
+  olderThanMs: number,
+  limit: number,
+): Promise<number> {
+  const { rows } = await sql.query<{
+    attempt_id: string;
+    tenant_id: string;
+    correlation_id: string;
+  }>({
+    name: 'attempt_resend',
+    text: `
+      SELECT a.attempt_id, a.tenant_id, t.correlation_id
+      FROM lane l JOIN lane_progress p USING (lane_id)
+      JOIN LATERAL (SELECT DISTINCT ON (x.nonce) x.* FROM attempt x
+        WHERE x.lane_id = l.lane_id AND x.nonce >= p.mined_nonce ORDER BY x.nonce, x.ordinal DESC) a ON true
+      JOIN tx t USING (tx_id)
+      WHERE l.chain_id = $1 AND p.mined_nonce < l.next_nonce
+        AND coalesce(a.last_sent_at, a.created_at) < now() - $2 * interval '1 millisecond'
+        AND NOT EXISTS (SELECT 1 FROM job j WHERE j.topic = $4 AND j.subject_id = a.attempt_id)
+      ORDER BY a.lane_id, a.nonce LIMIT $3`,
+    values: [chainId, olderThanMs, limit, TX_TOPICS.send],
+  });
+  await enqueue(
+    sql,
+    rows.map((row) => ({
+      topic: TX_TOPICS.send,
+      subjectId: row.attempt_id,
+      tenantId: row.tenant_id,
+      trace: row.correlation_id,
+    })),
+  );
+  return rows.length;
+}

@@ -1,0 +1,306 @@
+import type { Sql } from '../../base/db/index.ts';
+import { type Address, fromHex, type Hex, type TxState, toHex } from '../../base/kernel/index.ts';
+
+/** An own attempt that a block holds, with what the intent wants. */
+export type OwnAttempt = {
+  attemptId: string;
+  txId: string;
+  tenantId: string;
+  laneId: number;
+  from: Address;
+  nonce: bigint;
+  kind: 'effect' | 'filler';
+  txHash: Hex;
+  token: Address | null;
+  recipient: Address;
+  amount: bigint;
+  txStatus: TxState;
+};
+
+/** Which of these hashes are ours. */
+export async function matchAttempts(
+  sql: Sql,
+  chainId: number,
+  hashes: readonly Hex[],
+): Promise<Map<Hex, OwnAttempt>> {
+  if (hashes.length === 0) return new Map();
+  const { rows } = await sql.query<
+    Omit<OwnAttempt, 'from' | 'txHash' | 'token' | 'recipient'> & {
+      from: Buffer;
+      txHash: Buffer;
+      token: Buffer | null;
+      recipient: Buffer;
+    }
+  >({
+    name: 'attempt_match',
+    text: `
+      SELECT a.attempt_id AS "attemptId", a.tx_id AS "txId", t.tenant_id AS "tenantId", a.lane_id AS "laneId",
+        s.from_address AS "from", a.nonce, a.kind, a.tx_hash AS "txHash", t.token, t.recipient, t.amount,
+        t.status AS "txStatus"
+      FROM attempt a JOIN tx t USING (tx_id)
+      JOIN nonce_slot s ON s.lane_id = a.lane_id AND s.nonce = a.nonce
+      WHERE a.tx_hash = ANY($2::bytea[]) AND a.chain_id = $1`,
+    values: [chainId, hashes.map(fromHex)],
+  });
+  return new Map(
+    rows.map((row) => [
+      toHex(row.txHash),
+      {
+        ...row,
+        from: toHex(row.from),
+        txHash: toHex(row.txHash),
+        token: row.token === null ? null : toHex(row.token),
+        recipient: toHex(row.recipient),
+      },
+    ]),
+  );
+}
+
+export type NewInclusion = {
+  attemptId: string;
+  blockNumber: number;
+  blockHash: Hex;
+  succeeded: boolean;
+  effectOk: boolean;
+  gasUsed: bigint;
+  effectiveGasPrice: bigint;
+};
+
+/** Append-only: a re-inclusion in another block is another row, the same one again is nothing. */
+export async function insertInclusions(
+  sql: Sql,
+  chainId: number,
+  inclusions: readonly NewInclusion[],
+): Promise<void> {
+  if (inclusions.length === 0) return;
+  await sql.query({
+    name: 'inclusion_insert',
+    text: `
+      INSERT INTO inclusion (attempt_id, block_hash, chain_id, block_number, succeeded, effect_ok, gas_used, effective_gas_price)
+      SELECT attempt_id, block_hash, $1, block_number, succeeded, effect_ok, gas_used, effective_gas_price
+      FROM unnest($2::uuid[], $3::bytea[], $4::bigint[], $5::bool[], $6::bool[], $7::numeric[], $8::numeric[])
+        AS u(attempt_id, block_hash, block_number, succeeded, effect_ok, gas_used, effective_gas_price)
+      ON CONFLICT DO NOTHING`,
+    values: [
+      chainId,
+      inclusions.map((item) => item.attemptId),
+      inclusions.map((item) => fromHex(item.blockHash)),
+      inclusions.map((item) => item.blockNumber),
+      inclusions.map((item) => item.succeeded),
+      inclusions.map((item) => item.effectOk),
+      inclusions.map((item) => item.gasUsed),
+      inclusions.map((item) => item.effectiveGasPrice),
+    ],
+  });
+}
+
+/** A canonical inclusion in a range of heights, as the crossing of a level needs it. */
+export type Crossing = {
+  txId: string;
+  tenantId: string;
+  ownerKind: string;
+  ownerId: string;
+  status: TxState;
+  settleAt: 'safe' | 'finalized';
+  kind: 'effect' | 'filler';
+  succeeded: boolean;
+  effectOk: boolean;
+  fillReason: string | null;
+  failureCode: string | null;
+  correlationId: string;
+};
+
+/** Canonical inclusions with height in (above, upTo]. */
+export async function readCrossings(
+  sql: Sql,
+  chainId: number,
+  above: number,
+  upTo: number,
+): Promise<Crossing[]> {
+  if (upTo <= above) return [];
+  const { rows } = await sql.query<Crossing>({
+    name: 'inclusion_crossing',
+    text: `
+      SELECT t.tx_id AS "txId", t.tenant_id AS "tenantId", t.owner_kind AS "ownerKind", t.owner_id AS "ownerId",
+        t.status, t.settle_at AS "settleAt", a.kind, i.succeeded, i.effect_ok AS "effectOk",
+        s.fill_reason AS "fillReason", t.failure_code AS "failureCode", t.correlation_id AS "correlationId"
+      FROM inclusion i
+      JOIN block b ON b.chain_id = i.chain_id AND b.height = i.block_number AND b.hash = i.block_hash
+      JOIN attempt a USING (attempt_id)
+      JOIN nonce_slot s ON s.lane_id = a.lane_id AND s.nonce = a.nonce
+      JOIN tx t ON t.tx_id = a.tx_id
+      WHERE i.chain_id = $1 AND i.block_number > $2 AND i.block_number <= $3`,
+    values: [chainId, above, upTo],
+  });
+  return rows;
+}
+
+export async function insertBlocks(
+  sql: Sql,
+  chainId: number,
+  blocks: readonly { number: number; hash: Hex; parentHash: Hex; timestamp: number }[],
+): Promise<void> {
+  if (blocks.length === 0) return;
+  await sql.query({
+    name: 'block_insert',
+    text: `INSERT INTO block (chain_id, height, hash, parent_hash, mined_at)
+      SELECT $1, height, hash, parent_hash, to_timestamp(at)
+      FROM unnest($2::bigint[], $3::bytea[], $4::bytea[], $5::float8[]) AS u(height, hash, parent_hash, at)`,
+    values: [
+      chainId,
+      blocks.map((block) => block.number),
+      blocks.map((block) => fromHex(block.hash)),
+      blocks.map((block) => fromHex(block.parentHash)),
+      blocks.map((block) => block.timestamp),
+    ],
+  });
+}
+
+/** Moves the head; heights only rise here. */
+export async function moveHead(
+  sql: Sql,
+  chainId: number,
+  head: { latest: number; safe: number; finalized: number },
+): Promise<void> {
+  await sql.query({
+    name: 'head_move',
+    text: `UPDATE chain_head SET latest = $2, safe = greatest(safe, $3), finalized = greatest(finalized, $4),
+      advanced_at = now() WHERE chain_id = $1`,
+    values: [chainId, head.latest, head.safe, head.finalized],
+  });
+}
+
+/** The tracker's word on lanes: nonces below are consumed as of this block. */
+export async function setProgress(
+  sql: Sql,
+  progress: ReadonlyMap<number, bigint>,
+  atBlock: number,
+): Promise<void> {
+  if (progress.size === 0) return;
+  await sql.query({
+    name: 'lane_progress',
+    text: `UPDATE lane_progress p SET mined_nonce = u.mined_nonce, at_block = $3
+      FROM unnest($1::int[], $2::bigint[]) AS u(lane_id, mined_nonce) WHERE p.lane_id = u.lane_id`,
+    values: [[...progress.keys()], [...progress.values()], atBlock],
+  });
+}
+
+export type Orphan = {
+  txId: string;
+  tenantId: string;
+  attemptId: string;
+  settleAt: 'safe' | 'finalized';
+  blockNumber: number;
+  correlationId: string;
+};
+
+/** Canonical inclusions above a height: what a reorg down to it orphans. */
+export async function readOrphans(sql: Sql, chainId: number, above: number): Promise<Orphan[]> {
+  const { rows } = await sql.query<Omit<Orphan, 'blockNumber'> & { blockNumber: bigint }>({
+    name: 'inclusion_orphans',
+    text: `
+      SELECT t.tx_id AS "txId", t.tenant_id AS "tenantId", a.attempt_id AS "attemptId", t.settle_at AS "settleAt",
+        i.block_number AS "blockNumber", t.correlation_id AS "correlationId"
+      FROM inclusion i
+      JOIN block b ON b.chain_id = i.chain_id AND b.height = i.block_number AND b.hash = i.block_hash
+      JOIN attempt a USING (attempt_id) JOIN tx t USING (tx_id)
+      WHERE i.chain_id = $1 AND i.block_number > $2`,
+    values: [chainId, above],
+  });
+  return rows.map((row) => ({ ...row, blockNumber: Number(row.blockNumber) }));
+}
+
+/**
+ * Takes the blocks above a height out of the canonical chain and remembers how far each orphaned
+ * transaction had come, so that its status never falls. Safe and finalized do not fall here: a
+ * reorg that would need it halts the chain instead.
+ */
+export async function rewind(
+  sql: Sql,
+  chainId: number,
+  to: number,
+  orphans: readonly Orphan[],
+): Promise<void> {
+  await sql.query({
+    name: 'tx_orphaned',
+    text: `
+      UPDATE tx t SET reorgs = reorgs + 1, updated_at = now(), furthest_level = CASE
+        WHEN t.furthest_level = 'finalized' OR u.height <= h.finalized THEN 'finalized'
+        WHEN t.furthest_level = 'safe' OR u.height <= h.safe THEN 'safe' ELSE 'included' END
+      FROM unnest($2::uuid[], $3::bigint[]) AS u(tx_id, height), chain_head h
+      WHERE h.chain_id = $1 AND t.tx_id = u.tx_id`,
+    values: [
+      chainId,
+      orphans.map((orphan) => orphan.txId),
+      orphans.map((orphan) => orphan.blockNumber),
+    ],
+  });
+  await sql.query({
+    name: 'block_rewind',
+    text: 'DELETE FROM block WHERE chain_id = $1 AND height > $2',
+    values: [chainId, to],
+  });
+  await sql.query({
+    name: 'head_rewind',
+    text: `UPDATE chain_head SET latest = $2, safe = least(safe, $2), reorgs = reorgs + 1, advanced_at = now()
+      WHERE chain_id = $1`,
+    values: [chainId, to],
+  });
+}
+
+/** Stops completing and signing on a chain until a person has looked; the first reason stays. */
+export async function haltChain(sql: Sql, chainId: number, reason: string): Promise<boolean> {
+  const { rowCount } = await sql.query(
+    'UPDATE chain_head SET halted_reason = $2, halted_at = now() WHERE chain_id = $1 AND halted_reason IS NULL',
+    [chainId, reason],
+  );
+  return (rowCount ?? 0) > 0;
+}
+
+export type SlotGas = {
+  txId: string;
+  tenantId: string;
+  laneId: number;
+  nonce: bigint;
+  chainId: number;
+  reserved: bigint;
+  cost: bigint;
+};
+
+/** What finalized slots cost, of these transactions, as far as it is not booked. */
+export async function readSlotGas(sql: Sql, txIds: readonly string[]): Promise<SlotGas[]> {
+  const { rows } = await sql.query<Omit<SlotGas, 'chainId'> & { chainId: bigint }>({
+    name: 'slot_gas_read',
+    text: `
+      SELECT t.tx_id AS "txId", t.tenant_id AS "tenantId", s.lane_id AS "laneId", s.nonce, s.chain_id AS "chainId",
+        s.gas_reserved AS reserved, i.gas_used * i.effective_gas_price AS cost
+      FROM tx t JOIN nonce_slot s USING (tx_id)
+      JOIN attempt a ON a.lane_id = s.lane_id AND a.nonce = s.nonce
+      JOIN inclusion i USING (attempt_id)
+      JOIN block b ON b.chain_id = i.chain_id AND b.height = i.block_number AND b.hash = i.block_hash
+      JOIN chain_head h ON h.chain_id = i.chain_id AND i.block_number <= h.finalized
+      WHERE t.tx_id = ANY($1::uuid[])
+        AND NOT EXISTS (SELECT 1 FROM slot_gas g WHERE g.lane_id = s.lane_id AND g.nonce = s.nonce)`,
+    values: [txIds],
+  });
+  return rows.map((row) => ({ ...row, chainId: Number(row.chainId) }));
+}
+
+/** Marks slots as booked by a transfer; a slot booked twice is an error of the database. */
+export async function insertSlotGas(
+  sql: Sql,
+  items: readonly (SlotGas & { transferId: string })[],
+): Promise<void> {
+  if (items.length === 0) return;
+  await sql.query({
+    name: 'slot_gas_insert',
+    text: `INSERT INTO slot_gas (lane_id, nonce, transfer_id, gas_cost)
+      SELECT * FROM unnest($1::int[], $2::bigint[], $3::uuid[], $4::numeric[])`,
+    values: [
+      items.map((item) => item.laneId),
+      items.map((item) => item.nonce),
+      items.map((item) => item.transferId),
+      items.map((item) => item.cost),
+    ],
+  });
+}

@@ -1,0 +1,60 @@
+/**
+ * Owns transactions on chain as rows: lanes, nonce slots, signature requests, signatures taken in,
+ * attempts, inclusions, canonical blocks and heads. Promises: one slot per tx and per (chain, from,
+ * nonce); bytes are stored before they are sent; canonical and final are derived from heads, never from
+ * a row's own status. Never names its owners: progress is told as jobs `<owner_kind>.settle` and `.final`.
+ * Writes happen in the caller's transaction, so a crash leaves a step whole or undone.
+ */
+export {
+  collectSignatures,
+  enqueueResends,
+  readSendable,
+  recordSends,
+  type SendableAttempt,
+  type SendRecord,
+} from './attempts.ts';
+export {
+  type HeadRow,
+  leaseChain,
+  lockHeads,
+  readBlockHashes,
+  readHeads,
+  readSettled,
+  releaseChains,
+  type Settled,
+  startChain,
+} from './heads.ts';
+export {
+  type Crossing,
+  haltChain,
+  insertBlocks,
+  insertInclusions,
+  insertSlotGas,
+  matchAttempts,
+  moveHead,
+  type NewInclusion,
+  type Orphan,
+  type OwnAttempt,
+  readCrossings,
+  readOrphans,
+  readSlotGas,
+  rewind,
+  type SlotGas,
+  setProgress,
+} from './inclusions.ts';
+export {
+  advanceLanes,
+  type LaneRow,
+  leaseLanes,
+  lockLanes,
+  pauseLanes,
+  readLanes,
+  registerLane,
+  releaseLanes,
+  resumeLanes,
+} from './lanes.ts';
+export { type NewTx, openTxs } from './open.ts';
+export { readTxs, readTxsOfOwners, type TxRow } from './rows.ts';
+export { type FillerOrder, insertSlots, type NewSlot, orderFillers, setWaiting } from './slots.ts';
+export { stopUnclaimed } from './stop.ts';
+export { finalTopic, settleTopic, TX_TOPICS, WAKE_COLLECT, WAKE_SIGNER } from './topics.ts';

@@ -1,0 +1,140 @@
+import type { Sql } from '../../base/db/index.ts';
+import { type Address, fromHex, toHex } from '../../base/kernel/index.ts';
+
+export type LaneRow = {
+  laneId: number;
+  tenantId: string;
+  chainId: number;
+  address: Address;
+  nextNonce: bigint;
+  /** Nonces below are consumed on the canonical chain; the difference to nextNonce is in flight. */
+  minedNonce: bigint;
+  epoch: bigint;
+  leaseOwner: string | null;
+  pausedReason: string | null;
+};
+
+type Raw = Omit<LaneRow, 'address' | 'chainId'> & { address: Buffer; chainId: bigint };
+
+const SELECT = `
+  SELECT l.lane_id AS "laneId", l.tenant_id AS "tenantId", l.chain_id AS "chainId", l.address,
+    l.next_nonce AS "nextNonce", p.mined_nonce AS "minedNonce", l.epoch, l.lease_owner AS "leaseOwner",
+    l.paused_reason AS "pausedReason"
+  FROM lane l JOIN lane_progress p USING (lane_id)`;
+
+const fromRaw = (row: Raw): LaneRow => ({
+  ...row,
+  chainId: Number(row.chainId),
+  address: toHex(row.address),
+});
+
+/** All lanes, or those of one chain. */
+export async function readLanes(sql: Sql, chainId: number | null = null): Promise<LaneRow[]> {
+  const { rows } = await sql.query<Raw>({
+    name: 'lane_read',
+    text: `${SELECT} WHERE $1::bigint IS NULL OR l.chain_id = $1 ORDER BY l.lane_id`,
+    values: [chainId],
+  });
+  return rows.map(fromRaw);
+}
+
+/** Registers a hot wallet at the nonce that the chain shows, paused; one that is registered is left alone. */
+export async function registerLane(
+  sql: Sql,
+  lane: { tenantId: string; chainId: number; address: Address; firstNonce: bigint },
+  pausedReason: string,
+): Promise<void> {
+  await sql.query(
+    `WITH made AS (
+       INSERT INTO lane (tenant_id, chain_id, address, first_nonce, next_nonce, paused_reason)
+       VALUES ($1, $2, $3, $4, $4, $5)
+       ON CONFLICT (chain_id, address) DO NOTHING RETURNING lane_id
+     )
+     INSERT INTO lane_progress (lane_id, mined_nonce) SELECT lane_id, $4 FROM made`,
+    [lane.tenantId, lane.chainId, fromHex(lane.address), lane.firstNonce, pausedReason],
+  );
+}
+
+/**
+ * Takes or renews lane leases for `owner`. A lease that changes hands raises the epoch, which the
+ * allocation and the signer check: whoever slept past its lease has no power left. Returns epochs held.
+ */
+export async function leaseLanes(
+  sql: Sql,
+  owner: string,
+  leaseMs: number,
+): Promise<Map<number, bigint>> {
+  const { rows } = await sql.query<{ lane_id: number; epoch: bigint }>({
+    name: 'lane_lease',
+    text: `
+      UPDATE lane SET lease_owner = $1, lease_until = clock_timestamp() + $2 * interval '1 millisecond',
+        epoch = CASE WHEN lease_owner = $1 AND lease_until > clock_timestamp() THEN epoch ELSE epoch + 1 END
+      WHERE lane_id IN (SELECT lane_id FROM lane
+        WHERE lease_owner IS NULL OR lease_owner = $1 OR lease_until <= clock_timestamp()
+        ORDER BY lane_id FOR UPDATE SKIP LOCKED)
+      RETURNING lane_id, epoch`,
+    values: [owner, leaseMs],
+  });
+  return new Map(rows.map((row) => [row.lane_id, row.epoch]));
+}
+
+/** Gives leases back at a clean end, so that the next owner need not wait. */
+export async function releaseLanes(sql: Sql, owner: string): Promise<void> {
+  await sql.query('UPDATE lane SET lease_owner = NULL, lease_until = NULL WHERE lease_owner = $1', [
+    owner,
+  ]);
+}
+
+/** Locks lanes (after accounts, before chain heads) whose lease and epoch still hold; absent: they do not. */
+export async function lockLanes(
+  sql: Sql,
+  owner: string,
+  epochs: ReadonlyMap<number, bigint>,
+): Promise<Map<number, { nextNonce: bigint }>> {
+  const { rows } = await sql.query<{ lane_id: number; next_nonce: bigint }>({
+    name: 'lane_lock',
+    text: `
+      SELECT l.lane_id, l.next_nonce FROM lane l
+      JOIN unnest($2::int[], $3::bigint[]) AS held(lane_id, epoch) USING (lane_id, epoch)
+      WHERE l.lease_owner = $1 AND l.lease_until > clock_timestamp() AND l.paused_reason IS NULL
+      ORDER BY l.lane_id FOR UPDATE OF l`,
+    values: [owner, [...epochs.keys()], [...epochs.values()]],
+  });
+  return new Map(rows.map((row) => [row.lane_id, { nextNonce: row.next_nonce }]));
+}
+
+export async function advanceLanes(sql: Sql, next: ReadonlyMap<number, bigint>): Promise<void> {
+  await sql.query({
+    name: 'lane_advance',
+    text: `UPDATE lane l SET next_nonce = n.next_nonce
+      FROM unnest($1::int[], $2::bigint[]) AS n(lane_id, next_nonce) WHERE l.lane_id = n.lane_id`,
+    values: [[...next.keys()], [...next.values()]],
+  });
+}
+
+/** Pauses lanes (no new slots) with a reason; returns those that were not paused before. */
+export async function pauseLanes(
+  sql: Sql,
+  laneIds: readonly number[],
+  reason: string,
+): Promise<LaneRow[]> {
+  const { rows } = await sql.query<{ lane_id: number }>(
+    'UPDATE lane SET paused_reason = $2 WHERE lane_id = ANY($1::int[]) AND paused_reason IS NULL RETURNING lane_id',
+    [laneIds, reason],
+  );
+  const paused = new Set(rows.map((row) => row.lane_id));
+  return paused.size === 0 ? [] : (await readLanes(sql)).filter((lane) => paused.has(lane.laneId));
+}
+
+/** Opens lanes that are paused for this reason and no other; true when one was. */
+export async function resumeLanes(
+  sql: Sql,
+  laneIds: readonly number[],
+  reason: string,
+): Promise<boolean> {
+  const { rowCount } = await sql.query(
+    'UPDATE lane SET paused_reason = NULL WHERE lane_id = ANY($1::int[]) AND paused_reason = $2',
+    [laneIds, reason],
+  );
+  return (rowCount ?? 0) > 0;
+}

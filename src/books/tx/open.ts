@@ -1,0 +1,81 @@
+import type { Sql } from '../../base/db/index.ts';
+import { type Address, fromHex, type Hex } from '../../base/kernel/index.ts';
+import { enqueue } from '../../base/queue/index.ts';
+import { TX_TOPICS } from './topics.ts';
+
+export type NewTx = {
+  tenantId: string;
+  ownerKind: string;
+  ownerId: string;
+  intentId: Hex;
+  operation: string;
+  idempotencyKey: string;
+  chainId: number;
+  asset: string;
+  token: Address | null;
+  recipient: Address;
+  amount: bigint;
+  decisionId: string;
+  settleAt: 'safe' | 'finalized';
+  expiresAt: Date | null;
+  correlationId: string;
+};
+
+/**
+ * Opens transactions (no slot yet), consumes their decisions and asks for preparation, all in the
+ * caller's transaction. A second tx for an intent, or a decision used twice, is an error of the
+ * database. Returns tx ids in order.
+ */
+export async function openTxs(sql: Sql, wanted: readonly NewTx[]): Promise<string[]> {
+  if (wanted.length === 0) return [];
+  const { rows } = await sql.query<{ tx_id: string }>({
+    name: 'tx_open',
+    text: `
+      WITH wanted AS MATERIALIZED (
+        SELECT payonce_uuid7() AS tx_id, u.* FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::bytea[], $5::text[],
+          $6::text[], $7::bigint[], $8::text[], $9::bytea[], $10::bytea[], $11::numeric[], $12::uuid[],
+          $13::text[], $14::timestamptz[], $15::text[])
+          WITH ORDINALITY AS u(tenant_id, owner_kind, owner_id, intent_id, operation, idempotency_key,
+            chain_id, asset, token, recipient, amount, decision_id, settle_at, expires_at, correlation_id, idx)
+      ), opened AS (
+        INSERT INTO tx (tx_id, tenant_id, owner_kind, owner_id, intent_id, operation, idempotency_key, chain_id,
+          asset, token, recipient, amount, decision_id, settle_at, expires_at, correlation_id, status)
+        SELECT tx_id, tenant_id, owner_kind, owner_id, intent_id, operation, idempotency_key, chain_id,
+          asset, token, recipient, amount, decision_id, settle_at, expires_at, correlation_id, 'CREATED' FROM wanted
+      ), consumed AS (
+        INSERT INTO decision_consumed (decision_id, tx_id) SELECT decision_id, tx_id FROM wanted
+      ), logged AS (
+        INSERT INTO event (tenant_id, type, subject_id, owner_id, to_state, correlation_id)
+        SELECT tenant_id, 'tx', tx_id, owner_id, 'CREATED', correlation_id FROM wanted
+      )
+      SELECT tx_id FROM wanted ORDER BY idx`,
+    values: [
+      wanted.map((tx) => tx.tenantId),
+      wanted.map((tx) => tx.ownerKind),
+      wanted.map((tx) => tx.ownerId),
+      wanted.map((tx) => fromHex(tx.intentId)),
+      wanted.map((tx) => tx.operation),
+      wanted.map((tx) => tx.idempotencyKey),
+      wanted.map((tx) => tx.chainId),
+      wanted.map((tx) => tx.asset),
+      wanted.map((tx) => (tx.token === null ? null : fromHex(tx.token))),
+      wanted.map((tx) => fromHex(tx.recipient)),
+      wanted.map((tx) => tx.amount),
+      wanted.map((tx) => tx.decisionId),
+      wanted.map((tx) => tx.settleAt),
+      wanted.map((tx) => tx.expiresAt),
+      wanted.map((tx) => tx.correlationId),
+    ],
+  });
+  const ids = rows.map((row) => row.tx_id);
+  await enqueue(
+    sql,
+    wanted.map((tx, index) => ({
+      topic: TX_TOPICS.prepare,
+      subjectId: ids[index]!,
+      tenantId: tx.tenantId,
+      trace: tx.correlationId,
+    })),
+  );
+  return ids;
+}

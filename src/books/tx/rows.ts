@@ -1,0 +1,85 @@
+import type { Sql } from '../../base/db/index.ts';
+import { type Address, type TxState, toHex } from '../../base/kernel/index.ts';
+
+export type TxRow = {
+  txId: string;
+  tenantId: string;
+  ownerKind: string;
+  ownerId: string;
+  chainId: number;
+  asset: string;
+  token: Address | null;
+  recipient: Address;
+  amount: bigint;
+  settleAt: 'safe' | 'finalized';
+  expiresAt: Date | null;
+  status: TxState;
+  waiting: string | null;
+  failureCode: string | null;
+  failureMessage: string | null;
+  correlationId: string;
+  slot: {
+    laneId: number;
+    from: Address;
+    nonce: bigint;
+    gasReserved: bigint;
+    fillReason: string | null;
+  } | null;
+};
+
+type Raw = Omit<TxRow, 'token' | 'recipient' | 'slot' | 'chainId'> & {
+  chainId: bigint;
+  token: Buffer | null;
+  recipient: Buffer;
+  laneId: number | null;
+  from: Buffer | null;
+  nonce: bigint | null;
+  gasReserved: bigint | null;
+  fillReason: string | null;
+};
+
+const SELECT = `
+  SELECT t.tx_id AS "txId", t.tenant_id AS "tenantId", t.owner_kind AS "ownerKind", t.owner_id AS "ownerId",
+    t.chain_id AS "chainId", t.asset, t.token, t.recipient, t.amount, t.settle_at AS "settleAt",
+    t.expires_at AS "expiresAt", t.status, t.waiting, t.failure_code AS "failureCode",
+    t.failure_message AS "failureMessage", t.correlation_id AS "correlationId",
+    s.lane_id AS "laneId", s.from_address AS "from", s.nonce, s.gas_reserved AS "gasReserved",
+    s.fill_reason AS "fillReason"
+  FROM tx t LEFT JOIN nonce_slot s USING (tx_id)`;
+
+/** Transactions by id, with their slot if they have one; as the rows are now, no lock. */
+export async function readTxs(sql: Sql, txIds: readonly string[]): Promise<Map<string, TxRow>> {
+  const { rows } = await sql.query<Raw>({
+    name: 'tx_read',
+    text: `${SELECT} WHERE t.tx_id = ANY($1::uuid[])`,
+    values: [txIds],
+  });
+  return new Map(rows.map((row) => [row.txId, fromRaw(row)]));
+}
+
+/** Transactions by their owners' ids. */
+export async function readTxsOfOwners(
+  sql: Sql,
+  ownerIds: readonly string[],
+): Promise<Map<string, TxRow>> {
+  const { rows } = await sql.query<Raw>({
+    name: 'tx_read_owner',
+    text: `${SELECT} WHERE t.owner_id = ANY($1::uuid[])`,
+    values: [ownerIds],
+  });
+  return new Map(rows.map((row) => [row.ownerId, fromRaw(row)]));
+}
+
+function fromRaw(row: Raw): TxRow {
+  const { laneId, from, nonce, gasReserved, fillReason, ...rest } = row;
+  return {
+    ...rest,
+    chainId: Number(row.chainId),
+    token: row.token === null ? null : toHex(row.token),
+    recipient: toHex(row.recipient),
+    slot:
+      laneId === null
+        ? null
+        : { laneId, from: toHex(from!), nonce: nonce!, gasReserved: gasReserved!, fillReason },
+  };
+}

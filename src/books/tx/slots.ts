@@ -1,0 +1,109 @@
+import type { Sql } from '../../base/db/index.ts';
+import { type Address, fromHex, type Hex } from '../../base/kernel/index.ts';
+import { WAKE_SIGNER } from './topics.ts';
+
+export type Fees = { gasLimit: bigint; maxFeePerGas: bigint; maxPriorityFeePerGas: bigint };
+
+export type NewSlot = Fees & {
+  txId: string;
+  laneId: number;
+  chainId: number;
+  from: Address;
+  nonce: bigint;
+  effectDigest: Hex;
+  gasReserved: bigint;
+  laneEpoch: bigint;
+};
+
+/**
+ * Writes slots and the order to sign their effect, in the caller's transaction, which holds the lane's
+ * row. The unique (chain, from, nonce) and the unique tx are what makes a payment single.
+ */
+export async function insertSlots(sql: Sql, slots: readonly NewSlot[]): Promise<void> {
+  if (slots.length === 0) return;
+  await sql.query({
+    name: 'slot_insert',
+    text: `
+      WITH s AS MATERIALIZED (
+        SELECT * FROM unnest($1::int[], $2::bigint[], $3::bigint[], $4::bytea[], $5::uuid[], $6::bytea[],
+          $7::numeric[], $8::numeric[], $9::numeric[], $10::numeric[], $11::bigint[])
+          AS u(lane_id, nonce, chain_id, from_address, tx_id, effect_digest, gas_reserved, gas_limit,
+            max_fee_per_gas, max_priority_fee_per_gas, lane_epoch)
+      ), slot AS (
+        INSERT INTO nonce_slot (lane_id, nonce, chain_id, from_address, tx_id, effect_digest, gas_reserved)
+        SELECT lane_id, nonce, chain_id, from_address, tx_id, effect_digest, gas_reserved FROM s
+      )
+      INSERT INTO signature_request (lane_id, nonce, ordinal, tx_id, kind, gas_limit, max_fee_per_gas,
+        max_priority_fee_per_gas, lane_epoch)
+      SELECT lane_id, nonce, 1, tx_id, 'effect', gas_limit, max_fee_per_gas, max_priority_fee_per_gas, lane_epoch
+      FROM s ORDER BY lane_id, nonce`,
+    values: [
+      slots.map((slot) => slot.laneId),
+      slots.map((slot) => slot.nonce),
+      slots.map((slot) => slot.chainId),
+      slots.map((slot) => fromHex(slot.from)),
+      slots.map((slot) => slot.txId),
+      slots.map((slot) => fromHex(slot.effectDigest)),
+      slots.map((slot) => slot.gasReserved),
+      slots.map((slot) => slot.gasLimit),
+      slots.map((slot) => slot.maxFeePerGas),
+      slots.map((slot) => slot.maxPriorityFeePerGas),
+      slots.map((slot) => slot.laneEpoch),
+    ],
+  });
+  await sql.query(`SELECT pg_notify('${WAKE_SIGNER}', '')`);
+}
+
+export type FillerOrder = Fees & { txId: string; laneEpoch: bigint; reason: string };
+
+/**
+ * Orders the filler of slots, once each: a slot that has a filler request already gets no second one.
+ * Returns the tx ids ordered for.
+ */
+export async function orderFillers(sql: Sql, orders: readonly FillerOrder[]): Promise<Set<string>> {
+  if (orders.length === 0) return new Set();
+  const { rows } = await sql.query<{ tx_id: string }>({
+    name: 'slot_fill',
+    text: `
+      WITH o AS (
+        SELECT s.lane_id, s.nonce, u.* FROM unnest($1::uuid[], $2::numeric[], $3::numeric[], $4::numeric[], $5::bigint[], $6::text[])
+          AS u(tx_id, gas_limit, max_fee_per_gas, max_priority_fee_per_gas, lane_epoch, reason)
+        JOIN nonce_slot s USING (tx_id)
+        WHERE NOT EXISTS (SELECT 1 FROM signature_request r
+          WHERE r.lane_id = s.lane_id AND r.nonce = s.nonce AND r.kind = 'filler' AND r.cancelled_at IS NULL)
+      ), reason AS (
+        UPDATE nonce_slot s SET fill_reason = coalesce(s.fill_reason, o.reason) FROM o WHERE s.tx_id = o.tx_id
+      )
+      INSERT INTO signature_request (lane_id, nonce, ordinal, tx_id, kind, gas_limit, max_fee_per_gas,
+        max_priority_fee_per_gas, lane_epoch)
+      SELECT lane_id, nonce, (SELECT max(ordinal) + 1 FROM signature_request r WHERE r.lane_id = o.lane_id
+        AND r.nonce = o.nonce), tx_id, 'filler', gas_limit, max_fee_per_gas, max_priority_fee_per_gas, lane_epoch
+      FROM o
+      RETURNING tx_id`,
+    values: [
+      orders.map((order) => order.txId),
+      orders.map((order) => order.gasLimit),
+      orders.map((order) => order.maxFeePerGas),
+      orders.map((order) => order.maxPriorityFeePerGas),
+      orders.map((order) => order.laneEpoch),
+      orders.map((order) => order.reason),
+    ],
+  });
+  if (rows.length > 0) await sql.query(`SELECT pg_notify('${WAKE_SIGNER}', '')`);
+  return new Set(rows.map((row) => row.tx_id));
+}
+
+/** Says why transactions wait, where the reason changed; null: they do not wait any more. */
+export async function setWaiting(
+  sql: Sql,
+  items: readonly { txId: string; reason: string | null }[],
+): Promise<void> {
+  if (items.length === 0) return;
+  await sql.query({
+    name: 'tx_waiting',
+    text: `UPDATE tx t SET waiting = u.reason, updated_at = now()
+      FROM unnest($1::uuid[], $2::text[]) AS u(tx_id, reason)
+      WHERE t.tx_id = u.tx_id AND t.waiting IS DISTINCT FROM u.reason`,
+    values: [items.map((item) => item.txId), items.map((item) => item.reason)],
+  });
+}
