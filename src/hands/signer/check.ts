@@ -1,0 +1,210 @@
+import { type Effect, FILLER_GAS_LIMIT, fillerOf } from '../../base/effect/index.ts';
+import { type Hex, ZERO_ADDRESS } from '../../base/kernel/index.ts';
+import { closingIntent, compose, type Order, rebuildIntent, type Signing } from './grammar.ts';
+import { laneKey, type SigningRules } from './rules.ts';
+
+/** Far above a token transfer, far below a block: what a broken estimate can burn at most. */
+export const EFFECT_GAS_LIMIT_CAP = 1_000_000n;
+
+/** Half as much again: the filler must be able to replace an effect that already bids the cap. */
+export function fillerFeeCap(maxFeePerGas: bigint): bigint {
+  return (maxFeePerGas * 3n) / 2n;
+}
+
+export type RefusalReason =
+  | 'chain_unknown'
+  | 'lane_unknown'
+  | 'slot_mismatch'
+  | 'tenant_mismatch'
+  | 'lane_epoch_stale'
+  | 'lane_epoch_unknown'
+  | 'fee_above_cap'
+  | 'gas_limit_out_of_range'
+  | 'intent_mismatch'
+  | 'asset_unknown'
+  | 'asset_mismatch'
+  | 'recipient_refused'
+  | 'effect_mismatch'
+  | 'decision_missing'
+  | 'decision_denied'
+  | 'decision_mismatch'
+  | 'policy_version_mismatch'
+  | 'tier_exceeded'
+  | 'intent_on_another_slot'
+  | 'slot_of_another_intent'
+  | 'effect_changed'
+  | 'request_changed';
+
+export type SigningRefusal = { code: RefusalReason; message: string };
+
+export type Verdict =
+  | { kind: 'ok'; signing: Signing }
+  | ({ kind: 'refusal' } & SigningRefusal)
+  /** Not now: a refusal would close the slot for a reason that passes. */
+  | { kind: 'wait'; message: string };
+
+/** What the journal remembers of an order's lane and intent. */
+export type Remembered = {
+  highestEpoch: bigint;
+  /** An effect of this intent was signed before, so this is a replacement of it. */
+  effectSigned: boolean;
+};
+
+/** Judges one order by the rules. Pure; the journal has the last word on slots. */
+export function check(rules: SigningRules, order: Order, remembered: Remembered): Verdict {
+  if (order.chainHalted !== null) {
+    return { kind: 'wait', message: `chain ${order.slot.chainId} is halted: ${order.chainHalted}` };
+  }
+  const lane = rules.lanes.get(laneKey(order.slot.chainId, order.slot.from));
+  const refusal = checkSlot(rules, order) ?? checkFees(rules, order);
+  if (refusal !== null) return { kind: 'refusal', ...refusal };
+  const rebuilt = rebuildIntent(order);
+  const sound = rebuilt !== null && rebuilt.intentId === order.tx.intentId ? rebuilt : null;
+  if (order.kind === 'filler') {
+    // Always allowed within its caps, whatever the epoch: it pays nobody, and a slot that can not be
+    // used must never block its lane.
+    const bound = sound === null ? closingIntent(order.slot) : boundBy(sound);
+    return {
+      kind: 'ok',
+      signing: compose(order, lane!.keyId, bound, fillerOf(order.slot.from)),
+    };
+  }
+  if (sound === null) {
+    return refuse('intent_mismatch', `intent ${order.tx.intentId} is not what its parts give`);
+  }
+  const more =
+    checkEpoch(order, remembered) ??
+    checkEffectRow(rules, order, sound) ??
+    // Policy is judged for a slot's first attempt; a replacement is the same effect on the same slot.
+    (remembered.effectSigned ? null : checkDecision(rules, order));
+  if (more !== null) return { kind: 'refusal', ...more };
+  return { kind: 'ok', signing: compose(order, lane!.keyId, boundBy(sound), sound.effect) };
+}
+
+function boundBy(rebuilt: { intentId: Hex; digest: Hex }) {
+  return { intentId: rebuilt.intentId, effectDigest: rebuilt.digest };
+}
+
+function checkSlot(rules: SigningRules, order: Order): SigningRefusal | null {
+  const { slot, lane, tx } = order;
+  if (!rules.chains.has(slot.chainId)) {
+    return no('chain_unknown', `chain ${slot.chainId} is not configured`);
+  }
+  const configured = rules.lanes.get(laneKey(slot.chainId, slot.from));
+  if (configured === undefined) {
+    return no('lane_unknown', `${slot.from} on chain ${slot.chainId} is no configured lane`);
+  }
+  if (slot.txId !== order.txId) return no('slot_mismatch', 'the slot belongs to another tx');
+  if (tx.chainId !== slot.chainId || lane.chainId !== slot.chainId || lane.address !== slot.from) {
+    return no('slot_mismatch', 'tx, slot and lane name different chains or addresses');
+  }
+  if (slot.nonce < 0n || slot.nonce > BigInt(Number.MAX_SAFE_INTEGER)) {
+    return no('slot_mismatch', `${slot.nonce} is no nonce`);
+  }
+  if (configured.tenant !== tx.tenant || lane.tenantId !== tx.tenantId) {
+    return no(
+      'tenant_mismatch',
+      `the lane is of tenant ${configured.tenant}, the tx of ${tx.tenant}`,
+    );
+  }
+  return null;
+}
+
+function checkFees(rules: SigningRules, order: Order): SigningRefusal | null {
+  const filler = order.kind === 'filler';
+  const cap = rules.chains.get(order.slot.chainId)!.maxFeePerGas;
+  const highest = filler ? fillerFeeCap(cap) : cap;
+  const { maxFeePerGas, maxPriorityFeePerGas, gasLimit } = order;
+  if (maxFeePerGas <= 0n || maxFeePerGas > highest) {
+    return no('fee_above_cap', `maxFeePerGas is ${maxFeePerGas}, expected 1 to ${highest}`);
+  }
+  if (maxPriorityFeePerGas < 0n || maxPriorityFeePerGas > maxFeePerGas) {
+    return no(
+      'fee_above_cap',
+      `maxPriorityFeePerGas is ${maxPriorityFeePerGas}, expected 0 to ${maxFeePerGas}`,
+    );
+  }
+  const gasCap = filler ? FILLER_GAS_LIMIT : EFFECT_GAS_LIMIT_CAP;
+  return gasLimit < FILLER_GAS_LIMIT || gasLimit > gasCap
+    ? no(
+        'gas_limit_out_of_range',
+        `gas limit is ${gasLimit}, expected ${FILLER_GAS_LIMIT} to ${gasCap}`,
+      )
+    : null;
+}
+
+function checkEpoch(order: Order, { highestEpoch }: Remembered): SigningRefusal | null {
+  const { laneEpoch, lane } = order;
+  if (laneEpoch < highestEpoch) {
+    return no('lane_epoch_stale', `lane epoch is ${laneEpoch}, ${highestEpoch} was seen`);
+  }
+  // One order from beyond would make every later one stale.
+  return laneEpoch > lane.epoch
+    ? no('lane_epoch_unknown', `lane epoch is ${laneEpoch}, the lane stands at ${lane.epoch}`)
+    : null;
+}
+
+function checkEffectRow(
+  rules: SigningRules,
+  order: Order,
+  rebuilt: { effect: Effect; digest: Hex },
+): SigningRefusal | null {
+  const { tx, slot } = order;
+  const asset = rules.assets.find(tx.asset);
+  if (asset === undefined) return no('asset_unknown', `asset ${tx.asset} is not configured`);
+  if (asset.chainId !== tx.chainId || asset.address !== tx.token) {
+    return no(
+      'asset_mismatch',
+      `${tx.asset} is not ${tx.token ?? 'the native coin'} of chain ${tx.chainId}`,
+    );
+  }
+  if (tx.recipient === ZERO_ADDRESS || tx.recipient === tx.token) {
+    return no('recipient_refused', `${tx.recipient} can not receive ${tx.asset}`);
+  }
+  return rebuilt.digest === slot.effectDigest
+    ? null
+    : no(
+        'effect_mismatch',
+        `the slot is for effect ${slot.effectDigest}, the intent is ${rebuilt.digest}`,
+      );
+}
+
+function checkDecision(rules: SigningRules, order: Order): SigningRefusal | null {
+  const { decision, tx } = order;
+  if (decision === null) return no('decision_missing', 'there is no decision');
+  if (decision.verdict !== 'allow')
+    return no('decision_denied', `the verdict is ${decision.verdict}`);
+  if (decision.subjectId !== tx.ownerId || decision.tenantId !== tx.tenantId) {
+    return no(
+      'decision_mismatch',
+      `the decision is about ${decision.subjectId}, not ${tx.ownerId}`,
+    );
+  }
+  if (decision.consumedBy !== order.txId) {
+    return no(
+      'decision_mismatch',
+      `the decision was consumed by ${decision.consumedBy ?? 'nothing'}`,
+    );
+  }
+  if (decision.policyVersion !== rules.policyVersion) {
+    return no(
+      'policy_version_mismatch',
+      `decided by ${decision.policyVersion}, configured is ${rules.policyVersion}`,
+    );
+  }
+  const tier = rules.assets.find(tx.asset)!.tiers.find(({ name }) => name === decision.tier);
+  return tier === undefined || (tier.upTo !== null && tx.amount > tier.upTo)
+    ? no(
+        'tier_exceeded',
+        `tier ${decision.tier ?? 'none'} does not cover ${tx.amount} of ${tx.asset}`,
+      )
+    : null;
+}
+
+function no(code: RefusalReason, message: string): SigningRefusal {
+  return { code, message };
+}
+
+function refuse(code: RefusalReason, message: string): Verdict {
+  return { kind: 'refusal', code, message };
+}

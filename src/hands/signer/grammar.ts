@@ -1,0 +1,130 @@
+import { keccak256 } from 'viem';
+import {
+  type Effect,
+  effectDigest,
+  effectOf,
+  fillerOf,
+  intentId,
+  signingDigest,
+  unsignedTransaction,
+} from '../../base/effect/index.ts';
+import { type Address, type Hex, nonceKey } from '../../base/kernel/index.ts';
+
+/** A signature request with everything it hangs on, as the main database tells it: not believed yet. */
+export type Order = {
+  requestId: string;
+  txId: string;
+  kind: 'effect' | 'filler';
+  gasLimit: bigint;
+  maxFeePerGas: bigint;
+  maxPriorityFeePerGas: bigint;
+  laneEpoch: bigint;
+  installationId: string;
+  slot: { txId: string; chainId: number; from: Address; nonce: bigint; effectDigest: Hex };
+  lane: { chainId: number; address: Address; tenantId: string; epoch: bigint };
+  tx: {
+    tenantId: string;
+    tenant: string;
+    ownerKind: string;
+    ownerId: string;
+    intentId: Hex;
+    operation: string;
+    idempotencyKey: string;
+    chainId: number;
+    asset: string;
+    token: Address | null;
+    recipient: Address;
+    amount: bigint;
+    correlationId: string;
+  };
+  decision: {
+    tenantId: string;
+    subjectId: string;
+    policyVersion: string;
+    verdict: string;
+    tier: string | null;
+    /** The tx that consumed it. */
+    consumedBy: string | null;
+  } | null;
+  chainHalted: string | null;
+};
+
+/** What is signed for an order, and what it binds in the journal. */
+export type Signing = {
+  requestId: string;
+  kind: 'effect' | 'filler';
+  keyId: string;
+  chainId: number;
+  from: Address;
+  nonce: bigint;
+  /** What the slot is bound to for ever. */
+  intentId: Hex;
+  effectDigest: Hex;
+  laneEpoch: bigint;
+  /** Wei that this signature can move at most: value and gasLimit × maxFeePerGas. */
+  maxSpend: bigint;
+  unsigned: Buffer;
+  /** keccak256 of the unsigned bytes: the digest that is signed. */
+  fingerprint: Buffer;
+};
+
+/**
+ * The intent's identity and effect, rebuilt from the raw row; null where the row has none (an amount
+ * that is no uint256).
+ */
+export function rebuildIntent(order: Order): { intentId: Hex; effect: Effect; digest: Hex } | null {
+  const { tx, slot } = order;
+  if (tx.amount <= 0n || tx.amount >= 2n ** 256n) return null;
+  const effect = effectOf(tx);
+  return {
+    intentId: intentId({ ...tx, installationId: order.installationId }),
+    effect,
+    digest: effectDigest(slot.chainId, slot.from, effect),
+  };
+}
+
+/**
+ * The intent that a slot is bound to when only its filler may ever be signed: its order's own intent
+ * is broken, or stands on another slot for ever. Nobody else can have this id.
+ */
+export function closingIntent(slot: { chainId: number; from: Address; nonce: bigint }): {
+  intentId: Hex;
+  effectDigest: Hex;
+} {
+  const name = `payonce:close:${nonceKey(slot.chainId, slot.from, slot.nonce)}`;
+  return {
+    intentId: keccak256(Buffer.from(name, 'utf8')),
+    effectDigest: effectDigest(slot.chainId, slot.from, fillerOf(slot.from)),
+  };
+}
+
+/** The bytes to sign for an order that was checked. */
+export function compose(
+  order: Order,
+  keyId: string,
+  bound: { intentId: Hex; effectDigest: Hex },
+  effect: Effect,
+): Signing {
+  const { slot, kind, gasLimit, maxFeePerGas, maxPriorityFeePerGas } = order;
+  const unsigned = unsignedTransaction({
+    chainId: slot.chainId,
+    nonce: slot.nonce,
+    effect,
+    gasLimit,
+    maxFeePerGas,
+    maxPriorityFeePerGas,
+  });
+  return {
+    requestId: order.requestId,
+    kind,
+    keyId,
+    chainId: slot.chainId,
+    from: slot.from,
+    nonce: slot.nonce,
+    ...bound,
+    laneEpoch: order.laneEpoch,
+    maxSpend: effect.value + gasLimit * maxFeePerGas,
+    unsigned,
+    fingerprint: signingDigest(unsigned),
+  };
+}

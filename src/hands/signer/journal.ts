@@ -1,0 +1,216 @@
+import type { Sql } from '../../base/db/index.ts';
+import { type Address, fromHex, type Hex, toHex } from '../../base/kernel/index.ts';
+import type { Signing } from './grammar.ts';
+
+/** One signature in the journal; signed bytes are handed out only from here. */
+export type JournalEntry = {
+  requestId: string;
+  intentId: Hex;
+  fingerprint: Buffer;
+  unsigned: Buffer;
+  signed: { raw: Buffer; hash: Buffer } | null;
+};
+
+/** What a slot is bound to. */
+export type Binding = {
+  intentId: Hex;
+  chainId: number;
+  from: Address;
+  nonce: bigint;
+  effectDigest: Hex;
+};
+
+type Slot = { chainId: number; from: Address; nonce: bigint };
+
+export async function journalGet(
+  sql: Sql,
+  requestIds: readonly string[],
+): Promise<Map<string, JournalEntry>> {
+  const { rows } = await sql.query<{
+    signature_request_id: string;
+    intent_id: Buffer;
+    fingerprint: Buffer;
+    unsigned: Buffer;
+    signed: Buffer | null;
+    tx_hash: Buffer | null;
+  }>({
+    name: 'signer_journal_get',
+    text: `SELECT signature_request_id, intent_id, fingerprint, unsigned, signed, tx_hash
+      FROM journal WHERE signature_request_id = ANY($1::uuid[])`,
+    values: [requestIds],
+  });
+  return new Map(
+    rows.map((row) => [
+      row.signature_request_id,
+      {
+        requestId: row.signature_request_id,
+        intentId: toHex(row.intent_id),
+        fingerprint: row.fingerprint,
+        unsigned: row.unsigned,
+        signed:
+          row.signed === null || row.tx_hash === null
+            ? null
+            : { raw: row.signed, hash: row.tx_hash },
+      },
+    ]),
+  );
+}
+
+/** Those of the intents that have an effect signed. */
+export async function signedEffects(sql: Sql, intentIds: readonly Hex[]): Promise<Set<Hex>> {
+  const { rows } = await sql.query<{ intent_id: Buffer }>({
+    name: 'signer_signed_effects',
+    text: `SELECT DISTINCT intent_id FROM journal
+      WHERE intent_id = ANY($1::bytea[]) AND kind = 'effect' AND signed IS NOT NULL`,
+    values: [intentIds.map(fromHex)],
+  });
+  return new Set(rows.map((row) => toHex(row.intent_id)));
+}
+
+/** Highest epoch seen, by `chain:address`. */
+export async function laneEpochs(sql: Sql): Promise<Map<string, bigint>> {
+  const { rows } = await sql.query<{ chain_id: bigint; from_address: Buffer; epoch: bigint }>({
+    name: 'signer_lane_epochs',
+    text: 'SELECT chain_id, from_address, epoch FROM lane_epoch',
+  });
+  return new Map(rows.map((row) => [`${row.chain_id}:${toHex(row.from_address)}`, row.epoch]));
+}
+
+/** Raises the highest epochs seen; never lowers one. Locks lanes in the order of (chain, address). */
+export async function laneEpochsRaise(sql: Sql, signings: readonly Signing[]): Promise<void> {
+  await sql.query({
+    name: 'signer_lane_epochs_raise',
+    text: `INSERT INTO lane_epoch (chain_id, from_address, epoch)
+      SELECT chain_id, from_address, max(epoch)
+      FROM unnest($1::bigint[], $2::bytea[], $3::bigint[]) AS s(chain_id, from_address, epoch)
+      GROUP BY chain_id, from_address ORDER BY chain_id, from_address
+      ON CONFLICT (chain_id, from_address) DO UPDATE SET epoch = excluded.epoch
+      WHERE lane_epoch.epoch < excluded.epoch`,
+    values: [
+      signings.map(({ chainId }) => chainId),
+      signings.map(({ from }) => fromHex(from)),
+      signings.map(({ laneEpoch }) => laneEpoch),
+    ],
+  });
+}
+
+/**
+ * Binds intents to slots where neither is bound yet. What was there before stays: both unique keys
+ * decide, so of two signers at once one row is there and both read it. Sorted, so that two batches
+ * wait for each other in one order.
+ */
+export async function bindingsInsert(sql: Sql, bindings: readonly Binding[]): Promise<void> {
+  await sql.query({
+    name: 'signer_bindings_insert',
+    text: `INSERT INTO slot_binding (chain_id, from_address, nonce, intent_id, effect_digest)
+      SELECT chain_id, from_address, nonce, intent_id, effect_digest
+      FROM unnest($1::bigint[], $2::bytea[], $3::bigint[], $4::bytea[], $5::bytea[])
+        AS b(chain_id, from_address, nonce, intent_id, effect_digest)
+      ORDER BY chain_id, from_address, nonce, intent_id
+      ON CONFLICT DO NOTHING`,
+    values: [
+      ...slotColumns(bindings),
+      bindings.map(({ intentId }) => fromHex(intentId)),
+      bindings.map(({ effectDigest }) => fromHex(effectDigest)),
+    ],
+  });
+}
+
+/** The bindings of these slots, by slotKey. */
+export async function bindingsOfSlots(
+  sql: Sql,
+  slots: readonly Slot[],
+): Promise<Map<string, Binding>> {
+  const { rows } = await sql.query<{
+    intent_id: Buffer;
+    chain_id: bigint;
+    from_address: Buffer;
+    nonce: bigint;
+    effect_digest: Buffer;
+  }>({
+    name: 'signer_bindings_of_slots',
+    text: `SELECT b.intent_id, b.chain_id, b.from_address, b.nonce, b.effect_digest
+      FROM unnest($1::bigint[], $2::bytea[], $3::bigint[]) AS s(chain_id, from_address, nonce)
+      JOIN slot_binding b USING (chain_id, from_address, nonce)`,
+    values: slotColumns(slots),
+  });
+  return new Map(
+    rows.map((row) => {
+      const binding = {
+        intentId: toHex(row.intent_id),
+        chainId: Number(row.chain_id),
+        from: toHex(row.from_address),
+        nonce: row.nonce,
+        effectDigest: toHex(row.effect_digest),
+      };
+      return [slotKey(binding), binding];
+    }),
+  );
+}
+
+export function slotKey(slot: Slot): string {
+  return `${slot.chainId}:${slot.from}:${slot.nonce}`;
+}
+
+/** Writes unsigned bytes; a request that has an entry keeps it. */
+export async function unsignedInsert(sql: Sql, signings: readonly Signing[]): Promise<void> {
+  await sql.query({
+    name: 'signer_unsigned_insert',
+    text: `INSERT INTO journal
+        (signature_request_id, intent_id, kind, fingerprint, max_spend, lane_epoch, unsigned)
+      SELECT * FROM unnest($1::uuid[], $2::bytea[], $3::text[], $4::bytea[], $5::numeric[],
+        $6::bigint[], $7::bytea[])
+      ON CONFLICT (signature_request_id) DO NOTHING`,
+    values: [
+      signings.map(({ requestId }) => requestId),
+      signings.map(({ intentId }) => fromHex(intentId)),
+      signings.map(({ kind }) => kind),
+      signings.map(({ fingerprint }) => fingerprint),
+      signings.map(({ maxSpend }) => maxSpend),
+      signings.map(({ laneEpoch }) => laneEpoch),
+      signings.map(({ unsigned }) => unsigned),
+    ],
+  });
+}
+
+/** Writes signed bytes where there are none: of two signers the first one's are the ones handed out. */
+export async function signedWrite(
+  sql: Sql,
+  signatures: readonly { requestId: string; raw: Buffer; hash: Hex }[],
+): Promise<void> {
+  await sql.query({
+    name: 'signer_signed_write',
+    text: `UPDATE journal j SET signed = s.raw, tx_hash = s.hash, signed_at = now()
+      FROM unnest($1::uuid[], $2::bytea[], $3::bytea[]) AS s(id, raw, hash)
+      WHERE j.signature_request_id = s.id AND j.signed IS NULL`,
+    values: [
+      signatures.map(({ requestId }) => requestId),
+      signatures.map(({ raw }) => raw),
+      signatures.map(({ hash }) => fromHex(hash)),
+    ],
+  });
+}
+
+export async function refusalsInsert(
+  sql: Sql,
+  refusals: readonly { requestId: string; code: string; message: string }[],
+): Promise<void> {
+  await sql.query({
+    name: 'signer_refusals_insert',
+    text: `INSERT INTO refusal (signature_request_id, code, message)
+      SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[])`,
+    values: [
+      refusals.map(({ requestId }) => requestId),
+      refusals.map(({ code }) => code),
+      refusals.map(({ message }) => message),
+    ],
+  });
+}
+
+function slotColumns(slots: readonly Slot[]): [number[], Buffer[], bigint[]] {
+  return [
+    slots.map(({ chainId }) => chainId),
+    slots.map(({ from }) => fromHex(from)),
+    slots.map(({ nonce }) => nonce),
+  ];
+}

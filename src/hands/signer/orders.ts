@@ -1,0 +1,239 @@
+import { type Db, inTransaction } from '../../base/db/index.ts';
+import { toHex } from '../../base/kernel/index.ts';
+import type { Order } from './grammar.ts';
+
+/**
+ * Claims up to `limit` open orders, oldest first, and returns their ids. A halted chain's orders stay
+ * open, so that they can still be cancelled; so does an effect past its tx's expiry, which was promised
+ * to end unsigned (a replacement of a claimed effect is not a first attempt). Locks order rows only
+ * and skips locked ones: a cancel that holds one wins.
+ */
+export async function claimOpen(main: Db, name: string, limit: number): Promise<string[]> {
+  return inTransaction(main, async (sql) => {
+    const { rows } = await sql.query<{ signature_request_id: string }>({
+      name: 'signer_claim_open',
+      text: `
+        WITH open AS MATERIALIZED (
+          SELECT r.signature_request_id
+          FROM signature_request r
+          JOIN tx t ON t.tx_id = r.tx_id
+          LEFT JOIN chain_head h ON h.chain_id = t.chain_id
+          WHERE r.claimed_at IS NULL AND r.cancelled_at IS NULL AND h.halted_reason IS NULL
+            AND (r.kind = 'filler' OR t.expires_at IS NULL OR t.expires_at > now() OR EXISTS (
+              SELECT FROM signature_request e WHERE e.lane_id = r.lane_id AND e.nonce = r.nonce
+                AND e.kind = 'effect' AND e.claimed_at IS NOT NULL))
+          ORDER BY r.signature_request_id LIMIT $2
+          FOR UPDATE OF r SKIP LOCKED
+        )
+        UPDATE signature_request r SET claimed_by = $1, claimed_at = now()
+        FROM open WHERE r.signature_request_id = open.signature_request_id
+        RETURNING r.signature_request_id`,
+      values: [name, limit],
+    });
+    return rows.map((row) => row.signature_request_id);
+  });
+}
+
+/** Below this id every order has its signature or was cancelled. Ids are UUIDv7: time. */
+export type Watermark = { floor: string };
+
+export const NO_WATERMARK = '00000000-0000-0000-0000-000000000000';
+
+/**
+ * Takes over claims older than `olderThanMs` that have no signature: their signer died. Never
+ * un-claims: they count as signed. Starts at the watermark and raises it, since signed orders stay for
+ * ever; two minutes behind the clock, more than a transaction may last, so that no order that
+ * commits late is missed.
+ */
+export async function claimAbandoned(
+  main: Db,
+  name: string,
+  { limit, olderThanMs, watermark }: { limit: number; olderThanMs: number; watermark: Watermark },
+): Promise<string[]> {
+  return inTransaction(main, async (sql) => {
+    const { rows } = await sql.query<{ signature_request_id: string }>({
+      name: 'signer_claim_abandoned',
+      text: `
+        WITH abandoned AS MATERIALIZED (
+          SELECT r.signature_request_id
+          FROM signature_request r
+          JOIN tx t ON t.tx_id = r.tx_id
+          LEFT JOIN chain_head h ON h.chain_id = t.chain_id
+          WHERE r.signature_request_id >= $3 AND h.halted_reason IS NULL
+            AND r.claimed_at <= now() - $4 * interval '1 millisecond'
+            AND NOT EXISTS (SELECT FROM signature s WHERE s.signature_request_id = r.signature_request_id)
+          ORDER BY r.signature_request_id LIMIT $2
+          FOR UPDATE OF r SKIP LOCKED
+        )
+        UPDATE signature_request r SET claimed_by = $1, claimed_at = now()
+        FROM abandoned WHERE r.signature_request_id = abandoned.signature_request_id
+        RETURNING r.signature_request_id`,
+      values: [name, limit, watermark.floor, olderThanMs],
+    });
+    const floor = await sql.query<{ floor: string }>({
+      name: 'signer_watermark',
+      text: `SELECT least(payonce_uuid_at(now() - interval '2 minutes'), (
+          SELECT r.signature_request_id FROM signature_request r
+          WHERE r.signature_request_id >= $1 AND r.cancelled_at IS NULL
+            AND NOT EXISTS (SELECT FROM signature s WHERE s.signature_request_id = r.signature_request_id)
+          ORDER BY r.signature_request_id LIMIT 1)) AS floor`,
+      values: [watermark.floor],
+    });
+    watermark.floor = floor.rows[0]!.floor;
+    return rows.map((row) => row.signature_request_id);
+  });
+}
+
+type OrderRow = {
+  signature_request_id: string;
+  tx_id: string;
+  kind: 'effect' | 'filler';
+  gas_limit: bigint;
+  max_fee_per_gas: bigint;
+  max_priority_fee_per_gas: bigint;
+  lane_epoch: bigint;
+  installation_id: string;
+  slot_tx_id: string;
+  slot_chain_id: bigint;
+  from_address: Buffer;
+  nonce: bigint;
+  effect_digest: Buffer;
+  lane_chain_id: bigint;
+  lane_address: Buffer;
+  lane_tenant_id: string;
+  current_epoch: bigint;
+  tenant_id: string;
+  tenant: string;
+  owner_kind: string;
+  owner_id: string;
+  intent_id: Buffer;
+  operation: string;
+  idempotency_key: string;
+  tx_chain_id: bigint;
+  asset: string;
+  token: Buffer | null;
+  recipient: Buffer;
+  amount: bigint;
+  correlation_id: string;
+  decision_id: string | null;
+  decision_tenant_id: string;
+  subject_id: string;
+  policy_version: string;
+  verdict: string;
+  tier: string | null;
+  consumed_by: string | null;
+  halted_reason: string | null;
+};
+
+/** The raw rows behind claimed orders, by lane and nonce; no lock, no judgement. */
+export async function ordersGet(main: Db, ids: readonly string[]): Promise<Order[]> {
+  const rows = await inTransaction(main, async (sql) => {
+    const result = await sql.query<OrderRow>({
+      name: 'signer_orders_get',
+      text: `
+        SELECT r.signature_request_id, r.tx_id, r.kind, r.gas_limit, r.max_fee_per_gas,
+          r.max_priority_fee_per_gas, r.lane_epoch, i.installation_id,
+          s.tx_id AS slot_tx_id, s.chain_id AS slot_chain_id, s.from_address, s.nonce, s.effect_digest,
+          l.chain_id AS lane_chain_id, l.address AS lane_address, l.tenant_id AS lane_tenant_id,
+          l.epoch AS current_epoch,
+          t.tenant_id, n.name AS tenant, t.owner_kind, t.owner_id, t.intent_id, t.operation,
+          t.idempotency_key, t.chain_id AS tx_chain_id, t.asset, t.token, t.recipient, t.amount,
+          t.correlation_id,
+          d.decision_id, d.tenant_id AS decision_tenant_id, d.subject_id, d.policy_version, d.verdict,
+          d.tier, c.tx_id AS consumed_by, h.halted_reason
+        FROM signature_request r
+        JOIN nonce_slot s ON s.lane_id = r.lane_id AND s.nonce = r.nonce
+        JOIN lane l ON l.lane_id = r.lane_id
+        JOIN tx t ON t.tx_id = r.tx_id
+        JOIN tenant n ON n.tenant_id = t.tenant_id
+        LEFT JOIN decision d ON d.decision_id = t.decision_id
+        LEFT JOIN decision_consumed c ON c.decision_id = d.decision_id
+        LEFT JOIN chain_head h ON h.chain_id = s.chain_id
+        CROSS JOIN installation i
+        WHERE r.signature_request_id = ANY($1::uuid[])
+        ORDER BY r.lane_id, r.nonce, r.ordinal`,
+      values: [ids],
+    });
+    return result.rows;
+  });
+  return rows.map(orderOf);
+}
+
+function orderOf(row: OrderRow): Order {
+  return {
+    requestId: row.signature_request_id,
+    txId: row.tx_id,
+    kind: row.kind,
+    gasLimit: row.gas_limit,
+    maxFeePerGas: row.max_fee_per_gas,
+    maxPriorityFeePerGas: row.max_priority_fee_per_gas,
+    laneEpoch: row.lane_epoch,
+    installationId: row.installation_id,
+    slot: {
+      txId: row.slot_tx_id,
+      chainId: Number(row.slot_chain_id),
+      from: toHex(row.from_address),
+      nonce: row.nonce,
+      effectDigest: toHex(row.effect_digest),
+    },
+    lane: {
+      chainId: Number(row.lane_chain_id),
+      address: toHex(row.lane_address),
+      tenantId: row.lane_tenant_id,
+      epoch: row.current_epoch,
+    },
+    tx: {
+      tenantId: row.tenant_id,
+      tenant: row.tenant,
+      ownerKind: row.owner_kind,
+      ownerId: row.owner_id,
+      intentId: toHex(row.intent_id),
+      operation: row.operation,
+      idempotencyKey: row.idempotency_key,
+      chainId: Number(row.tx_chain_id),
+      asset: row.asset,
+      token: row.token === null ? null : toHex(row.token),
+      recipient: toHex(row.recipient),
+      amount: row.amount,
+      correlationId: row.correlation_id,
+    },
+    decision:
+      row.decision_id === null
+        ? null
+        : {
+            tenantId: row.decision_tenant_id,
+            subjectId: row.subject_id,
+            policyVersion: row.policy_version,
+            verdict: row.verdict,
+            tier: row.tier,
+            consumedBy: row.consumed_by,
+          },
+    chainHalted: row.halted_reason,
+  };
+}
+
+export type Handed = {
+  requestId: string;
+  signed: { raw: Buffer; hash: Buffer } | null;
+  refusal: { code: string; message: string } | null;
+};
+
+/** Hands signatures and refusals over and wakes the collector. A request that has its answer keeps it. */
+export async function signaturesInsert(main: Db, handed: readonly Handed[]): Promise<void> {
+  await inTransaction(main, async (sql) => {
+    await sql.query({
+      name: 'signer_signatures_insert',
+      text: `INSERT INTO signature (signature_request_id, tx_hash, raw, refusal_code, refusal_message)
+        SELECT * FROM unnest($1::uuid[], $2::bytea[], $3::bytea[], $4::text[], $5::text[])
+        ON CONFLICT (signature_request_id) DO NOTHING`,
+      values: [
+        handed.map(({ requestId }) => requestId),
+        handed.map(({ signed }) => signed?.hash ?? null),
+        handed.map(({ signed }) => signed?.raw ?? null),
+        handed.map(({ refusal }) => refusal?.code ?? null),
+        handed.map(({ refusal }) => refusal?.message ?? null),
+      ],
+    });
+    await sql.query(`SELECT pg_notify('payonce_signature', '')`);
+  });
+}

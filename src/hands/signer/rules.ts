@@ -1,0 +1,45 @@
+import { Assets, type Settings } from '../../base/config/index.ts';
+import { type Address, ConfigurationError } from '../../base/kernel/index.ts';
+import type { Keystore } from './keystore.ts';
+
+/** What the signer measures orders by: its own configuration, never a row. */
+export type SigningRules = {
+  policyVersion: string;
+  /** By chain id; the cap in wei a gas. */
+  chains: ReadonlyMap<number, { maxFeePerGas: bigint }>;
+  assets: Assets;
+  /** By laneKey. */
+  lanes: ReadonlyMap<string, { keyId: string; tenant: string }>;
+};
+
+export function laneKey(chainId: number, address: Address): string {
+  return `${chainId}:${address}`;
+}
+
+/** Throws ConfigurationError when a lane's key is missing or belongs to another address. */
+export function signingRules(
+  settings: Pick<Settings, 'policyVersion' | 'chains' | 'assets' | 'lanes'>,
+  keystore: Keystore,
+): SigningRules {
+  for (const lane of settings.lanes) {
+    const address = keystore.address(lane.key);
+    if (address !== lane.address) {
+      throw new ConfigurationError(
+        `lane ${lane.address} on ${lane.chain}: its key ${lane.key} ${address === undefined ? 'is not configured' : `belongs to ${address}`}`,
+      );
+    }
+  }
+  return {
+    policyVersion: settings.policyVersion,
+    chains: new Map(
+      settings.chains.map((chain) => [chain.chainId, { maxFeePerGas: chain.fees.maxFeePerGas }]),
+    ),
+    assets: new Assets(settings.assets),
+    lanes: new Map(
+      settings.lanes.map((lane) => [
+        laneKey(lane.chainId, lane.address),
+        { keyId: lane.key, tenant: lane.tenant },
+      ]),
+    ),
+  };
+}

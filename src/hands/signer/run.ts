@@ -1,0 +1,109 @@
+import { Listener } from '../../base/db/index.ts';
+import { type Clock, messageOf } from '../../base/kernel/index.ts';
+import { NO_WATERMARK } from './orders.ts';
+import { type Batch, type SignerContext, signBatch, signClaimed, takeOverBatch } from './step.ts';
+
+const BATCH = 500;
+const POLL_MS = 250;
+/** Claims are 30 s old when they are taken over, so looking more often finds nothing sooner. */
+const TAKE_OVER_EVERY_MS = 5_000;
+const BACK_OFF_BASE_MS = 100;
+const BACK_OFF_CAP_MS = 5_000;
+
+/**
+ * Signs until the signal aborts, and then ends after the batch under way. Woken by a notification of
+ * new orders, with polling behind it. Never ends by itself: with a database gone it waits with
+ * growing, jittered pauses and goes on when it is back.
+ */
+export async function runSigner(
+  context: SignerContext,
+  options: { mainUrl: string; signal: AbortSignal },
+): Promise<void> {
+  const { signal } = options;
+  const bell = new Doorbell(context.clock);
+  const listener = new Listener({
+    url: options.mainUrl,
+    role: 'payonce_signer',
+    name: context.name,
+  }).on('payonce_signature_request', () => bell.ring());
+  signal.addEventListener('abort', () => bell.ring(), { once: true });
+  await listener.start();
+  context.log.info({ signer: context.name }, 'the signer is ready');
+  const work = new Work(context);
+  for (let failures = 0; !signal.aborted; ) {
+    const outcome = await work.once();
+    if (outcome === 'failed') {
+      failures += 1;
+      const highest = Math.min(BACK_OFF_CAP_MS, BACK_OFF_BASE_MS * 2 ** failures);
+      await context.clock.sleep(Math.random() * highest, signal);
+    } else {
+      failures = 0;
+      if (outcome === 'idle') await bell.wait(POLL_MS);
+    }
+  }
+  await listener.stop();
+}
+
+/** What a running signer remembers: only hints, a crash forgets them without harm. */
+class Work {
+  readonly #context: SignerContext;
+  readonly #watermark = { floor: NO_WATERMARK };
+  #unfinished: string[] = [];
+  #takeOverAt = 0;
+
+  constructor(context: SignerContext) {
+    this.#context = context;
+  }
+
+  async once(): Promise<'more' | 'idle' | 'failed'> {
+    const context = this.#context;
+    try {
+      // First what this signer itself left behind when something was not reachable: no 30 s for that.
+      if (this.#unfinished.length > 0) {
+        this.#keep(await signClaimed(context, this.#unfinished));
+        if (this.#unfinished.length > 0) return 'failed';
+      }
+      const batch = await signBatch(context, BATCH);
+      this.#keep(batch);
+      if (this.#unfinished.length > 0) return 'failed';
+      if (context.clock.monotonic() >= this.#takeOverAt) {
+        this.#keep(await takeOverBatch(context, { limit: BATCH, watermark: this.#watermark }));
+        this.#takeOverAt = context.clock.monotonic() + TAKE_OVER_EVERY_MS;
+      }
+      return batch.claimed === BATCH ? 'more' : 'idle';
+    } catch (error) {
+      context.log.warn({ error: messageOf(error) }, 'the signer can not reach its orders');
+      return 'failed';
+    }
+  }
+
+  #keep({ signed, refused, unfinished }: Batch): void {
+    this.#unfinished = unfinished;
+    if (signed + refused > 0) this.#context.log.debug({ signed, refused }, 'answered orders');
+  }
+}
+
+/** Wakes the one who waits; a ring while nobody waits is kept for the next wait. */
+class Doorbell {
+  readonly #clock: Clock;
+  #rung = false;
+  #waiting: AbortController | null = null;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  ring(): void {
+    this.#rung = true;
+    this.#waiting?.abort();
+  }
+
+  async wait(ms: number): Promise<void> {
+    if (!this.#rung) {
+      this.#waiting = new AbortController();
+      await this.#clock.sleep(ms, this.#waiting.signal);
+      this.#waiting = null;
+    }
+    this.#rung = false;
+  }
+}
