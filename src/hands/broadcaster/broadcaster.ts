@@ -1,0 +1,95 @@
+import { inTransaction } from '../../base/db/index.ts';
+import { caip19 } from '../../base/kernel/index.ts';
+import { type Handler, Loop } from '../../base/queue/index.ts';
+import {
+  collectSignatures,
+  enqueueResends,
+  readLanes,
+  resumeLanes,
+  TX_TOPICS,
+} from '../../books/tx/index.ts';
+import type { BroadcasterContext } from './context.ts';
+import { fillStep } from './fill.ts';
+import { roomToPrepare } from './observe.ts';
+import { prepareStep } from './prepare.ts';
+import { sendStep } from './send.ts';
+
+const BATCH = 500;
+/** Network troubles: seconds to a minute; what is unknown is sent again for a day before a person is asked. */
+const SCALE = { baseMs: 1_000, capMs: 60_000, limit: 1_500 };
+
+export function broadcasterHandlers(context: BroadcasterContext): Handler[] {
+  return [
+    {
+      topic: TX_TOPICS.prepare,
+      batch: async () => Math.min(BATCH, await roomToPrepare(context)),
+      leaseMs: 60_000,
+      backoff: { baseMs: 500, capMs: 5_000, limit: 1_000 },
+      run: (claimed) => prepareStep(context, claimed),
+    },
+    {
+      topic: TX_TOPICS.fill,
+      batch: BATCH,
+      leaseMs: 60_000,
+      backoff: SCALE,
+      run: (claimed) => fillStep(context, claimed),
+    },
+    {
+      topic: TX_TOPICS.send,
+      batch: BATCH,
+      leaseMs: 120_000,
+      backoff: SCALE,
+      run: (claimed) => sendStep(context, claimed),
+    },
+  ];
+}
+
+/** Takes in what the signer gave; woken by its notification, polling behind it. */
+export function collectLoop(context: BroadcasterContext): Loop {
+  return new Loop({
+    name: 'collect',
+    idleMs: 500,
+    clock: context.clock,
+    log: context.log,
+    round: async () =>
+      (await inTransaction(context.db, (sql) => collectSignatures(sql, BATCH))) > 0,
+  });
+}
+
+/** Sends again what the chain has not taken, and opens lanes that were short of funds and have them again. */
+export function resendLoop(context: BroadcasterContext): Loop {
+  return new Loop({
+    name: 'resend',
+    idleMs: 1_000,
+    clock: context.clock,
+    log: context.log,
+    round: async () => {
+      let again = 0;
+      for (const [chainId, { settings }] of context.chains) {
+        again += await inTransaction(context.db, (sql) =>
+          enqueueResends(sql, chainId, settings.resendAfterMs, BATCH),
+        );
+      }
+      if (again > 0) context.log.info({ attempts: again }, 'sending the same bytes again');
+      await reopenFunded(context);
+      return again >= BATCH;
+    },
+  });
+}
+
+/** A node refused a send for lack of funds; once the chain shows more than the gas of one transfer, go on. */
+async function reopenFunded(context: BroadcasterContext): Promise<void> {
+  const paused = (await readLanes(context.db)).filter((lane) => lane.pausedReason === 'funds');
+  for (const lane of paused) {
+    const chain = context.chains.get(lane.chainId);
+    if (chain === undefined) continue;
+    const [balance] = await chain.port.balances([lane.address], 'latest');
+    const enough = chain.settings.fees.maxFeePerGas * 100_000n;
+    if ((balance ?? 0n) < enough) continue;
+    await resumeLanes(context.db, [lane.laneId], 'funds');
+    context.log.info(
+      { lane: lane.laneId, asset: caip19(lane.chainId, null) },
+      'the lane has funds again',
+    );
+  }
+}

@@ -1,0 +1,16 @@
+import type { ChainPort } from '../../base/chain/index.ts';
+import type { Assets, ChainSettings } from '../../base/config/index.ts';
+import type { Db } from '../../base/db/index.ts';
+import type { Clock, Log } from '../../base/kernel/index.ts';
+import type { Ledger } from '../../books/ledger/index.ts';
+import type { LaneLeases } from './leases.ts';
+
+export type BroadcasterContext = {
+  db: Db;
+  ledger: Ledger;
+  assets: Assets;
+  chains: ReadonlyMap<number, { settings: ChainSettings; port: ChainPort }>;
+  leases: LaneLeases;
+  clock: Clock;
+  log: Log;
+};

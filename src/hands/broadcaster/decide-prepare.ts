@@ -1,0 +1,128 @@
+import type { GasEstimate } from '../../base/chain/index.ts';
+
+/** Why a transaction gets no slot yet; shown to its owner as `waiting`. */
+export type WaitReason =
+  | 'lane_missing'
+  | 'lane_lease'
+  | 'lane_paused'
+  | 'lane_window'
+  | 'lane_balance'
+  | 'lane_gas'
+  | 'fee_cap'
+  | 'chain_unreachable'
+  | 'chain_halted'
+  | 'simulation_reverted';
+
+export type LaneState = {
+  laneId: number;
+  tenantId: string;
+  chainId: number;
+  held: boolean;
+  paused: boolean;
+  /** Slots that may still be given. */
+  room: number;
+  /** Free funds by the ledger, base units: of the asset paid, and of the native coin. */
+  funds: ReadonlyMap<string, bigint>;
+};
+
+export type Wanted = { tenantId: string; chainId: number; asset: string; amount: bigint };
+
+/** What a slot takes from its lane: the amount, and the most that gas can cost. */
+export function costOf(
+  wanted: Wanted,
+  nativeAsset: string,
+  gasReserved: bigint,
+): Map<string, bigint> {
+  const cost = new Map([[nativeAsset, gasReserved]]);
+  cost.set(wanted.asset, (cost.get(wanted.asset) ?? 0n) + wanted.amount);
+  return cost;
+}
+
+/**
+ * The lane that pays: of the tenant's lanes on the chain that are ours, open and covered, the one with the
+ * most room. Otherwise the reason that is nearest to being cured.
+ */
+export function chooseLane(
+  wanted: Wanted,
+  lanes: readonly LaneState[],
+  cost: ReadonlyMap<string, bigint>,
+  nativeAsset: string,
+): LaneState | WaitReason {
+  const own = lanes.filter(
+    (lane) => lane.tenantId === wanted.tenantId && lane.chainId === wanted.chainId,
+  );
+  if (own.length === 0) return 'lane_missing';
+  const held = own.filter((lane) => lane.held);
+  if (held.length === 0) return 'lane_lease';
+  const open = held.filter((lane) => !lane.paused);
+  if (open.length === 0) return 'lane_paused';
+  const withRoom = open.filter((lane) => lane.room > 0);
+  if (withRoom.length === 0) return 'lane_window';
+  const covered = withRoom.filter((lane) => covers(lane, cost));
+  if (covered.length > 0)
+    return covered.reduce((best, lane) => (lane.room > best.room ? lane : best));
+  const gas = cost.get(nativeAsset) ?? 0n;
+  const onlyGasLacks = withRoom.some(
+    (lane) =>
+      wanted.asset !== nativeAsset &&
+      (lane.funds.get(wanted.asset) ?? 0n) >= wanted.amount &&
+      (lane.funds.get(nativeAsset) ?? 0n) < gas,
+  );
+  return onlyGasLacks ? 'lane_gas' : 'lane_balance';
+}
+
+function covers(lane: LaneState, cost: ReadonlyMap<string, bigint>): boolean {
+  return [...cost].every(([asset, amount]) => (lane.funds.get(asset) ?? 0n) >= amount);
+}
+
+export type FeeRules = { maxFeePerGas: bigint; minPriorityFeePerGas: bigint };
+export type Price = { maxFeePerGas: bigint; maxPriorityFeePerGas: bigint };
+
+/** Twice the base fee and the tip, under the cap; null when the cap would not even be taken now. */
+export function priceOf(baseFeePerGas: bigint, rules: FeeRules): Price | null {
+  const wanted = baseFeePerGas * 2n + rules.minPriorityFeePerGas;
+  const maxFeePerGas = wanted < rules.maxFeePerGas ? wanted : rules.maxFeePerGas;
+  if (maxFeePerGas < baseFeePerGas + rules.minPriorityFeePerGas) return null;
+  return { maxFeePerGas, maxPriorityFeePerGas: rules.minPriorityFeePerGas };
+}
+
+export const GAS_LIMIT_CAP = 1_000_000n;
+const PLAIN_TRANSFER_GAS = 21_000n;
+
+/** A quarter above the estimate: the recipient's storage may be colder when it is mined. Plain transfers are exact. */
+export function gasLimitOf(estimate: bigint): bigint {
+  if (estimate <= PLAIN_TRANSFER_GAS) return PLAIN_TRANSFER_GAS;
+  const margin = (estimate * 5n + 3n) / 4n;
+  return margin < GAS_LIMIT_CAP ? margin : GAS_LIMIT_CAP;
+}
+
+/** Covers the effect, and a filler at one and a half times its fee, so that a slot can always be closed. */
+export function gasReservedOf(gasLimit: bigint, maxFeePerGas: bigint): bigint {
+  const filler = (PLAIN_TRANSFER_GAS * 3n) / 2n;
+  return (gasLimit > filler ? gasLimit : filler) * maxFeePerGas;
+}
+
+export type Simulated =
+  | { kind: 'ok'; gasLimit: bigint }
+  | { kind: 'wait'; reason: WaitReason }
+  | { kind: 'refused'; message: string };
+
+/** Tries after which a transfer that reverts in simulation is given up; nothing was signed, so it may end here. */
+export const SIMULATION_TRIES = 4;
+
+/** What the simulation says; a revert is believed after several tries, a node's failure never. */
+export function judgeEstimate(estimate: GasEstimate, tries: number): Simulated {
+  if (estimate.ok) {
+    return estimate.gas > GAS_LIMIT_CAP
+      ? {
+          kind: 'refused',
+          message: `the transfer needs ${estimate.gas} gas, more than ${GAS_LIMIT_CAP}`,
+        }
+      : { kind: 'ok', gasLimit: gasLimitOf(estimate.gas) };
+  }
+  if (estimate.kind === 'funds') return { kind: 'wait', reason: 'lane_gas' };
+  if (estimate.kind === 'node') return { kind: 'wait', reason: 'chain_unreachable' };
+  return tries >= SIMULATION_TRIES
+    ? { kind: 'refused', message: estimate.message.slice(0, 300) }
+    : { kind: 'wait', reason: 'simulation_reverted' };
+}

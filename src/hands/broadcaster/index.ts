@@ -1,0 +1,9 @@
+/**
+ * Makes attempts and propagates them; decides nothing about their end. Promises: everything that can
+ * refuse is asked before a nonce is given; bytes that are not stored are never sent; what is unknown is
+ * sent again as the same bytes. Owns lane leases of its process. A crash leaves jobs and leases that
+ * run out; slots and bytes are in the database.
+ */
+export { broadcasterHandlers, collectLoop, resendLoop } from './broadcaster.ts';
+export type { BroadcasterContext } from './context.ts';
+export { LaneLeases } from './leases.ts';

@@ -1,0 +1,116 @@
+import type { ChainPort } from '../../base/chain/index.ts';
+import type { ChainSettings } from '../../base/config/index.ts';
+import { type Address, Transient } from '../../base/kernel/index.ts';
+import { readHeads, readLanes, type TxRow } from '../../books/tx/index.ts';
+import type { BroadcasterContext } from './context.ts';
+import type { FeeRules, LaneState } from './decide-prepare.ts';
+
+/** A lane as a step saw it; room and funds are counted down as the step hands them out. */
+export type Lane = {
+  address: Address;
+  epoch: bigint;
+  state: LaneState & { funds: Map<string, bigint> };
+};
+
+/** The lanes of these transactions with window, lease and free funds; no lock is held. */
+export async function observeLanes(
+  context: BroadcasterContext,
+  txs: readonly TxRow[],
+): Promise<Lane[]> {
+  const wanted = new Set(txs.map((tx) => `${tx.tenantId}|${tx.chainId}`));
+  const rows = (await readLanes(context.db)).filter((lane) =>
+    wanted.has(`${lane.tenantId}|${lane.chainId}`),
+  );
+  const held = context.leases.held();
+  const funds = await readFunds(
+    context,
+    rows.map((row) => row.laneId),
+  );
+  return rows.map((row) => {
+    const window = context.chains.get(row.chainId)?.settings.window ?? 0;
+    return {
+      address: row.address,
+      epoch: held.get(row.laneId) ?? -1n,
+      state: {
+        laneId: row.laneId,
+        tenantId: row.tenantId,
+        chainId: row.chainId,
+        held: held.has(row.laneId),
+        paused: row.pausedReason !== null,
+        room: window - Number(row.nextNonce - row.minedNonce),
+        funds: funds.get(row.laneId) ?? new Map(),
+      },
+    };
+  });
+}
+
+async function readFunds(
+  context: BroadcasterContext,
+  laneIds: readonly number[],
+): Promise<Map<number, Map<string, bigint>>> {
+  const { rows } = await context.db.query<{ owner: string; asset: string; balance: bigint }>({
+    name: 'lane_funds',
+    text: `SELECT owner, asset, balance FROM ledger_account WHERE kind = 'hot' AND owner = ANY($1::text[])`,
+    values: [laneIds.map(String)],
+  });
+  const funds = new Map<number, Map<string, bigint>>();
+  for (const row of rows) {
+    const laneId = Number(row.owner);
+    const lane = funds.get(laneId) ?? new Map<string, bigint>();
+    funds.set(laneId, lane.set(row.asset, row.balance));
+  }
+  return funds;
+}
+
+export type ChainState =
+  | { kind: 'ok'; baseFeePerGas: bigint; fees: FeeRules }
+  | { kind: 'chain_unreachable' }
+  | { kind: 'chain_halted' };
+
+/** What the chains say now. A chain that can not be asked, or is halted, gives no slots. */
+export async function observeChains(
+  context: BroadcasterContext,
+  chainIds: ReadonlySet<number>,
+): Promise<Map<number, ChainState>> {
+  const heads = await readHeads(context.db);
+  const states = new Map<number, ChainState>();
+  for (const chainId of chainIds) {
+    const chain = context.chains.get(chainId);
+    const head = heads.get(chainId);
+    if (chain === undefined || head === undefined) {
+      states.set(chainId, { kind: 'chain_unreachable' });
+    } else if (head.haltedReason !== null) {
+      states.set(chainId, { kind: 'chain_halted' });
+    } else {
+      states.set(chainId, await askBaseFee(chain));
+    }
+  }
+  return states;
+}
+
+async function askBaseFee(chain: {
+  port: ChainPort;
+  settings: ChainSettings;
+}): Promise<ChainState> {
+  try {
+    const header = await chain.port.header('latest');
+    if (header === null) return { kind: 'chain_unreachable' };
+    return { kind: 'ok', baseFeePerGas: header.baseFeePerGas ?? 0n, fees: chain.settings.fees };
+  } catch (error) {
+    if (error instanceof Transient) return { kind: 'chain_unreachable' };
+    throw error;
+  }
+}
+
+/** Slots that may be given now over all lanes held: how many jobs are worth claiming. */
+export async function roomToPrepare(context: BroadcasterContext): Promise<number> {
+  const held = context.leases.held();
+  if (held.size === 0) return 0;
+  const lanes = await readLanes(context.db);
+  return lanes
+    .filter((lane) => held.has(lane.laneId))
+    .reduce((sum, lane) => {
+      const window = context.chains.get(lane.chainId)?.settings.window ?? 0;
+      return sum + Math.max(0, window - Number(lane.nextNonce - lane.minedNonce));
+    }, 0);
+}

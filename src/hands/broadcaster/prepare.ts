@@ -1,0 +1,272 @@
+import { advance, inTransaction, type Sql } from '../../base/db/index.ts';
+import { effectDigest, effectOf } from '../../base/effect/index.ts';
+import { type Address, caip19, Transient, TX } from '../../base/kernel/index.ts';
+import { type Claim, complete, enqueue, type Outcome } from '../../base/queue/index.ts';
+import { assignTransfer, type Transfer } from '../../books/ledger/index.ts';
+import {
+  advanceLanes,
+  finalTopic,
+  insertSlots,
+  lockLanes,
+  type NewSlot,
+  readTxs,
+  setWaiting,
+  type TxRow,
+} from '../../books/tx/index.ts';
+import type { BroadcasterContext } from './context.ts';
+import {
+  chooseLane,
+  costOf,
+  gasReservedOf,
+  judgeEstimate,
+  type Price,
+  priceOf,
+  type WaitReason,
+} from './decide-prepare.ts';
+import { type Lane, observeChains, observeLanes } from './observe.ts';
+
+type Ready = {
+  tx: TxRow;
+  lane: Lane;
+  price: Price;
+  gasLimit: bigint;
+  gasReserved: bigint;
+  assign: Transfer;
+};
+type Planned =
+  | { kind: 'ready'; ready: Ready }
+  | { kind: 'wait'; tx: TxRow; reason: WaitReason }
+  | { kind: 'refused'; tx: TxRow; message: string };
+
+/**
+ * Gives slots. Everything that can refuse is asked before: lane, window, funds, price, simulation; a
+ * transaction refused here never had a nonce. Then one act takes consecutive nonces under the lane's lock
+ * and writes slots, the orders to sign and the ledger's assignment. A crash before the COMMIT leaves
+ * nothing; after it, the signer finds its orders.
+ */
+export async function prepareStep(context: BroadcasterContext, claimed: Claim): Promise<Outcome[]> {
+  const txs = await readTxs(
+    context.db,
+    claimed.jobs.map((job) => job.subjectId),
+  );
+  const open = claimed.jobs.flatMap((job) => {
+    const tx = txs.get(job.subjectId);
+    return tx?.status === 'CREATED' ? [{ tx, tries: job.attempts }] : [];
+  });
+  const planned = await plan(context, open);
+  const ready = planned.flatMap((item) => (item.kind === 'ready' ? [item.ready] : []));
+  const refused = planned.flatMap((item) => (item.kind === 'refused' ? [item] : []));
+  const waits = planned.flatMap((item) => (item.kind === 'wait' ? [item] : []));
+  const waiting = new Set(waits.map((item) => item.tx.txId));
+  const finished = claimed.jobs.map((job) => job.subjectId).filter((id) => !waiting.has(id));
+  await context.ledger.open(ready.map((item) => item.assign));
+  await inTransaction(context.db, async (sql) => {
+    const ours = await complete(sql, claimed, finished);
+    await giveSlots(
+      context,
+      sql,
+      ready.filter((item) => ours.has(item.tx.txId)),
+    );
+    await refuseUnslotted(
+      sql,
+      refused.filter((item) => ours.has(item.tx.txId)),
+    );
+  });
+  await setWaiting(
+    context.db,
+    waits.map(({ tx, reason }) => ({ txId: tx.txId, reason })),
+  );
+  return waits.map(({ tx, reason }) => outcomeOf(tx.txId, reason));
+}
+
+/** A revert counts its tries; everything else waits for as long as it takes. */
+function outcomeOf(subjectId: string, reason: WaitReason): Outcome {
+  if (reason === 'simulation_reverted') return { kind: 'retry', subjectId, error: reason };
+  return { kind: 'wait', subjectId, reason, delayMs: reason === 'lane_window' ? 300 : 1_500 };
+}
+
+async function plan(
+  context: BroadcasterContext,
+  open: readonly { tx: TxRow; tries: number }[],
+): Promise<Planned[]> {
+  const lanes = await observeLanes(
+    context,
+    open.map((item) => item.tx),
+  );
+  const chains = await observeChains(context, new Set(open.map((item) => item.tx.chainId)));
+  const planned: Planned[] = [];
+  const placed: { tx: TxRow; tries: number; lane: Lane; price: Price }[] = [];
+  for (const { tx, tries } of open) {
+    const chain = chains.get(tx.chainId);
+    const price = chain?.kind === 'ok' ? priceOf(chain.baseFeePerGas, chain.fees) : null;
+    if (chain === undefined || chain.kind !== 'ok') {
+      planned.push({ kind: 'wait', tx, reason: chain?.kind ?? 'chain_unreachable' });
+    } else if (price === null) {
+      planned.push({ kind: 'wait', tx, reason: 'fee_cap' });
+    } else {
+      // The estimate is not known yet; the lane is chosen by a generous one and judged again below.
+      const choice = choose(tx, lanes, gasReservedOf(100_000n, price.maxFeePerGas));
+      if (typeof choice === 'string') planned.push({ kind: 'wait', tx, reason: choice });
+      else placed.push({ tx, tries, lane: choice, price });
+    }
+  }
+  return [...planned, ...(await simulate(context, placed))];
+}
+
+/** Chooses a lane and takes room and funds from what was observed, so that the next one sees the rest. */
+function choose(tx: TxRow, lanes: Lane[], gasReserved: bigint): Lane | WaitReason {
+  const native = caip19(tx.chainId, null);
+  const cost = costOf(tx, native, gasReserved);
+  const choice = chooseLane(
+    tx,
+    lanes.map((lane) => lane.state),
+    cost,
+    native,
+  );
+  if (typeof choice === 'string') return choice;
+  const lane = lanes.find((candidate) => candidate.state === choice)!;
+  lane.state.room -= 1;
+  for (const [asset, amount] of cost) {
+    lane.state.funds.set(asset, (lane.state.funds.get(asset) ?? 0n) - amount);
+  }
+  return lane;
+}
+
+async function simulate(
+  context: BroadcasterContext,
+  placed: readonly { tx: TxRow; tries: number; lane: Lane; price: Price }[],
+): Promise<Planned[]> {
+  const planned: Planned[] = [];
+  for (const [chainId, { port }] of context.chains) {
+    const here = placed.filter((item) => item.tx.chainId === chainId);
+    if (here.length === 0) continue;
+    const estimates = await port
+      .estimateGas(here.map(({ tx, lane }) => ({ from: lane.address, ...effectOf(tx) })))
+      .catch((error) => {
+        if (error instanceof Transient) return null;
+        throw error;
+      });
+    here.forEach(({ tx, tries, lane, price }, index) => {
+      const estimate = estimates?.[index];
+      const judged =
+        estimate === undefined
+          ? ({ kind: 'wait', reason: 'chain_unreachable' } as const)
+          : judgeEstimate(estimate, tries);
+      if (judged.kind === 'wait') planned.push({ kind: 'wait', tx, reason: judged.reason });
+      else if (judged.kind === 'refused')
+        planned.push({ kind: 'refused', tx, message: judged.message });
+      else planned.push({ kind: 'ready', ready: readyOf(tx, lane, price, judged.gasLimit) });
+    });
+  }
+  return planned;
+}
+
+function readyOf(tx: TxRow, lane: Lane, price: Price, gasLimit: bigint): Ready {
+  const gasReserved = gasReservedOf(gasLimit, price.maxFeePerGas);
+  const { tenantId, txId, asset, amount, correlationId } = tx;
+  const nativeAsset = caip19(tx.chainId, null);
+  const laneId = lane.state.laneId;
+  const assign = assignTransfer({
+    tenantId,
+    txId,
+    laneId,
+    asset,
+    nativeAsset,
+    amount,
+    gasReserved,
+    correlationId,
+  });
+  return { tx, lane, price, gasLimit, gasReserved, assign };
+}
+
+/** Nonces in order, under the lane's lock; a lease that no longer holds undoes the whole act. */
+async function giveSlots(
+  context: BroadcasterContext,
+  sql: Sql,
+  ready: readonly Ready[],
+): Promise<void> {
+  if (ready.length === 0) return;
+  const balanceOf = await context.ledger.lock(
+    sql,
+    ready.map((item) => item.assign),
+  );
+  const epochs = new Map(ready.map(({ lane }) => [lane.state.laneId, lane.epoch]));
+  const locked = await lockLanes(sql, context.leases.owner, epochs);
+  if (locked.size < epochs.size) throw new Transient('a lane lease was lost');
+  for (const [key, total] of totals(ready)) {
+    if (balanceOf(key) < total) throw new Transient('the funds of a lane changed during the step');
+  }
+  const moved = await advance(
+    sql,
+    TX,
+    ready.map(({ tx }) => ({ id: tx.txId, from: 'CREATED', to: 'SLOTTED' })),
+    { waiting: { type: 'text', values: ready.map(() => null) } },
+  );
+  const next = new Map([...locked].map(([laneId, lane]) => [laneId, lane.nextNonce]));
+  const given = ready.filter(({ tx }) => moved.has(tx.txId));
+  const slots = given.map((item): NewSlot => {
+    const laneId = item.lane.state.laneId;
+    const nonce = next.get(laneId)!;
+    next.set(laneId, nonce + 1n);
+    return slotOf(item, nonce);
+  });
+  await insertSlots(sql, slots);
+  await advanceLanes(sql, next);
+  await context.ledger.post(
+    sql,
+    given.map((item) => item.assign),
+  );
+}
+
+function slotOf({ tx, lane, price, gasLimit, gasReserved }: Ready, nonce: bigint): NewSlot {
+  const from: Address = lane.address;
+  return {
+    txId: tx.txId,
+    laneId: lane.state.laneId,
+    chainId: tx.chainId,
+    from,
+    nonce,
+    effectDigest: effectDigest(tx.chainId, from, effectOf(tx)),
+    gasReserved,
+    gasLimit,
+    ...price,
+    laneEpoch: lane.epoch,
+  };
+}
+
+function totals(ready: readonly Ready[]): Map<Transfer['postings'][number]['credit'], bigint> {
+  const byName = new Map<string, [Transfer['postings'][number]['credit'], bigint]>();
+  for (const { credit, amount } of ready.flatMap((item) => item.assign.postings)) {
+    const name = `${credit.kind}|${credit.owner}|${credit.asset}`;
+    byName.set(name, [credit, (byName.get(name)?.[1] ?? 0n) + amount]);
+  }
+  return new Map(byName.values());
+}
+
+/** Nothing was signed and no nonce given: it ends here, and its owner is told. */
+async function refuseUnslotted(
+  sql: Sql,
+  refused: readonly { tx: TxRow; message: string }[],
+): Promise<void> {
+  const moved = await advance(
+    sql,
+    TX,
+    refused.map(({ tx }) => ({ id: tx.txId, from: 'CREATED', to: 'CANCELLED' })),
+    {
+      failure_code: { type: 'text', values: refused.map(() => 'simulation_reverted') },
+      failure_message: { type: 'text', values: refused.map((item) => item.message) },
+      waiting: { type: 'text', values: refused.map(() => null) },
+    },
+  );
+  await enqueue(
+    sql,
+    refused
+      .filter(({ tx }) => moved.has(tx.txId))
+      .map(({ tx }) => ({
+        topic: finalTopic(tx.ownerKind),
+        subjectId: tx.ownerId,
+        tenantId: tx.tenantId,
+        trace: tx.correlationId,
+      })),
+  );
+}

@@ -1,0 +1,148 @@
+import type { SendAnswer } from '../../base/chain/index.ts';
+import { advance, inTransaction, type Sql } from '../../base/db/index.ts';
+import { writeEvents } from '../../base/event/index.ts';
+import { nonceKey, TX } from '../../base/kernel/index.ts';
+import { type Claim, complete, enqueue, type Outcome } from '../../base/queue/index.ts';
+import {
+  pauseLanes,
+  readSendable,
+  recordSends,
+  type SendableAttempt,
+  TX_TOPICS,
+} from '../../books/tx/index.ts';
+import type { BroadcasterContext } from './context.ts';
+import { decideSend, type SendAction } from './decide-send.ts';
+
+type Sent = { attempt: SendableAttempt; answer: SendAnswer; action: SendAction };
+
+/**
+ * Sends stored bytes, never others. A crash after a send and before its record leaves the job: the same
+ * bytes are sent again, which nodes answer with "already known". What a node says is no evidence of
+ * an end: nothing is failed here.
+ */
+export async function sendStep(context: BroadcasterContext, claimed: Claim): Promise<Outcome[]> {
+  const attempts = await readSendable(
+    context.db,
+    claimed.jobs.map((job) => job.subjectId),
+  );
+  const sent: Sent[] = [];
+  for (const [chainId, { port }] of context.chains) {
+    const due = attempts.filter((attempt) => attempt.chainId === chainId && !attempt.settled);
+    if (due.length === 0) continue;
+    const answers = await port.send(due.map(({ txHash, bytes }) => ({ hash: txHash, bytes })));
+    due.forEach((attempt, index) => {
+      const answer = answers[index]!;
+      sent.push({ attempt, answer, action: decideSend(answer.class, attempt) });
+    });
+  }
+  logSent(context, sent);
+  const outcomes = sent.flatMap(outcomeOf);
+  const open = new Set(outcomes.map((outcome) => outcome.subjectId));
+  const finished = claimed.jobs.map((job) => job.subjectId).filter((id) => !open.has(id));
+  await pauseForFunds(context, sent);
+  await inTransaction(context.db, async (sql) => {
+    await complete(sql, claimed, finished);
+    await record(sql, sent);
+  });
+  return outcomes;
+}
+
+/** Facts about sends are true whoever holds the job, so they are recorded for all that was sent. */
+async function record(sql: Sql, sent: readonly Sent[]): Promise<void> {
+  await recordSends(
+    sql,
+    sent.map(({ attempt, answer, action }) => ({
+      attemptId: attempt.attemptId,
+      accepted: action.kind === 'accepted',
+      answer: answer.message === null ? answer.class : `${answer.class}: ${answer.message}`,
+    })),
+  );
+  const accepted = sent.filter(
+    (item) => item.action.kind === 'accepted' && item.attempt.txStatus === 'SIGNED',
+  );
+  const byTx = new Map(accepted.map((item) => [item.attempt.txId, item.attempt]));
+  await advance(
+    sql,
+    TX,
+    [...byTx].map(([id, attempt]) => ({
+      id,
+      from: 'SIGNED',
+      to: 'BROADCASTED',
+      data: {
+        attemptId: attempt.attemptId,
+        txHash: attempt.txHash,
+        nonceKey: nonceKey(attempt.chainId, attempt.from, attempt.nonce),
+      },
+    })),
+  );
+  const closing = sent.filter((item) => item.action.kind === 'close');
+  const { rows } = await sql.query<{ tx_id: string; tenant_id: string; correlation_id: string }>(
+    `UPDATE tx SET failure_code = coalesce(failure_code, 'filled'), failure_message = coalesce(failure_message, u.message),
+       updated_at = now()
+     FROM unnest($1::uuid[], $2::text[]) AS u(id, message) WHERE tx.tx_id = u.id
+     RETURNING tx.tx_id, tx.tenant_id, tx.correlation_id`,
+    [
+      closing.map((item) => item.attempt.txId),
+      closing.map((item) => `a node refused it: ${item.answer.message}`),
+    ],
+  );
+  await enqueue(
+    sql,
+    rows.map((row) => ({
+      topic: TX_TOPICS.fill,
+      subjectId: row.tx_id,
+      tenantId: row.tenant_id,
+      trace: row.correlation_id,
+    })),
+  );
+}
+
+function outcomeOf({ attempt, answer, action }: Sent): Outcome[] {
+  const subjectId = attempt.attemptId;
+  const reason = `${answer.class}: ${answer.message ?? ''}`;
+  switch (action.kind) {
+    case 'hold':
+    case 'pause':
+      return [{ kind: 'wait', subjectId, delayMs: action.delayMs, reason }];
+    case 'again':
+      return [{ kind: 'retry', subjectId, error: reason }];
+    default:
+      return [];
+  }
+}
+
+async function pauseForFunds(context: BroadcasterContext, sent: readonly Sent[]): Promise<void> {
+  const broke = sent
+    .filter((item) => item.action.kind === 'pause')
+    .map((item) => item.attempt.laneId);
+  if (broke.length === 0) return;
+  await inTransaction(context.db, async (sql) => {
+    const paused = await pauseLanes(sql, [...new Set(broke)], 'funds');
+    await writeEvents(
+      sql,
+      paused.map((lane) => ({
+        tenantId: lane.tenantId,
+        type: 'lane.paused',
+        data: { chainId: lane.chainId, address: lane.address, reason: 'funds' },
+      })),
+    );
+  });
+}
+
+function logSent(context: BroadcasterContext, sent: readonly Sent[]): void {
+  for (const { attempt, answer, action } of sent) {
+    if (action.kind === 'accepted') continue;
+    context.log.warn(
+      {
+        txId: attempt.txId,
+        attemptId: attempt.attemptId,
+        nonceKey: nonceKey(attempt.chainId, attempt.from, attempt.nonce),
+        txHash: attempt.txHash,
+        correlationId: attempt.correlationId,
+        answer: answer.class,
+        said: answer.message,
+      },
+      `send: ${action.kind}`,
+    );
+  }
+}

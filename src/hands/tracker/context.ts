@@ -1,0 +1,27 @@
+import type { ChainPort } from '../../base/chain/index.ts';
+import type { ChainSettings } from '../../base/config/index.ts';
+import type { Db, Sql } from '../../base/db/index.ts';
+import { type Clock, type Log, Transient } from '../../base/kernel/index.ts';
+import { type HeadRow, lockHeads, readHeads } from '../../books/tx/index.ts';
+import type { observeInclusions } from './observe.ts';
+
+export type TrackerContext = {
+  db: Db;
+  owner: string;
+  chainId: number;
+  settings: ChainSettings;
+  port: ChainPort;
+  clock: Clock;
+  log: Log;
+};
+
+export type Found = Awaited<ReturnType<typeof observeInclusions>>[number];
+
+/** The head under lock, ours and unmoved; else this round is void. */
+export async function takeHead(sql: Sql, head: HeadRow, epoch: bigint): Promise<void> {
+  await lockHeads(sql, [head.chainId], 'update');
+  const now = (await readHeads(sql)).get(head.chainId);
+  if (now === undefined || now.epoch !== epoch || now.hash !== head.hash) {
+    throw new Transient(`chain ${head.chainId}: the walk was taken over`);
+  }
+}

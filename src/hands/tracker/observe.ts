@@ -1,0 +1,124 @@
+import type { Block, ChainPort } from '../../base/chain/index.ts';
+import type { Sql } from '../../base/db/index.ts';
+import { checkEffect } from '../../base/effect/index.ts';
+import { type Hex, Transient } from '../../base/kernel/index.ts';
+import {
+  type HeadRow,
+  matchAttempts,
+  type NewInclusion,
+  type OwnAttempt,
+  readBlockHashes,
+} from '../../books/tx/index.ts';
+import type { Tags } from './decide.ts';
+
+/** Blocks of one round: bounds the answer's size and the act's. */
+const WALK = 64;
+const FORK_WINDOW = 32;
+
+export type Walk =
+  /** Blocks that link to our head, oldest first (none when nothing is new). */
+  | { kind: 'extend'; blocks: Block[]; tags: Tags }
+  /** Our head is not in the node's chain; null: the fork lies deeper than we looked. */
+  | { kind: 'reorg'; fork: number | null; tags: Tags };
+
+export async function askTags(port: ChainPort): Promise<Tags | null> {
+  const [latest, safe, finalized] = await Promise.all([
+    port.header('latest'),
+    port.header('safe'),
+    port.header('finalized'),
+  ]);
+  if (latest === null) return null;
+  return {
+    latest: latest.number,
+    safe: safe?.number ?? null,
+    finalized: finalized?.number ?? null,
+  };
+}
+
+/** What the node shows beyond our head, linked by parent hashes. */
+export async function observeWalk(sql: Sql, port: ChainPort, head: HeadRow): Promise<Walk | null> {
+  const tags = await askTags(port);
+  if (tags === null) return null;
+  if (tags.latest < head.latest) {
+    // Behind us: a node that lags, or a chain that lost blocks. The hash at its height tells apart
+    // only what has changed; until it has, nothing is concluded.
+    const [theirs] = await port.blocks(tags.latest, tags.latest);
+    const ours = (await readBlockHashes(sql, head.chainId, [tags.latest])).get(tags.latest);
+    if (theirs === undefined || theirs === null || ours === undefined || ours === theirs.hash)
+      return null;
+    return { kind: 'reorg', fork: await findFork(sql, port, head, tags.latest - 1), tags };
+  }
+  const blocks = await port.blocks(head.latest, Math.min(tags.latest, head.latest + WALK));
+  const first = blocks[0];
+  if (first === undefined || first === null) return null;
+  if (first.hash !== head.hash) {
+    return { kind: 'reorg', fork: await findFork(sql, port, head, head.latest - 1), tags };
+  }
+  const linked: Block[] = [];
+  let parent = first;
+  for (const block of blocks.slice(1)) {
+    // Null or unlinked: the node moved while it answered; the next round sees the rest.
+    if (block === null || block.parentHash !== parent.hash) break;
+    linked.push(block);
+    parent = block;
+  }
+  return { kind: 'extend', blocks: linked, tags };
+}
+
+/** The highest block that both chains have, looking down to finalized and a little below. */
+async function findFork(
+  sql: Sql,
+  port: ChainPort,
+  head: HeadRow,
+  from: number,
+): Promise<number | null> {
+  const lowest = Math.max(0, head.finalized - FORK_WINDOW);
+  for (let top = from; top >= lowest; top -= FORK_WINDOW) {
+    const bottom = Math.max(lowest, top - FORK_WINDOW + 1);
+    const heights = Array.from({ length: top - bottom + 1 }, (_, index) => top - index);
+    const ours = await readBlockHashes(sql, head.chainId, heights);
+    const theirs = await port.blocks(bottom, top);
+    for (const height of heights) {
+      const block = theirs[height - bottom];
+      if (block && ours.get(height) === block.hash) return height;
+    }
+  }
+  return null;
+}
+
+/** Our attempts in these blocks, with what they did; receipts are asked for ours only. */
+export async function observeInclusions(
+  sql: Sql,
+  port: ChainPort,
+  chainId: number,
+  blocks: readonly Block[],
+): Promise<{ inclusion: NewInclusion; attempt: OwnAttempt }[]> {
+  const placed = new Map<Hex, Block>();
+  for (const block of blocks) for (const hash of block.transactions) placed.set(hash, block);
+  const own = await matchAttempts(sql, chainId, [...placed.keys()]);
+  const hashes = [...own.keys()];
+  const receipts = await port.receipts(hashes);
+  return hashes.map((hash, index) => {
+    const attempt = own.get(hash)!;
+    const block = placed.get(hash)!;
+    const receipt = receipts[index];
+    // A receipt by hash may already be of another block after a reorg: hold on to (number, hash).
+    if (!receipt || receipt.blockHash !== block.hash || receipt.blockNumber !== block.number) {
+      throw new Transient(
+        `receipt of ${hash}: expected in block ${block.number} ${block.hash}, the node moved`,
+      );
+    }
+    return {
+      attempt,
+      inclusion: {
+        attemptId: attempt.attemptId,
+        blockNumber: block.number,
+        blockHash: block.hash,
+        succeeded: receipt.status === 'success',
+        effectOk: attempt.kind === 'effect' && checkEffect(attempt, receipt) === 'paid',
+        gasUsed: receipt.gasUsed,
+        effectiveGasPrice: receipt.effectiveGasPrice,
+      },
+    };
+  });
+}

@@ -1,0 +1,91 @@
+import { inTransaction, type Sql } from '../../base/db/index.ts';
+import { writeEvents } from '../../base/event/index.ts';
+import { enqueue } from '../../base/queue/index.ts';
+import {
+  type HeadRow,
+  haltChain,
+  type Orphan,
+  readLanes,
+  readOrphans,
+  rewind,
+  setProgress,
+  TX_TOPICS,
+} from '../../books/tx/index.ts';
+import { type TrackerContext, takeHead } from './context.ts';
+import { judgeReorg } from './decide.ts';
+import type { Walk } from './observe.ts';
+
+/**
+ * Takes the blocks that the node's chain no longer has out of ours, in one act, and asks for the orphans'
+ * bytes to be sent again. A reorg that reaches what is final or may be committed halts the chain.
+ */
+export async function followReorg(
+  context: TrackerContext,
+  head: HeadRow,
+  epoch: bigint,
+  walk: Walk & { kind: 'reorg' },
+): Promise<boolean> {
+  const { db, chainId, port, log } = context;
+  const fork = walk.fork;
+  const lanes = await readLanes(db, chainId);
+  const counts =
+    fork === null
+      ? []
+      : await port.transactionCounts(
+          lanes.map((lane) => lane.address),
+          fork,
+        );
+  const progress = new Map(counts.map((count, index) => [lanes[index]!.laneId, count]));
+  return inTransaction(db, async (sql) => {
+    await takeHead(sql, head, epoch);
+    const orphans = fork === null ? [] : await readOrphans(sql, chainId, fork);
+    const verdict = judgeReorg(head, fork, orphans);
+    if (verdict.kind === 'halt') {
+      if (await haltChain(sql, chainId, verdict.reason)) {
+        log.error(
+          { chainId, code: 'chain_halted', reason: verdict.reason },
+          'nothing is completed or signed on this chain',
+        );
+        await writeEvents(sql, [
+          { tenantId: null, type: 'chain.halted', data: { chainId, reason: verdict.reason } },
+        ]);
+      }
+      return false;
+    }
+    log.warn(
+      { chainId, from: head.latest, fork: fork!, orphans: orphans.length },
+      'reorg: the same bytes are sent again',
+    );
+    await rewind(sql, chainId, fork!, orphans);
+    await setProgress(sql, progress, fork!);
+    await tellOrphans(sql, chainId, fork!, orphans);
+    return true;
+  });
+}
+
+async function tellOrphans(
+  sql: Sql,
+  chainId: number,
+  fork: number,
+  orphans: readonly Orphan[],
+): Promise<void> {
+  await writeEvents(sql, [
+    { tenantId: null, type: 'chain.reorg', data: { chainId, fork, orphans: orphans.length } },
+    ...orphans.map((orphan) => ({
+      tenantId: orphan.tenantId,
+      type: 'tx.reorged',
+      subjectId: orphan.txId,
+      correlationId: orphan.correlationId,
+      data: { attemptId: orphan.attemptId, blockNumber: orphan.blockNumber },
+    })),
+  ]);
+  await enqueue(
+    sql,
+    orphans.map((orphan) => ({
+      topic: TX_TOPICS.send,
+      subjectId: orphan.attemptId,
+      tenantId: orphan.tenantId,
+      trace: orphan.correlationId,
+    })),
+  );
+}

@@ -1,0 +1,206 @@
+import { advance, inTransaction, type Sql } from '../../base/db/index.ts';
+import { writeEvents } from '../../base/event/index.ts';
+import { Transient, TX } from '../../base/kernel/index.ts';
+import { enqueue, type JobRequest } from '../../base/queue/index.ts';
+import {
+  type Crossing,
+  finalTopic,
+  type HeadRow,
+  insertBlocks,
+  insertInclusions,
+  leaseChain,
+  moveHead,
+  readCrossings,
+  readHeads,
+  readLanes,
+  setProgress,
+  settleTopic,
+  startChain,
+  TX_TOPICS,
+} from '../../books/tx/index.ts';
+import { type Found, type TrackerContext, takeHead } from './context.ts';
+import { decideFinal, levelsOf } from './decide.ts';
+import { foreignLanes, freezeForeign } from './foreign.ts';
+import { askTags, observeInclusions, observeWalk, type Walk } from './observe.ts';
+import { followReorg } from './reorg.ts';
+
+const LEASE_MS = 15_000;
+
+/** Where the walk of a chain begins: at the node's latest block, before anything of ours is sent. */
+export async function beginChain(
+  context: Pick<TrackerContext, 'db' | 'chainId' | 'settings' | 'port'>,
+): Promise<void> {
+  const { db, chainId, port } = context;
+  if ((await readHeads(db)).has(chainId)) return;
+  const tags = await askTags(port);
+  const header = tags === null ? null : await port.header(tags.latest);
+  if (tags === null || header === null) throw new Transient(`chain ${chainId} shows no block yet`);
+  const levels = levelsOf(header.number, tags, context.settings.finality);
+  const finalized = levels?.finalized ?? 0;
+  await startChain(db, {
+    chainId,
+    height: header.number,
+    safe: levels?.safe ?? finalized,
+    finalized,
+    hash: header.hash,
+    parentHash: header.parentHash,
+    timestamp: header.timestamp,
+  });
+}
+
+/**
+ * One round of the walk: observe without a lock, decide, act in one transaction that first takes the
+ * chain's head with our epoch. A crash leaves the head where it was; the round is walked again.
+ * True when there is more to do at once.
+ */
+export async function trackRound(context: TrackerContext): Promise<boolean> {
+  const { db, chainId, port } = context;
+  const epoch = await leaseChain(db, chainId, context.owner, LEASE_MS);
+  if (epoch === null) return false;
+  const head = (await readHeads(db)).get(chainId);
+  if (head === undefined) return false;
+  const walk = await observeWalk(db, port, head);
+  if (walk === null) return false;
+  return walk.kind === 'reorg'
+    ? followReorg(context, head, epoch, walk)
+    : extend(context, head, epoch, walk);
+}
+
+async function extend(
+  context: TrackerContext,
+  head: HeadRow,
+  epoch: bigint,
+  walk: Walk & { kind: 'extend' },
+): Promise<boolean> {
+  const { db, chainId, port } = context;
+  const tip = walk.blocks.at(-1)?.number ?? head.latest;
+  const levels = levelsOf(tip, walk.tags, context.settings.finality);
+  const safe = Math.max(head.safe, levels?.safe ?? 0);
+  const finalized = Math.max(head.finalized, levels?.finalized ?? 0);
+  if (walk.blocks.length === 0 && safe === head.safe && finalized === head.finalized) return false;
+  const found = await observeInclusions(db, port, chainId, walk.blocks);
+  const lanes = await readLanes(db, chainId);
+  const counts =
+    walk.blocks.length === 0
+      ? []
+      : await port.transactionCounts(
+          lanes.map((lane) => lane.address),
+          tip,
+        );
+  const progress = new Map(counts.map((count, index) => [lanes[index]!.laneId, count]));
+  await inTransaction(db, async (sql) => {
+    await takeHead(sql, head, epoch);
+    await insertBlocks(sql, chainId, walk.blocks);
+    await insertInclusions(
+      sql,
+      chainId,
+      found.map((item) => item.inclusion),
+    );
+    await advanceIncluded(sql, found);
+    await moveHead(sql, chainId, { latest: tip, safe, finalized });
+    await setProgress(sql, progress, tip);
+    await crossSafe(sql, chainId, head.safe, safe);
+    await crossFinalized(context, sql, head.finalized, finalized);
+    // Room in the windows: whoever waits for a slot need not poll for it.
+    await sql.query(`SELECT pg_notify('payonce_job', $1)`, [TX_TOPICS.prepare]);
+  });
+  await freezeForeign(context, foreignLanes(lanes, progress, found));
+  return tip < walk.tags.latest;
+}
+
+/**
+ * SIGNED or BROADCASTED → INCLUDED. Both are tried for each: a send may be recording the one into the other at
+ * this moment, and whoever comes second finds the row where the first left it.
+ */
+async function advanceIncluded(sql: Sql, found: readonly Found[]): Promise<void> {
+  const moving = new Map(found.map((item) => [item.attempt.txId, item]));
+  for (const from of ['SIGNED', 'BROADCASTED'] as const) {
+    await advance(
+      sql,
+      TX,
+      [...moving.values()].map(({ attempt, inclusion }) => ({
+        id: attempt.txId,
+        from,
+        to: 'INCLUDED',
+        data: {
+          attemptId: attempt.attemptId,
+          txHash: attempt.txHash,
+          blockNumber: inclusion.blockNumber,
+          blockHash: inclusion.blockHash,
+        },
+      })),
+    );
+  }
+}
+
+/** What settles at safe is told when its inclusion has come so far. */
+async function crossSafe(sql: Sql, chainId: number, from: number, to: number): Promise<void> {
+  const crossings = await readCrossings(sql, chainId, from, to);
+  await enqueue(
+    sql,
+    crossings
+      .filter(
+        (item) =>
+          item.settleAt === 'safe' && item.kind === 'effect' && item.succeeded && item.effectOk,
+      )
+      .map((item) => jobFor(item, settleTopic(item.ownerKind), item.ownerId)),
+  );
+}
+
+/** Slots that are final end their transactions; their owners are told and their gas is booked. */
+async function crossFinalized(
+  context: TrackerContext,
+  sql: Sql,
+  from: number,
+  to: number,
+): Promise<void> {
+  const crossings = await readCrossings(sql, context.chainId, from, to);
+  const decided = crossings.map((item) => ({ item, action: decideFinal(item) }));
+  const ending = decided.flatMap(({ item, action }) =>
+    action.kind === 'end' ? [{ item, action }] : [],
+  );
+  const ended = await advance(
+    sql,
+    TX,
+    ending.map(({ item, action }) => ({ id: item.txId, from: 'INCLUDED', to: action.to })),
+    { failure_code: { type: 'text', values: ending.map(({ action }) => action.code) } },
+  );
+  const jobs: JobRequest[] = ending
+    .filter(({ item }) => ended.has(item.txId))
+    .flatMap(({ item }) => [
+      jobFor(item, finalTopic(item.ownerKind), item.ownerId),
+      jobFor(item, TX_TOPICS.gas, item.txId),
+    ]);
+  const parked = decided.filter(({ action }) => action.kind === 'park').map(({ item }) => item);
+  await enqueue(sql, [...jobs, ...parked.map((item) => jobFor(item, TX_TOPICS.gas, item.txId))]);
+  await tellParked(context, sql, parked);
+}
+
+async function tellParked(
+  context: TrackerContext,
+  sql: Sql,
+  parked: readonly Crossing[],
+): Promise<void> {
+  await writeEvents(
+    sql,
+    parked.map((item) => ({
+      tenantId: item.tenantId,
+      type: 'tx.effect_mismatch',
+      subjectId: item.txId,
+      correlationId: item.correlationId,
+    })),
+  );
+  for (const item of parked) {
+    context.log.error(
+      { txId: item.txId, correlationId: item.correlationId, code: 'effect_mismatch' },
+      'parked with its reserve',
+    );
+  }
+}
+
+const jobFor = (item: Crossing, topic: string, subjectId: string): JobRequest => ({
+  topic,
+  subjectId,
+  tenantId: item.tenantId,
+  trace: item.correlationId,
+});
