@@ -1,0 +1,14 @@
+import type { Assets } from '../../base/config/index.ts';
+import type { Db } from '../../base/db/index.ts';
+import type { Log } from '../../base/kernel/index.ts';
+import type { Ledger } from '../../books/ledger/index.ts';
+
+/** What the steps of this road work with. */
+export type WithdrawalContext = {
+  db: Db;
+  ledger: Ledger;
+  assets: Assets;
+  installationId: string;
+  policyVersion: string;
+  log: Log;
+};

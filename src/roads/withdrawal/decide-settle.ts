@@ -1,0 +1,42 @@
+import type { ErrorCode, Level, TxState } from '../../base/kernel/index.ts';
+
+export type SettleAction =
+  | { kind: 'wait' }
+  | { kind: 'commit' }
+  | { kind: 'fail'; code: ErrorCode; message: string | null };
+
+export type SettleFacts = {
+  status: TxState;
+  settleAt: 'safe' | 'finalized';
+  failureCode: string | null;
+  failureMessage: string | null;
+};
+
+/**
+ * COMMIT when the effect is paid on the canonical chain at the level it settles at. FAILED only from an end
+ * of the transaction, which is final by definition (or was never signed).
+ */
+export function decideSettle(
+  tx: SettleFacts,
+  chain: { level: Level; paid: boolean },
+): SettleAction {
+  switch (tx.status) {
+    case 'FINAL':
+    case 'INCLUDED': {
+      const reached =
+        chain.level === 'finalized' || (chain.level === 'safe' && tx.settleAt === 'safe');
+      return chain.paid && reached ? { kind: 'commit' } : { kind: 'wait' };
+    }
+    case 'REVERTED':
+      return { kind: 'fail', code: 'reverted', message: tx.failureMessage };
+    case 'CANCELLED':
+    case 'REPLACED':
+      return {
+        kind: 'fail',
+        code: (tx.failureCode as ErrorCode | null) ?? 'filled',
+        message: tx.failureMessage,
+      };
+    default:
+      return { kind: 'wait' };
+  }
+}

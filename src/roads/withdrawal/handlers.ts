@@ -1,0 +1,49 @@
+import type { Handler } from '../../base/queue/index.ts';
+import type { WithdrawalContext } from './context.ts';
+import { executeStep } from './execute.ts';
+import { expireStep } from './expire.ts';
+import { settleStep } from './settle.ts';
+import { WITHDRAWAL_TOPICS } from './topics.ts';
+import { validateStep } from './validate.ts';
+
+const BATCH = 500;
+const LEASE_MS = 60_000;
+const FAST = { baseMs: 500, capMs: 30_000, limit: 50 };
+const SLOW = { baseMs: 15_000, capMs: 600_000, limit: 100 };
+
+/** The steps of this road by the role that runs them. */
+export function validatorHandlers(context: WithdrawalContext): Handler[] {
+  return [
+    {
+      topic: WITHDRAWAL_TOPICS.requested,
+      batch: BATCH,
+      leaseMs: LEASE_MS,
+      backoff: FAST,
+      run: (claimed) => validateStep(context, claimed),
+    },
+    {
+      topic: WITHDRAWAL_TOPICS.approved,
+      batch: BATCH,
+      leaseMs: LEASE_MS,
+      backoff: FAST,
+      run: (claimed) => executeStep(context, claimed),
+    },
+    {
+      topic: WITHDRAWAL_TOPICS.expire,
+      batch: BATCH,
+      leaseMs: LEASE_MS,
+      backoff: FAST,
+      run: (claimed) => expireStep(context, claimed),
+    },
+  ];
+}
+
+export function settlerHandlers(context: WithdrawalContext): Handler[] {
+  return [WITHDRAWAL_TOPICS.settle, WITHDRAWAL_TOPICS.final].map((topic) => ({
+    topic,
+    batch: BATCH,
+    leaseMs: LEASE_MS,
+    backoff: SLOW,
+    run: (claimed) => settleStep(context, claimed),
+  }));
+}

@@ -1,0 +1,20 @@
+/**
+ * The withdrawal's road: request (reserve at intake), validate, execute, settle, cancel, expire. Owns the
+ * withdrawal's rows, states and topics. Promises: one key, one withdrawal, for ever; 202 means the
+ * money is set aside; COMMIT at the tier's level, RELEASE only when no signature can exist or the end
+ * is final. Each step is one transaction that deletes its jobs: a crash runs it again, and it finds
+ * what was done.
+ */
+export type { WithdrawalContext } from './context.ts';
+export { settlerHandlers, validatorHandlers } from './handlers.ts';
+export type { RequestRules } from './request.ts';
+export { WithdrawalService } from './service.ts';
+export { sweepStanding } from './sweep.ts';
+export {
+  type AttemptView,
+  PUBLIC_STATUSES,
+  type PublicStatus,
+  type Verdict,
+  type WithdrawalFilter,
+  type WithdrawalView,
+} from './types.ts';

@@ -1,0 +1,220 @@
+import { type Db, dbErrorKind } from '../../base/db/index.ts';
+import {
+  Invariant,
+  isRefusal,
+  type Refusal,
+  refuse,
+  Transient,
+  UnknownOutcome,
+} from '../../base/kernel/index.ts';
+import { keyConflict, readKeys } from '../../books/access/index.ts';
+import type { Ledger } from '../../books/ledger/index.ts';
+import { externalIdConflict, type FlushResult, flush } from './flush.ts';
+import { parseRequest, type RequestRules, type WithdrawalOrder } from './request.ts';
+
+export type IntakeResult =
+  | { kind: 'created'; id: string; createdAt: Date; order: WithdrawalOrder }
+  | { kind: 'replay'; id: string }
+  | { kind: 'refused'; refusal: Refusal };
+
+type Waiting = {
+  order: WithdrawalOrder;
+  resolve(result: IntakeResult): void;
+  reject(error: Error): void;
+};
+
+const FLUSH_SIZE = 1_000;
+const MAX_WAITING = 20_000;
+
+/**
+ * Group commit. Requests that arrive while a flush is under way form the next one; there is no timer,
+ * so an idle system adds no latency. An order is answered after the COMMIT that holds it: a crash loses
+ * no acknowledged request, and one whose answer was lost is found by its key.
+ */
+export class Intake {
+  readonly #context: { db: Db; ledger: Ledger; rules: RequestRules };
+  #waiting: Waiting[] = [];
+  #flushing: Promise<void> | null = null;
+
+  constructor(context: { db: Db; ledger: Ledger; rules: RequestRules }) {
+    this.#context = context;
+  }
+
+  /** Answers each request on its own. Rejects with Transient (nothing happened) or UnknownOutcome. */
+  async submit(
+    tenantId: string,
+    requests: readonly { idempotencyKey: string; body: unknown; correlationId: string }[],
+  ): Promise<IntakeResult[]> {
+    const parsed = requests.map((request) =>
+      parseRequest(this.#context.rules, { ...request, tenantId }),
+    );
+    const refusals = await this.#checkNames(
+      parsed.filter((item) => !isRefusal(item)) as WithdrawalOrder[],
+    );
+    return Promise.all(
+      parsed.map((item) => {
+        if (isRefusal(item)) return { kind: 'refused' as const, refusal: item };
+        const refusal = refusals.get(item);
+        return refusal === undefined ? this.#enter(item) : { kind: 'refused' as const, refusal };
+      }),
+    );
+  }
+
+  /** Resolves when everything that entered is answered. */
+  async drain(): Promise<void> {
+    while (this.#flushing !== null) await this.#flushing;
+  }
+
+  #enter(order: WithdrawalOrder): Promise<IntakeResult> {
+    if (this.#waiting.length >= MAX_WAITING) {
+      return Promise.reject(new Transient(`${MAX_WAITING} requests are waiting already`));
+    }
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ order, resolve, reject });
+      this.#flushing ??= this.#run();
+    });
+  }
+
+  async #run(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const group = this.#waiting.splice(0, FLUSH_SIZE);
+      await this.#flushGroup(group);
+    }
+    this.#flushing = null;
+  }
+
+  /** Followers of a key in the same group get what its first gets. */
+  async #flushGroup(group: readonly Waiting[]): Promise<void> {
+    const leaders = new Map<string, Waiting>();
+    for (const item of group) {
+      if (!leaders.has(item.order.keyHash)) leaders.set(item.order.keyHash, item);
+    }
+    const orders = [...leaders.values()].map((item) => item.order);
+    const results = await this.#flushHalving(orders);
+    for (const item of group) {
+      const leader = leaders.get(item.order.keyHash)!;
+      const result = results.get(leader.order)!;
+      if (result instanceof Error) item.reject(result);
+      else item.resolve(item === leader ? result : follow(item.order, leader.order, result));
+    }
+  }
+
+  /** Halving is for data errors only: what an order can do wrong is a verdict, not an exception. */
+  async #flushHalving(
+    orders: readonly WithdrawalOrder[],
+  ): Promise<Map<WithdrawalOrder, FlushResult | Error>> {
+    try {
+      const results = await flush(this.#context, orders);
+      return new Map(orders.map((order, index) => [order, results[index]!]));
+    } catch (error) {
+      if (dbErrorKind(error) === 'data' && orders.length > 1) {
+        const middle = orders.length >> 1;
+        const first = await this.#flushHalving(orders.slice(0, middle));
+        const second = await this.#flushHalving(orders.slice(middle));
+        return new Map([...first, ...second]);
+      }
+      const told = tell(error);
+      return new Map(orders.map((order) => [order, told]));
+    }
+  }
+
+  /**
+   * What is refused without storing anything, asked before the flush in two set-based reads: an account that
+   * does not exist, an external id that another key has. The constraint still decides a race.
+   */
+  async #checkNames(orders: readonly WithdrawalOrder[]): Promise<Map<WithdrawalOrder, Refusal>> {
+    const refusals = new Map<WithdrawalOrder, Refusal>();
+    if (orders.length === 0) return refusals;
+    const { db } = this.#context;
+    try {
+      const missing = await missingAccounts(db, this.#accounts, orders);
+      for (const order of missing) {
+        refusals.set(
+          order,
+          refuse(
+            'account_not_found',
+            `There is no account ${order.account}; the first deposit creates it.`,
+          ),
+        );
+      }
+      const named = orders.filter((order) => order.externalHash !== null && !refusals.has(order));
+      if (named.length > 0) {
+        const taken = await externalIdsTaken(db, named);
+        const suspects = named.filter((order) => taken.has(order.externalHash!));
+        const keys = await readKeys(
+          db,
+          suspects.map((order) => order.keyHash),
+        );
+        for (const order of suspects) {
+          const key = keys.get(order.keyHash);
+          if (key === undefined) refusals.set(order, externalIdConflict(order));
+          else if (key.contentHash !== order.contentHash)
+            refusals.set(order, keyConflict(order.idempotencyKey));
+        }
+      }
+    } catch (error) {
+      throw tell(error);
+    }
+    return refusals;
+  }
+
+  /** Accounts are never removed: a name seen once needs no second look. */
+  readonly #accounts = new Set<string>();
+}
+
+const KNOWN_ACCOUNTS = 500_000;
+
+async function missingAccounts(
+  db: Db,
+  known: Set<string>,
+  orders: readonly WithdrawalOrder[],
+): Promise<WithdrawalOrder[]> {
+  const nameOf = (order: WithdrawalOrder) => `${order.tenantId}|${order.account}`;
+  const unknown = orders.filter((order) => !known.has(nameOf(order)));
+  if (unknown.length === 0) return [];
+  const { rows } = await db.query<{ tenant_id: string; name: string }>({
+    name: 'account_known',
+    text: `SELECT tenant_id, name FROM account
+      JOIN (SELECT DISTINCT * FROM unnest($1::uuid[], $2::text[])) AS u(tenant_id, name) USING (tenant_id, name)`,
+    values: [unknown.map((order) => order.tenantId), unknown.map((order) => order.account)],
+  });
+  if (known.size + rows.length > KNOWN_ACCOUNTS) known.clear();
+  for (const row of rows) known.add(`${row.tenant_id}|${row.name}`);
+  const found = new Set(rows.map((row) => `${row.tenant_id}|${row.name}`));
+  return unknown.filter((order) => !found.has(nameOf(order)));
+}
+
+async function externalIdsTaken(db: Db, orders: readonly WithdrawalOrder[]): Promise<Set<string>> {
+  const { rows } = await db.query<{ external_hash: string }>(
+    'SELECT external_hash FROM external_id WHERE external_hash = ANY($1::uuid[])',
+    [orders.map((order) => order.externalHash)],
+  );
+  return new Set(rows.map((row) => row.external_hash));
+}
+
+function follow(
+  order: WithdrawalOrder,
+  leader: WithdrawalOrder,
+  result: FlushResult,
+): IntakeResult {
+  if (order.contentHash !== leader.contentHash) {
+    // The leader's own refusal stored nothing for the key only when it is not one of the stored kinds.
+    return result.kind === 'refused' && !isStored(result.refusal)
+      ? result
+      : { kind: 'refused', refusal: keyConflict(order.idempotencyKey) };
+  }
+  return result.kind === 'created' ? { kind: 'replay', id: result.id } : result;
+}
+
+/** Refusals that are stored and final for the key. */
+export function isStored(refusal: Refusal): boolean {
+  return ['insufficient_balance', 'amount_above_limit', 'policy_denied'].includes(refusal.code);
+}
+
+function tell(error: unknown): Error {
+  if (error instanceof Transient || error instanceof UnknownOutcome || error instanceof Invariant)
+    return error;
+  if (dbErrorKind(error) === 'lost')
+    return new Transient('the database is not reachable', { cause: error });
+  return error instanceof Error ? error : new Error(String(error));
+}

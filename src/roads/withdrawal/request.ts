@@ -1,0 +1,188 @@
+import canonicalize from 'canonicalize';
+import type { AssetSettings, Assets, LaneSettings } from '../../base/config/index.ts';
+import {
+  type Address,
+  type Fields,
+  formatAmount,
+  hasControl,
+  isRefusal,
+  keyHash,
+  parseAddress,
+  parseForm,
+  type Refusal,
+  refuse,
+  wellFormed,
+  ZERO_ADDRESS,
+} from '../../base/kernel/index.ts';
+import { checkIdempotencyKey, idempotencyHash } from '../../books/access/index.ts';
+import { readAccount, readAmount, readAsset } from '../../books/ledger/index.ts';
+import { evaluate, type PolicyDecision } from '../../books/policy/index.ts';
+
+/** A withdrawal request that is well formed: what intake takes. */
+export type WithdrawalOrder = {
+  tenantId: string;
+  idempotencyKey: string;
+  keyHash: string;
+  contentHash: string;
+  account: string;
+  asset: AssetSettings;
+  amount: bigint;
+  recipient: Address;
+  externalId: string | null;
+  externalHash: string | null;
+  metadata: Record<string, unknown> | null;
+  /** ms since the epoch, or null. */
+  expiresAt: number | null;
+  correlationId: string;
+  policy: PolicyDecision;
+};
+
+export type RequestRules = {
+  assets: Assets;
+  lanes: readonly LaneSettings[];
+  now(): number;
+};
+
+const METADATA_BYTES = 4_096;
+const FIELDS = new Set(['account', 'asset', 'amount', 'to', 'externalId', 'expiresAt', 'metadata']);
+const MIN_LIFE_MS = 60_000;
+
+/** Reads one request. All faults of form are told at once; then what the rules say, one at a time. */
+export function parseRequest(
+  rules: RequestRules,
+  request: { tenantId: string; idempotencyKey: string; body: unknown; correlationId: string },
+): WithdrawalOrder | Refusal {
+  const badKey = checkIdempotencyKey(request.idempotencyKey);
+  if (badKey !== null) return badKey;
+  const form = parseForm(request.body, FIELDS, (fields) => readFields(rules, fields));
+  if (isRefusal(form)) return form;
+  const { asset, amount, recipient } = form;
+  const refusal = checkAmount(asset, amount) ?? checkDestination(rules, asset, recipient);
+  if (refusal !== null) return refusal;
+  const { tenantId, idempotencyKey, correlationId } = request;
+  const metadata = form.metadata === null ? '' : (canonicalize(form.metadata) ?? '');
+  return {
+    ...form,
+    tenantId,
+    idempotencyKey,
+    correlationId,
+    keyHash: idempotencyHash(tenantId, 'withdrawal', idempotencyKey),
+    contentHash: keyHash(
+      'withdrawal',
+      form.account,
+      asset.caip19,
+      amount.toString(),
+      recipient,
+      form.externalId === null ? '' : `:${form.externalId}`,
+      metadata,
+    ),
+    externalHash: form.externalId === null ? null : keyHash('external', tenantId, form.externalId),
+    policy: evaluate({ asset, amount }),
+  };
+}
+
+function readFields(rules: RequestRules, fields: Fields) {
+  const account = readAccount(fields);
+  const asset = readAsset(rules.assets, fields);
+  // Without its asset an amount can not be judged; its form still can.
+  const amount = readAmount(fields, asset?.decimals ?? 77);
+  const recipient = fields.text(
+    'to',
+    {
+      code: 'invalid_address',
+      expected: '0x and 40 hex digits; mixed case must carry the EIP-55 checksum',
+    },
+    (text) => {
+      const parsed = parseAddress(text);
+      return parsed === 'syntax' || parsed === 'checksum' ? undefined : parsed;
+    },
+  );
+  const externalId = fields.text(
+    'externalId',
+    {
+      code: 'invalid_request',
+      expected: '1 to 255 characters without control characters',
+      optional: true,
+    },
+    (text) =>
+      text.length >= 1 && text.length <= 255 && wellFormed(text) && !hasControl(text)
+        ? text
+        : undefined,
+  );
+  const expiresAt = readExpiry(rules, fields);
+  const metadata = readMetadata(fields);
+  if (account === null || asset === null || amount === null || recipient === null) return null;
+  return { account, asset, amount, recipient, externalId, expiresAt, metadata };
+}
+
+function readExpiry(rules: RequestRules, fields: Fields): number | null {
+  return fields.text(
+    'expiresAt',
+    {
+      code: 'invalid_request',
+      expected: 'an RFC 3339 time at least one minute ahead',
+      optional: true,
+    },
+    (text) => {
+      if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/.test(text))
+        return undefined;
+      const at = Date.parse(text);
+      return Number.isNaN(at) || at < rules.now() + MIN_LIFE_MS ? undefined : at;
+    },
+  );
+}
+
+function readMetadata(fields: Fields): Record<string, unknown> | null {
+  const value = fields.raw('metadata');
+  if (value === undefined || value === null) return null;
+  const expected = `a JSON object of at most ${METADATA_BYTES} bytes without NUL or lone surrogates`;
+  const isObject = typeof value === 'object' && !Array.isArray(value);
+  const text = isObject ? JSON.stringify(value) : '';
+  if (
+    !isObject ||
+    Buffer.byteLength(text) > METADATA_BYTES ||
+    text.includes('\\u0000') ||
+    !wellFormed(text) ||
+    /\\ud[89a-f]/.test(text)
+  ) {
+    fields.fault(
+      'metadata',
+      'invalid_request',
+      isObject ? `${Buffer.byteLength(text)} bytes` : value,
+      expected,
+    );
+    return null;
+  }
+  return value as Record<string, unknown>;
+}
+
+function checkAmount(asset: AssetSettings, amount: bigint): Refusal | null {
+  if (amount >= asset.minimum) return null;
+  const minimum = formatAmount(asset.minimum, asset.decimals);
+  return refuse(
+    'amount_below_minimum',
+    `The amount is ${formatAmount(amount, asset.decimals)} ${asset.id}; the minimum is ${minimum}.`,
+    {
+      members: { minimum },
+    },
+  );
+}
+
+function checkDestination(rules: RequestRules, asset: AssetSettings, to: Address): Refusal | null {
+  const reason = destinationReason(rules, asset, to);
+  return reason === null
+    ? null
+    : refuse('destination_refused', `The destination ${to} is refused: ${reason}.`, {
+        members: { reason },
+      });
+}
+
+function destinationReason(rules: RequestRules, asset: AssetSettings, to: Address): string | null {
+  if (to === ZERO_ADDRESS) return 'zero';
+  const sameChain = (chainId: number) => chainId === asset.chainId;
+  if (rules.assets.all.some((other) => sameChain(other.chainId) && other.address === to))
+    return 'token';
+  if (rules.lanes.some((lane) => sameChain(lane.chainId) && lane.address === to))
+    return 'own_wallet';
+  return null;
+}

@@ -1,0 +1,148 @@
+import type { Db } from '../../base/db/index.ts';
+import {
+  type Clock,
+  isEnd,
+  isUuid,
+  type Refusal,
+  refuse,
+  WITHDRAWAL,
+} from '../../base/kernel/index.ts';
+import type { Ledger } from '../../books/ledger/index.ts';
+import type { WithdrawalContext } from './context.ts';
+import { Intake } from './intake.ts';
+import { findIds } from './list.ts';
+import type { RequestRules } from './request.ts';
+import { readSteps } from './rows.ts';
+import { stopWithdrawals } from './stop.ts';
+import type { PublicStatus, Verdict, WithdrawalFilter, WithdrawalView } from './types.ts';
+import { newView, readStoredRefusals, readViews } from './view.ts';
+import { Waiters } from './waiters.ts';
+
+/** What a client may do with withdrawals; one object per process. */
+export class WithdrawalService {
+  readonly #context: WithdrawalContext;
+  readonly #intake: Intake;
+  readonly #waiters: Waiters;
+
+  constructor(
+    context: WithdrawalContext & { db: Db; ledger: Ledger; rules: RequestRules; clock: Clock },
+  ) {
+    this.#context = context;
+    this.#intake = new Intake(context);
+    this.#waiters = new Waiters({
+      clock: context.clock,
+      read: (ids) => readViews(context.db, context.assets, ids),
+    });
+  }
+
+  /**
+   * Takes requests, each on its own; a batch item and a single request with one key are the same
+   * withdrawal. Throws Transient (nothing happened) or UnknownOutcome (ask again with the same key).
+   */
+  async submit(
+    tenantId: string,
+    requests: readonly { idempotencyKey: string; body: unknown; correlationId: string }[],
+  ): Promise<Verdict[]> {
+    const results = await this.#intake.submit(tenantId, requests);
+    const replayed = results.flatMap((result) => (result.kind === 'replay' ? [result.id] : []));
+    const views = new Map(
+      (await readViews(this.#context.db, this.#context.assets, replayed)).map((view) => [
+        view.id,
+        view,
+      ]),
+    );
+    const rejected = [...views.values()]
+      .filter((view) => view.status === 'REJECTED')
+      .map((view) => view.id);
+    const refusals = await readStoredRefusals(this.#context.db, rejected);
+    return results.map((result): Verdict => {
+      if (result.kind === 'created') {
+        return { kind: 'created', view: newView(result.order, result.id, result.createdAt) };
+      }
+      if (result.kind === 'refused')
+        return { kind: 'refused', refusal: result.refusal, replayed: false };
+      const refusal = refusals.get(result.id);
+      return refusal === undefined
+        ? { kind: 'replayed', view: views.get(result.id)! }
+        : { kind: 'refused', refusal, replayed: true };
+    });
+  }
+
+  async get(tenantId: string, id: string): Promise<WithdrawalView | null> {
+    if (!isUuid(id)) return null;
+    const { rows } = await this.#context.db.query({
+      name: 'withdrawal_of_tenant',
+      text: 'SELECT 1 FROM withdrawal WHERE withdrawal_id = $1 AND tenant_id = $2',
+      values: [id, tenantId],
+    });
+    if (rows.length === 0) return null;
+    return (await readViews(this.#context.db, this.#context.assets, [id]))[0] ?? null;
+  }
+
+  async list(
+    tenantId: string,
+    filter: WithdrawalFilter,
+    page: { limit: number; before: string | null },
+  ): Promise<WithdrawalView[]> {
+    const ids = await findIds(this.#context.db, tenantId, filter, page);
+    const views = await readViews(this.#context.db, this.#context.assets, ids);
+    return filter.status === undefined
+      ? views
+      : views.filter((view) => view.status === filter.status);
+  }
+
+  /** The withdrawal once it is at `status` or beyond, or at any end; after the time-out, or when aborted, as it is. */
+  async waitFor(
+    tenantId: string,
+    id: string,
+    status: PublicStatus,
+    timeoutMs: number,
+    signal: AbortSignal,
+  ): Promise<WithdrawalView | null> {
+    const view = await this.get(tenantId, id);
+    return view === null ? null : this.#waiters.wait(view, status, timeoutMs, signal);
+  }
+
+  /**
+   * Cancels what nobody claimed for signing and releases its reserve; idempotent. A withdrawal that moves
+   * while it is read is looked at again.
+   */
+  async cancel(tenantId: string, id: string): Promise<WithdrawalView | Refusal> {
+    for (let round = 0; round < 3; round += 1) {
+      const view = await this.get(tenantId, id);
+      if (view === null) return refuse('not_found', 'There is no withdrawal with this id.');
+      if (view.status === 'CANCELLED') return view;
+      const [row] = await readSteps(this.#context.db, [id]);
+      if (
+        row === undefined ||
+        isEnd(WITHDRAWAL, row.status) ||
+        row.status === 'COMPLETED' ||
+        row.status === 'REVERSED'
+      ) {
+        return notCancellable(view.status);
+      }
+      const ended = await stopWithdrawals(
+        this.#context,
+        [id],
+        { to: 'CANCELLED', code: 'cancelled_by_client' },
+        async () => new Set([id]),
+      );
+      if (ended.has(id)) return (await this.get(tenantId, id))!;
+    }
+    const view = await this.get(tenantId, id);
+    return notCancellable(view?.status ?? 'SIGNED');
+  }
+
+  /** Answers everything that was accepted; called when no more requests come. */
+  async drain(): Promise<void> {
+    this.#waiters.releaseAll();
+    await this.#intake.drain();
+  }
+}
+
+function notCancellable(status: PublicStatus): Refusal {
+  return refuse(
+    'not_cancellable',
+    `The withdrawal is ${status}: its signature was asked for or it has ended, so it can no longer be cancelled.`,
+  );
+}

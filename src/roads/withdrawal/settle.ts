@@ -1,0 +1,137 @@
+import { advance, inTransaction, type Sql } from '../../base/db/index.ts';
+import { ERRORS, type ErrorCode, Transient, WITHDRAWAL } from '../../base/kernel/index.ts';
+import { type Claim, complete, type Outcome } from '../../base/queue/index.ts';
+import {
+  commitTransfer,
+  releaseTransfer,
+  type Transfer,
+  unassignTransfer,
+} from '../../books/ledger/index.ts';
+import {
+  lockHeads,
+  readSettled,
+  readTxsOfOwners,
+  type Settled,
+  type TxRow,
+} from '../../books/tx/index.ts';
+import type { WithdrawalContext } from './context.ts';
+import { decideSettle, type SettleAction } from './decide-settle.ts';
+import { ledgerOrderOf, readSteps, type StepRow } from './rows.ts';
+
+type Item = { row: StepRow; tx: TxRow; action: SettleAction; transfers: Transfer[] };
+
+/**
+ * Resolves the reserve by what the chain says: COMMIT at the tier's level, RELEASE only when the end without
+ * payment is final. Under the chain head's lock the level is read again: without it a reorg between
+ * reading and acting completed an orphaned payment. A crash before the COMMIT leaves the job.
+ */
+export async function settleStep(context: WithdrawalContext, claimed: Claim): Promise<Outcome[]> {
+  const ids = claimed.jobs.map((job) => job.subjectId);
+  const rows = (await readSteps(context.db, ids)).filter((row) => row.status === 'EXECUTING');
+  const txs = await readTxsOfOwners(
+    context.db,
+    rows.map((row) => row.id),
+  );
+  const settled = await readSettled(
+    context.db,
+    [...txs.values()].map((tx) => tx.txId),
+  );
+  const halted = rows.filter((row) => settled.halted.has(txs.get(row.id)?.chainId ?? -1));
+  const waiting = new Set(halted.map((row) => row.id));
+  const items = rows.flatMap((row): Item[] => {
+    const tx = txs.get(row.id);
+    if (tx === undefined || waiting.has(row.id)) return [];
+    const action = decide(tx, settled);
+    return [{ row, tx, action, transfers: transfersOf(row, tx, action) }];
+  });
+  await context.ledger.open(items.flatMap((item) => item.transfers));
+  await inTransaction(context.db, (sql) =>
+    act(
+      context,
+      sql,
+      claimed,
+      ids.filter((id) => !waiting.has(id)),
+      items,
+    ),
+  );
+  return halted.map((row) => ({
+    kind: 'wait',
+    subjectId: row.id,
+    delayMs: 5_000,
+    reason: 'the chain is halted',
+  }));
+}
+
+function decide(tx: TxRow, settled: Settled): SettleAction {
+  return decideSettle(tx, settled.levels.get(tx.txId) ?? { level: 'none', paid: false });
+}
+
+async function act(
+  context: WithdrawalContext,
+  sql: Sql,
+  claimed: Claim,
+  ids: readonly string[],
+  items: readonly Item[],
+): Promise<void> {
+  const ours = await complete(sql, claimed, ids);
+  const acting = items.filter((item) => ours.has(item.row.id) && item.action.kind !== 'wait');
+  if (acting.length === 0) return;
+  await context.ledger.lock(
+    sql,
+    acting.flatMap((item) => item.transfers),
+  );
+  await lockHeads(sql, [...new Set(acting.map((item) => item.tx.chainId))], 'share');
+  const settled = await readSettled(
+    sql,
+    acting.map((item) => item.tx.txId),
+  );
+  // Halted since it was read: everything is undone, the jobs run again and wait.
+  if (settled.halted.size > 0) throw new Transient('a chain was halted during the step');
+  // What no longer holds is left: its transaction announces itself again at its level.
+  const holding = acting.filter((item) => decide(item.tx, settled).kind === item.action.kind);
+  const moved = await advance(
+    sql,
+    WITHDRAWAL,
+    holding.map(({ row, action }) => ({
+      id: row.id,
+      from: 'EXECUTING',
+      to: action.kind === 'commit' ? 'COMPLETED' : 'FAILED',
+    })),
+    {
+      failure_code: {
+        type: 'text',
+        values: holding.map(({ action }) => failureOf(action)?.code ?? null),
+      },
+      failure_message: {
+        type: 'text',
+        values: holding.map(({ action }) => failureOf(action)?.message ?? null),
+      },
+      completed_at: {
+        type: 'timestamptz',
+        values: holding.map(({ action }) => (action.kind === 'commit' ? 'now' : null)),
+      },
+    },
+  );
+  await context.ledger.post(
+    sql,
+    holding.filter((item) => moved.has(item.row.id)).flatMap((item) => item.transfers),
+  );
+}
+
+function failureOf(action: SettleAction): { code: ErrorCode; message: string } | null {
+  return action.kind === 'fail'
+    ? { code: action.code, message: action.message ?? ERRORS[action.code].title }
+    : null;
+}
+
+function transfersOf(row: StepRow, tx: TxRow, action: SettleAction): Transfer[] {
+  if (action.kind === 'wait') return [];
+  if (action.kind === 'commit') return [commitTransfer(ledgerOrderOf(row))];
+  const release = releaseTransfer(ledgerOrderOf(row));
+  if (tx.slot === null) return [release];
+  const { tenantId, txId, asset, amount, correlationId } = tx;
+  return [
+    release,
+    unassignTransfer({ tenantId, txId, asset, amount, correlationId, laneId: tx.slot.laneId }),
+  ];
+}

@@ -1,0 +1,86 @@
+import { advance, inTransaction, type Sql } from '../../base/db/index.ts';
+import {
+  ERRORS,
+  type ErrorCode,
+  WITHDRAWAL,
+  type WithdrawalState,
+} from '../../base/kernel/index.ts';
+import { releaseTransfer, type Transfer, unassignTransfer } from '../../books/ledger/index.ts';
+import { readTxsOfOwners, stopUnclaimed, type TxRow } from '../../books/tx/index.ts';
+import type { WithdrawalContext } from './context.ts';
+import { ledgerOrderOf, readSteps, type StepRow } from './rows.ts';
+
+export type Stopped = {
+  to: 'CANCELLED' | 'EXPIRED';
+  code: ErrorCode & ('cancelled_by_client' | 'expired');
+};
+
+const BEFORE_TX: readonly WithdrawalState[] = [
+  'REQUESTED',
+  'RESERVED',
+  'AWAITING_APPROVAL',
+  'APPROVED',
+];
+
+/**
+ * Ends withdrawals whose signature nobody claimed and releases their reserve, in one act. `begin` is the
+ * act's first statement and says which ids it may touch. A withdrawal that moved between reading and
+ * acting is left alone. Returns the ids ended.
+ */
+export async function stopWithdrawals(
+  context: WithdrawalContext,
+  ids: readonly string[],
+  end: Stopped,
+  begin: (sql: Sql) => Promise<ReadonlySet<string>>,
+  eligible: (row: StepRow) => boolean = () => true,
+): Promise<Set<string>> {
+  const rows = (await readSteps(context.db, ids)).filter(eligible);
+  const txs = await readTxsOfOwners(
+    context.db,
+    rows.map((row) => row.id),
+  );
+  const stoppable = rows.filter(
+    (row) => BEFORE_TX.includes(row.status) || row.status === 'EXECUTING',
+  );
+  const transfers = new Map(stoppable.map((row) => [row.id, transfersOf(row, txs.get(row.id))]));
+  await context.ledger.open([...transfers.values()].flat());
+  return inTransaction(context.db, async (sql) => {
+    const allowed = await begin(sql);
+    const mine = stoppable.filter((row) => allowed.has(row.id));
+    await context.ledger.lock(
+      sql,
+      mine.flatMap((row) => transfers.get(row.id)!),
+    );
+    const running = mine
+      .filter((row) => row.status === 'EXECUTING')
+      .flatMap((row) => txs.get(row.id) ?? []);
+    const stopped = await stopUnclaimed(sql, running, end.code);
+    const ended = mine.filter(
+      (row) => row.status !== 'EXECUTING' || stopped.has(txs.get(row.id)?.txId ?? ''),
+    );
+    const moved = await advance(
+      sql,
+      WITHDRAWAL,
+      ended.map((row) => ({ id: row.id, from: row.status, to: end.to })),
+      {
+        failure_code: { type: 'text', values: ended.map(() => end.code) },
+        failure_message: { type: 'text', values: ended.map(() => ERRORS[end.code].title) },
+      },
+    );
+    await context.ledger.post(
+      sql,
+      ended.filter((row) => moved.has(row.id)).flatMap((row) => transfers.get(row.id)!),
+    );
+    return moved;
+  });
+}
+
+function transfersOf(row: StepRow, tx: TxRow | undefined): Transfer[] {
+  const release = releaseTransfer(ledgerOrderOf(row));
+  if (tx?.slot == null) return [release];
+  const { tenantId, txId, asset, amount, correlationId } = tx;
+  return [
+    release,
+    unassignTransfer({ tenantId, txId, asset, amount, correlationId, laneId: tx.slot.laneId }),
+  ];
+}

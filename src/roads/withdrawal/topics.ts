@@ -1,0 +1,13 @@
+/** Job topics of this room; subject: the withdrawal. */
+export const WITHDRAWAL_TOPICS = {
+  /** Policy decides. */
+  requested: 'withdrawal.requested',
+  /** Open the transaction. */
+  approved: 'withdrawal.approved',
+  /** End it if it is still unsigned. */
+  expire: 'withdrawal.expire',
+  /** Its transaction is at the tier's level. */
+  settle: 'withdrawal.settle',
+  /** Its transaction is final, whatever the end. */
+  final: 'withdrawal.final',
+} as const;

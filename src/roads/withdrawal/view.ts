@@ -1,0 +1,214 @@
+import type { Assets } from '../../base/config/index.ts';
+import type { Sql } from '../../base/db/index.ts';
+import {
+  checksummed,
+  formatAmount,
+  type Level,
+  type Refusal,
+  type RefusalCode,
+  refuse,
+  toHex,
+  type WithdrawalState,
+} from '../../base/kernel/index.ts';
+import { readProgress, type TxProgress } from '../../books/tx/read.ts';
+import type { WithdrawalOrder } from './request.ts';
+import type { PublicStatus, WithdrawalView } from './types.ts';
+
+type WithdrawalRow = {
+  id: string;
+  tenantId: string;
+  account: string;
+  asset: string;
+  amount: bigint;
+  fee: bigint;
+  recipient: Buffer;
+  idempotencyKey: string;
+  externalId: string | null;
+  metadata: Record<string, unknown> | null;
+  correlationId: string;
+  expiresAt: Date | null;
+  createdAt: Date;
+  status: WithdrawalState;
+  riskTier: string | null;
+  failureCode: string | null;
+  failureMessage: string | null;
+  completedAt: Date | null;
+  updatedAt: Date;
+  decisionId: string | null;
+  policyVersion: string | null;
+  trace: unknown;
+};
+
+const SELECT_WITHDRAWAL = `
+  SELECT w.withdrawal_id AS id, w.tenant_id AS "tenantId", w.account, w.asset, w.amount, w.fee, w.recipient,
+    w.idempotency_key AS "idempotencyKey", w.external_id AS "externalId", w.metadata,
+    w.correlation_id AS "correlationId", w.expires_at AS "expiresAt", w.created_at AS "createdAt", w.status,
+    w.risk_tier AS "riskTier", w.failure_code AS "failureCode", w.failure_message AS "failureMessage",
+    w.completed_at AS "completedAt", w.updated_at AS "updatedAt",
+    d.decision_id AS "decisionId", d.policy_version AS "policyVersion", d.trace
+  FROM withdrawal w LEFT JOIN decision d ON d.decision_id = w.decision_id`;
+
+/** Withdrawals by id with what the chain shows, in the order asked for; an id not found is absent. */
+export async function readViews(
+  sql: Sql,
+  assets: Assets,
+  ids: readonly string[],
+): Promise<WithdrawalView[]> {
+  if (ids.length === 0) return [];
+  const { rows } = await sql.query<WithdrawalRow>({
+    name: 'withdrawal_read',
+    text: `${SELECT_WITHDRAWAL} WHERE w.withdrawal_id = ANY($1::uuid[])`,
+    values: [ids],
+  });
+  const progress = await readProgress(
+    sql,
+    rows.map((row) => row.id),
+  );
+  const views = new Map(
+    rows.map((row) => [row.id, toView(row, progress.get(row.id) ?? null, assets)]),
+  );
+  return ids.flatMap((id) => views.get(id) ?? []);
+}
+
+function toView(row: WithdrawalRow, tx: TxProgress | null, assets: Assets): WithdrawalView {
+  const asset = assets.find(row.asset);
+  const decimals = asset?.decimals ?? 0;
+  const failure = failureOf(row);
+  return {
+    id: row.id,
+    status: publicStatus(row.status, tx),
+    confirmation: {
+      level: tx?.level ?? 'none',
+      blockNumber: tx?.blockNumber?.toString() ?? null,
+      blockHash: tx?.blockHash ?? null,
+    },
+    waiting: tx?.waiting == null ? null : { reason: tx.waiting },
+    account: row.account,
+    asset: asset?.id ?? row.asset,
+    amount: formatAmount(row.amount, decimals),
+    amountAtomic: row.amount.toString(),
+    fee: formatAmount(row.fee, decimals),
+    feeAtomic: row.fee.toString(),
+    to: checksummed(toHex(row.recipient)),
+    externalId: row.externalId,
+    idempotencyKey: row.idempotencyKey,
+    metadata: row.metadata,
+    riskTier: row.riskTier,
+    decision:
+      row.decisionId === null
+        ? null
+        : { id: row.decisionId, policyVersion: row.policyVersion!, trace: row.trace },
+    approvals: { required: 0, given: 0 },
+    nonceKey: tx?.nonceKey ?? null,
+    txHash: tx?.txHash ?? null,
+    attempts: (tx?.attempts ?? []).map(({ kind: _, ...attempt }) => attempt),
+    reorgs: tx?.reorgs ?? 0,
+    failure,
+    correlationId: row.correlationId,
+    expiresAt: row.expiresAt?.toISOString() ?? null,
+    createdAt: row.createdAt.toISOString(),
+    updatedAt: row.updatedAt.toISOString(),
+    completedAt: row.completedAt?.toISOString() ?? null,
+  };
+}
+
+/** What intake just made: the same view without a read. */
+export function newView(order: WithdrawalOrder, id: string, createdAt: Date): WithdrawalView {
+  const { asset } = order;
+  return {
+    id,
+    status: 'RESERVED',
+    confirmation: { level: 'none', blockNumber: null, blockHash: null },
+    waiting: null,
+    account: order.account,
+    asset: asset.id,
+    amount: formatAmount(order.amount, asset.decimals),
+    amountAtomic: order.amount.toString(),
+    fee: formatAmount(asset.fee, asset.decimals),
+    feeAtomic: asset.fee.toString(),
+    to: checksummed(order.recipient),
+    externalId: order.externalId,
+    idempotencyKey: order.idempotencyKey,
+    metadata: order.metadata,
+    riskTier: order.policy.tier?.name ?? null,
+    decision: null,
+    approvals: { required: 0, given: 0 },
+    nonceKey: null,
+    txHash: null,
+    attempts: [],
+    reorgs: 0,
+    failure: null,
+    correlationId: order.correlationId,
+    expiresAt: order.expiresAt === null ? null : new Date(order.expiresAt).toISOString(),
+    createdAt: createdAt.toISOString(),
+    updatedAt: createdAt.toISOString(),
+    completedAt: null,
+  };
+}
+
+function failureOf(row: WithdrawalRow): { code: string; message: string } | null {
+  return row.failureCode === null
+    ? null
+    : { code: row.failureCode, message: row.failureMessage ?? '' };
+}
+
+/** The stored no of REJECTED withdrawals, as it was said first. */
+export async function readStoredRefusals(
+  sql: Sql,
+  ids: readonly string[],
+): Promise<Map<string, Refusal>> {
+  if (ids.length === 0) return new Map();
+  const { rows } = await sql.query<{
+    id: string;
+    code: RefusalCode;
+    message: string | null;
+    members: Record<string, string> | null;
+  }>({
+    name: 'withdrawal_refusal',
+    text: `SELECT withdrawal_id AS id, failure_code AS code, failure_message AS message, failure_members AS members
+      FROM withdrawal WHERE withdrawal_id = ANY($1::uuid[]) AND failure_code IS NOT NULL`,
+    values: [ids],
+  });
+  return new Map(
+    rows.map(({ id, code, message, members }) => [
+      id,
+      refuse(code, message ?? '', members === null ? {} : { members }),
+    ]),
+  );
+}
+
+const OF_LEVEL: Record<Level, PublicStatus> = {
+  none: 'BROADCASTED',
+  included: 'INCLUDED',
+  safe: 'SAFE',
+  finalized: 'FINALIZED',
+};
+const LEVELS: readonly Level[] = ['none', 'included', 'safe', 'finalized'];
+
+/**
+ * The furthest stage reached. While the transaction is on its way its own progress tells; a level that a
+ * reorg took back is remembered in furthestLevel, so the status never falls.
+ */
+export function publicStatus(
+  state: WithdrawalState,
+  tx: Pick<TxProgress, 'status' | 'level' | 'furthestLevel'> | null,
+): PublicStatus {
+  if (state !== 'EXECUTING') return state;
+  if (tx === null) return 'APPROVED';
+  switch (tx.status) {
+    case 'CREATED':
+    case 'SLOTTED':
+    case 'CANCELLED':
+      return 'APPROVED';
+    case 'SIGNED':
+      return 'SIGNED';
+    case 'BROADCASTED':
+      return 'BROADCASTED';
+    case 'INCLUDED': {
+      const furthest = Math.max(LEVELS.indexOf(tx.level), LEVELS.indexOf(tx.furthestLevel), 1);
+      return OF_LEVEL[LEVELS[furthest]!];
+    }
+    default:
+      return 'FINALIZED';
+  }
+}
