@@ -1,0 +1,1 @@
+export { adoptConfiguredLanes } from './chains.ts';

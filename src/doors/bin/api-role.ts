@@ -1,0 +1,102 @@
+import { Assets, type Settings } from '../../base/config/index.ts';
+import { type Db, Listener, openPool } from '../../base/db/index.ts';
+import { historyEpoch, lastPosition, readEvents } from '../../base/event/index.ts';
+import { type Log, systemClock } from '../../base/kernel/index.ts';
+import { KeyCache } from '../../books/access/index.ts';
+import { Ledger } from '../../books/ledger/index.ts';
+import { DepositService } from '../../roads/deposit/index.ts';
+import { WithdrawalService } from '../../roads/withdrawal/index.ts';
+import { buildServer, eventView, type Services } from '../http/index.ts';
+import { VERSION } from '../version.ts';
+import { chainsOf, readinessOf } from './health.ts';
+import { databaseReady, installationOf, type RoleHandle } from './role.ts';
+
+export type ApiOptions = { settings: Settings; log: Log; port: number; host: string };
+
+/** The HTTP role: accepts, reserves, reads. Stateless; any number may run beside each other. */
+export async function startApi({ settings, log, port, host }: ApiOptions): Promise<RoleHandle> {
+  const db = openPool({
+    url: settings.database.url,
+    role: 'payonce_app',
+    name: 'payonce-api',
+    max: settings.database.poolSize,
+  });
+  await databaseReady(db, 'main', log);
+  const listener = new Listener({
+    url: settings.database.url,
+    role: 'payonce_app',
+    name: 'payonce-api-listen',
+  });
+  const readers = new Set<() => void>();
+  listener.on('payonce_event', () => {
+    for (const wake of readers) wake();
+  });
+  const keys = new KeyCache({ sql: db, clock: systemClock, feed: listener });
+  keys.start();
+  await listener.start();
+  const { services, withdrawals } = await servicesOf(settings, db, log, keys, readers);
+  const server = await buildServer({
+    services,
+    log,
+    version: VERSION,
+    bodyLimitBytes: settings.http.bodyLimitBytes,
+  });
+  await server.listen({ host, port });
+  const address = server.addresses()[0];
+  return {
+    ...(typeof address === 'object' ? { port: address.port } : {}),
+    async stop() {
+      // Requests under way are answered first: an accepted one is in the database or its answer says so.
+      await server.close();
+      await withdrawals.drain();
+      keys.stop();
+      await listener.stop();
+      await db.end();
+    },
+  };
+}
+
+async function servicesOf(
+  settings: Settings,
+  db: Db,
+  log: Log,
+  keys: KeyCache,
+  readers: Set<() => void>,
+): Promise<{ services: Services; withdrawals: WithdrawalService }> {
+  const assets = new Assets(settings.assets);
+  const ledger = new Ledger(db);
+  const withdrawals = new WithdrawalService({
+    db,
+    ledger,
+    assets,
+    installationId: await installationOf(db),
+    policyVersion: settings.policyVersion,
+    log,
+    clock: systemClock,
+    rules: { assets, lanes: settings.lanes, now: () => Date.now() },
+  });
+  const deposits = new DepositService({ db, ledger, assets });
+  const services: Services = {
+    submit: (tenantId, requests) => withdrawals.submit(tenantId, requests),
+    get: (tenantId, id) => withdrawals.get(tenantId, id),
+    list: (tenantId, filter, page) => withdrawals.list(tenantId, filter, page),
+    waitFor: (tenantId, id, status, timeoutMs, signal) =>
+      withdrawals.waitFor(tenantId, id, status, timeoutMs, signal),
+    cancel: (tenantId, id) => withdrawals.cancel(tenantId, id),
+    deposit: (tenantId, request) => deposits.deposit(tenantId, request),
+    balances: (tenantId, account, at) => deposits.balances(tenantId, account, at),
+    transfers: (tenantId, account, page) => deposits.transfers(tenantId, account, page),
+    events: async (tenantId, after, limit) =>
+      (await readEvents(db, { tenantId, after, limit })).map(eventView),
+    lastPosition: (tenantId) => lastPosition(db, tenantId),
+    historyEpoch: () => historyEpoch(db),
+    onEvents(callback) {
+      readers.add(callback);
+      return () => readers.delete(callback);
+    },
+    authenticate: (bearer) => keys.authenticate(bearer),
+    readiness: () => readinessOf(db, settings),
+    chains: () => chainsOf(db, settings),
+  };
+  return { services, withdrawals };
+}

@@ -1,0 +1,11 @@
+import { startApi } from './api-role.ts';
+import { runRole } from './role.ts';
+
+await runRole('api', { signer: false }, ({ settings, log, flags }) =>
+  startApi({
+    settings,
+    log,
+    port: flags.port ?? settings.http.port,
+    host: flags.host ?? settings.http.host,
+  }),
+);

@@ -1,0 +1,76 @@
+import type { Settings } from '../../base/config/index.ts';
+import { checkSchema, type Db } from '../../base/db/index.ts';
+import { checksummed, messageOf } from '../../base/kernel/index.ts';
+import { readHeads, readLanes } from '../../books/tx/index.ts';
+
+type Checks = Record<string, { ok: boolean; detail: string }>;
+
+const QUIET_MS = 60_000;
+
+/** The api role is ready when its database answers and fits; what chains do is told and never turns it unready. */
+export async function readinessOf(
+  db: Db,
+  settings: Settings,
+): Promise<{ ready: boolean; checks: Checks }> {
+  try {
+    const misfit = await checkSchema(db, 'main');
+    const checks: Checks = {
+      database: { ok: misfit === null, detail: misfit ?? 'reachable, schema fits' },
+    };
+    if (misfit === null) Object.assign(checks, await chainChecks(db, settings));
+    return { ready: misfit === null, checks };
+  } catch (error) {
+    return {
+      ready: false,
+      checks: { database: { ok: false, detail: `not reachable: ${messageOf(error)}` } },
+    };
+  }
+}
+
+async function chainChecks(db: Db, settings: Settings): Promise<Checks> {
+  const heads = await readHeads(db);
+  const checks: Checks = {};
+  for (const chain of settings.chains) {
+    const head = heads.get(chain.chainId);
+    const name = `chain:${chain.id}`;
+    if (head === undefined) checks[name] = { ok: false, detail: 'not seen yet' };
+    else if (head.haltedReason !== null)
+      checks[name] = { ok: false, detail: `halted: ${head.haltedReason}` };
+    else {
+      const quiet = Date.now() - head.advancedAt.getTime() > QUIET_MS;
+      checks[name] = {
+        ok: !quiet,
+        detail: quiet
+          ? `no new block since ${head.advancedAt.toISOString()}`
+          : `at block ${head.latest}`,
+      };
+    }
+  }
+  return checks;
+}
+
+export async function chainsOf(db: Db, settings: Settings): Promise<unknown[]> {
+  const heads = await readHeads(db);
+  const lanes = await readLanes(db);
+  return settings.chains.map((chain) => {
+    const head = heads.get(chain.chainId);
+    return {
+      id: chain.id,
+      chainId: chain.chainId,
+      latest: head?.latest ?? null,
+      safe: head?.safe ?? null,
+      finalized: head?.finalized ?? null,
+      halted: head?.haltedReason ?? null,
+      reorgs: head?.reorgs ?? 0,
+      advancedAt: head?.advancedAt.toISOString() ?? null,
+      lanes: lanes
+        .filter((lane) => lane.chainId === chain.chainId)
+        .map((lane) => ({
+          address: checksummed(lane.address),
+          nextNonce: lane.nextNonce.toString(),
+          inFlight: Number(lane.nextNonce - lane.minedNonce),
+          paused: lane.pausedReason,
+        })),
+    };
+  });
+}

@@ -1,0 +1,39 @@
+import { hostname } from 'node:os';
+import type { Settings } from '../../base/config/index.ts';
+import { openPool } from '../../base/db/index.ts';
+import { ConfigurationError, type Log, randomToken, systemClock } from '../../base/kernel/index.ts';
+import { openKeystore, runSigner, signingRules } from '../../hands/signer/index.ts';
+import { databaseReady, type RoleHandle } from './role.ts';
+
+/** The signer: no port, keys in this process only, its own journal. */
+export async function startSigner({
+  settings,
+  log,
+}: {
+  settings: Settings;
+  log: Log;
+}): Promise<RoleHandle> {
+  if (settings.signer === null)
+    throw new ConfigurationError('signer: the configuration has no signer section');
+  const keystore = openKeystore(settings.signer.keys, settings.lanes);
+  const rules = signingRules(settings, keystore);
+  const pool = (url: string, name: string) =>
+    openPool({ url, role: 'payonce_signer', name, max: 4 });
+  const main = pool(settings.database.url, 'payonce-signer');
+  const journal = pool(settings.signer.databaseUrl, 'payonce-signer-journal');
+  await databaseReady(main, 'main', log);
+  await databaseReady(journal, 'signer', log);
+  const stop = new AbortController();
+  const name = `${hostname()}:${process.pid}:${randomToken().slice(0, 8)}`;
+  const running = runSigner(
+    { name, main, journal, rules, keystore, clock: systemClock, log },
+    { mainUrl: settings.database.url, signal: stop.signal },
+  );
+  return {
+    async stop() {
+      stop.abort();
+      await running;
+      await Promise.all([main.end(), journal.end()]);
+    },
+  };
+}

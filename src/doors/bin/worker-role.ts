@@ -1,0 +1,202 @@
+import { hostname } from 'node:os';
+import { Assets, type ChainSettings, type Settings } from '../../base/config/index.ts';
+import { type Db, Listener, openPool } from '../../base/db/index.ts';
+import { sequenceEvents } from '../../base/event/index.ts';
+import {
+  ConfigurationError,
+  type Log,
+  messageOf,
+  randomToken,
+  systemClock,
+} from '../../base/kernel/index.ts';
+import { type Handler, Loop, postgresTransport, Runner } from '../../base/queue/index.ts';
+import { Ledger } from '../../books/ledger/index.ts';
+import { releaseChains, WAKE_COLLECT } from '../../books/tx/index.ts';
+import {
+  type BroadcasterContext,
+  broadcasterHandlers,
+  collectLoop,
+  LaneLeases,
+  resendLoop,
+} from '../../hands/broadcaster/index.ts';
+import { trackRound } from '../../hands/tracker/index.ts';
+import { treasuryHandlers } from '../../hands/treasury/index.ts';
+import {
+  settlerHandlers,
+  sweepStanding,
+  validatorHandlers,
+  type WithdrawalContext,
+} from '../../roads/withdrawal/index.ts';
+import { openChain, portOf } from './chains.ts';
+import { databaseReady, installationOf, type RoleHandle } from './role.ts';
+
+export const WORKER_ROLES = ['validator', 'broadcaster', 'tracker', 'settler', 'cron'] as const;
+export type WorkerRole = (typeof WORKER_ROLES)[number];
+
+export type WorkerOptions = {
+  settings: Settings;
+  log: Log;
+  roles: readonly WorkerRole[];
+  /** Called when a chain's configuration does not fit the chain; such a worker must end. */
+  onMisfit(error: ConfigurationError): void;
+};
+
+type Worker = {
+  db: Db;
+  ledger: Ledger;
+  assets: Assets;
+  settings: Settings;
+  log: Log;
+  /** Names this process in leases; a restarted one is another. */
+  owner: string;
+  has(role: WorkerRole): boolean;
+  /** Chains that were held against their configuration and may be used; the rest is tried again. */
+  chains: Map<number, { settings: ChainSettings; port: ReturnType<typeof portOf> }>;
+};
+
+/** Everything but api and signer, or the roles asked for. */
+export async function startWorker(options: WorkerOptions): Promise<RoleHandle> {
+  const { settings, log } = options;
+  const db = openPool({
+    url: settings.database.url,
+    role: 'payonce_app',
+    name: 'payonce-worker',
+    max: Math.max(settings.database.poolSize, 12),
+  });
+  await databaseReady(db, 'main', log);
+  const worker: Worker = {
+    db,
+    ledger: new Ledger(db),
+    assets: new Assets(settings.assets),
+    settings,
+    log,
+    owner: `${hostname()}:${process.pid}:${randomToken().slice(0, 8)}`,
+    has: (role) => options.roles.includes(role),
+    chains: new Map(),
+  };
+  const leases = new LaneLeases({ db, owner: worker.owner, clock: systemClock, log });
+  const broadcaster: BroadcasterContext = { ...worker, leases, clock: systemClock };
+  const runner = new Runner({
+    db,
+    transport: postgresTransport,
+    handlers: await handlersOf(worker, broadcaster),
+    clock: systemClock,
+    log,
+  });
+  const collect = collectLoop(broadcaster);
+  const loops = [
+    ...(worker.has('broadcaster') ? [collect, resendLoop(broadcaster)] : []),
+    ...cronLoops(worker),
+    openLoop(worker, options.onMisfit),
+    ...(worker.has('tracker') ? settings.chains.map((chain) => trackerLoop(worker, chain)) : []),
+  ];
+  const listener = new Listener({
+    url: settings.database.url,
+    role: 'payonce_app',
+    name: 'payonce-worker-listen',
+  })
+    .on('payonce_job', (topic) => runner.wake(topic))
+    .on(WAKE_COLLECT, () => collect.wake());
+  await listener.start();
+  if (worker.has('broadcaster')) leases.start();
+  for (const loop of loops) loop.start();
+  runner.start();
+  return {
+    async stop() {
+      await listener.stop();
+      await Promise.all([runner.stop(), ...loops.map((loop) => loop.stop())]);
+      await leases.stop(log);
+      await releaseChains(db, worker.owner).catch((error) =>
+        log.warn({ error: messageOf(error) }, 'chain leases run out by themselves'),
+      );
+      await db.end();
+    },
+  };
+}
+
+async function handlersOf(worker: Worker, broadcaster: BroadcasterContext): Promise<Handler[]> {
+  const { db, ledger, assets, settings, log } = worker;
+  const withdrawal: WithdrawalContext = {
+    db,
+    ledger,
+    assets,
+    log,
+    installationId: await installationOf(db),
+    policyVersion: settings.policyVersion,
+  };
+  return [
+    ...(worker.has('validator') ? validatorHandlers(withdrawal) : []),
+    ...(worker.has('broadcaster') ? broadcasterHandlers(broadcaster) : []),
+    ...(worker.has('settler')
+      ? [...settlerHandlers(withdrawal), ...treasuryHandlers({ db, ledger })]
+      : []),
+  ];
+}
+
+/** Chains are opened when their node answers and fits; a dead node at the start is no reason not to start. */
+function openLoop(worker: Worker, onMisfit: (error: ConfigurationError) => void): Loop {
+  return new Loop({
+    name: 'open-chains',
+    idleMs: 2_000,
+    clock: systemClock,
+    log: worker.log,
+    round: async () => {
+      for (const chain of worker.settings.chains) {
+        if (worker.chains.has(chain.chainId)) continue;
+        const port = portOf(chain);
+        try {
+          for (const line of await openChain(worker, chain, port))
+            worker.log.info({ chain: chain.id }, line);
+          worker.chains.set(chain.chainId, { settings: chain, port });
+          worker.log.info({ chain: chain.id }, 'chain opened');
+        } catch (error) {
+          if (error instanceof ConfigurationError) onMisfit(error);
+          throw error;
+        }
+      }
+      return false;
+    },
+  });
+}
+
+function trackerLoop(worker: Worker, settings: ChainSettings): Loop {
+  const { db, owner, log } = worker;
+  const { chainId } = settings;
+  return new Loop({
+    name: `track:${settings.id}`,
+    idleMs: settings.pollMs,
+    clock: systemClock,
+    log,
+    round: async () => {
+      const chain = worker.chains.get(chainId);
+      if (chain === undefined) return false;
+      return trackRound({
+        db,
+        owner,
+        chainId,
+        settings,
+        port: chain.port,
+        clock: systemClock,
+        log,
+      });
+    },
+  });
+}
+
+function cronLoops({ db, log, has }: Worker): Loop[] {
+  if (!has('cron')) return [];
+  const loop = (name: string, idleMs: number, round: () => Promise<boolean>) =>
+    new Loop({ name, idleMs, clock: systemClock, log, round });
+  return [
+    loop('sequence', 200, async () => (await sequenceEvents(db)) > 0),
+    loop('sweep', 300_000, async () => {
+      const found = await sweepStanding(db);
+      if (found > 0) log.warn({ withdrawals: found }, 'stood still; announced again');
+      return false;
+    }),
+    loop('partitions', 6 * 3_600_000, async () => {
+      await db.query('SELECT payonce_make_partitions()');
+      return false;
+    }),
+  ];
+}

@@ -1,0 +1,40 @@
+import type { FastifyRequest } from 'fastify';
+import { type Refusal, refuse } from '../../../base/kernel/index.ts';
+import { integer } from '../query.ts';
+
+const KEY = /^[\x21-\x7e]{1,255}$/;
+
+export const EMPTY_BODY = refuse('invalid_json', 'The body is empty; expected is a JSON object.');
+
+/** The size of a page. */
+export const limit = {
+  ...integer({ from: 1, to: 200, default: 50, description: 'The size of a page' }),
+  fallback: 50,
+};
+
+/** The key of a header or of an item of a batch, or what is wrong with it. */
+export function judgeKey(given: unknown, missing: string): string | Refusal {
+  if (given === undefined || given === '') {
+    return refuse(
+      'idempotency_key_required',
+      `${missing}: 1 to 255 visible ASCII characters, one per payment, the same when you retry.`,
+    );
+  }
+  if (typeof given === 'string' && KEY.test(given)) return given;
+  return refuse(
+    'idempotency_key_invalid',
+    `The idempotency key is ${describe(given)}; expected is one key of 1 to 255 visible ASCII characters (! to ~, no spaces).`,
+  );
+}
+
+function describe(given: unknown): string {
+  if (typeof given !== 'string') return `of type ${given === null ? 'null' : typeof given}`;
+  if (given.length > 255) return `${given.length} characters long`;
+  const at = [...given].findIndex((character) => !/[\x21-\x7e]/.test(character));
+  return `not plain: character ${at + 1} is not visible ASCII`;
+}
+
+/** A header that was sent twice arrives joined with a comma and a space, hence is no key. */
+export function headerKey(request: FastifyRequest): string | Refusal {
+  return judgeKey(request.headers['idempotency-key'], 'The Idempotency-Key header is missing');
+}

@@ -1,0 +1,272 @@
+import { randomUUID } from 'node:crypto';
+import { type Refusal, refuse } from '../../base/kernel/index.ts';
+import type { BalanceView, DepositView, TransferView } from '../../roads/deposit/index.ts';
+import type {
+  PublicStatus,
+  Verdict,
+  WithdrawalFilter,
+  WithdrawalView,
+} from '../../roads/withdrawal/index.ts';
+import type { EventView } from './event-view.ts';
+import type { DepositVerdict, Order, Page, Principal, Services } from './services.ts';
+
+export const TENANT = '01890000-0000-7000-8000-000000000001';
+export const OTHER_TENANT = '01890000-0000-7000-8000-000000000002';
+
+const ALL = ['withdrawals:*', 'ledger:credit', 'ledger:read', 'events:read', 'admin'];
+
+/** The rooms below the door, in memory, for tests. `fault` makes every call throw it. */
+export class FakeServices implements Services {
+  fault: unknown = null;
+  /** Answers of submit and deposit for bodies that carry `refuse`. */
+  refusals: Record<string, { refusal: Refusal; replayed: boolean }> = {};
+  keys: Record<string, Principal> = {
+    all: { tenantId: TENANT, keyId: 'k1', scopes: ALL },
+    other: { tenantId: OTHER_TENANT, keyId: 'k2', scopes: ALL },
+    none: { tenantId: TENANT, keyId: 'k3', scopes: [] },
+  };
+  /** Set: authenticate answers by a promise, as after a look-up. */
+  slowKeys = false;
+  /** Submits wait for it. */
+  gate: Promise<void> = Promise.resolve();
+  submitted: Order[][] = [];
+  withdrawals: (WithdrawalView & { tenantId: string })[] = [];
+  lastFilter: WithdrawalFilter | null = null;
+  cancelAnswer: Refusal | null = null;
+  deposits = new Map<string, DepositView>();
+  lastAt: Date | null = null;
+  statement: TransferView[] = [];
+  history: (EventView & { tenantId: string })[] = [];
+  epoch = 'epoch-1';
+  eventReads = 0;
+  listeners = new Set<() => void>();
+  ready = true;
+  /** Resolves the running waitFor calls. */
+  reached = new Set<() => void>();
+
+  async submit(tenantId: string, requests: Order[]): Promise<Verdict[]> {
+    await this.gate;
+    this.#throwFault();
+    this.submitted.push(requests);
+    return requests.map((request): Verdict => {
+      const body = request.body as { refuse?: string };
+      const refused = this.refusals[body.refuse ?? ''];
+      if (refused !== undefined) return { kind: 'refused', ...refused };
+      const known = this.withdrawals.find(
+        (one) => one.tenantId === tenantId && one.idempotencyKey === request.idempotencyKey,
+      );
+      if (known !== undefined) return { kind: 'replayed', view: known };
+      const view = withdrawalView(request);
+      this.withdrawals.unshift({ ...view, tenantId });
+      return { kind: 'created', view };
+    });
+  }
+
+  async get(tenantId: string, id: string): Promise<WithdrawalView | null> {
+    this.#throwFault();
+    return this.withdrawals.find((one) => one.tenantId === tenantId && one.id === id) ?? null;
+  }
+
+  async list(tenantId: string, filter: WithdrawalFilter, page: Page): Promise<WithdrawalView[]> {
+    this.#throwFault();
+    this.lastFilter = filter;
+    const mine = this.withdrawals.filter((one) => one.tenantId === tenantId);
+    const from = page.before === null ? 0 : mine.findIndex((one) => one.id === page.before) + 1;
+    return mine.slice(from, from + page.limit);
+  }
+
+  async waitFor(
+    tenantId: string,
+    id: string,
+    _status: PublicStatus,
+    timeoutMs: number,
+    signal: AbortSignal,
+  ): Promise<WithdrawalView | null> {
+    this.#throwFault();
+    if (timeoutMs > 0 && !signal.aborted) {
+      await new Promise<void>((resolve) => {
+        this.reached.add(resolve);
+        signal.addEventListener('abort', () => resolve());
+      });
+    }
+    return signal.aborted ? null : this.get(tenantId, id);
+  }
+
+  async cancel(tenantId: string, id: string): Promise<WithdrawalView | Refusal> {
+    this.#throwFault();
+    const found = await this.get(tenantId, id);
+    if (found === null) return refuse('not_found', 'There is no withdrawal with this id.');
+    return this.cancelAnswer ?? { ...found, status: 'CANCELLED' };
+  }
+
+  async deposit(_tenantId: string, request: Order): Promise<DepositVerdict> {
+    this.#throwFault();
+    const body = request.body as { refuse?: string };
+    const refused = this.refusals[body.refuse ?? ''];
+    if (refused !== undefined) return { kind: 'refused', ...refused };
+    const known = this.deposits.get(request.idempotencyKey);
+    if (known !== undefined) return { kind: 'replayed', view: known };
+    const { idempotencyKey, correlationId } = request;
+    const view = { ...DEPOSIT, idempotencyKey, correlationId };
+    this.deposits.set(idempotencyKey, view);
+    return { kind: 'created', view };
+  }
+
+  async balances(_tenant: string, account: string, at: Date | null): Promise<BalanceView[] | null> {
+    this.#throwFault();
+    this.lastAt = at;
+    return account === 'alice' ? [BALANCE] : null;
+  }
+
+  async transfers(_tenant: string, account: string, page: Page): Promise<TransferView[] | null> {
+    this.#throwFault();
+    if (account !== 'alice' && account !== 'bob') return null;
+    const from = this.statement.findIndex((one) => one.id === page.before) + 1;
+    return this.statement.slice(from, from + page.limit);
+  }
+
+  async events(tenantId: string, after: bigint, limit: number): Promise<EventView[]> {
+    this.#throwFault();
+    this.eventReads += 1;
+    return this.history
+      .filter((event) => event.tenantId === tenantId && event.position > after)
+      .slice(0, limit)
+      .map(({ tenantId: _, ...event }) => event);
+  }
+
+  async lastPosition(tenantId: string): Promise<bigint> {
+    const mine = this.history.filter((event) => event.tenantId === tenantId);
+    return mine.at(-1)?.position ?? 0n;
+  }
+
+  async historyEpoch(): Promise<string> {
+    return this.epoch;
+  }
+
+  onEvents(callback: () => void): () => void {
+    this.listeners.add(callback);
+    return () => this.listeners.delete(callback);
+  }
+
+  /** Adds events of a tenant and wakes the streams. */
+  append(count: number, tenantId = TENANT, data: Record<string, unknown> | null = null): void {
+    for (let n = 0; n < count; n += 1) {
+      const position = (this.history.at(-1)?.position ?? 0n) + 1n;
+      this.history.push({ ...EVENT, id: randomUUID(), position, data, tenantId });
+    }
+    for (const listener of this.listeners) listener();
+  }
+
+  authenticate(bearer: string): Principal | null | Promise<Principal | null> {
+    this.#throwFault();
+    const found = this.keys[bearer] ?? null;
+    return this.slowKeys ? Promise.resolve(found) : found;
+  }
+
+  async readiness() {
+    this.#throwFault();
+    return { ready: this.ready, checks: { database: { ok: this.ready, detail: 'reachable' } } };
+  }
+
+  async chains(): Promise<unknown[]> {
+    return [{ id: 'local', latest: '12' }];
+  }
+
+  #throwFault(): void {
+    if (this.fault !== null) throw this.fault;
+  }
+}
+
+const NOW = '2026-01-31T12:00:00.000Z';
+
+const EVENT: EventView = {
+  position: 0n,
+  id: '',
+  type: 'withdrawal.reserved',
+  subjectId: randomUUID(),
+  withdrawalId: null,
+  from: null,
+  to: 'RESERVED',
+  correlationId: 'c',
+  data: null,
+  at: NOW,
+};
+
+const DEPOSIT: DepositView = {
+  id: randomUUID(),
+  account: 'alice',
+  asset: 'USDC',
+  amount: '100',
+  amountAtomic: '100000000',
+  reference: 'wire-1',
+  idempotencyKey: '',
+  correlationId: '',
+  createdAt: NOW,
+};
+
+const BALANCE: BalanceView = {
+  asset: 'USDC',
+  posted: '100',
+  reserved: '30',
+  available: '70',
+  postedAtomic: '100000000',
+  reservedAtomic: '30000000',
+  availableAtomic: '70000000',
+};
+
+export function transferView(): TransferView {
+  return {
+    id: randomUUID(),
+    kind: 'RESERVE',
+    asset: 'USDC',
+    available: '-30',
+    availableAtomic: '-30000000',
+    reserved: '30',
+    reservedAtomic: '30000000',
+    subjectId: randomUUID(),
+    correlationId: null,
+    at: NOW,
+  };
+}
+
+export function withdrawalView(request: Order): WithdrawalView {
+  return {
+    id: randomUUID(),
+    status: 'RESERVED',
+    confirmation: { level: 'none', blockNumber: null, blockHash: null },
+    waiting: null,
+    account: 'alice',
+    asset: 'USDC',
+    amount: '12.5',
+    amountAtomic: '12500000',
+    fee: '0.5',
+    feeAtomic: '500000',
+    to: `0x${'ab'.repeat(20)}`,
+    externalId: null,
+    idempotencyKey: request.idempotencyKey,
+    metadata: { note: 'für dich', nested: { deep: [1, null] } },
+    riskTier: 'low',
+    decision: { id: randomUUID(), policyVersion: 'config:1', trace: [{ tier: 'low' }] },
+    approvals: { required: 0, given: 0 },
+    nonceKey: null,
+    txHash: null,
+    attempts: [
+      {
+        id: randomUUID(),
+        txHash: `0x${'cd'.repeat(32)}`,
+        status: 'SENT',
+        maxFeePerGas: '3000000000',
+        maxPriorityFeePerGas: '1',
+        sentAt: NOW,
+        acceptedAt: null,
+      },
+    ],
+    reorgs: 0,
+    failure: null,
+    correlationId: request.correlationId,
+    expiresAt: null,
+    createdAt: NOW,
+    updatedAt: NOW,
+    completedAt: null,
+  };
+}

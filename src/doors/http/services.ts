@@ -1,0 +1,58 @@
+import type { Refusal } from '../../base/kernel/index.ts';
+import type { BalanceView, DepositView, TransferView } from '../../roads/deposit/index.ts';
+import type {
+  PublicStatus,
+  Verdict,
+  WithdrawalFilter,
+  WithdrawalView,
+} from '../../roads/withdrawal/index.ts';
+import type { EventView } from './event-view.ts';
+
+export type Principal = { tenantId: string; keyId: string; scopes: readonly string[] };
+
+/** A body as it came, with the key it is to be done once under. */
+export type Order = { idempotencyKey: string; body: unknown; correlationId: string };
+
+export type DepositVerdict =
+  | { kind: 'created' | 'replayed'; view: DepositView }
+  | { kind: 'refused'; refusal: Refusal; replayed: boolean };
+
+/** `limit` rows, newest first, with ids below `before`. */
+export type Page = { limit: number; before: string | null };
+
+/**
+ * What the server asks of the rooms below; bin makes it. Every call may throw Transient (nothing
+ * happened) or UnknownOutcome (it may have happened); anything else that is thrown is answered as
+ * `internal` with outcome unknown.
+ */
+export type Services = {
+  /** One verdict per request, in order; a bad item never throws. */
+  submit(tenantId: string, requests: Order[]): Promise<Verdict[]>;
+  get(tenantId: string, id: string): Promise<WithdrawalView | null>;
+  list(tenantId: string, filter: WithdrawalFilter, page: Page): Promise<WithdrawalView[]>;
+  /** Resolves at that stage or beyond, at any end, after the time-out, or when the signal aborts. */
+  waitFor(
+    tenantId: string,
+    id: string,
+    status: PublicStatus,
+    timeoutMs: number,
+    signal: AbortSignal,
+  ): Promise<WithdrawalView | null>;
+  cancel(tenantId: string, id: string, correlationId: string): Promise<WithdrawalView | Refusal>;
+
+  deposit(tenantId: string, request: Order): Promise<DepositVerdict>;
+  /** Null: there is no such account. */
+  balances(tenantId: string, account: string, at: Date | null): Promise<BalanceView[] | null>;
+  transfers(tenantId: string, account: string, page: Page): Promise<TransferView[] | null>;
+
+  events(tenantId: string, after: bigint, limit: number): Promise<EventView[]>;
+  lastPosition(tenantId: string): Promise<bigint>;
+  historyEpoch(): Promise<string>;
+  /** Calls back when there may be new events; returns what ends it. A lost call costs a poll. */
+  onEvents(callback: () => void): () => void;
+
+  /** From memory at once, or after a look-up. Null for every kind of bad key. */
+  authenticate(bearer: string): Principal | null | Promise<Principal | null>;
+  readiness(): Promise<{ ready: boolean; checks: Record<string, { ok: boolean; detail: string }> }>;
+  chains(): Promise<unknown[]>;
+};
