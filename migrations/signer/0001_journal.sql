@@ -29,12 +29,14 @@ CREATE TABLE journal (
 ) WITH (fillfactor = 70);
 CREATE INDEX journal_intent ON journal (intent_id);
 
--- The highest lane epoch seen; a lower one is refused.
+-- Lane epochs seen, each with the lowest nonce that was first signed for under it. An allocator that lost
+-- its lease can only give nonces at or above those of the epochs after its own: these are refused.
 CREATE TABLE lane_epoch (
   chain_id bigint NOT NULL,
   from_address bytea NOT NULL CHECK (octet_length(from_address) = 20),
   epoch bigint NOT NULL,
-  PRIMARY KEY (chain_id, from_address)
+  lowest_nonce bigint NOT NULL,
+  PRIMARY KEY (chain_id, from_address, epoch)
 );
 
 -- What the signer refused, and why. A refused intent has no journal entry.
@@ -48,5 +50,5 @@ CREATE TABLE refusal (
 
 GRANT SELECT, INSERT ON slot_binding, journal, refusal, lane_epoch TO payonce_signer;
 GRANT UPDATE (signed, tx_hash, signed_at) ON journal TO payonce_signer;
-GRANT UPDATE (epoch) ON lane_epoch TO payonce_signer;
+GRANT UPDATE (lowest_nonce) ON lane_epoch TO payonce_signer;
 GRANT SELECT ON schema_migration TO payonce_signer;

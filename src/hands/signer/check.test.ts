@@ -110,7 +110,7 @@ const lane = (over: Partial<Order['lane']>): Partial<Order> => ({
 const decision = (over: Partial<NonNullable<Order['decision']>>): Partial<Order> => ({
   decision: { ...right.decision!, ...over },
 });
-const fresh = { highestEpoch: 4n, effectSigned: false };
+const fresh = { newerFrom: null, effectSigned: false };
 
 function codeOf(judged: ReturnType<typeof check>): string {
   return judged.kind === 'refusal' ? judged.code : judged.kind;
@@ -182,7 +182,6 @@ describe('check of an effect', () => {
       'gas_limit_out_of_range',
     ],
     ['a gas limit that can not work', order({ gasLimit: 20_999n }), 'gas_limit_out_of_range'],
-    ['a stale epoch', order({ laneEpoch: 3n }), 'lane_epoch_stale'],
     ['an epoch from beyond', order({ laneEpoch: 6n }), 'lane_epoch_unknown'],
     ['another idempotency key', order(tx({ idempotencyKey: 'other' })), 'intent_mismatch'],
     ['another operation', order(tx({ operation: 'refund' })), 'intent_mismatch'],
@@ -221,8 +220,17 @@ describe('check of an effect', () => {
     expect(codeOf(check(rules, judged, fresh))).toBe(wanted);
   });
 
+  it.each<[bigint | null, RefusalReason | 'ok']>([
+    [null, 'ok'],
+    [10n, 'ok'],
+    [9n, 'lane_epoch_stale'],
+    [8n, 'lane_epoch_stale'],
+  ])('judges an older epoch by where newer ones began: %s', (newerFrom, wanted) => {
+    expect(codeOf(check(rules, order(), { newerFrom, effectSigned: false }))).toBe(wanted);
+  });
+
   it('does not judge policy again for a replacement, but everything else', () => {
-    const replaced = { highestEpoch: 4n, effectSigned: true };
+    const replaced = { newerFrom: null, effectSigned: true };
     expect(codeOf(check(rules, order({ decision: null }), replaced))).toBe('ok');
     expect(codeOf(check(rules, order({ maxFeePerGas: CAP + 1n }), replaced))).toBe('fee_above_cap');
     expect(codeOf(check(rules, order(tx({ amount: 99n })), replaced))).toBe('effect_mismatch');

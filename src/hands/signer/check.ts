@@ -45,7 +45,8 @@ export type Verdict =
 
 /** What the journal remembers of an order's lane and intent. */
 export type Remembered = {
-  highestEpoch: bigint;
+  /** The lowest nonce that was first signed for under an epoch newer than the order's; null: none. */
+  newerFrom: bigint | null;
   /** An effect of this intent was signed before, so this is a replacement of it. */
   effectSigned: boolean;
 };
@@ -63,7 +64,7 @@ export function check(rules: SigningRules, order: Order, remembered: Remembered)
   if (order.kind === 'filler') {
     // Always allowed within its caps, whatever the epoch: it pays nobody, and a slot that can not be
     // used must never block its lane.
-    const bound = sound === null ? closingIntent(order.slot) : boundBy(sound);
+    const bound = sound === null ? closingIntent(order.slot) : boundBy(sound, false);
     return {
       kind: 'ok',
       signing: compose(order, lane!.keyId, bound, fillerOf(order.slot.from)),
@@ -78,11 +79,12 @@ export function check(rules: SigningRules, order: Order, remembered: Remembered)
     // Policy is judged for a slot's first attempt; a replacement is the same effect on the same slot.
     (remembered.effectSigned ? null : checkDecision(rules, order));
   if (more !== null) return { kind: 'refusal', ...more };
-  return { kind: 'ok', signing: compose(order, lane!.keyId, boundBy(sound), sound.effect) };
+  const bound = boundBy(sound, !remembered.effectSigned);
+  return { kind: 'ok', signing: compose(order, lane!.keyId, bound, sound.effect) };
 }
 
-function boundBy(rebuilt: { intentId: Hex; digest: Hex }) {
-  return { intentId: rebuilt.intentId, effectDigest: rebuilt.digest };
+function boundBy(rebuilt: { intentId: Hex; digest: Hex }, firstEffect: boolean) {
+  return { intentId: rebuilt.intentId, effectDigest: rebuilt.digest, firstEffect };
 }
 
 function checkSlot(rules: SigningRules, order: Order): SigningRefusal | null {
@@ -133,10 +135,17 @@ function checkFees(rules: SigningRules, order: Order): SigningRefusal | null {
     : null;
 }
 
-function checkEpoch(order: Order, { highestEpoch }: Remembered): SigningRefusal | null {
-  const { laneEpoch, lane } = order;
-  if (laneEpoch < highestEpoch) {
-    return no('lane_epoch_stale', `lane epoch is ${laneEpoch}, ${highestEpoch} was seen`);
+/**
+ * A slot that was given while its lease held stays good when the lane changes hands, and its nonce lies
+ * below all that the next owner gives. Whoever gives nonces after its lease gives them above.
+ */
+function checkEpoch(order: Order, { newerFrom }: Remembered): SigningRefusal | null {
+  const { laneEpoch, lane, slot } = order;
+  if (newerFrom !== null && slot.nonce >= newerFrom) {
+    return no(
+      'lane_epoch_stale',
+      `lane epoch is ${laneEpoch}, and a newer one gave nonces from ${newerFrom}`,
+    );
   }
   // One order from beyond would make every later one stale.
   return laneEpoch > lane.epoch

@@ -53,6 +53,8 @@ export type Order = {
 export type Signing = {
   requestId: string;
   kind: 'effect' | 'filler';
+  /** The first effect of its slot: neither a filler nor a replacement. */
+  firstEffect: boolean;
   keyId: string;
   chainId: number;
   from: Address;
@@ -90,11 +92,13 @@ export function rebuildIntent(order: Order): { intentId: Hex; effect: Effect; di
 export function closingIntent(slot: { chainId: number; from: Address; nonce: bigint }): {
   intentId: Hex;
   effectDigest: Hex;
+  firstEffect: false;
 } {
   const name = `payonce:close:${nonceKey(slot.chainId, slot.from, slot.nonce)}`;
   return {
     intentId: keccak256(Buffer.from(name, 'utf8')),
     effectDigest: effectDigest(slot.chainId, slot.from, fillerOf(slot.from)),
+    firstEffect: false,
   };
 }
 
@@ -102,7 +106,7 @@ export function closingIntent(slot: { chainId: number; from: Address; nonce: big
 export function compose(
   order: Order,
   keyId: string,
-  bound: { intentId: Hex; effectDigest: Hex },
+  bound: { intentId: Hex; effectDigest: Hex; firstEffect: boolean },
   effect: Effect,
 ): Signing {
   const { slot, kind, gasLimit, maxFeePerGas, maxPriorityFeePerGas } = order;

@@ -67,30 +67,40 @@ export async function signedEffects(sql: Sql, intentIds: readonly Hex[]): Promis
   return new Set(rows.map((row) => toHex(row.intent_id)));
 }
 
-/** Highest epoch seen, by `chain:address`. */
-export async function laneEpochs(sql: Sql): Promise<Map<string, bigint>> {
-  const { rows } = await sql.query<{ chain_id: bigint; from_address: Buffer; epoch: bigint }>({
+export type SeenEpoch = { epoch: bigint; lowestNonce: bigint };
+
+/** Epochs seen of each lane, by `chain:address`. */
+export async function laneEpochs(sql: Sql): Promise<Map<string, SeenEpoch[]>> {
+  const { rows } = await sql.query<{
+    chain_id: bigint;
+    from_address: Buffer;
+    epoch: bigint;
+    lowest_nonce: bigint;
+  }>({
     name: 'signer_lane_epochs',
-    text: 'SELECT chain_id, from_address, epoch FROM lane_epoch',
+    text: 'SELECT chain_id, from_address, epoch, lowest_nonce FROM lane_epoch',
   });
-  return new Map(rows.map((row) => [`${row.chain_id}:${toHex(row.from_address)}`, row.epoch]));
+  const lanes = new Map<string, SeenEpoch[]>();
+  for (const row of rows) {
+    const key = `${row.chain_id}:${toHex(row.from_address)}`;
+    const seen = { epoch: row.epoch, lowestNonce: row.lowest_nonce };
+    lanes.set(key, [...(lanes.get(key) ?? []), seen]);
+  }
+  return lanes;
 }
 
-/** Raises the highest epochs seen; never lowers one. Locks lanes in the order of (chain, address). */
-export async function laneEpochsRaise(sql: Sql, signings: readonly Signing[]): Promise<void> {
+/** Notes the epochs of first effects; lowest nonces only fall. Locks rows in the order of the key. */
+export async function laneEpochsNote(sql: Sql, signings: readonly Signing[]): Promise<void> {
   await sql.query({
-    name: 'signer_lane_epochs_raise',
-    text: `INSERT INTO lane_epoch (chain_id, from_address, epoch)
-      SELECT chain_id, from_address, max(epoch)
-      FROM unnest($1::bigint[], $2::bytea[], $3::bigint[]) AS s(chain_id, from_address, epoch)
-      GROUP BY chain_id, from_address ORDER BY chain_id, from_address
-      ON CONFLICT (chain_id, from_address) DO UPDATE SET epoch = excluded.epoch
-      WHERE lane_epoch.epoch < excluded.epoch`,
-    values: [
-      signings.map(({ chainId }) => chainId),
-      signings.map(({ from }) => fromHex(from)),
-      signings.map(({ laneEpoch }) => laneEpoch),
-    ],
+    name: 'signer_lane_epochs_note',
+    text: `INSERT INTO lane_epoch (chain_id, from_address, epoch, lowest_nonce)
+      SELECT chain_id, from_address, epoch, min(nonce)
+      FROM unnest($1::bigint[], $2::bytea[], $3::bigint[], $4::bigint[])
+        AS s(chain_id, from_address, nonce, epoch)
+      GROUP BY chain_id, from_address, epoch ORDER BY chain_id, from_address, epoch
+      ON CONFLICT (chain_id, from_address, epoch) DO UPDATE SET lowest_nonce = excluded.lowest_nonce
+      WHERE lane_epoch.lowest_nonce > excluded.lowest_nonce`,
+    values: [...slotColumns(signings), signings.map(({ laneEpoch }) => laneEpoch)],
   });
 }
 

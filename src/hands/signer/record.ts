@@ -8,7 +8,7 @@ import {
   bindingsOfSlots,
   type JournalEntry,
   journalGet,
-  laneEpochsRaise,
+  laneEpochsNote,
   signedWrite,
   slotKey,
   unsignedInsert,
@@ -86,10 +86,10 @@ async function writeEntries(
   refused: Recorded['refused'],
 ): Promise<Recorded['entries']> {
   if (signings.length === 0) return new Map();
-  // Effects only: a filler's epoch is not judged, so it must not make others stale.
-  await laneEpochsRaise(
+  // First effects only: a filler or a replacement may stand on a slot that an older epoch gave.
+  await laneEpochsNote(
     sql,
-    signings.filter(({ kind }) => kind === 'effect'),
+    signings.filter(({ firstEffect }) => firstEffect),
   );
   await unsignedInsert(sql, signings);
   const entries = await journalGet(

@@ -169,13 +169,16 @@ describe('a refusal', () => {
     expect((await home.signature(good.requestId))!.refusal).toBeNull();
   });
 
-  it('meets a stale epoch once a higher one was signed for', async () => {
+  it('meets a nonce that was given after a newer epoch began', async () => {
     const signer = home.signer('one');
-    await home.order({ key: 'new', nonce: 0, epoch: 9 });
+    await home.order({ key: 'new', nonce: 1, epoch: 9 });
     await signBatch(signer, 500);
-    const stale = await home.order({ key: 'old', nonce: 1, epoch: 8 });
+    const stale = await home.order({ key: 'old', nonce: 2, epoch: 8 });
+    const late = await home.order({ key: 'late', nonce: 0, epoch: 8 });
     const other = await home.order({ key: 'lane', nonce: 0, lane: 1, epoch: 8 });
-    expect(await signBatch(signer, 500)).toMatchObject({ signed: 1, refused: 1 });
+    expect(await signBatch(signer, 500)).toMatchObject({ signed: 2, refused: 1 });
+    // Given while its lease held and signed late: it stands below all that came after.
+    expect((await home.signature(late.requestId))!.refusal).toBeNull();
     expect((await home.signature(stale.requestId))!.refusal).toBe('lane_epoch_stale');
     expect((await home.signature(other.requestId))!.refusal).toBeNull();
     // The slot can still be closed by whoever comes next.

@@ -17,6 +17,7 @@ import {
   journalGet,
   laneEpochs,
   refusalsInsert,
+  type SeenEpoch,
   signedEffects,
 } from './journal.ts';
 import type { Keystore } from './keystore.ts';
@@ -141,7 +142,7 @@ async function answer(
 
 type Known = {
   entries: Map<string, JournalEntry>;
-  epochs: Map<string, bigint>;
+  epochs: Map<string, SeenEpoch[]>;
   effects: Set<Hex>;
 };
 
@@ -171,7 +172,7 @@ function judge(
     // What was given once is given again, whatever the rules say by now.
     if (given.has(order.requestId)) continue;
     const verdict = check(rules, order, {
-      highestEpoch: known.epochs.get(laneKey(order.slot.chainId, order.slot.from)) ?? 0n,
+      newerFrom: newerFrom(known.epochs.get(laneKey(order.slot.chainId, order.slot.from)), order),
       effectSigned: known.effects.has(order.tx.intentId),
     });
     if (verdict.kind === 'ok') signings.push(verdict.signing);
@@ -180,6 +181,15 @@ function judge(
     else log.warn(fieldsOf(order), verdict.message);
   }
   return { signings, refusals };
+}
+
+/** The lowest nonce that epochs newer than the order's were seen at. */
+function newerFrom(seen: readonly SeenEpoch[] | undefined, { laneEpoch }: Order): bigint | null {
+  const newer = (seen ?? []).filter(({ epoch }) => epoch > laneEpoch);
+  return newer.reduce<bigint | null>(
+    (lowest, { lowestNonce }) => (lowest === null || lowestNonce < lowest ? lowestNonce : lowest),
+    null,
+  );
 }
 
 /**
