@@ -1,4 +1,5 @@
 import { advance, type Sql } from '../../base/db/index.ts';
+import { writeEvents } from '../../base/event/index.ts';
 import { type Address, type Hex, TX, toHex } from '../../base/kernel/index.ts';
 import { enqueue } from '../../base/queue/index.ts';
 import { TX_TOPICS } from './topics.ts';
@@ -61,6 +62,17 @@ export async function collectSignatures(sql: Sql, limit: number): Promise<number
       ],
     );
   }
+  const unfillable = rows.filter((row) => row.refusal_code !== null && row.kind === 'filler');
+  await writeEvents(
+    sql,
+    unfillable.map((row) => ({
+      tenantId: row.tenant_id,
+      type: 'tx.filler_refused',
+      subjectId: row.tx_id,
+      correlationId: row.correlation_id,
+      data: { code: row.refusal_code, message: row.refusal_message },
+    })),
+  );
   const jobs = [
     ...signed.map((row) => ({ topic: TX_TOPICS.send, subjectId: row.attempt_id!, row })),
     ...refused.map((row) => ({ topic: TX_TOPICS.fill, subjectId: row.tx_id, row })),

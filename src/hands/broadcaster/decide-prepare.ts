@@ -9,6 +9,7 @@ export type WaitReason =
   | 'lane_balance'
   | 'lane_gas'
   | 'fee_cap'
+  | 'expired'
   | 'chain_unreachable'
   | 'chain_halted'
   | 'simulation_reverted';

@@ -97,6 +97,11 @@ async function plan(
   const planned: Planned[] = [];
   const placed: { tx: TxRow; tries: number; lane: Lane; price: Price }[] = [];
   for (const { tx, tries } of open) {
+    if (tx.expiresAt !== null && tx.expiresAt.getTime() <= context.clock.now()) {
+      // Its expiry ends it; a slot would only have to be filled.
+      planned.push({ kind: 'wait', tx, reason: 'expired' });
+      continue;
+    }
     const chain = chains.get(tx.chainId);
     const price = chain?.kind === 'ok' ? priceOf(chain.baseFeePerGas, chain.fees) : null;
     if (chain === undefined || chain.kind !== 'ok') {

@@ -121,12 +121,10 @@ export class WithdrawalService {
       ) {
         return notCancellable(view.status);
       }
-      const ended = await stopWithdrawals(
-        this.#context,
-        [id],
-        { to: 'CANCELLED', code: 'cancelled_by_client' },
-        async () => new Set([id]),
-      );
+      const ended = await stopWithdrawals(this.#context, [id], {
+        to: 'CANCELLED',
+        code: 'cancelled_by_client',
+      });
       if (ended.has(id)) return (await this.get(tenantId, id))!;
     }
     const view = await this.get(tenantId, id);

@@ -2,6 +2,7 @@ import { advance, inTransaction, type Sql } from '../../base/db/index.ts';
 import {
   ERRORS,
   type ErrorCode,
+  invariant,
   WITHDRAWAL,
   type WithdrawalState,
 } from '../../base/kernel/index.ts';
@@ -23,18 +24,17 @@ const BEFORE_TX: readonly WithdrawalState[] = [
 ];
 
 /**
- * Ends withdrawals whose signature nobody claimed and releases their reserve, in one act. `begin` is the
- * act's first statement and says which ids it may touch. A withdrawal that moved between reading and
- * acting is left alone. Returns the ids ended.
+ * Ends withdrawals whose signature nobody claimed and releases their reserve, in one act, of which
+ * `finish` is the last statement. A withdrawal that moved between reading and acting is left alone.
+ * Returns the ids ended.
  */
 export async function stopWithdrawals(
   context: WithdrawalContext,
   ids: readonly string[],
   end: Stopped,
-  begin: (sql: Sql) => Promise<ReadonlySet<string>>,
-  eligible: (row: StepRow) => boolean = () => true,
+  finish: (sql: Sql, ended: ReadonlySet<string>) => Promise<unknown> = async () => {},
 ): Promise<Set<string>> {
-  const rows = (await readSteps(context.db, ids)).filter(eligible);
+  const rows = await readSteps(context.db, ids);
   const txs = await readTxsOfOwners(
     context.db,
     rows.map((row) => row.id),
@@ -45,17 +45,12 @@ export async function stopWithdrawals(
   const transfers = new Map(stoppable.map((row) => [row.id, transfersOf(row, txs.get(row.id))]));
   await context.ledger.open([...transfers.values()].flat());
   return inTransaction(context.db, async (sql) => {
-    const allowed = await begin(sql);
-    const mine = stoppable.filter((row) => allowed.has(row.id));
-    await context.ledger.lock(
-      sql,
-      mine.flatMap((row) => transfers.get(row.id)!),
-    );
-    const running = mine
+    await context.ledger.lock(sql, [...transfers.values()].flat());
+    const running = stoppable
       .filter((row) => row.status === 'EXECUTING')
       .flatMap((row) => txs.get(row.id) ?? []);
     const stopped = await stopUnclaimed(sql, running, end.code);
-    const ended = mine.filter(
+    const ended = stoppable.filter(
       (row) => row.status !== 'EXECUTING' || stopped.has(txs.get(row.id)?.txId ?? ''),
     );
     const moved = await advance(
@@ -67,10 +62,19 @@ export async function stopWithdrawals(
         failure_message: { type: 'text', values: ended.map(() => ERRORS[end.code].title) },
       },
     );
+    for (const row of ended) {
+      // Its transaction was stopped here: nobody else can have moved it.
+      invariant(
+        row.status !== 'EXECUTING' || moved.has(row.id),
+        'state_move_refused',
+        `withdrawal ${row.id} was EXECUTING with a stopped transaction and did not move to ${end.to}`,
+      );
+    }
     await context.ledger.post(
       sql,
       ended.filter((row) => moved.has(row.id)).flatMap((row) => transfers.get(row.id)!),
     );
+    await finish(sql, moved);
     return moved;
   });
 }
