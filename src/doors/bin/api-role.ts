@@ -11,7 +11,7 @@ import { VERSION } from '../version.ts';
 import { chainsOf, readinessOf } from './health.ts';
 import { databaseReady, installationOf, type RoleHandle } from './role.ts';
 
-export type ApiOptions = { settings: Settings; log: Log; port: number; host: string };
+type ApiOptions = { settings: Settings; log: Log; port: number; host: string };
 
 /** The HTTP role: accepts, reserves, reads. Stateless; any number may run beside each other. */
 export async function startApi({ settings, log, port, host }: ApiOptions): Promise<RoleHandle> {

@@ -4,7 +4,7 @@ import { readSettings, type Settings } from '../../base/config/index.ts';
 import { checkSchema, type Db, type MigrationDatabase } from '../../base/db/index.ts';
 import { ConfigurationError, type Log, messageOf, systemClock } from '../../base/kernel/index.ts';
 
-export type RoleStart = {
+type RoleStart = {
   settings: Settings;
   log: Log;
   flags: { port?: number; host?: string; roles?: string[] };

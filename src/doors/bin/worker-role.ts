@@ -33,7 +33,7 @@ import { databaseReady, installationOf, type RoleHandle } from './role.ts';
 export const WORKER_ROLES = ['validator', 'broadcaster', 'tracker', 'settler', 'cron'] as const;
 export type WorkerRole = (typeof WORKER_ROLES)[number];
 
-export type WorkerOptions = {
+type WorkerOptions = {
   settings: Settings;
   log: Log;
   roles: readonly WorkerRole[];

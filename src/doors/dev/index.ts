@@ -14,7 +14,6 @@ export {
 } from './chain.ts';
 export {
   ensureDatabase,
-  type PostgresOptions,
   type PostgresServer,
   startPostgres,
 } from './postgres.ts';
@@ -33,8 +32,6 @@ export {
   claimInstance,
   claimStateDir,
   type DevFile,
-  type Instance,
-  type InstanceClaim,
   readDevFile,
   removeDevFile,
   wipeState,

@@ -21,7 +21,7 @@ import {
   startTimeOf,
 } from './process.ts';
 
-export type PostgresOptions = {
+type PostgresOptions = {
   /** The state folder of the project; root's server lives elsewhere, see serverHome. */
   stateDir: string;
   /** Default: a free one. A server that is adopted keeps the port it has. */

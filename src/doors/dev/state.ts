@@ -86,9 +86,9 @@ export function removeDevFile(stateDir: string): void {
 }
 
 /** The right to be the one supervisor of a state folder; ends with release() or with the process. */
-export type Instance = { release(): void };
+type Instance = { release(): void };
 
-export type InstanceClaim =
+type InstanceClaim =
   | { instance: Instance; running: null }
   /** Another supervisor is alive; apiUrl is null while it is still starting. */
   | { instance: null; running: { pid: number; apiUrl: string | null } };

@@ -1,0 +1,95 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { developmentSettings, readSettings } from '../../../base/config/index.ts';
+import type { Address } from '../../../base/kernel/index.ts';
+import { DEVELOPMENT_LANES } from './chain.ts';
+import { developmentConfig, judgeDatabases, roleEnvironment } from './configuration.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'payonce-config-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const token = '0x5fbdb2315678afecb367f032d93f642f64180aa3' as Address;
+const text = developmentConfig({
+  rpcUrl: 'http://127.0.0.1:8545',
+  token,
+  lanes: DEVELOPMENT_LANES,
+  http: { host: '127.0.0.1', port: 9090 },
+});
+
+function fileOf(content: string): string {
+  const file = join(folder, `${Math.random().toString(36).slice(2)}.yaml`);
+  writeFileSync(file, content);
+  return file;
+}
+
+test('the development configuration means exactly the development settings', () => {
+  const urls = { DATABASE_URL: 'postgresql://a@h/main', SIGNER_DATABASE_URL: 'postgresql://a@h/s' };
+  expect(readSettings({ text, env: urls, need: { signer: true } })).toEqual(
+    developmentSettings({
+      databaseUrl: urls.DATABASE_URL,
+      signerDatabaseUrl: urls.SIGNER_DATABASE_URL,
+      rpcUrl: 'http://127.0.0.1:8545',
+      token,
+      lanes: DEVELOPMENT_LANES,
+      http: { port: 9090 },
+    }),
+  );
+});
+
+describe('databases', () => {
+  const url = 'postgresql://a@h/main';
+  const signerUrl = 'postgresql://a@h/signer';
+
+  test('are started here when nobody names them', () => {
+    expect(judgeDatabases({}, null)).toBeNull();
+    expect(judgeDatabases({}, fileOf(text))).toBeNull();
+  });
+
+  test('are those of the environment', () => {
+    const env = { DATABASE_URL: url, SIGNER_DATABASE_URL: signerUrl };
+    expect(judgeDatabases(env, null)).toEqual({ url, signerUrl });
+    expect(judgeDatabases(env, fileOf(text))).toEqual({ url, signerUrl });
+  });
+
+  test('are those of the file under its own names', () => {
+    const own = text
+      .replace('env: "DATABASE_URL"', 'env: "BOOKS"')
+      .replace('env: "SIGNER_DATABASE_URL"', 'env: "JOURNAL"');
+    const env = { BOOKS: url, JOURNAL: signerUrl };
+    expect(judgeDatabases(env, fileOf(own))).toEqual({ url, signerUrl });
+  });
+
+  test('are refused when one of two is named', () => {
+    expect(() => judgeDatabases({ DATABASE_URL: url }, null)).toThrow(
+      /SIGNER_DATABASE_URL is not set/,
+    );
+    expect(() => judgeDatabases({ SIGNER_DATABASE_URL: signerUrl }, null)).toThrow(
+      /and DATABASE_URL is not set/,
+    );
+  });
+
+  test('a file with faults is refused before anything is started', () => {
+    expect(() => judgeDatabases({}, fileOf('chains: []'))).toThrow(/^chains: found/m);
+  });
+});
+
+test("only the signer's environment has its database and the secrets of its section", () => {
+  const configFile = fileOf(`
+signer: { keys: [{ id: hot, keystore: { file: ./hot.json, password: { env: HOT_PASSWORD } } }] }
+chains: [{ id: base, rpc: [{ url: { env: BASE_RPC } }] }]
+`);
+  const env = { HOT_PASSWORD: 'x', BASE_RPC: 'y', SIGNER_DATABASE_URL: 'z', PATH: '/bin' };
+  const at = { url: 'postgresql://a@h/main', signerUrl: 'postgresql://a@h/s', configFile };
+  expect(roleEnvironment('api', env, at)).toEqual({
+    PATH: '/bin',
+    BASE_RPC: 'y',
+    DATABASE_URL: at.url,
+  });
+  expect(roleEnvironment('signer', env, at)).toEqual({
+    ...env,
+    DATABASE_URL: at.url,
+    SIGNER_DATABASE_URL: at.signerUrl,
+  });
+});

@@ -1,0 +1,311 @@
+import { rmSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import {
+  DEVELOPMENT_CHAIN_ID,
+  DEVELOPMENT_TENANT,
+  type Settings,
+} from '../../../base/config/index.ts';
+import { openPool } from '../../../base/db/index.ts';
+import { type Clock, ConfigurationError, Transient } from '../../../base/kernel/index.ts';
+import type { Role, StartFlags } from '../../cli/index.ts';
+import {
+  type AnvilNode,
+  endProcess,
+  isPortFree,
+  isRunning,
+  type PostgresServer,
+  type ProcessIdentity,
+  startPostgres,
+  wipeState,
+} from '../../dev/index.ts';
+import { ensureKeys, ensureTenants, type LocalKeys } from './access.ts';
+import { ChainLost, checkChain, DEVELOPMENT_LANES, prepareChain, startChain } from './chain.ts';
+import {
+  developmentConfig,
+  type judgeDatabases,
+  readEverything,
+  roleEnvironment,
+} from './configuration.ts';
+import { type Databases, databasesOf, migrateBoth, startServer } from './databases.ts';
+import { KeptServer } from './kept-server.ts';
+import { readState, removeStateFiles, statePath, writePrivate } from './state-files.ts';
+import type { Terminal } from './terminal.ts';
+
+export type StartOptions = Omit<StartFlags, 'stateDir'> & { stateDir: string };
+
+const DEFAULT_HTTP = { host: '127.0.0.1', port: 8080 };
+/** A process that lost its supervisor ends by itself within two seconds. */
+const LEFTOVER_STEPS = [
+  { signal: 'SIGTERM', waitMs: 3_000 },
+  { signal: 'SIGKILL', waitMs: 1_000 },
+] as const;
+
+export type InstallationContext = {
+  env: NodeJS.ProcessEnv;
+  terminal: Terminal;
+  clock: Clock;
+  adoptLanes(settings: Settings): Promise<string[]>;
+  ended: AbortSignal;
+  /** A server is another process now. */
+  changed(): void;
+  /** The installation can not go on. */
+  fatal(error: unknown): void;
+};
+
+/** What the processes stand on: databases, chain, configuration, keys. Made by prepare(), in order. */
+export class Installation {
+  readonly #options: StartOptions;
+  readonly #context: InstallationContext;
+  #postgres: KeptServer<PostgresServer> | null = null;
+  #anvil: KeptServer<AnvilNode> | null = null;
+  #databases: Databases | null = null;
+  #configFile = '';
+  #settings: Settings | null = null;
+  #keys: LocalKeys | null = null;
+
+  constructor(options: StartOptions, context: InstallationContext) {
+    this.#options = options;
+    this.#context = context;
+  }
+
+  get databases(): Databases {
+    return made(this.#databases);
+  }
+
+  get settings(): Settings {
+    return made(this.#settings);
+  }
+
+  get keys(): LocalKeys {
+    return made(this.#keys);
+  }
+
+  /** Each step may be repeated: a start that is broken off at any point is simply made again. */
+  async prepare(named: ReturnType<typeof judgeDatabases>): Promise<void> {
+    const { config } = this.#options;
+    if (config === null) await this.#checkPort(this.#httpFlags());
+    await this.#startDatabases(named);
+    await this.#step(
+      'bringing the databases up to date',
+      () => migrateBoth(this.databases),
+      (names) => (names.length === 0 ? null : `applied ${names.length} migrations`),
+    );
+    if (config === null) await this.#startDevelopmentChain();
+    else this.#configFile = resolve(config);
+    this.#settings = readEverything(this.#configFile, this.#context.env, this.databases);
+    if (config !== null) await this.#checkPort(this.http());
+    await this.#openBooks();
+    await this.#adoptLanes();
+  }
+
+  /** Where the API is to listen. */
+  http(): { host: string; port: number } {
+    const { host, port } = this.#options;
+    return { host: host ?? this.settings.http.host, port: port ?? this.settings.http.port };
+  }
+
+  argumentsOf(role: Role, port: number | null): string[] {
+    const common = ['--config', this.#configFile];
+    if (role !== 'api') return common;
+    const { host, port: wanted } = this.http();
+    return [...common, '--port', String(port ?? wanted), '--host', host];
+  }
+
+  environmentOf(role: Role): NodeJS.ProcessEnv {
+    const at = { ...this.databases, configFile: this.#configFile };
+    return roleEnvironment(role, this.#context.env, at);
+  }
+
+  logOf(role: Role): string {
+    return join(this.#options.stateDir, 'logs', `${role}.log`);
+  }
+
+  serverPids(): { postgres: number | null; anvil: Record<string, number> } {
+    const node = this.#anvil?.server;
+    const chain = this.settings.chains.find(({ chainId }) => chainId === node?.chainId);
+    return {
+      postgres: this.#postgres?.server.pid ?? null,
+      anvil: node === undefined || chain === undefined ? {} : { [chain.id]: node.pid },
+    };
+  }
+
+  async stopKeeping(): Promise<void> {
+    await Promise.all([this.#anvil?.stop(), this.#postgres?.stop()]);
+  }
+
+  async stopServers(): Promise<void> {
+    await Promise.all([this.#anvil?.server.stop(), this.#postgres?.server.stop()]);
+  }
+
+  /** At once: the chain loses its last second, PostgreSQL recovers at its next start. */
+  killServers(): void {
+    const kill = (server: ProcessIdentity | undefined, signal: NodeJS.Signals) => {
+      if (server === undefined || !isRunning(server)) return;
+      process.kill(server.pid, signal);
+    };
+    kill(this.#anvil?.server, 'SIGKILL');
+    kill(this.#postgres?.server, 'SIGQUIT');
+  }
+
+  #httpFlags(): { host: string; port: number } {
+    const { host, port } = this.#options;
+    return { host: host ?? DEFAULT_HTTP.host, port: port ?? DEFAULT_HTTP.port };
+  }
+
+  async #checkPort({ host, port }: { host: string; port: number }): Promise<void> {
+    const local = ['127.0.0.1', 'localhost', '0.0.0.0'].includes(host);
+    if (port === 0 || !local || !this.#options.roles.includes('api')) return;
+    if (await isPortFree(port)) return;
+    throw new ConfigurationError(
+      `port ${port} for the API is taken by another process: end that or choose another with --port`,
+    );
+  }
+
+  async #startDatabases(named: ReturnType<typeof judgeDatabases>): Promise<void> {
+    if (named !== null) {
+      this.#databases = named;
+      return;
+    }
+    const { stateDir } = this.#options;
+    const server = await this.#step(
+      'starting PostgreSQL',
+      () => startServer(stateDir),
+      ({ port, adopted }) => `PostgreSQL ${adopted ? 'was running' : 'runs'} on port ${port}`,
+    );
+    this.#databases = databasesOf(server);
+    this.#postgres = new KeptServer({
+      ...this.#keeping('PostgreSQL'),
+      server,
+      restart: (dead) => startPostgres({ stateDir, port: dead.port }),
+    });
+    this.#postgres.start();
+  }
+
+  async #startDevelopmentChain(): Promise<void> {
+    const { stateDir } = this.#options;
+    const { terminal } = this.#context;
+    const { url } = this.databases;
+    const node = await this.#step(
+      'starting the development chain',
+      async () => {
+        const started = await startChain(stateDir);
+        const behind = await checkChain(started, url, stateDir);
+        if (behind !== null) terminal.say(`! ${behind}`);
+        return started;
+      },
+      ({ port, adopted, chainId }) =>
+        `chain ${chainId} ${adopted ? 'was running' : 'runs'} on port ${port}`,
+    );
+    this.#anvil = new KeptServer({
+      ...this.#keeping('the chain'),
+      server: node,
+      restart: async (dead) => {
+        await dead.stop();
+        const again = await startChain(stateDir, dead.port);
+        const behind = await checkChain(again, url, stateDir);
+        if (behind !== null) terminal.say(`! ${behind}`);
+        return again;
+      },
+    });
+    this.#anvil.start();
+    const token = await this.#step(
+      'deploying the token and funding the lanes',
+      () => prepareChain(node.url),
+      () => 'the token is deployed, the lanes have funds',
+    );
+    this.#configFile = statePath(stateDir, 'config');
+    const http = this.#httpFlags();
+    const text = developmentConfig({ rpcUrl: node.url, token, lanes: DEVELOPMENT_LANES, http });
+    writePrivate(this.#configFile, text);
+  }
+
+  #keeping(name: string) {
+    const { clock, terminal, changed, fatal } = this.#context;
+    return {
+      name,
+      clock,
+      changed,
+      fatal,
+      say: (line: string) => terminal.say(line),
+      isFatal: (error: unknown) => error instanceof ChainLost,
+    };
+  }
+
+  async #openBooks(): Promise<void> {
+    const { stateDir } = this.#options;
+    const tenants = this.settings.lanes.map(({ tenant }) => tenant);
+    const [first = DEVELOPMENT_TENANT] = tenants;
+    const url = this.databases.url;
+    const db = openPool({ url, role: 'payonce_app', name: 'payonce-start', max: 2 });
+    try {
+      this.#keys = await this.#step(
+        'opening the books',
+        async () => {
+          await ensureTenants(db, [...tenants, first]);
+          return ensureKeys(db, stateDir, first);
+        },
+        (keys) => (keys.made ? `tenant ${first} has its API keys` : null),
+      );
+    } finally {
+      await db.end();
+    }
+  }
+
+  async #adoptLanes(): Promise<void> {
+    try {
+      await this.#step(
+        'taking the lanes into the books',
+        () => this.#context.adoptLanes(this.settings),
+        (lines) => (lines.length === 0 ? null : lines.join('\n    ')),
+      );
+    } catch (error) {
+      if (!(error instanceof Transient)) throw error;
+      // Requests are taken and wait while a chain is away; the worker tries its lanes again.
+      this.#context.terminal.say(
+        `! a chain does not answer, its withdrawals wait: ${error.message}`,
+      );
+    }
+  }
+
+  async #step<T>(
+    title: string,
+    work: () => Promise<T>,
+    told: (value: T) => string | null,
+  ): Promise<T> {
+    this.#context.ended.throwIfAborted();
+    return this.#context.terminal.step(title, work, told);
+  }
+}
+
+function made<T>(part: T | null): T {
+  if (part === null) throw new TypeError('asked for before prepare() has made it');
+  return part;
+}
+
+/** Ends api, worker and signer of a supervisor that was killed: two signers or ports would collide. */
+export async function endLeftovers(stateDir: string): Promise<void> {
+  const left = readState(stateDir, 'processes') ?? [];
+  await Promise.all(left.map((identity) => endProcess(identity, LEFTOVER_STEPS)));
+}
+
+/** Deletes the local state. Databases that were named, not started here, are not ours to delete. */
+export async function beginAnew(
+  stateDir: string,
+  named: boolean,
+  terminal: Terminal,
+): Promise<void> {
+  if (named) {
+    throw new ConfigurationError(
+      '--fresh would have to delete databases that this start did not make: drop and create them yourself, or unset DATABASE_URL and SIGNER_DATABASE_URL',
+    );
+  }
+  await terminal.step(
+    'deleting the local state',
+    async () => {
+      await wipeState(stateDir, [DEVELOPMENT_CHAIN_ID]);
+      removeStateFiles(stateDir);
+      rmSync(join(stateDir, 'logs'), { recursive: true, force: true });
+    },
+    () => 'the local state is deleted',
+  );
+}

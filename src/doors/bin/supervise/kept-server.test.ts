@@ -1,0 +1,102 @@
+import { spawn } from 'node:child_process';
+import { afterEach, expect, test } from 'vitest';
+import { systemClock } from '../../../base/kernel/index.ts';
+import { type ProcessIdentity, startTimeOf } from '../../dev/index.ts';
+import { KeptServer } from './kept-server.ts';
+
+const pids: number[] = [];
+afterEach(() => {
+  for (const pid of pids.splice(0)) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // It was killed by the test.
+    }
+  }
+});
+
+function startServer(): ProcessIdentity {
+  const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' });
+  pids.push(child.pid!);
+  return { pid: child.pid!, startTime: startTimeOf(child.pid!)! };
+}
+
+class Broken extends Error {}
+
+function keep(restart: () => Promise<ProcessIdentity>) {
+  const told: string[] = [];
+  const waited: number[] = [];
+  let changed: () => void = () => {};
+  let failed: (error: unknown) => void = () => {};
+  const change = new Promise<void>((done) => {
+    changed = done;
+  });
+  const fatal = new Promise<unknown>((done) => {
+    failed = done;
+  });
+  const kept = new KeptServer({
+    name: 'PostgreSQL',
+    server: startServer(),
+    restart,
+    clock: {
+      ...systemClock,
+      sleep: (ms, signal) => {
+        if (ms >= 1_000) waited.push(ms);
+        return systemClock.sleep(Math.min(ms, 20), signal);
+      },
+    },
+    say: (line) => told.push(line),
+    changed: () => changed(),
+    isFatal: (error) => error instanceof Broken,
+    fatal: (error) => failed(error),
+  });
+  kept.start();
+  return { kept, told, waited, change, fatal };
+}
+
+test('a server that dies is started again and told in one line', async () => {
+  const { kept, told, change } = keep(async () => startServer());
+  const before = kept.server.pid;
+  process.kill(before, 'SIGKILL');
+  await change;
+  expect(told).toEqual([
+    `! PostgreSQL (pid ${before}) died and was started again (pid ${kept.server.pid})`,
+  ]);
+  await kept.stop();
+});
+
+test('a restart that fails is told and tried again after longer waits', async () => {
+  let tries = 0;
+  const { kept, told, waited, change } = keep(async () => {
+    tries += 1;
+    if (tries < 3) throw new Error('port 5432 is taken');
+    return startServer();
+  });
+  process.kill(kept.server.pid, 'SIGKILL');
+  await change;
+  expect(told).toHaveLength(3);
+  expect(told[0]).toMatch(/does not start again: port 5432 is taken; trying on$/);
+  expect(waited.filter((ms) => ms > 1_000 || process.platform === 'linux')).toEqual([1_000, 2_000]);
+  await kept.stop();
+});
+
+test('an end that can not be mended is handed on, not tried again', async () => {
+  const { kept, told, fatal } = keep(async () => {
+    throw new Broken('the chain is another one');
+  });
+  process.kill(kept.server.pid, 'SIGKILL');
+  expect(await fatal).toBeInstanceOf(Broken);
+  expect(told).toEqual([]);
+  await kept.stop();
+});
+
+test('a server is left alone once its keeping has ended', async () => {
+  let restarts = 0;
+  const { kept } = keep(async () => {
+    restarts += 1;
+    return startServer();
+  });
+  await kept.stop();
+  process.kill(kept.server.pid, 'SIGKILL');
+  expect(restarts).toBe(0);
+});

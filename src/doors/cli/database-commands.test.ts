@@ -1,0 +1,100 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import {
+  emptyDatabase,
+  type TestDatabases,
+  testDatabases,
+} from '../../../test/support/postgres.ts';
+import { run } from './cli.fixture.ts';
+
+let databases: TestDatabases;
+let env: NodeJS.ProcessEnv;
+beforeAll(async () => {
+  databases = await testDatabases();
+  env = { DATABASE_URL: databases.mainUrl, SIGNER_DATABASE_URL: databases.signerUrl };
+});
+afterAll(() => databases.drop());
+
+test('migrate applies what is missing, says so, and is well when nothing is', async () => {
+  const [main, signer] = await Promise.all([emptyDatabase(), emptyDatabase()]);
+  const both = { DATABASE_URL: main.url, SIGNER_DATABASE_URL: signer.url };
+  const first = await run(['migrate'], { env: both });
+  expect(first).toMatchObject({ code: 0, err: '' });
+  expect(first.out).toMatch(/^main: applied 0001_.*\.sql$/m);
+  expect(first.out).toMatch(/^signer: applied 0001_.*\.sql$/m);
+  const second = await run(['migrate'], { env: both });
+  expect(second).toEqual({
+    code: 0,
+    err: '',
+    out: 'main: nothing to apply\nsigner: nothing to apply\n',
+  });
+  const json = await run(['migrate', '--database', 'main', '--json'], { env: both });
+  expect(JSON.parse(json.out)).toEqual({ main: [] });
+  await Promise.all([main.drop(), signer.drop()]);
+});
+
+test('a database that is not there is one line, by why it is not', async () => {
+  const away = { DATABASE_URL: 'postgresql://nobody@127.0.0.1:1/x' };
+  const refused = await run(['tenant', 'list'], { env: away });
+  expect(refused.code).toBe(3);
+  expect(refused.err).toMatch(/^payonce: the database did not answer .*\n$/);
+  const unknown = new URL(databases.mainUrl);
+  unknown.pathname = '/there_is_none';
+  const missing = await run(['tenant', 'list'], { env: { DATABASE_URL: unknown.href } });
+  expect(missing.code).toBe(2);
+  expect(missing.err).toMatch(/there_is_none.*mend its URL/);
+});
+
+test('tenants are made and listed', async () => {
+  expect(await run(['tenant', 'list'], { env })).toMatchObject({ code: 0, out: 'none\n' });
+  const made = await run(['tenant', 'create', 'acme', '--json'], { env });
+  expect(JSON.parse(made.out)).toMatchObject({ name: 'acme' });
+  expect((await run(['tenant', 'create', 'beta'], { env })).out).toMatch(/^tenant beta made, id /);
+  expect((await run(['tenant', 'list'], { env })).out).toMatch(/^id +name +createdAt\n.*acme/);
+  const taken = await run(['tenant', 'create', 'acme'], { env });
+  expect(taken).toMatchObject({
+    code: 2,
+    out: '',
+    err: expect.stringMatching(/a tenant acme already/),
+  });
+  const bad = await run(['tenant', 'create', 'No Good'], { env });
+  expect(bad).toMatchObject({
+    code: 2,
+    err: expect.stringMatching(/"No Good", expected 1 to 63 characters/),
+  });
+});
+
+test('keys are made, shown once, listed and revoked', async () => {
+  const order = ['key', 'create', '--tenant', 'acme', '--scopes', 'ledger:read,events:read'];
+  const made = await run([...order, '--expires', '90d', '--name', 'reports'], { env });
+  expect(made.code).toBe(0);
+  expect(made.out).toMatch(/^pk_[a-z0-9]{8}_[A-Za-z0-9_-]{43}\n$/);
+  const list = await run(['key', 'list', '--tenant', 'acme', '--json'], { env });
+  const [key] = JSON.parse(list.out);
+  expect(key).toMatchObject({ name: 'reports', revokedAt: null });
+  expect(list.out).not.toContain(made.out.trim());
+  expect((await run(['key', 'revoke', key.id], { env })).out).toMatch(/is revoked\n$/);
+  const after = await run(['key', 'list', '--json'], { env });
+  expect(JSON.parse(after.out)[0].revokedAt).not.toBeNull();
+  expect((await run(['key', 'list'], { env })).out).toMatch(/events:read,ledger:read/);
+});
+
+test('keys of nobody, with scopes that do not exist or an expiry that has passed are refused', async () => {
+  const order = (tenant: string, scopes: string, ...more: string[]) =>
+    run(['key', 'create', '--tenant', tenant, '--scopes', scopes, ...more], { env });
+  expect(await order('nobody', 'admin')).toMatchObject({
+    code: 2,
+    err: expect.stringMatching(/no tenant "nobody"/),
+  });
+  expect(await order('acme', 'fly')).toMatchObject({
+    code: 2,
+    err: expect.stringMatching(/"fly", expected one of/),
+  });
+  expect(await order('acme', 'admin', '--expires', '2020-01-01T00:00:00Z')).toMatchObject({
+    code: 2,
+    err: expect.stringMatching(/a time to come/),
+  });
+  expect(await run(['key', 'revoke', 'x'], { env })).toMatchObject({
+    code: 2,
+    err: expect.stringMatching(/no key x/),
+  });
+});

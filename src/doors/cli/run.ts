@@ -1,0 +1,143 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Command, CommanderError } from 'commander';
+import { dbErrorKind, projectRoot } from '../../base/db/index.ts';
+import {
+  ConfigurationError,
+  messageOf,
+  Transient,
+  UnknownOutcome,
+} from '../../base/kernel/index.ts';
+import { ApiProblem } from './api-client.ts';
+import { type CliContext, CliEnd, EXIT, type ExitCode } from './context.ts';
+import { addDatabaseCommands } from './database-commands.ts';
+import { addLocalCommands } from './local-commands.ts';
+import { addPaymentCommands } from './payment-commands.ts';
+
+/** What an action needs: its surroundings, and where it leaves the exit code when it is not 0. */
+export type Run = CliContext & { end(code: number): void };
+
+/**
+ * Runs one command line (without the program's own name) to its exit code: 0 well, 1 the withdrawal
+ * failed, 2 usage or configuration, 3 not reachable, busy or timed out. Never throws.
+ */
+export async function runCli(argv: readonly string[], context: CliContext): Promise<number> {
+  let exitCode: number = EXIT.well;
+  const run: Run = {
+    ...context,
+    end: (code) => {
+      exitCode = code;
+    },
+  };
+  try {
+    await buildProgram(run).parseAsync([...argv], { from: 'user' });
+  } catch (error) {
+    const { code, text } = judgeError(error);
+    for (const line of text === '' ? [] : text.split('\n'))
+      context.stderr.write(`payonce: ${line}\n`);
+    return code;
+  }
+  return exitCode;
+}
+
+function buildProgram(run: Run): Command {
+  const program = new Command('payonce')
+    .description(
+      'Self-hosted withdrawals on EVM chains: the same payment retried a hundred times moves money once.',
+    )
+    .version(version(), '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print help')
+    .helpCommand(false)
+    .configureOutput({
+      writeOut: (text) => void run.stdout.write(text),
+      writeErr: (text) => void run.stderr.write(text),
+      outputError: () => {},
+    });
+  addLocalCommands(program, run);
+  addDatabaseCommands(program, run);
+  addPaymentCommands(program, run);
+  program.addHelpText(
+    'after',
+    '\nExit codes: 0 well · 1 the withdrawal failed · 2 usage or configuration · 3 not reachable, busy or timed out',
+  );
+  throwUsageErrors(program);
+  return program;
+}
+
+function version(): string {
+  const text = readFileSync(join(projectRoot(), 'package.json'), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}
+
+/** A fault of usage names the command that it belongs to. */
+class UsageError extends Error {
+  readonly command: Command;
+  constructor(command: Command, cause: CommanderError) {
+    super(cause.message.replace(/^error: /, '').replaceAll('\n', ' '), { cause });
+    this.command = command;
+  }
+}
+
+function throwUsageErrors(command: Command): void {
+  command.exitOverride((error) => {
+    throw error.exitCode === 0 || error.code === 'commander.help'
+      ? error
+      : new UsageError(command, error);
+  });
+  for (const child of command.commands) throwUsageErrors(child);
+}
+
+function pathOf(command: Command): string {
+  return command.parent === null ? command.name() : `${pathOf(command.parent)} ${command.name()}`;
+}
+
+function judgeError(error: unknown): { code: ExitCode; text: string } {
+  if (error instanceof UsageError) {
+    const path = pathOf(error.command);
+    const usage = `${path} ${error.command.usage()}`;
+    return { code: EXIT.usage, text: `${error.message}; usage: ${usage} (see ${path} --help)` };
+  }
+  // Help and version were printed; help that nobody asked for is a fault of usage.
+  if (error instanceof CommanderError) {
+    return { code: error.exitCode === 0 ? EXIT.well : EXIT.usage, text: '' };
+  }
+  if (error instanceof CliEnd) return { code: error.exitCode, text: error.message };
+  // One line per fault of a configuration file.
+  if (error instanceof ConfigurationError) return { code: EXIT.usage, text: error.message };
+  if (error instanceof ApiProblem) return judgeProblem(error);
+  if (error instanceof UnknownOutcome || error instanceof Transient) {
+    return { code: EXIT.unavailable, text: oneLine(error.message) };
+  }
+  return judgeDatabaseError(error);
+}
+
+function judgeProblem(problem: ApiProblem): { code: ExitCode; text: string } {
+  const text = oneLine(problem.message);
+  if (problem.status >= 500 || problem.status === 429) return { code: EXIT.unavailable, text };
+  // 409 and 422 are the withdrawal's own fate; the rest is how it was asked for.
+  const failed = problem.status === 409 || problem.status === 422;
+  return { code: failed ? EXIT.failed : EXIT.usage, text };
+}
+
+function judgeDatabaseError(error: unknown): { code: ExitCode; text: string } {
+  const code = String((error as { code?: unknown } | null)?.code ?? '');
+  // Connecting to a name with several addresses fails with several errors and no message.
+  const told = oneLine(messageOf(error)) || code || 'it said nothing';
+  if (dbErrorKind(error) === 'lost') {
+    return {
+      code: EXIT.unavailable,
+      text: `the database did not answer (${told}): is it running?`,
+    };
+  }
+  if (code === '42P01') {
+    return { code: EXIT.usage, text: `the database has no schema (${told}): run payonce migrate` };
+  }
+  if (/^(28|3D)/.test(code)) {
+    return { code: EXIT.usage, text: `the database refused (${told}): mend its URL` };
+  }
+  return { code: EXIT.unavailable, text: told };
+}
+
+function oneLine(text: string): string {
+  return text.trim().replaceAll(/\s*\n\s*/g, ' ');
+}
