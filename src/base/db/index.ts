@@ -15,6 +15,7 @@ export {
   readMigrations,
 } from './migrate.ts';
 export {
+  afterCommit,
   type Db,
   type DbRole,
   dbErrorKind,

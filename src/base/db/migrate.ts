@@ -111,12 +111,18 @@ async function applyOne(sql: Sql, migration: Migration): Promise<void> {
   }
 }
 
-// Roles belong to the cluster: another database's migration may make them at the same moment.
+// Roles belong to the cluster: another database's migration may make them at the same moment. From version
+// 16 on, an owner who is no superuser may grant a role that it made, and act as it only once it granted
+// that to itself; where it may not, its processes connect as users that are members.
 async function makeRoles(sql: Sql): Promise<void> {
   for (const role of ROLES) {
     await sql.query(`DO $$ BEGIN
       CREATE ROLE ${role} NOLOGIN;
     EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$`);
+    await sql.query(`DO $$ BEGIN
+      IF NOT pg_has_role('${role}', CASE WHEN current_setting('server_version_num')::int < 160000
+        THEN 'MEMBER' ELSE 'SET' END) THEN GRANT ${role} TO CURRENT_USER; END IF;
+    EXCEPTION WHEN insufficient_privilege OR unique_violation THEN NULL; END $$`);
     await sql.query(`GRANT USAGE ON SCHEMA public TO ${role}`);
   }
 }

@@ -108,6 +108,21 @@ export async function inTransaction<T>(db: Db, work: (sql: Sql) => Promise<T>): 
   }
 }
 
+/**
+ * For a read behind a COMMIT: what was asked for has happened, so a connection lost now must not be told
+ * as if nothing had.
+ */
+export async function afterCommit<T>(read: Promise<T>): Promise<T> {
+  try {
+    return await read;
+  } catch (error) {
+    if (!(error instanceof Transient) && dbErrorKind(error) !== 'lost') throw error;
+    throw new UnknownOutcome(`database: committed, then lost: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+}
+
 async function onceInTransaction<T>(db: Db, work: (sql: Sql) => Promise<T>): Promise<T> {
   const client = await db.connect();
   // A connection that breaks while it is ours must not end the process; the next query rejects.

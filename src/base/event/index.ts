@@ -5,4 +5,4 @@
  */
 export { type EventRow, historyEpoch, lastPosition, readEvents } from './read.ts';
 export { sequenceEvents } from './sequence.ts';
-export { type NewEvent, writeEvents } from './write.ts';
+export { writeEvents } from './write.ts';

@@ -1,6 +1,6 @@
 import type { Sql } from '../db/index.ts';
 
-export type NewEvent = {
+type NewEvent = {
   tenantId: string | null;
   type: string;
   subjectId?: string;

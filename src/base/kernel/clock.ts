@@ -8,6 +8,17 @@ export type Clock = {
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 };
 
+const RFC_3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/;
+
+/** ms since the epoch of an RFC 3339 time, or undefined; Date alone reads 30 February as 2 March. */
+export function parseInstant(text: string): number | undefined {
+  if (!RFC_3339.test(text)) return undefined;
+  const [year, month, day] = text.slice(0, 10).split('-').map(Number) as [number, number, number];
+  const at = Date.parse(text);
+  if (Number.isNaN(at) || day > new Date(Date.UTC(year, month, 0)).getUTCDate()) return undefined;
+  return at;
+}
+
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),

@@ -36,7 +36,7 @@ export class Fields {
     this.faults.push({
       pointer: `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`,
       code,
-      got: show(value),
+      got: showValue(value),
       expected,
     });
   }
@@ -49,9 +49,9 @@ export function parseForm<T>(
   read: (fields: Fields) => T | null,
 ): T | Refusal {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
-    return refuse('invalid_request', `The body is ${show(body)}; expected a JSON object.`, {
+    return refuse('invalid_request', `The body is ${showValue(body)}; expected a JSON object.`, {
       faults: [
-        { pointer: '', code: 'invalid_request', got: show(body), expected: 'a JSON object' },
+        { pointer: '', code: 'invalid_request', got: showValue(body), expected: 'a JSON object' },
       ],
     });
   }
@@ -75,8 +75,12 @@ export function parseForm<T>(
   return refuse(code, detail, { faults: fields.faults });
 }
 
-function show(value: unknown): string {
+/** A value as an answer may quote it: short, one line. */
+export function showValue(value: unknown): string {
   if (value === undefined) return 'missing';
+  // Not written out: it may be large, and nested deeper than a writer can follow.
+  if (Array.isArray(value)) return 'a list';
+  if (typeof value === 'object' && value !== null) return 'an object';
   const text = JSON.stringify(value) ?? String(value);
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 }

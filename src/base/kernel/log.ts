@@ -1,5 +1,5 @@
 /** What every log line may carry; one id finds the whole story (DESIGN: the same ids everywhere). */
-export type LogContext = {
+type LogContext = {
   tenantId?: string;
   withdrawalId?: string;
   txId?: string;

@@ -43,8 +43,9 @@ export const WITHDRAWAL = machine({
 export type WithdrawalState = keyof typeof WITHDRAWAL.moves;
 
 /**
- * FINAL, REVERTED, REPLACED and CANCELLED mean finalized on the chain, or (CANCELLED from CREATED or
- * SLOTTED) that no signature was ever claimed.
+ * FINAL, REVERTED, REPLACED and CANCELLED mean finalized on the chain, or (CANCELLED from CREATED) that
+ * there was never a slot. A slot that can not be used is closed by its filler, so its transaction is
+ * signed and included like any other and ends CANCELLED.
  */
 export const TX = machine({
   name: 'tx',

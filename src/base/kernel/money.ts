@@ -2,7 +2,7 @@
 
 export const MAX_UINT256 = 2n ** 256n - 1n;
 
-export type AmountFault = 'syntax' | 'too_many_decimals' | 'too_large';
+type AmountFault = 'syntax' | 'too_many_decimals' | 'too_large';
 
 /**
  * Reads a decimal string ("12.50") in base units of an asset with `decimals` decimals. No sign, no

@@ -9,10 +9,9 @@ export {
   claim,
   complete,
   enqueue,
-  type Postponement,
   postgresTransport,
   postpone,
 } from './jobs.ts';
 export { Loop, type LoopOptions } from './loop.ts';
 export { type Handler, type Outcome, Runner, type RunnerOptions, runClaim } from './runner.ts';
-export type { Claim, Job, JobRequest, Transport } from './transport.ts';
+export type { Claim, Job, JobRequest, Postponement, Transport } from './transport.ts';

@@ -8,9 +8,8 @@ import {
   UnknownOutcome,
 } from '../kernel/index.ts';
 import { type Backoff, backoffMs } from './backoff.ts';
-import type { Postponement } from './jobs.ts';
 import { Loop } from './loop.ts';
-import type { Claim, Job, Transport } from './transport.ts';
+import type { Claim, Job, Postponement, Transport } from './transport.ts';
 
 /**
  * What a handler says of the jobs that its act did not complete. `wait`: not a failure, does not count
@@ -52,6 +51,8 @@ export class Runner {
   readonly #options: RunnerOptions;
   readonly #loops = new Map<string, Loop[]>();
   readonly #after = new Map<string, string>();
+  /** Topics of which the pass over the tenants under way has claimed something. */
+  readonly #served = new Set<string>();
 
   constructor(options: RunnerOptions) {
     this.#options = options;
@@ -86,7 +87,7 @@ export class Runner {
     await Promise.all([...this.#loops.values()].flat().map((loop) => loop.stop()));
   }
 
-  /** One claim of a topic, run to its end; true when the claim was not empty. */
+  /** One claim of a topic, run to its end; true when there may be more at once. */
   async #round(handler: Handler): Promise<boolean> {
     const { db, transport } = this.#options;
     const limit = typeof handler.batch === 'number' ? handler.batch : await handler.batch();
@@ -97,16 +98,16 @@ export class Runner {
       leaseMs: handler.leaseMs,
       ...(after === undefined ? {} : { after }),
     });
-    const last = claimed.jobs.at(-1);
-    if (last === undefined) {
+    if (claimed.jobs.length > 0) this.#served.add(handler.topic);
+    // More tenants than one claim looks at: the next one goes on behind them, whether or not these had any.
+    // At the end all are looked at again at once only where some had work, or it would never rest.
+    let more = true;
+    if (claimed.next === null) {
       this.#after.delete(handler.topic);
-      return after !== undefined;
-    }
-    // A full batch may hide tenants behind it: the next claim starts after the last one served.
-    if (claimed.jobs.length >= limit) this.#after.set(handler.topic, last.tenantId);
-    else this.#after.delete(handler.topic);
-    await runClaim(this.#options, handler, claimed);
-    return true;
+      more = this.#served.delete(handler.topic);
+    } else this.#after.set(handler.topic, claimed.next);
+    if (claimed.jobs.length > 0) await runClaim(this.#options, handler, claimed);
+    return more;
   }
 }
 

@@ -1,5 +1,4 @@
 import type { Sql } from '../db/index.ts';
-import type { Postponement } from './jobs.ts';
 
 export type Job = {
   subjectId: string;
@@ -11,7 +10,13 @@ export type Job = {
 };
 
 /** Jobs of one topic under one lease. */
-export type Claim = { topic: string; token: string; jobs: Job[] };
+export type Claim = {
+  topic: string;
+  token: string;
+  jobs: Job[];
+  /** Where the next claim goes on (its `after`); null: this one looked through to the end. */
+  next: string | null;
+};
 
 export type JobRequest = {
   topic: string;
@@ -20,6 +25,13 @@ export type JobRequest = {
   delayMs?: number;
   /** Correlation id, or a W3C traceparent. */
   trace?: string;
+};
+
+export type Postponement = {
+  subjectId: string;
+  delayMs: number;
+  error: string;
+  keepAttempts?: boolean;
 };
 
 /**

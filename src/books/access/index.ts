@@ -10,12 +10,11 @@ export {
   idempotencyHash,
   type KeyToTake,
   keyConflict,
-  type Operation,
   readKeys,
   type TakenKey,
   takeKeys,
 } from './idempotency.ts';
-export { type Identity, KeyCache, type RevocationFeed } from './key-cache.ts';
+export { KeyCache, type RevocationFeed } from './key-cache.ts';
 export {
   type ApiKey,
   createKey,

@@ -3,7 +3,7 @@ import { type Clock, messageOf, Transient } from '../../base/kernel/index.ts';
 import { hashOfToken, REVOKED_CHANNEL } from './keys.ts';
 import type { Grant } from './scopes.ts';
 
-export type Identity = {
+type Identity = {
   tenantId: string;
   tenantName: string;
   keyId: string;

@@ -2,6 +2,7 @@ import type { AssetSettings, Assets } from '../../base/config/index.ts';
 import { type Fields, parseAmount } from '../../base/kernel/index.ts';
 
 /** How a request names an account, an asset and an amount. */
+const MOST_DECIMALS = 77;
 const ACCOUNT_NAME = /^[A-Za-z0-9._:-]{1,128}$/;
 
 export function readAccount(fields: Fields): string | null {
@@ -23,7 +24,9 @@ export function readAsset(assets: Assets, fields: Fields): AssetSettings | null 
   );
 }
 
-export function readAmount(fields: Fields, decimals: number): bigint | null {
+/** Base units. Without its asset only the form of an amount can be judged; what is returned then is no amount. */
+export function readAmount(fields: Fields, asset: AssetSettings | null): bigint | null {
+  const decimals = asset?.decimals ?? MOST_DECIMALS;
   return fields.text(
     'amount',
     {
@@ -32,6 +35,7 @@ export function readAmount(fields: Fields, decimals: number): bigint | null {
     },
     (text) => {
       const parsed = parseAmount(text, decimals);
+      if (asset === null && parsed === 'too_large') return 1n;
       return typeof parsed === 'bigint' && parsed > 0n ? parsed : undefined;
     },
   );

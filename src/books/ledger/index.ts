@@ -8,12 +8,10 @@ export { readAccount, readAmount, readAsset } from './fields.ts';
 export { Ledger, lockAccounts } from './ledger.ts';
 export {
   type Balance,
-  type ReplayBreak,
   readBalances,
   readBalancesAt,
   readStatement,
   replayBreaks,
-  type StatementLine,
 } from './read.ts';
 export {
   type AccountKey,

@@ -2,19 +2,42 @@ import type { Db, Sql } from '../../base/db/index.ts';
 import { Invariant } from '../../base/kernel/index.ts';
 import type { AccountKey, Transfer } from './transfers.ts';
 
-const CACHED_ACCOUNTS = 200_000;
+const REMEMBERED = 100_000;
 
 /**
  * Writes transfers. Account numbers never change, so they are cached; a missing account is made in a
  * statement of its own before any transaction (an empty account is harmless). Use inside a transaction:
  * lock() what may be touched, first of all locks after keys, in the order of account numbers; then post().
+ *
+ * The cache has two halves: a full young one becomes the old one. What a step opened is thus still known
+ * when it posts, whatever others open meanwhile, unless they fill a whole half.
  */
 export class Ledger {
   readonly #db: Db;
-  readonly #numbers = new Map<string, bigint>();
+  readonly #remembered: number;
+  #young = new Map<string, bigint>();
+  #old = new Map<string, bigint>();
 
-  constructor(db: Db) {
+  /** `remembered`: accounts in each half of the cache. */
+  constructor(db: Db, options: { remembered?: number } = {}) {
     this.#db = db;
+    this.#remembered = options.remembered ?? REMEMBERED;
+  }
+
+  #known(name: string): bigint | undefined {
+    const young = this.#young.get(name);
+    if (young !== undefined) return young;
+    const number = this.#old.get(name);
+    if (number !== undefined) this.#remember(name, number);
+    return number;
+  }
+
+  #remember(name: string, number: bigint): void {
+    if (this.#young.size >= this.#remembered) {
+      this.#old = this.#young;
+      this.#young = new Map();
+    }
+    this.#young.set(name, number);
   }
 
   /** Makes sure that every account of these transfers exists and is known here. Outside transactions. */
@@ -42,7 +65,7 @@ export class Ledger {
   /** The numbers of accounts that exist; an account that does not is absent. Outside transactions. */
   async find(keys: readonly AccountKey[]): Promise<(bigint | undefined)[]> {
     await this.#load(keys);
-    return keys.map((key) => this.#numbers.get(nameOf(key)));
+    return keys.map((key) => this.#known(nameOf(key)));
   }
 
   /** Reads unknown keys into the cache; returns those that the database does not have. */
@@ -50,7 +73,7 @@ export class Ledger {
     const unknown = new Map<string, AccountKey>();
     for (const key of keys) {
       const name = nameOf(key);
-      if (!this.#numbers.has(name)) unknown.set(name, key);
+      if (this.#known(name) === undefined) unknown.set(name, key);
     }
     if (unknown.size === 0) return [];
     const { rows } = await this.#db.query<AccountKey & { account_no: bigint }>(
@@ -59,18 +82,16 @@ export class Ledger {
        JOIN ledger_account a USING (tenant_id, kind, owner, asset)`,
       columns([...unknown.values()]),
     );
-    // Forgetting everything is simple and safe; it costs one look-up per account in use.
-    if (this.#numbers.size + rows.length > CACHED_ACCOUNTS) this.#numbers.clear();
     for (const row of rows) {
       const name = nameOf(row);
-      this.#numbers.set(name, row.account_no);
+      this.#remember(name, row.account_no);
       unknown.delete(name);
     }
     return [...unknown.values()];
   }
 
   #number(key: AccountKey): bigint {
-    const number = this.#numbers.get(nameOf(key));
+    const number = this.#known(nameOf(key));
     if (number === undefined)
       throw new Invariant('internal', `ledger account ${nameOf(key)} was not opened`);
     return number;

@@ -55,7 +55,7 @@ export async function readBalancesAt(
   return rows.filter((row) => row.asset !== null);
 }
 
-export type StatementLine = {
+type StatementLine = {
   transferId: string;
   kind: string;
   asset: string;
@@ -94,7 +94,7 @@ export async function readStatement(
   return rows;
 }
 
-export type ReplayBreak = {
+type ReplayBreak = {
   accountNo: bigint;
   kind: string;
   owner: string;

@@ -2,7 +2,7 @@
  * The ledger's movements as data; each posting moves `amount` from its credit account to its debit
  * account, so a transfer balances by construction. Which side an account stands on is the database's.
  */
-export type AccountKind =
+type AccountKind =
   | 'available'
   | 'reserved'
   | 'receivable'
@@ -18,7 +18,7 @@ export type AccountKind =
 /** owner: the customer's account for available, reserved, receivable; the lane's id for hot and gas_in_transit; else ''. */
 export type AccountKey = { tenantId: string; kind: AccountKind; owner: string; asset: string };
 
-export type TransferKind =
+type TransferKind =
   | 'DEPOSIT'
   | 'FUND'
   | 'RESERVE'
@@ -28,7 +28,7 @@ export type TransferKind =
   | 'UNASSIGN'
   | 'GAS';
 
-export type Posting = { debit: AccountKey; credit: AccountKey; amount: bigint };
+type Posting = { debit: AccountKey; credit: AccountKey; amount: bigint };
 
 export type Transfer = {
   tenantId: string;

@@ -1,7 +1,7 @@
 import type { Sql } from '../../base/db/index.ts';
 import type { PolicyDecision } from './evaluate.ts';
 
-export type NewDecision = {
+type NewDecision = {
   tenantId: string;
   subjectId: string;
   policyVersion: string;

@@ -1,6 +1,6 @@
 import type { AssetSettings, Tier } from '../../base/config/index.ts';
 
-export type PolicyInput = { asset: AssetSettings; amount: bigint };
+type PolicyInput = { asset: AssetSettings; amount: bigint };
 
 export type PolicyDecision = {
   verdict: 'allow' | 'deny';

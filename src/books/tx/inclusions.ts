@@ -189,6 +189,8 @@ export type Orphan = {
   txId: string;
   tenantId: string;
   attemptId: string;
+  laneId: number;
+  nonce: bigint;
   settleAt: 'safe' | 'finalized';
   blockNumber: number;
   correlationId: string;
@@ -199,7 +201,7 @@ export async function readOrphans(sql: Sql, chainId: number, above: number): Pro
   const { rows } = await sql.query<Omit<Orphan, 'blockNumber'> & { blockNumber: bigint }>({
     name: 'inclusion_orphans',
     text: `
-      SELECT t.tx_id AS "txId", t.tenant_id AS "tenantId", a.attempt_id AS "attemptId", t.settle_at AS "settleAt",
+      SELECT t.tx_id AS "txId", t.tenant_id AS "tenantId", a.attempt_id AS "attemptId", a.lane_id AS "laneId", a.nonce, t.settle_at AS "settleAt",
         i.block_number AS "blockNumber", t.correlation_id AS "correlationId"
       FROM inclusion i
       JOIN block b ON b.chain_id = i.chain_id AND b.height = i.block_number AND b.hash = i.block_hash
@@ -224,7 +226,7 @@ export async function rewind(
   await sql.query({
     name: 'tx_orphaned',
     text: `
-      UPDATE tx t SET reorgs = reorgs + 1, updated_at = now(), furthest_level = CASE
+      UPDATE tx t SET reorgs = t.reorgs + 1, updated_at = now(), furthest_level = CASE
         WHEN t.furthest_level = 'finalized' OR u.height <= h.finalized THEN 'finalized'
         WHEN t.furthest_level = 'safe' OR u.height <= h.safe THEN 'safe' ELSE 'included' END
       FROM unnest($2::uuid[], $3::bigint[]) AS u(tx_id, height), chain_head h
@@ -255,52 +257,4 @@ export async function haltChain(sql: Sql, chainId: number, reason: string): Prom
     [chainId, reason],
   );
   return (rowCount ?? 0) > 0;
-}
-
-export type SlotGas = {
-  txId: string;
-  tenantId: string;
-  laneId: number;
-  nonce: bigint;
-  chainId: number;
-  reserved: bigint;
-  cost: bigint;
-};
-
-/** What finalized slots cost, of these transactions, as far as it is not booked. */
-export async function readSlotGas(sql: Sql, txIds: readonly string[]): Promise<SlotGas[]> {
-  const { rows } = await sql.query<Omit<SlotGas, 'chainId'> & { chainId: bigint }>({
-    name: 'slot_gas_read',
-    text: `
-      SELECT t.tx_id AS "txId", t.tenant_id AS "tenantId", s.lane_id AS "laneId", s.nonce, s.chain_id AS "chainId",
-        s.gas_reserved AS reserved, i.gas_used * i.effective_gas_price AS cost
-      FROM tx t JOIN nonce_slot s USING (tx_id)
-      JOIN attempt a ON a.lane_id = s.lane_id AND a.nonce = s.nonce
-      JOIN inclusion i USING (attempt_id)
-      JOIN block b ON b.chain_id = i.chain_id AND b.height = i.block_number AND b.hash = i.block_hash
-      JOIN chain_head h ON h.chain_id = i.chain_id AND i.block_number <= h.finalized
-      WHERE t.tx_id = ANY($1::uuid[])
-        AND NOT EXISTS (SELECT 1 FROM slot_gas g WHERE g.lane_id = s.lane_id AND g.nonce = s.nonce)`,
-    values: [txIds],
-  });
-  return rows.map((row) => ({ ...row, chainId: Number(row.chainId) }));
-}
-
-/** Marks slots as booked by a transfer; a slot booked twice is an error of the database. */
-export async function insertSlotGas(
-  sql: Sql,
-  items: readonly (SlotGas & { transferId: string })[],
-): Promise<void> {
-  if (items.length === 0) return;
-  await sql.query({
-    name: 'slot_gas_insert',
-    text: `INSERT INTO slot_gas (lane_id, nonce, transfer_id, gas_cost)
-      SELECT * FROM unnest($1::int[], $2::bigint[], $3::uuid[], $4::numeric[])`,
-    values: [
-      items.map((item) => item.laneId),
-      items.map((item) => item.nonce),
-      items.map((item) => item.transferId),
-      items.map((item) => item.cost),
-    ],
-  });
 }

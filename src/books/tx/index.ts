@@ -29,7 +29,6 @@ export {
   haltChain,
   insertBlocks,
   insertInclusions,
-  insertSlotGas,
   matchAttempts,
   moveHead,
   type NewInclusion,
@@ -37,9 +36,7 @@ export {
   type OwnAttempt,
   readCrossings,
   readOrphans,
-  readSlotGas,
   rewind,
-  type SlotGas,
   setProgress,
 } from './inclusions.ts';
 export {
@@ -55,6 +52,15 @@ export {
 } from './lanes.ts';
 export { type NewTx, openTxs } from './open.ts';
 export { readTxs, readTxsOfOwners, type TxRow } from './rows.ts';
-export { type FillerOrder, insertSlots, type NewSlot, orderFillers, setWaiting } from './slots.ts';
+export {
+  type FillerOrder,
+  insertSlotGas,
+  insertSlots,
+  type NewSlot,
+  orderFillers,
+  readSlotGas,
+  type SlotGas,
+  setWaiting,
+} from './slots.ts';
 export { stopUnclaimed } from './stop.ts';
 export { finalTopic, settleTopic, TX_TOPICS, WAKE_COLLECT, WAKE_SIGNER } from './topics.ts';

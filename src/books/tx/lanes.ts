@@ -41,7 +41,13 @@ export async function readLanes(sql: Sql, chainId: number | null = null): Promis
 /** Registers a hot wallet at the nonce that the chain shows, paused; one that is registered is left alone. */
 export async function registerLane(
   sql: Sql,
-  lane: { tenantId: string; chainId: number; address: Address; firstNonce: bigint },
+  lane: {
+    tenantId: string;
+    chainId: number;
+    address: Address;
+    firstNonce: bigint;
+    atBlock: number;
+  },
   pausedReason: string,
 ): Promise<void> {
   await sql.query(
@@ -50,8 +56,15 @@ export async function registerLane(
        VALUES ($1, $2, $3, $4, $4, $5)
        ON CONFLICT (chain_id, address) DO NOTHING RETURNING lane_id
      )
-     INSERT INTO lane_progress (lane_id, mined_nonce) SELECT lane_id, $4 FROM made`,
-    [lane.tenantId, lane.chainId, fromHex(lane.address), lane.firstNonce, pausedReason],
+     INSERT INTO lane_progress (lane_id, mined_nonce, at_block) SELECT lane_id, $4, $6 FROM made`,
+    [
+      lane.tenantId,
+      lane.chainId,
+      fromHex(lane.address),
+      lane.firstNonce,
+      pausedReason,
+      lane.atBlock,
+    ],
   );
 }
 

@@ -1,7 +1,7 @@
 import type { Sql } from '../../base/db/index.ts';
 import { type Hex, type Level, nonceKey, type TxState, toHex } from '../../base/kernel/index.ts';
 
-export type AttemptRow = {
+type AttemptRow = {
   id: string;
   txHash: Hex;
   kind: 'effect' | 'filler';

@@ -1,0 +1,747 @@
+-- Written by scripts/schema-picture.ts from the catalogue; a test compares.
+
+-- The main database.
+
+CREATE TABLE account (
+  tenant_id uuid NOT NULL,
+  name text NOT NULL,
+  blocked_reason text,
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT account_name_check CHECK ((name ~ '^[A-Za-z0-9._:-]{1,128}$'::text)),
+  CONSTRAINT account_pkey PRIMARY KEY (tenant_id, name),
+  CONSTRAINT account_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenant(tenant_id)
+);
+GRANT INSERT, SELECT ON account TO payonce_app;
+GRANT UPDATE (blocked_reason) ON account TO payonce_app;
+
+CREATE TABLE api_key (
+  key_id uuid NOT NULL DEFAULT payonce_uuid7(),
+  tenant_id uuid NOT NULL,
+  name text NOT NULL,
+  prefix text NOT NULL,
+  key_hash bytea NOT NULL,
+  scopes text[] NOT NULL,
+  expires_at timestamp with time zone,
+  revoked_at timestamp with time zone,
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT api_key_key_hash_check CHECK ((octet_length(key_hash) = 32)),
+  CONSTRAINT api_key_key_hash_key UNIQUE (key_hash),
+  CONSTRAINT api_key_pkey PRIMARY KEY (key_id),
+  CONSTRAINT api_key_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenant(tenant_id)
+);
+CREATE INDEX api_key_tenant ON public.api_key USING btree (tenant_id, key_id);
+GRANT INSERT, SELECT ON api_key TO payonce_app;
+GRANT UPDATE (revoked_at) ON api_key TO payonce_app;
+
+CREATE TABLE attempt (
+  attempt_id uuid NOT NULL DEFAULT payonce_uuid7(),
+  tenant_id uuid NOT NULL,
+  lane_id integer NOT NULL,
+  nonce bigint NOT NULL,
+  ordinal integer NOT NULL,
+  chain_id bigint NOT NULL,
+  tx_id uuid NOT NULL,
+  signature_request_id uuid NOT NULL,
+  kind text NOT NULL,
+  tx_hash bytea NOT NULL,
+  max_fee_per_gas numeric(78,0) NOT NULL,
+  max_priority_fee_per_gas numeric(78,0) NOT NULL,
+  first_sent_at timestamp with time zone,
+  last_sent_at timestamp with time zone,
+  accepted_at timestamp with time zone,
+  sends integer NOT NULL DEFAULT 0,
+  last_answer text,
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT attempt_kind_check CHECK ((kind = ANY (ARRAY['effect'::text, 'filler'::text]))),
+  CONSTRAINT attempt_lane_id_nonce_ordinal_key UNIQUE (lane_id, nonce, ordinal),
+  CONSTRAINT attempt_pkey PRIMARY KEY (attempt_id),
+  CONSTRAINT attempt_signature_request_id_fkey FOREIGN KEY (signature_request_id) REFERENCES signature_request(signature_request_id),
+  CONSTRAINT attempt_signature_request_id_key UNIQUE (signature_request_id),
+  CONSTRAINT attempt_tx_hash_chain_id_key UNIQUE (tx_hash, chain_id),
+  CONSTRAINT attempt_tx_hash_check CHECK ((octet_length(tx_hash) = 32)),
+  CONSTRAINT attempt_tx_id_fkey FOREIGN KEY (tx_id) REFERENCES tx(tx_id)
+) WITH (fillfactor=70);
+GRANT INSERT, SELECT ON attempt TO payonce_app;
+GRANT UPDATE (first_sent_at, last_sent_at, accepted_at, sends, last_answer) ON attempt TO payonce_app;
+
+CREATE TABLE block (
+  chain_id bigint NOT NULL,
+  height bigint NOT NULL,
+  hash bytea NOT NULL,
+  parent_hash bytea NOT NULL,
+  mined_at timestamp with time zone NOT NULL,
+  CONSTRAINT block_hash_check CHECK ((octet_length(hash) = 32)),
+  CONSTRAINT block_parent_hash_check CHECK ((octet_length(parent_hash) = 32)),
+  CONSTRAINT block_pkey PRIMARY KEY (chain_id, height)
+);
+GRANT DELETE, INSERT, SELECT ON block TO payonce_app;
+
+CREATE TABLE chain_head (
+  chain_id bigint NOT NULL,
+  latest bigint NOT NULL,
+  safe bigint NOT NULL,
+  finalized bigint NOT NULL,
+  epoch bigint NOT NULL DEFAULT 0,
+  lease_owner text,
+  lease_until timestamp with time zone,
+  halted_reason text,
+  halted_at timestamp with time zone,
+  reorgs bigint NOT NULL DEFAULT 0,
+  advanced_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT chain_head_check CHECK (((finalized <= safe) AND (safe <= latest))),
+  CONSTRAINT chain_head_pkey PRIMARY KEY (chain_id)
+) WITH (fillfactor=50);
+GRANT INSERT, SELECT ON chain_head TO payonce_app;
+GRANT UPDATE (latest, safe, finalized, epoch, lease_owner, lease_until, halted_reason, halted_at, reorgs, advanced_at) ON chain_head TO payonce_app;
+GRANT SELECT ON chain_head TO payonce_signer;
+
+CREATE TABLE dead_letter (
+  topic text NOT NULL,
+  subject_id uuid NOT NULL,
+  tenant_id uuid NOT NULL,
+  attempts integer NOT NULL,
+  reason text NOT NULL,
+  trace text,
+  died_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT dead_letter_pkey PRIMARY KEY (topic, subject_id)
+);
+GRANT DELETE, INSERT, SELECT, UPDATE ON dead_letter TO payonce_app;
+
+CREATE TABLE decision (
+  decision_id uuid NOT NULL,
+  tenant_id uuid NOT NULL,
+  subject_id uuid NOT NULL,
+  policy_version text NOT NULL,
+  verdict text NOT NULL,
+  tier text,
+  commit_at text,
+  trace jsonb NOT NULL,
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT decision_commit_at_check CHECK ((commit_at = ANY (ARRAY['safe'::text, 'finalized'::text]))),
+  CONSTRAINT decision_pkey PRIMARY KEY (decision_id),
+  CONSTRAINT decision_verdict_check CHECK ((verdict = ANY (ARRAY['allow'::text, 'deny'::text])))
+);
+GRANT INSERT, SELECT ON decision TO payonce_app;
+GRANT SELECT ON decision TO payonce_signer;
+
+CREATE TABLE decision_consumed (
+  decision_id uuid NOT NULL,
+  tx_id uuid NOT NULL,
+  CONSTRAINT decision_consumed_decision_id_fkey FOREIGN KEY (decision_id) REFERENCES decision(decision_id),
+  CONSTRAINT decision_consumed_pkey PRIMARY KEY (decision_id),
+  CONSTRAINT decision_consumed_tx_id_key UNIQUE (tx_id)
+);
+GRANT INSERT, SELECT ON decision_consumed TO payonce_app;
+GRANT SELECT ON decision_consumed TO payonce_signer;
+
+CREATE TABLE deposit_reference (
+  reference_hash uuid NOT NULL,
+  deposit_id uuid NOT NULL,
+  content_hash uuid NOT NULL,
+  CONSTRAINT deposit_reference_pkey PRIMARY KEY (reference_hash)
+);
+GRANT INSERT, SELECT ON deposit_reference TO payonce_app;
+
+CREATE TABLE event (
+  event_id uuid NOT NULL DEFAULT payonce_uuid7(),
+  seq bigint NOT NULL DEFAULT nextval('event_seq'::regclass),
+  xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
+  tenant_id uuid,
+  type text NOT NULL,
+  subject_id uuid,
+  owner_id uuid,
+  from_state text,
+  to_state text,
+  correlation_id text,
+  data jsonb,
+  at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  CONSTRAINT event_pkey PRIMARY KEY (event_id)
+) PARTITION BY RANGE (event_id);
+CREATE INDEX event_owner ON ONLY public.event USING btree (owner_id, event_id) WHERE (owner_id IS NOT NULL);
+CREATE INDEX event_subject ON ONLY public.event USING btree (subject_id, event_id) WHERE (owner_id IS NULL);
+CREATE INDEX event_xid ON ONLY public.event USING btree (xid);
+GRANT INSERT, SELECT ON event TO payonce_app;
+
+CREATE TABLE event_order (
+  position bigint NOT NULL,
+  event_id uuid NOT NULL,
+  tenant_id uuid,
+  xid xid8 NOT NULL,
+  CONSTRAINT event_order_pkey PRIMARY KEY ("position")
+);
+CREATE INDEX event_order_tenant ON public.event_order USING btree (tenant_id, "position");
+GRANT INSERT, SELECT ON event_order TO payonce_app;
+
+CREATE SEQUENCE event_seq;
+GRANT USAGE ON event_seq TO payonce_app;
+
+CREATE TABLE event_sequencer (
+  singleton boolean NOT NULL DEFAULT true,
+  watermark xid8 NOT NULL DEFAULT pg_current_xact_id(),
+  floor bigint NOT NULL DEFAULT 0,
+  position bigint NOT NULL DEFAULT 0,
+  epoch uuid NOT NULL DEFAULT gen_random_uuid(),
+  CONSTRAINT event_sequencer_pkey PRIMARY KEY (singleton),
+  CONSTRAINT event_sequencer_singleton_check CHECK (singleton)
+);
+GRANT SELECT ON event_sequencer TO payonce_app;
+GRANT UPDATE (watermark, floor, position) ON event_sequencer TO payonce_app;
+
+CREATE TABLE external_id (
+  external_hash uuid NOT NULL,
+  withdrawal_id uuid NOT NULL,
+  CONSTRAINT external_id_pkey PRIMARY KEY (external_hash)
+);
+GRANT INSERT, SELECT ON external_id TO payonce_app;
+
+CREATE TABLE idempotency_key (
+  key_hash uuid NOT NULL,
+  resource_id uuid NOT NULL,
+  content_hash uuid NOT NULL,
+  CONSTRAINT idempotency_key_pkey PRIMARY KEY (key_hash)
+);
+GRANT INSERT, SELECT ON idempotency_key TO payonce_app;
+
+CREATE TABLE inclusion (
+  attempt_id uuid NOT NULL,
+  block_hash bytea NOT NULL,
+  chain_id bigint NOT NULL,
+  block_number bigint NOT NULL,
+  succeeded boolean NOT NULL,
+  effect_ok boolean NOT NULL,
+  gas_used numeric(78,0) NOT NULL,
+  effective_gas_price numeric(78,0) NOT NULL,
+  seen_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT inclusion_attempt_id_fkey FOREIGN KEY (attempt_id) REFERENCES attempt(attempt_id),
+  CONSTRAINT inclusion_block_hash_check CHECK ((octet_length(block_hash) = 32)),
+  CONSTRAINT inclusion_pkey PRIMARY KEY (attempt_id, block_hash)
+);
+CREATE INDEX inclusion_height ON public.inclusion USING btree (chain_id, block_number);
+GRANT INSERT, SELECT ON inclusion TO payonce_app;
+
+CREATE TABLE installation (
+  singleton boolean NOT NULL DEFAULT true,
+  installation_id uuid NOT NULL DEFAULT gen_random_uuid(),
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT installation_pkey PRIMARY KEY (singleton),
+  CONSTRAINT installation_singleton_check CHECK (singleton)
+);
+GRANT SELECT ON installation TO payonce_app;
+GRANT SELECT ON installation TO payonce_signer;
+
+CREATE TABLE job (
+  topic text NOT NULL,
+  subject_id uuid NOT NULL,
+  tenant_id uuid NOT NULL,
+  gen integer NOT NULL DEFAULT 0,
+  attempts integer NOT NULL DEFAULT 0,
+  run_at timestamp with time zone NOT NULL DEFAULT now(),
+  lease_token uuid,
+  lease_until timestamp with time zone,
+  trace text,
+  last_error text,
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT job_pkey PRIMARY KEY (topic, subject_id)
+) WITH (fillfactor=70, autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_cost_delay=0);
+CREATE INDEX job_due ON public.job USING btree (topic, tenant_id, run_at);
+GRANT DELETE, INSERT, SELECT, UPDATE ON job TO payonce_app;
+
+CREATE TABLE lane (
+  lane_id integer NOT NULL GENERATED ALWAYS AS IDENTITY,
+  tenant_id uuid NOT NULL,
+  chain_id bigint NOT NULL,
+  address bytea NOT NULL,
+  first_nonce bigint NOT NULL,
+  next_nonce bigint NOT NULL,
+  epoch bigint NOT NULL DEFAULT 0,
+  lease_owner text,
+  lease_until timestamp with time zone,
+  paused_reason text,
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT lane_address_check CHECK ((octet_length(address) = 20)),
+  CONSTRAINT lane_chain_id_address_key UNIQUE (chain_id, address),
+  CONSTRAINT lane_check CHECK ((next_nonce >= first_nonce)),
+  CONSTRAINT lane_pkey PRIMARY KEY (lane_id),
+  CONSTRAINT lane_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenant(tenant_id)
+) WITH (fillfactor=50);
+GRANT INSERT, SELECT ON lane TO payonce_app;
+GRANT UPDATE (next_nonce, epoch, lease_owner, lease_until, paused_reason) ON lane TO payonce_app;
+GRANT SELECT ON lane TO payonce_signer;
+
+CREATE TABLE lane_progress (
+  lane_id integer NOT NULL,
+  mined_nonce bigint NOT NULL,
+  at_block bigint NOT NULL DEFAULT 0,
+  CONSTRAINT lane_progress_lane_id_fkey FOREIGN KEY (lane_id) REFERENCES lane(lane_id),
+  CONSTRAINT lane_progress_pkey PRIMARY KEY (lane_id)
+) WITH (fillfactor=50);
+GRANT INSERT, SELECT ON lane_progress TO payonce_app;
+GRANT UPDATE (mined_nonce, at_block) ON lane_progress TO payonce_app;
+
+CREATE TABLE ledger_account (
+  account_no bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
+  tenant_id uuid NOT NULL,
+  kind text NOT NULL,
+  owner text NOT NULL DEFAULT ''::text,
+  asset text NOT NULL,
+  normal_side text NOT NULL GENERATED ALWAYS AS (
+CASE
+    WHEN (kind = ANY (ARRAY['available'::text, 'reserved'::text, 'capital'::text, 'revenue'::text])) THEN 'credit'::text
+    ELSE 'debit'::text
+END) STORED,
+  balance numeric(78,0) NOT NULL DEFAULT 0,
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT ledger_account_balance_check CHECK ((balance >= (0)::numeric)),
+  CONSTRAINT ledger_account_kind_check CHECK ((kind = ANY (ARRAY['available'::text, 'reserved'::text, 'receivable'::text, 'custody'::text, 'capital'::text, 'hot'::text, 'in_transit'::text, 'gas_in_transit'::text, 'revenue'::text, 'network_fee_expense'::text, 'suspense'::text]))),
+  CONSTRAINT ledger_account_pkey PRIMARY KEY (account_no),
+  CONSTRAINT ledger_account_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenant(tenant_id),
+  CONSTRAINT ledger_account_tenant_id_kind_owner_asset_key UNIQUE (tenant_id, kind, owner, asset)
+) WITH (fillfactor=50);
+GRANT INSERT, SELECT ON ledger_account TO payonce_app;
+GRANT UPDATE (balance) ON ledger_account TO payonce_app;
+
+CREATE TABLE nonce_slot (
+  lane_id integer NOT NULL,
+  nonce bigint NOT NULL,
+  chain_id bigint NOT NULL,
+  from_address bytea NOT NULL,
+  tx_id uuid NOT NULL,
+  effect_digest bytea NOT NULL,
+  gas_reserved numeric(78,0) NOT NULL,
+  fill_reason text,
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT nonce_slot_chain_id_from_address_nonce_key UNIQUE (chain_id, from_address, nonce),
+  CONSTRAINT nonce_slot_effect_digest_check CHECK ((octet_length(effect_digest) = 32)),
+  CONSTRAINT nonce_slot_from_address_check CHECK ((octet_length(from_address) = 20)),
+  CONSTRAINT nonce_slot_gas_reserved_check CHECK ((gas_reserved > (0)::numeric)),
+  CONSTRAINT nonce_slot_lane_id_fkey FOREIGN KEY (lane_id) REFERENCES lane(lane_id),
+  CONSTRAINT nonce_slot_nonce_check CHECK ((nonce >= 0)),
+  CONSTRAINT nonce_slot_pkey PRIMARY KEY (lane_id, nonce),
+  CONSTRAINT nonce_slot_tx_id_fkey FOREIGN KEY (tx_id) REFERENCES tx(tx_id),
+  CONSTRAINT nonce_slot_tx_id_key UNIQUE (tx_id)
+) WITH (fillfactor=80);
+GRANT INSERT, SELECT ON nonce_slot TO payonce_app;
+GRANT UPDATE (fill_reason) ON nonce_slot TO payonce_app;
+GRANT SELECT ON nonce_slot TO payonce_signer;
+
+CREATE TABLE posting (
+  transfer_id uuid NOT NULL,
+  ordinal smallint NOT NULL,
+  debit_no bigint NOT NULL,
+  credit_no bigint NOT NULL,
+  amount numeric(78,0) NOT NULL,
+  CONSTRAINT posting_amount_check CHECK ((amount > (0)::numeric)),
+  CONSTRAINT posting_check CHECK ((debit_no <> credit_no)),
+  CONSTRAINT posting_pkey PRIMARY KEY (transfer_id, ordinal)
+) PARTITION BY RANGE (transfer_id);
+GRANT INSERT, SELECT ON posting TO payonce_app;
+
+CREATE TABLE reserve (
+  withdrawal_id uuid NOT NULL,
+  generation integer NOT NULL,
+  transfer_id uuid NOT NULL,
+  CONSTRAINT reserve_pkey PRIMARY KEY (withdrawal_id, generation)
+);
+GRANT INSERT, SELECT ON reserve TO payonce_app;
+
+CREATE TABLE reserve_resolution (
+  withdrawal_id uuid NOT NULL,
+  generation integer NOT NULL,
+  resolution text NOT NULL,
+  transfer_id uuid NOT NULL,
+  CONSTRAINT reserve_resolution_pkey PRIMARY KEY (withdrawal_id, generation),
+  CONSTRAINT reserve_resolution_resolution_check CHECK ((resolution = ANY (ARRAY['COMMIT'::text, 'RELEASE'::text]))),
+  CONSTRAINT reserve_resolution_withdrawal_id_generation_fkey FOREIGN KEY (withdrawal_id, generation) REFERENCES reserve(withdrawal_id, generation)
+);
+GRANT INSERT, SELECT ON reserve_resolution TO payonce_app;
+
+CREATE TABLE schema_migration (
+  version integer NOT NULL,
+  name text NOT NULL,
+  checksum text NOT NULL,
+  min_code_version integer NOT NULL,
+  applied_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT schema_migration_pkey PRIMARY KEY (version)
+);
+GRANT SELECT ON schema_migration TO payonce_app;
+GRANT SELECT ON schema_migration TO payonce_signer;
+
+CREATE TABLE signature (
+  signature_request_id uuid NOT NULL,
+  tx_hash bytea,
+  raw bytea,
+  refusal_code text,
+  refusal_message text,
+  collected_at timestamp with time zone,
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT signature_check CHECK ((((raw IS NULL) = (tx_hash IS NULL)) AND ((raw IS NULL) <> (refusal_code IS NULL)))),
+  CONSTRAINT signature_pkey PRIMARY KEY (signature_request_id),
+  CONSTRAINT signature_signature_request_id_fkey FOREIGN KEY (signature_request_id) REFERENCES signature_request(signature_request_id),
+  CONSTRAINT signature_tx_hash_check CHECK ((octet_length(tx_hash) = 32))
+) WITH (fillfactor=80);
+CREATE INDEX signature_uncollected ON public.signature USING btree (signature_request_id) WHERE (collected_at IS NULL);
+GRANT SELECT ON signature TO payonce_app;
+GRANT UPDATE (collected_at) ON signature TO payonce_app;
+GRANT INSERT (signature_request_id, tx_hash, raw, refusal_code, refusal_message) ON signature TO payonce_signer;
+GRANT SELECT ON signature TO payonce_signer;
+
+CREATE TABLE signature_request (
+  signature_request_id uuid NOT NULL DEFAULT payonce_uuid7(),
+  lane_id integer NOT NULL,
+  nonce bigint NOT NULL,
+  ordinal integer NOT NULL,
+  tx_id uuid NOT NULL,
+  kind text NOT NULL,
+  gas_limit numeric(78,0) NOT NULL,
+  max_fee_per_gas numeric(78,0) NOT NULL,
+  max_priority_fee_per_gas numeric(78,0) NOT NULL,
+  lane_epoch bigint NOT NULL,
+  claimed_by text,
+  claimed_at timestamp with time zone,
+  cancelled_at timestamp with time zone,
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT signature_request_check CHECK (((claimed_at IS NULL) OR (cancelled_at IS NULL))),
+  CONSTRAINT signature_request_check1 CHECK ((max_priority_fee_per_gas <= max_fee_per_gas)),
+  CONSTRAINT signature_request_gas_limit_check CHECK ((gas_limit > (0)::numeric)),
+  CONSTRAINT signature_request_kind_check CHECK ((kind = ANY (ARRAY['effect'::text, 'filler'::text]))),
+  CONSTRAINT signature_request_lane_id_nonce_fkey FOREIGN KEY (lane_id, nonce) REFERENCES nonce_slot(lane_id, nonce),
+  CONSTRAINT signature_request_lane_id_nonce_ordinal_key UNIQUE (lane_id, nonce, ordinal),
+  CONSTRAINT signature_request_max_fee_per_gas_check CHECK ((max_fee_per_gas > (0)::numeric)),
+  CONSTRAINT signature_request_max_priority_fee_per_gas_check CHECK ((max_priority_fee_per_gas >= (0)::numeric)),
+  CONSTRAINT signature_request_pkey PRIMARY KEY (signature_request_id),
+  CONSTRAINT signature_request_tx_id_fkey FOREIGN KEY (tx_id) REFERENCES tx(tx_id)
+) WITH (fillfactor=80);
+CREATE INDEX signature_request_open ON public.signature_request USING btree (signature_request_id) WHERE ((claimed_at IS NULL) AND (cancelled_at IS NULL));
+GRANT INSERT, SELECT ON signature_request TO payonce_app;
+GRANT UPDATE (cancelled_at) ON signature_request TO payonce_app;
+GRANT SELECT ON signature_request TO payonce_signer;
+GRANT UPDATE (claimed_by, claimed_at) ON signature_request TO payonce_signer;
+
+CREATE TABLE slot_gas (
+  lane_id integer NOT NULL,
+  nonce bigint NOT NULL,
+  transfer_id uuid NOT NULL,
+  gas_cost numeric(78,0) NOT NULL,
+  CONSTRAINT slot_gas_lane_id_nonce_fkey FOREIGN KEY (lane_id, nonce) REFERENCES nonce_slot(lane_id, nonce),
+  CONSTRAINT slot_gas_pkey PRIMARY KEY (lane_id, nonce)
+);
+GRANT INSERT, SELECT ON slot_gas TO payonce_app;
+
+CREATE TABLE state_initial (
+  machine text NOT NULL,
+  state text NOT NULL,
+  CONSTRAINT state_initial_pkey PRIMARY KEY (machine, state)
+);
+GRANT SELECT ON state_initial TO payonce_app;
+
+CREATE TABLE state_transition (
+  machine text NOT NULL,
+  from_state text NOT NULL,
+  to_state text NOT NULL,
+  CONSTRAINT state_transition_pkey PRIMARY KEY (machine, from_state, to_state)
+);
+GRANT SELECT ON state_transition TO payonce_app;
+
+CREATE TABLE tenant (
+  tenant_id uuid NOT NULL DEFAULT payonce_uuid7(),
+  name text NOT NULL,
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT tenant_name_check CHECK ((name ~ '^[a-z0-9][a-z0-9-]{0,62}$'::text)),
+  CONSTRAINT tenant_name_key UNIQUE (name),
+  CONSTRAINT tenant_pkey PRIMARY KEY (tenant_id)
+);
+GRANT INSERT, SELECT ON tenant TO payonce_app;
+GRANT SELECT ON tenant TO payonce_signer;
+
+CREATE TABLE transfer (
+  transfer_id uuid NOT NULL,
+  tenant_id uuid NOT NULL,
+  kind text NOT NULL,
+  account text,
+  subject_id uuid,
+  generation integer NOT NULL DEFAULT 0,
+  correlation_id text,
+  at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  CONSTRAINT transfer_kind_check CHECK ((kind = ANY (ARRAY['DEPOSIT'::text, 'FUND'::text, 'RESERVE'::text, 'ASSIGN'::text, 'COMMIT'::text, 'RELEASE'::text, 'UNASSIGN'::text, 'REVERSE'::text, 'GAS'::text, 'ADJUST'::text]))),
+  CONSTRAINT transfer_pkey PRIMARY KEY (transfer_id)
+) PARTITION BY RANGE (transfer_id);
+CREATE INDEX transfer_account ON ONLY public.transfer USING btree (tenant_id, account, transfer_id) WHERE (account IS NOT NULL);
+GRANT INSERT, SELECT ON transfer TO payonce_app;
+
+CREATE TABLE tx (
+  tx_id uuid NOT NULL DEFAULT payonce_uuid7(),
+  tenant_id uuid NOT NULL,
+  owner_kind text NOT NULL,
+  owner_id uuid NOT NULL,
+  intent_id bytea NOT NULL,
+  operation text NOT NULL,
+  idempotency_key text NOT NULL,
+  chain_id bigint NOT NULL,
+  asset text NOT NULL,
+  token bytea,
+  recipient bytea NOT NULL,
+  amount numeric(78,0) NOT NULL,
+  decision_id uuid,
+  settle_at text NOT NULL,
+  expires_at timestamp with time zone,
+  status text NOT NULL,
+  waiting text,
+  furthest_level text NOT NULL DEFAULT 'none'::text,
+  reorgs integer NOT NULL DEFAULT 0,
+  failure_code text,
+  failure_message text,
+  correlation_id text NOT NULL,
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  updated_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT tx_amount_check CHECK ((amount > (0)::numeric)),
+  CONSTRAINT tx_furthest_level_check CHECK ((furthest_level = ANY (ARRAY['none'::text, 'included'::text, 'safe'::text, 'finalized'::text]))),
+  CONSTRAINT tx_intent_id_check CHECK ((octet_length(intent_id) = 32)),
+  CONSTRAINT tx_intent_id_key UNIQUE (intent_id),
+  CONSTRAINT tx_pkey PRIMARY KEY (tx_id),
+  CONSTRAINT tx_recipient_check CHECK ((octet_length(recipient) = 20)),
+  CONSTRAINT tx_settle_at_check CHECK ((settle_at = ANY (ARRAY['safe'::text, 'finalized'::text]))),
+  CONSTRAINT tx_status CHECK ((status = ANY (ARRAY['CREATED'::text, 'SLOTTED'::text, 'SIGNED'::text, 'BROADCASTED'::text, 'INCLUDED'::text, 'FINAL'::text, 'REVERTED'::text, 'REPLACED'::text, 'CANCELLED'::text]))),
+  CONSTRAINT tx_token_check CHECK ((octet_length(token) = 20))
+) WITH (fillfactor=70);
+CREATE INDEX tx_owner ON public.tx USING btree (owner_id);
+CREATE TRIGGER tx_insert AFTER INSERT ON public.tx REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION tx_insert_check();
+CREATE TRIGGER tx_update AFTER UPDATE ON public.tx REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION tx_update_check();
+GRANT INSERT, SELECT ON tx TO payonce_app;
+GRANT UPDATE (status, waiting, furthest_level, reorgs, failure_code, failure_message, updated_at) ON tx TO payonce_app;
+GRANT SELECT ON tx TO payonce_signer;
+
+CREATE TABLE withdrawal (
+  withdrawal_id uuid NOT NULL,
+  tenant_id uuid NOT NULL,
+  account text NOT NULL,
+  asset text NOT NULL,
+  amount numeric(78,0) NOT NULL,
+  fee numeric(78,0) NOT NULL,
+  recipient bytea NOT NULL,
+  idempotency_key text NOT NULL,
+  external_id text,
+  metadata jsonb,
+  correlation_id text NOT NULL,
+  expires_at timestamp with time zone,
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  status text NOT NULL,
+  generation integer NOT NULL DEFAULT 1,
+  decision_id uuid,
+  risk_tier text,
+  cancel_requested_at timestamp with time zone,
+  failure_code text,
+  failure_message text,
+  failure_members jsonb,
+  completed_at timestamp with time zone,
+  updated_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT withdrawal_amount_check CHECK ((amount > (0)::numeric)),
+  CONSTRAINT withdrawal_fee_check CHECK ((fee >= (0)::numeric)),
+  CONSTRAINT withdrawal_pkey PRIMARY KEY (withdrawal_id),
+  CONSTRAINT withdrawal_recipient_check CHECK ((octet_length(recipient) = 20)),
+  CONSTRAINT withdrawal_status CHECK ((status = ANY (ARRAY['REQUESTED'::text, 'RESERVED'::text, 'AWAITING_APPROVAL'::text, 'APPROVED'::text, 'EXECUTING'::text, 'COMPLETED'::text, 'REVERSED'::text, 'RESETTLED'::text, 'REJECTED'::text, 'CANCELLED'::text, 'EXPIRED'::text, 'FAILED'::text]))),
+  CONSTRAINT withdrawal_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenant(tenant_id)
+) WITH (fillfactor=70);
+CREATE INDEX withdrawal_account ON public.withdrawal USING btree (tenant_id, account, withdrawal_id);
+CREATE INDEX withdrawal_tenant ON public.withdrawal USING btree (tenant_id, withdrawal_id);
+CREATE TRIGGER withdrawal_insert AFTER INSERT ON public.withdrawal REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION withdrawal_insert_check();
+CREATE TRIGGER withdrawal_update AFTER UPDATE ON public.withdrawal REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION withdrawal_update_check();
+GRANT INSERT, SELECT ON withdrawal TO payonce_app;
+GRANT UPDATE (status, generation, decision_id, risk_tier, cancel_requested_at, failure_code, failure_message, failure_members, completed_at, updated_at) ON withdrawal TO payonce_app;
+
+CREATE OR REPLACE FUNCTION public.payonce_make_partitions()
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public'
+AS $function$
+DECLARE
+  parent text;
+  week int;
+  lower_at timestamptz;
+  name text;
+  made int := 0;
+BEGIN
+  FOR parent IN SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind = 'p' AND n.nspname = 'public' ORDER BY 1
+  LOOP
+    FOR week IN 0..14 LOOP
+      lower_at := date_trunc('week', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' + week * interval '7 days';
+      name := parent || '_' || to_char(lower_at AT TIME ZONE 'UTC', 'YYYYMMDD');
+      IF to_regclass('public.' || quote_ident(name)) IS NULL THEN
+        EXECUTE format('CREATE TABLE public.%I PARTITION OF public.%I FOR VALUES FROM (%L) TO (%L)',
+          name, parent, payonce_uuid_at(lower_at), payonce_uuid_at(lower_at + interval '7 days'));
+        made := made + 1;
+      END IF;
+    END LOOP;
+  END LOOP;
+  RETURN made;
+END $function$;
+GRANT EXECUTE ON FUNCTION payonce_make_partitions TO payonce_app;
+
+-- payonce_uuid7() RETURNS uuid: version 7, from the server's clock
+
+CREATE OR REPLACE FUNCTION public.payonce_uuid_at(moment timestamp with time zone)
+ RETURNS uuid
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+  SELECT (lpad(to_hex((extract(epoch FROM moment) * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid
+$function$;
+
+CREATE OR REPLACE FUNCTION public.tx_insert_check()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET enable_nestloop TO 'off'
+AS $function$
+DECLARE
+  bad text;
+BEGIN
+  SELECT n.status INTO bad FROM new_rows n
+    LEFT JOIN state_initial s ON s.machine = 'tx' AND s.state = n.status
+    WHERE s.state IS NULL LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION 'tx: % is not a state to start in', bad USING ERRCODE = 'check_violation', CONSTRAINT = 'tx_initial';
+  END IF;
+  RETURN NULL;
+END $function$;
+
+CREATE OR REPLACE FUNCTION public.tx_update_check()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET enable_nestloop TO 'off'
+AS $function$
+DECLARE
+  bad record;
+BEGIN
+  SELECT o.tx_id AS id, o.status AS was, n.status AS wanted INTO bad
+    FROM old_rows o
+    LEFT JOIN new_rows n ON n.tx_id = o.tx_id
+    LEFT JOIN state_transition s
+      ON s.machine = 'tx' AND s.from_state = o.status AND s.to_state = n.status
+    WHERE n.status IS NULL OR (n.status <> o.status AND s.machine IS NULL) LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION 'tx %: % to % is not a move', bad.id, bad.was, coalesce(bad.wanted, 'another id')
+      USING ERRCODE = 'check_violation', CONSTRAINT = 'tx_transition';
+  END IF;
+  RETURN NULL;
+END $function$;
+
+CREATE OR REPLACE FUNCTION public.withdrawal_insert_check()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET enable_nestloop TO 'off'
+AS $function$
+DECLARE
+  bad text;
+BEGIN
+  SELECT n.status INTO bad FROM new_rows n
+    LEFT JOIN state_initial s ON s.machine = 'withdrawal' AND s.state = n.status
+    WHERE s.state IS NULL LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION 'withdrawal: % is not a state to start in', bad USING ERRCODE = 'check_violation', CONSTRAINT = 'withdrawal_initial';
+  END IF;
+  RETURN NULL;
+END $function$;
+
+CREATE OR REPLACE FUNCTION public.withdrawal_update_check()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET enable_nestloop TO 'off'
+AS $function$
+DECLARE
+  bad record;
+BEGIN
+  SELECT o.withdrawal_id AS id, o.status AS was, n.status AS wanted INTO bad
+    FROM old_rows o
+    LEFT JOIN new_rows n ON n.withdrawal_id = o.withdrawal_id
+    LEFT JOIN state_transition s
+      ON s.machine = 'withdrawal' AND s.from_state = o.status AND s.to_state = n.status
+    WHERE n.status IS NULL OR (n.status <> o.status AND s.machine IS NULL) LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION 'withdrawal %: % to % is not a move', bad.id, bad.was, coalesce(bad.wanted, 'another id')
+      USING ERRCODE = 'check_violation', CONSTRAINT = 'withdrawal_transition';
+  END IF;
+  RETURN NULL;
+END $function$;
+
+GRANT USAGE ON SCHEMA public TO payonce_app;
+
+GRANT USAGE ON SCHEMA public TO payonce_signer;
+
+-- The signer database.
+
+CREATE TABLE journal (
+  height bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
+  signature_request_id uuid NOT NULL,
+  intent_id bytea NOT NULL,
+  kind text NOT NULL,
+  fingerprint bytea NOT NULL,
+  max_spend numeric(78,0) NOT NULL,
+  lane_epoch bigint NOT NULL,
+  unsigned bytea NOT NULL,
+  signed bytea,
+  tx_hash bytea,
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  signed_at timestamp with time zone,
+  CONSTRAINT journal_fingerprint_check CHECK ((octet_length(fingerprint) = 32)),
+  CONSTRAINT journal_intent_id_fkey FOREIGN KEY (intent_id) REFERENCES slot_binding(intent_id),
+  CONSTRAINT journal_kind_check CHECK ((kind = ANY (ARRAY['effect'::text, 'filler'::text]))),
+  CONSTRAINT journal_max_spend_check CHECK ((max_spend > (0)::numeric)),
+  CONSTRAINT journal_pkey PRIMARY KEY (height),
+  CONSTRAINT journal_signature_request_id_key UNIQUE (signature_request_id),
+  CONSTRAINT journal_tx_hash_check CHECK ((octet_length(tx_hash) = 32))
+) WITH (fillfactor=70);
+CREATE INDEX journal_intent ON public.journal USING btree (intent_id);
+GRANT INSERT, SELECT ON journal TO payonce_signer;
+GRANT UPDATE (signed, tx_hash, signed_at) ON journal TO payonce_signer;
+
+CREATE TABLE lane_epoch (
+  chain_id bigint NOT NULL,
+  from_address bytea NOT NULL,
+  epoch bigint NOT NULL,
+  lowest_nonce bigint NOT NULL,
+  CONSTRAINT lane_epoch_from_address_check CHECK ((octet_length(from_address) = 20)),
+  CONSTRAINT lane_epoch_pkey PRIMARY KEY (chain_id, from_address, epoch)
+);
+GRANT INSERT, SELECT ON lane_epoch TO payonce_signer;
+GRANT UPDATE (lowest_nonce) ON lane_epoch TO payonce_signer;
+
+CREATE TABLE refusal (
+  refusal_id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
+  signature_request_id uuid NOT NULL,
+  code text NOT NULL,
+  message text NOT NULL,
+  at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT refusal_pkey PRIMARY KEY (refusal_id)
+);
+GRANT INSERT, SELECT ON refusal TO payonce_signer;
+
+CREATE TABLE schema_migration (
+  version integer NOT NULL,
+  name text NOT NULL,
+  checksum text NOT NULL,
+  min_code_version integer NOT NULL,
+  applied_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT schema_migration_pkey PRIMARY KEY (version)
+);
+GRANT SELECT ON schema_migration TO payonce_signer;
+
+CREATE TABLE slot_binding (
+  intent_id bytea NOT NULL,
+  chain_id bigint NOT NULL,
+  from_address bytea NOT NULL,
+  nonce bigint NOT NULL,
+  effect_digest bytea NOT NULL,
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT slot_binding_chain_id_from_address_nonce_key UNIQUE (chain_id, from_address, nonce),
+  CONSTRAINT slot_binding_effect_digest_check CHECK ((octet_length(effect_digest) = 32)),
+  CONSTRAINT slot_binding_from_address_check CHECK ((octet_length(from_address) = 20)),
+  CONSTRAINT slot_binding_intent_id_check CHECK ((octet_length(intent_id) = 32)),
+  CONSTRAINT slot_binding_nonce_check CHECK ((nonce >= 0)),
+  CONSTRAINT slot_binding_pkey PRIMARY KEY (intent_id)
+);
+GRANT INSERT, SELECT ON slot_binding TO payonce_signer;
+
+GRANT USAGE ON SCHEMA public TO payonce_app;
+
+GRANT USAGE ON SCHEMA public TO payonce_signer;

@@ -1,0 +1,255 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { MainDatabase } from '../../../test/support/main-database.ts';
+import { type Db, openPool } from './index.ts';
+
+let at: MainDatabase;
+let signerJournal: Db;
+beforeAll(async () => {
+  at = await MainDatabase.start();
+  signerJournal = openPool({
+    url: at.databases.signerUrl,
+    role: 'owner',
+    name: 'test',
+    max: 1,
+  });
+});
+afterAll(async () => {
+  await signerJournal.end();
+  await at.stop();
+});
+
+/**
+ * Every write right of a role, from the catalogue: `table INSERT`, `table UPDATE (column, …)`. Partitions
+ * are tables of their own here, as they are for whoever would write to them directly.
+ */
+async function writes(db: Db, role: string): Promise<string[]> {
+  const { rows } = await db.query<{ right: string }>(
+    `WITH tables AS (
+       SELECT c.oid, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+       WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+     ), whole AS (
+       SELECT relname || ' ' || p AS right FROM tables,
+         unnest(ARRAY['INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER']) p
+       WHERE has_table_privilege($1, oid, p)
+     ), parts AS (
+       SELECT relname || ' ' || p || ' (' || string_agg(a.attname, ', ' ORDER BY a.attnum) || ')' AS right
+       FROM tables t JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped,
+         unnest(ARRAY['INSERT', 'UPDATE', 'REFERENCES']) p
+       WHERE NOT has_table_privilege($1, t.oid, p) AND has_column_privilege($1, t.oid, a.attnum, p)
+       GROUP BY relname, p
+     )
+     SELECT * FROM whole UNION ALL SELECT * FROM parts ORDER BY 1`,
+    [role],
+  );
+  return rows.map((row) => row.right).sort();
+}
+
+/** Refused for want of the right, not for anything else. */
+const denied = (db: Db, text: string) =>
+  expect(db.query(text), text).rejects.toMatchObject({ code: '42501' });
+
+const LEDGER_AND_HISTORY = [
+  'transfer',
+  'posting',
+  'reserve',
+  'reserve_resolution',
+  'deposit_reference',
+  'event',
+  'event_order',
+  'inclusion',
+  'idempotency_key',
+  'external_id',
+  'decision',
+  'decision_consumed',
+  'slot_gas',
+];
+
+describe('the app role', () => {
+  it('has these rights to write in the main database and no others', async () => {
+    expect(await writes(at.owner, 'payonce_app')).toEqual(
+      [
+        'account INSERT',
+        'account UPDATE (blocked_reason)',
+        'api_key INSERT',
+        'api_key UPDATE (revoked_at)',
+        'attempt INSERT',
+        'attempt UPDATE (first_sent_at, last_sent_at, accepted_at, sends, last_answer)',
+        'block DELETE',
+        'block INSERT',
+        'chain_head INSERT',
+        'chain_head UPDATE (latest, safe, finalized, epoch, lease_owner, lease_until, halted_reason, halted_at, reorgs, advanced_at)',
+        'dead_letter DELETE',
+        'dead_letter INSERT',
+        'dead_letter UPDATE',
+        'decision INSERT',
+        'decision_consumed INSERT',
+        'deposit_reference INSERT',
+        'event INSERT',
+        'event_order INSERT',
+        'event_sequencer UPDATE (watermark, floor, position)',
+        'external_id INSERT',
+        'idempotency_key INSERT',
+        'inclusion INSERT',
+        'job DELETE',
+        'job INSERT',
+        'job UPDATE',
+        'lane INSERT',
+        'lane UPDATE (next_nonce, epoch, lease_owner, lease_until, paused_reason)',
+        'lane_progress INSERT',
+        'lane_progress UPDATE (mined_nonce, at_block)',
+        'ledger_account INSERT',
+        'ledger_account UPDATE (balance)',
+        'nonce_slot INSERT',
+        'nonce_slot UPDATE (fill_reason)',
+        'posting INSERT',
+        'reserve INSERT',
+        'reserve_resolution INSERT',
+        'signature UPDATE (collected_at)',
+        'signature_request INSERT',
+        'signature_request UPDATE (cancelled_at)',
+        'slot_gas INSERT',
+        'tenant INSERT',
+        'transfer INSERT',
+        'tx INSERT',
+        'tx UPDATE (status, waiting, furthest_level, reorgs, failure_code, failure_message, updated_at)',
+        'withdrawal INSERT',
+        'withdrawal UPDATE (status, generation, decision_id, risk_tier, cancel_requested_at, failure_code, failure_message, failure_members, completed_at, updated_at)',
+      ].sort(),
+    );
+  });
+
+  it.each(LEDGER_AND_HISTORY)('can not change, delete or empty %s', async (table) => {
+    const [column] = await at.rows<{ name: string }>(
+      `SELECT attname AS name FROM pg_attribute WHERE attrelid = $1::regclass AND attnum = 1`,
+      [table],
+    );
+    await denied(at.app, `UPDATE ${table} SET ${column!.name} = ${column!.name}`);
+    await denied(at.app, `DELETE FROM ${table}`);
+    await denied(at.app, `TRUNCATE ${table}`);
+  });
+
+  it('can not go around a table by one of its partitions', async () => {
+    const partitions = await at.rows<{ name: string; key: string }>(
+      `SELECT c.relname AS name, a.attname AS key FROM pg_inherits i
+       JOIN pg_class c ON c.oid = i.inhrelid AND c.relkind = 'r'
+       JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = 1`,
+    );
+    expect(partitions.length).toBeGreaterThanOrEqual(3 * 16);
+    for (const { name, key } of partitions) {
+      await denied(at.app, `INSERT INTO ${name} SELECT * FROM ${name}`);
+      await denied(at.app, `UPDATE ${name} SET ${key} = ${key}`);
+      await denied(at.app, `DELETE FROM ${name}`);
+    }
+  });
+
+  it.each([
+    ['nonce_slot', 'lane_id'],
+    ['nonce_slot', 'nonce'],
+    ['nonce_slot', 'tx_id'],
+    ['nonce_slot', 'effect_digest'],
+    ['tx', 'intent_id'],
+    ['tx', 'recipient'],
+    ['tx', 'amount'],
+    ['tx', 'token'],
+    ['tx', 'chain_id'],
+    ['tx', 'decision_id'],
+    ['withdrawal', 'amount'],
+    ['withdrawal', 'recipient'],
+    ['withdrawal', 'account'],
+    ['withdrawal', 'idempotency_key'],
+    ['signature', 'raw'],
+    ['signature_request', 'claimed_at'],
+    ['signature_request', 'max_fee_per_gas'],
+    ['attempt', 'tx_hash'],
+    ['ledger_account', 'kind'],
+    ['lane', 'address'],
+    ['api_key', 'scopes'],
+    ['state_transition', 'to_state'],
+  ])('can not change %s.%s', async (table, column) => {
+    await denied(at.app, `UPDATE ${table} SET ${column} = ${column}`);
+  });
+
+  it('can not change the schema, the machines or the triggers', async () => {
+    await denied(at.app, `INSERT INTO state_transition VALUES ('tx', 'FINAL', 'CREATED')`);
+    await denied(at.app, `DELETE FROM state_transition`);
+    await denied(at.app, `ALTER TABLE tx DISABLE TRIGGER ALL`);
+    await denied(at.app, `DROP TABLE posting`);
+    await denied(at.app, `CREATE TABLE public.mine (n int)`);
+    await denied(at.app, `SET session_replication_role = replica`);
+    await denied(at.app, `INSERT INTO schema_migration VALUES (9, 'x', 'x', 1)`);
+  });
+
+  it('has no right in the signer’s database', async () => {
+    expect(await writes(signerJournal, 'payonce_app')).toEqual([]);
+    const { rows } = await signerJournal.query(
+      `SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r'
+       AND has_table_privilege('payonce_app', c.oid, 'SELECT')`,
+    );
+    expect(rows).toEqual([]);
+  });
+});
+
+describe('the signer role', () => {
+  it('can claim a request and hand over a signature in the main database, and nothing else', async () => {
+    expect(await writes(at.owner, 'payonce_signer')).toEqual([
+      'signature INSERT (signature_request_id, tx_hash, raw, refusal_code, refusal_message)',
+      'signature_request UPDATE (claimed_by, claimed_at)',
+    ]);
+  });
+
+  it('is refused every other write that is tried', async () => {
+    const signer = at.pool('payonce_signer');
+    const tables = await at.rows<{ name: string; columns: string[] }>(
+      `SELECT c.relname AS name, array_agg(a.attname::text ORDER BY a.attnum) AS columns
+       FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+       WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') GROUP BY c.relname`,
+    );
+    expect(tables.length).toBeGreaterThan(30);
+    for (const { name, columns } of tables) {
+      await denied(signer, `DELETE FROM ${name}`);
+      await denied(signer, `TRUNCATE ${name}`);
+      if (name !== 'signature') await denied(signer, `INSERT INTO ${name} DEFAULT VALUES`);
+      for (const column of columns) {
+        if (name === 'signature_request' && column.startsWith('claimed_')) continue;
+        await denied(signer, `UPDATE ${name} SET ${column} = DEFAULT`);
+      }
+    }
+    await denied(
+      signer,
+      'INSERT INTO signature (signature_request_id, collected_at) VALUES (NULL, now())',
+    );
+  });
+
+  it('reads what it needs to check an order, and no customer’s balance or key', async () => {
+    const readable = await at.rows<{ name: string }>(
+      `SELECT c.relname AS name FROM pg_class c
+       WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
+         AND has_table_privilege('payonce_signer', c.oid, 'SELECT') ORDER BY 1`,
+    );
+    expect(readable.map((row) => row.name)).toEqual([
+      'chain_head',
+      'decision',
+      'decision_consumed',
+      'installation',
+      'lane',
+      'nonce_slot',
+      'schema_migration',
+      'signature',
+      'signature_request',
+      'tenant',
+      'tx',
+    ]);
+  });
+
+  it('appends to its journal and never rewrites it', async () => {
+    const rights = await writes(signerJournal, 'payonce_signer');
+    expect(rights.filter((right) => / (DELETE|TRUNCATE|UPDATE)$/.test(right))).toEqual([]);
+    expect(rights.filter((right) => right.startsWith('journal'))).toEqual([
+      'journal INSERT',
+      'journal UPDATE (signed, tx_hash, signed_at)',
+    ]);
+    expect(rights.filter((right) => right.startsWith('slot_binding'))).toEqual([
+      'slot_binding INSERT',
+    ]);
+  });
+});
