@@ -26,7 +26,7 @@ export type LaneState = {
   funds: ReadonlyMap<string, bigint>;
 };
 
-export type Wanted = { tenantId: string; chainId: number; asset: string; amount: bigint };
+type Wanted = { tenantId: string; chainId: number; asset: string; amount: bigint };
 
 /** What a slot takes from its lane: the amount, and the most that gas can cost. */
 export function costOf(
@@ -103,7 +103,7 @@ export function gasReservedOf(gasLimit: bigint, maxFeePerGas: bigint): bigint {
   return (gasLimit > filler ? gasLimit : filler) * maxFeePerGas;
 }
 
-export type Simulated =
+type Simulated =
   | { kind: 'ok'; gasLimit: bigint }
   | { kind: 'wait'; reason: WaitReason }
   | { kind: 'refused'; message: string };

@@ -62,10 +62,12 @@ async function readFunds(
   return funds;
 }
 
-export type ChainState =
+type ChainState =
   | { kind: 'ok'; baseFeePerGas: bigint; fees: FeeRules }
   | { kind: 'chain_unreachable' }
   | { kind: 'chain_halted' };
+
+const TELL_AT_ONCE = 500;
 
 /** What the chains say now. A chain that can not be asked, or is halted, gives no slots. */
 export async function observeChains(
@@ -102,7 +104,10 @@ async function askBaseFee(chain: {
   }
 }
 
-/** Slots that may be given now over all lanes held: how many jobs are worth claiming. */
+/**
+ * Slots that may be given now over all lanes held: how many jobs are worth claiming. A lane whose chain
+ * could not be opened yet counts as free: its jobs get no slot, but are told why they wait.
+ */
 export async function roomToPrepare(context: BroadcasterContext): Promise<number> {
   const held = context.leases.held();
   if (held.size === 0) return 0;
@@ -110,7 +115,9 @@ export async function roomToPrepare(context: BroadcasterContext): Promise<number
   return lanes
     .filter((lane) => held.has(lane.laneId))
     .reduce((sum, lane) => {
-      const window = context.chains.get(lane.chainId)?.settings.window ?? 0;
+      const chain = context.chains.get(lane.chainId);
+      if (chain === undefined) return sum + TELL_AT_ONCE;
+      const { window } = chain.settings;
       return sum + Math.max(0, window - Number(lane.nextNonce - lane.minedNonce));
     }, 0);
 }

@@ -37,14 +37,14 @@ export type RefusalReason =
 
 export type SigningRefusal = { code: RefusalReason; message: string };
 
-export type Verdict =
+type Verdict =
   | { kind: 'ok'; signing: Signing }
   | ({ kind: 'refusal' } & SigningRefusal)
   /** Not now: a refusal would close the slot for a reason that passes. */
   | { kind: 'wait'; message: string };
 
 /** What the journal remembers of an order's lane and intent. */
-export type Remembered = {
+type Remembered = {
   /** The lowest nonce that was first signed for under an epoch newer than the order's; null: none. */
   newerFrom: bigint | null;
   /** An effect of this intent was signed before, so this is a replacement of it. */

@@ -7,6 +7,6 @@
  * 30 s by any signer, which gives what the journal holds or signs the same bytes.
  */
 export { type Keystore, openKeystore } from './keystore.ts';
-export { type SigningRules, signingRules } from './rules.ts';
+export { signingRules } from './rules.ts';
 export { runSigner } from './run.ts';
 export { type SignerContext, signBatch, takeOverBatch } from './step.ts';

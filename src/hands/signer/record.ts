@@ -14,7 +14,7 @@ import {
   unsignedInsert,
 } from './journal.ts';
 
-export type Recorded = {
+type Recorded = {
   /** By request id: what stands in the journal now, signed already where another was faster. */
   entries: Map<string, JournalEntry>;
   refused: Map<string, SigningRefusal>;

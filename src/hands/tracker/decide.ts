@@ -2,7 +2,7 @@ import type { ChainSettings } from '../../base/config/index.ts';
 import type { TxState } from '../../base/kernel/index.ts';
 import type { Crossing, Orphan } from '../../books/tx/index.ts';
 
-export type Finality = ChainSettings['finality'];
+type Finality = ChainSettings['finality'];
 
 /** What the node's tags show, as heights; null where the chain lacks the tag. */
 export type Tags = { latest: number; safe: number | null; finalized: number | null };
@@ -24,7 +24,7 @@ export function levelsOf(
   return finalized < 0 ? null : { safe, finalized };
 }
 
-export type FinalAction =
+type FinalAction =
   | { kind: 'end'; to: TxState & ('FINAL' | 'REVERTED' | 'CANCELLED'); code: string | null }
   /** Mined and successful, and not what was wanted: parked with its reserve for a person. */
   | { kind: 'park' };

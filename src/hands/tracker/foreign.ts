@@ -1,30 +1,41 @@
+import type { ChainPort } from '../../base/chain/index.ts';
 import { inTransaction } from '../../base/db/index.ts';
 import { writeEvents } from '../../base/event/index.ts';
 import { type LaneRow, pauseLanes } from '../../books/tx/index.ts';
 import type { Found, TrackerContext } from './context.ts';
 
-/**
- * Lanes of which the chain consumed more nonces than our own hashes account for in the blocks just walked:
- * somebody else signs with the key. `lanes` holds what was consumed before these blocks.
- */
-export function foreignLanes(
+type Progress = ReadonlyMap<number, bigint>;
+
+/** Lane → nonces consumed after these blocks, if only our own hashes consumed any. */
+export function ownProgress(
   lanes: readonly Pick<LaneRow, 'laneId' | 'minedNonce'>[],
-  progress: ReadonlyMap<number, bigint>,
   found: readonly { attempt: Pick<Found['attempt'], 'laneId' | 'nonce'> }[],
-): number[] {
-  const own = new Map<number, Set<bigint>>();
-  for (const { attempt } of found) {
-    own.set(attempt.laneId, (own.get(attempt.laneId) ?? new Set()).add(attempt.nonce));
-  }
-  return lanes
-    .filter((lane) => {
-      const consumed = progress.get(lane.laneId);
-      return (
-        consumed !== undefined &&
-        consumed > lane.minedNonce + BigInt(own.get(lane.laneId)?.size ?? 0)
-      );
-    })
-    .map((lane) => lane.laneId);
+): Map<number, bigint> {
+  const own = new Map(lanes.map((lane) => [lane.laneId, new Set<bigint>()]));
+  for (const { attempt } of found) own.get(attempt.laneId)?.add(attempt.nonce);
+  return new Map(
+    lanes.map((lane) => [lane.laneId, lane.minedNonce + BigInt(own.get(lane.laneId)!.size)]),
+  );
+}
+
+/** Lane → nonces consumed as of a block, as the node counts them. */
+export async function askProgress(
+  port: ChainPort,
+  lanes: readonly Pick<LaneRow, 'laneId' | 'address'>[],
+  block: number,
+): Promise<Map<number, bigint>> {
+  const counts = await port.transactionCounts(
+    lanes.map((lane) => lane.address),
+    block,
+  );
+  return new Map(lanes.map((lane, index) => [lane.laneId, counts[index]!]));
+}
+
+/** Lanes of which the chain consumed more nonces than our own hashes account for: somebody else signs with the key. */
+export function foreignLanes(own: Progress, consumed: Progress): number[] {
+  return [...consumed]
+    .filter(([laneId, count]) => count > (own.get(laneId) ?? count))
+    .map(([laneId]) => laneId);
 }
 
 /**

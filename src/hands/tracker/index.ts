@@ -4,5 +4,4 @@
  * halts. Promises that canonical and final are said under the head's lock only. A crash leaves the head
  * where it was; the next round walks the same blocks.
  */
-export type { TrackerContext } from './context.ts';
 export { beginChain, trackRound } from './tracker.ts';

@@ -5,7 +5,6 @@ import {
   type HeadRow,
   haltChain,
   type Orphan,
-  readLanes,
   readOrphans,
   rewind,
   setProgress,
@@ -25,17 +24,8 @@ export async function followReorg(
   epoch: bigint,
   walk: Walk & { kind: 'reorg' },
 ): Promise<boolean> {
-  const { db, chainId, port, log } = context;
+  const { db, chainId, log } = context;
   const fork = walk.fork;
-  const lanes = await readLanes(db, chainId);
-  const counts =
-    fork === null
-      ? []
-      : await port.transactionCounts(
-          lanes.map((lane) => lane.address),
-          fork,
-        );
-  const progress = new Map(counts.map((count, index) => [lanes[index]!.laneId, count]));
   return inTransaction(db, async (sql) => {
     await takeHead(sql, head, epoch);
     const orphans = fork === null ? [] : await readOrphans(sql, chainId, fork);
@@ -57,7 +47,7 @@ export async function followReorg(
       'reorg: the same bytes are sent again',
     );
     await rewind(sql, chainId, fork!, orphans);
-    await setProgress(sql, progress, fork!);
+    await setProgress(sql, lowestNonces(orphans), fork!);
     await tellOrphans(sql, chainId, fork!, orphans);
     return true;
   });
@@ -88,4 +78,14 @@ async function tellOrphans(
       trace: orphan.correlationId,
     })),
   );
+}
+
+/** Lane → its lowest orphaned nonce: nonces are mined in order, so below it all are still consumed. */
+function lowestNonces(orphans: readonly Orphan[]): Map<number, bigint> {
+  const lowest = new Map<number, bigint>();
+  for (const { laneId, nonce } of orphans) {
+    const before = lowest.get(laneId);
+    if (before === undefined || nonce < before) lowest.set(laneId, nonce);
+  }
+  return lowest;
 }

@@ -20,7 +20,7 @@ import {
 } from '../../books/tx/index.ts';
 import { type Found, type TrackerContext, takeHead } from './context.ts';
 import { decideFinal, levelsOf } from './decide.ts';
-import { foreignLanes, freezeForeign } from './foreign.ts';
+import { askProgress, foreignLanes, freezeForeign, ownProgress } from './foreign.ts';
 import { askTags, observeInclusions, observeWalk, type Walk } from './observe.ts';
 import { followReorg } from './reorg.ts';
 
@@ -80,14 +80,11 @@ async function extend(
   if (walk.blocks.length === 0 && safe === head.safe && finalized === head.finalized) return false;
   const found = await observeInclusions(db, port, chainId, walk.blocks);
   const lanes = await readLanes(db, chainId);
-  const counts =
-    walk.blocks.length === 0
-      ? []
-      : await port.transactionCounts(
-          lanes.map((lane) => lane.address),
-          tip,
-        );
-  const progress = new Map(counts.map((count, index) => [lanes[index]!.laneId, count]));
+  const own = ownProgress(lanes, found);
+  // A node without an archive knows the state of its newest blocks only: behind its tip the walk counts
+  // its own hashes, and at the tip the node's count is held against them.
+  const consumed =
+    walk.blocks.length > 0 && tip === walk.tags.latest ? await askProgress(port, lanes, tip) : own;
   await inTransaction(db, async (sql) => {
     await takeHead(sql, head, epoch);
     await insertBlocks(sql, chainId, walk.blocks);
@@ -98,13 +95,13 @@ async function extend(
     );
     await advanceIncluded(sql, found);
     await moveHead(sql, chainId, { latest: tip, safe, finalized });
-    await setProgress(sql, progress, tip);
+    await setProgress(sql, consumed, tip);
     await crossSafe(sql, chainId, head.safe, safe);
     await crossFinalized(context, sql, head.finalized, finalized);
     // Room in the windows: whoever waits for a slot need not poll for it.
     await sql.query(`SELECT pg_notify('payonce_job', $1)`, [TX_TOPICS.prepare]);
   });
-  await freezeForeign(context, foreignLanes(lanes, progress, found));
+  await freezeForeign(context, foreignLanes(own, consumed));
   return tip < walk.tags.latest;
 }
 

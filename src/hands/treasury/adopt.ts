@@ -1,17 +1,17 @@
 import type { ChainPort } from '../../base/chain/index.ts';
 import type { Assets, LaneSettings } from '../../base/config/index.ts';
 import { type Db, inTransaction } from '../../base/db/index.ts';
-import { caip19, Invariant } from '../../base/kernel/index.ts';
+import { caip19, Transient } from '../../base/kernel/index.ts';
 import { fundTransfer, type Ledger } from '../../books/ledger/index.ts';
-import { readHeads, readLanes, registerLane, resumeLanes } from '../../books/tx/index.ts';
+import { type LaneRow, readLanes, registerLane, resumeLanes } from '../../books/tx/index.ts';
 
 const ADOPTING = 'adopting';
 
-export type AdoptContext = {
+type AdoptContext = {
   db: Db;
   ledger: Ledger;
   assets: Assets;
-  ports: ReadonlyMap<number, ChainPort>;
+  port: ChainPort;
 };
 
 /**
@@ -26,27 +26,20 @@ export async function adoptLane(
   lane: LaneSettings,
 ): Promise<number | null> {
   const { db, ledger } = context;
-  const port = context.ports.get(lane.chainId);
-  const head = (await readHeads(db)).get(lane.chainId);
-  if (port === undefined || head === undefined) {
-    throw new Invariant(
-      'internal',
-      `chain ${lane.chainId} has no head yet; its walk starts before lanes are adopted`,
-    );
-  }
-  // As of the block where the walk stands: what comes later is seen by the walk.
-  const [firstNonce] = await port.transactionCounts([lane.address], head.latest);
-  await registerLane(
-    db,
-    { tenantId, chainId: lane.chainId, address: lane.address, firstNonce: firstNonce! },
-    ADOPTING,
-  );
-  const row = (await readLanes(db, lane.chainId)).find(
-    (candidate) => candidate.address === lane.address,
-  );
+  const { port } = context;
+  const known = await findLane(db, lane);
+  if (known !== undefined && known.pausedReason !== ADOPTING) return null;
+  // The newest block, also when the walk is behind it: nodes without an archive forget older states.
+  const head = await port.header('latest');
+  if (head === null) throw new Transient(`chain ${lane.chainId} shows no block`);
+  const [firstNonce] = await port.transactionCounts([lane.address], head.number);
+  const { chainId, address } = lane;
+  const at = { firstNonce: firstNonce!, atBlock: head.number };
+  await registerLane(db, { tenantId, chainId, address, ...at }, ADOPTING);
+  const row = await findLane(db, lane);
   if (row?.pausedReason !== ADOPTING) return null;
   const { laneId } = row;
-  const holdings = await readHoldings(context, port, lane, head.latest);
+  const holdings = await readHoldings(context, port, lane, head.number);
   const custodyOf = (asset: string) => ({ tenantId, kind: 'custody' as const, owner: '', asset });
   const fund = (custody: (asset: string) => bigint) =>
     holdings.map(({ asset, amount }) =>
@@ -66,6 +59,11 @@ export async function adoptLane(
     );
     return laneId;
   });
+}
+
+async function findLane(db: Db, lane: LaneSettings): Promise<LaneRow | undefined> {
+  const lanes = await readLanes(db, lane.chainId);
+  return lanes.find(({ address }) => address === lane.address);
 }
 
 async function readHoldings(

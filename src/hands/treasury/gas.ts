@@ -4,7 +4,7 @@ import { type Claim, complete, type Handler, type Outcome } from '../../base/que
 import { gasTransfer, type Ledger, type Transfer } from '../../books/ledger/index.ts';
 import { insertSlotGas, readSlotGas, type SlotGas, TX_TOPICS } from '../../books/tx/index.ts';
 
-export type TreasuryContext = { db: Db; ledger: Ledger };
+type TreasuryContext = { db: Db; ledger: Ledger };
 
 /**
  * Books what finalized slots cost: one transfer per lane and batch, one row per slot, which is single.

@@ -1,0 +1,118 @@
+import { describe, expect, it } from 'vitest';
+import type { ChainSettings } from '../../base/config/index.ts';
+import { decideFinal, judgeReorg, levelsOf, type Tags } from './decide.ts';
+import { foreignLanes, ownProgress } from './foreign.ts';
+
+type Finality = ChainSettings['finality'];
+
+describe('the levels of a walk', () => {
+  const all: Tags = { latest: 100, safe: 90, finalized: 80 };
+  it.each<[number, Tags, Finality, [number, number] | null]>([
+    // walked, tags, finality, [safe, finalized]
+    [100, all, { tag: 'finalized', minDepth: 0 }, [90, 80]],
+    [100, all, { tag: 'finalized', minDepth: 30 }, [90, 70]],
+    [85, all, { tag: 'finalized', minDepth: 0 }, [85, 80]],
+    [75, all, { tag: 'finalized', minDepth: 0 }, [75, 75]],
+    [75, all, { tag: 'finalized', minDepth: 10 }, [75, 65]],
+    [100, all, { tag: 'safe', minDepth: 0 }, [90, 90]],
+    [100, all, { tag: 'latest', minDepth: 12 }, [90, 88]],
+    [100, all, { tag: 'latest', minDepth: 2 }, [98, 98]],
+    [100, { latest: 100, safe: null, finalized: null }, { tag: 'latest', minDepth: 12 }, [88, 88]],
+    [100, { latest: 100, safe: null, finalized: 80 }, { tag: 'finalized', minDepth: 0 }, [80, 80]],
+    [100, { latest: 100, safe: 90, finalized: null }, { tag: 'finalized', minDepth: 0 }, null],
+    [100, { latest: 100, safe: null, finalized: 80 }, { tag: 'safe', minDepth: 0 }, null],
+    [5, { latest: 5, safe: 5, finalized: 5 }, { tag: 'finalized', minDepth: 6 }, null],
+  ])('%#: walked %s of %j under %j', (walked, tags, finality, expected) => {
+    const levels = levelsOf(walked, tags, finality);
+    expect(levels === null ? null : [levels.safe, levels.finalized]).toEqual(expected);
+  });
+});
+
+describe('the end of a finalized slot', () => {
+  const effect = {
+    kind: 'effect',
+    succeeded: true,
+    effectOk: true,
+    fillReason: null,
+    failureCode: null,
+  } as const;
+  it.each([
+    [{}, 'FINAL null'],
+    [{ succeeded: false, effectOk: false }, 'REVERTED reverted'],
+    [{ effectOk: false }, 'park'],
+    [{ kind: 'filler' as const, effectOk: false }, 'CANCELLED filled'],
+    [{ kind: 'filler' as const, succeeded: false, effectOk: false }, 'CANCELLED filled'],
+    [{ kind: 'filler' as const, fillReason: 'expired' }, 'CANCELLED expired'],
+    [
+      { kind: 'filler' as const, fillReason: 'x', failureCode: 'signer_refused' },
+      'CANCELLED signer_refused',
+    ],
+  ])('%j: %s', (more, expected) => {
+    const action = decideFinal({ ...effect, ...more });
+    expect(action.kind === 'park' ? 'park' : `${action.to} ${action.code}`).toBe(expected);
+  });
+});
+
+describe('a reorg', () => {
+  const head = { latest: 100, safe: 90, finalized: 80 };
+  const orphan = (settleAt: 'safe' | 'finalized', blockNumber: number) => ({
+    settleAt,
+    blockNumber,
+  });
+  it.each<[string, number | null, ReturnType<typeof orphan>[], RegExp | null]>([
+    ['of nothing of ours', 95, [], null],
+    ['of what is included only', 95, [orphan('safe', 96)], null],
+    ['below safe, of what settles at finalized', 85, [orphan('finalized', 86)], null],
+    ['down to finalized', 80, [orphan('finalized', 81), orphan('safe', 91)], null],
+    ['of what may be committed at safe', 85, [orphan('safe', 90)], /1 inclusions at safe/],
+    ['below finalized', 79, [], /below finalized.*at 79/],
+    ['deeper than was looked', null, [], /below finalized.*older/],
+  ])('%s', (_, fork, orphans, reason) => {
+    const verdict = judgeReorg(head, fork, orphans);
+    if (reason === null) expect(verdict).toEqual({ kind: 'follow' });
+    else expect(verdict.kind === 'halt' && verdict.reason).toMatch(reason);
+  });
+});
+
+describe('a foreign use of a lane', () => {
+  it.each([
+    ['nothing was mined', [[1, 5n]], [[1, 5n]], []],
+    ['what was mined is ours', [[1, 7n]], [[1, 7n]], []],
+    ['more was consumed than is ours', [[1, 6n]], [[1, 7n]], [1]],
+    [
+      'of one of two lanes',
+      [
+        [1, 6n],
+        [2, 1n],
+      ],
+      [
+        [1, 6n],
+        [2, 2n],
+      ],
+      [2],
+    ],
+    ['ours is ahead of what was asked', [[1, 8n]], [[1, 7n]], []],
+    ['of a lane that is not ours', [], [[3, 7n]], []],
+  ] as const)('%s', (_, own, consumed, expected) => {
+    expect(foreignLanes(new Map(own), new Map(consumed))).toEqual(expected);
+  });
+
+  it('is told by counting each of our own nonces once, from where the walk stood', () => {
+    const lanes = [
+      { laneId: 1, minedNonce: 5n },
+      { laneId: 2, minedNonce: 0n },
+    ];
+    const found = [
+      [1, 5n],
+      [1, 5n],
+      [1, 6n],
+      [3, 0n],
+    ].map(([laneId, nonce]) => ({ attempt: { laneId: Number(laneId), nonce: BigInt(nonce!) } }));
+    expect(ownProgress(lanes, found)).toEqual(
+      new Map([
+        [1, 7n],
+        [2, 0n],
+      ]),
+    );
+  });
+});
