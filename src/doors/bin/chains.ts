@@ -64,7 +64,7 @@ export async function openChain(
       db,
       ledger,
       assets: new Assets(settings.assets),
-      ports: new Map([[chain.chainId, port]]),
+      port,
     };
     const laneId = await adoptLane(adopting, tenant.tenantId, lane);
     if (laneId !== null)

@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { WithdrawalView } from '../../roads/withdrawal/types.ts';
+import type { WithdrawalView } from '../../roads/withdrawal/index.ts';
 import type { CliContext } from './context.ts';
 import { runCli } from './run.ts';
 

@@ -43,6 +43,9 @@ export type CliContext = {
   signal?: AbortSignal;
 };
 
+/** What an action needs: its surroundings, and where it leaves the exit code when it is not 0. */
+export type Run = CliContext & { end(code: number): void };
+
 /** The exit codes of the contract. */
 export const EXIT = { well: 0, failed: 1, usage: 2, unavailable: 3 } as const;
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];

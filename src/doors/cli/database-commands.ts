@@ -14,9 +14,8 @@ import {
   revokeKey,
   type Tenant,
 } from '../../books/access/index.ts';
-import { CliEnd, EXIT } from './context.ts';
+import { CliEnd, EXIT, type Run } from './context.ts';
 import { printJson, printTable, sentence } from './print.ts';
-import type { Run } from './run.ts';
 import { findDatabases, type SourceFlags } from './sources.ts';
 
 type Flags = SourceFlags & { json?: boolean };

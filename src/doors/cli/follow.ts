@@ -1,5 +1,5 @@
 import { type Clock, Transient } from '../../base/kernel/index.ts';
-import type { PublicStatus, WithdrawalView } from '../../roads/withdrawal/types.ts';
+import type { PublicStatus, WithdrawalView } from '../../roads/withdrawal/index.ts';
 import { type ApiClient, ApiProblem } from './api-client.ts';
 
 /** The road of a withdrawal that goes well. */

@@ -1,6 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { ROLES, type Role } from './context.ts';
-import type { Run } from './run.ts';
+import { ROLES, type Role, type Run } from './context.ts';
 
 type StartOptions = {
   port?: number;

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import type { PublicStatus, WithdrawalView } from '../../roads/withdrawal/types.ts';
+import type { PublicStatus, WithdrawalView } from '../../roads/withdrawal/index.ts';
 import {
   type Answer,
   type Heard,

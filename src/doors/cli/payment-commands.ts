@@ -1,12 +1,11 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { randomToken, systemClock, UnknownOutcome } from '../../base/kernel/index.ts';
-import type { BalanceView, DepositView } from '../../roads/deposit/types.ts';
-import type { WithdrawalView } from '../../roads/withdrawal/types.ts';
+import type { BalanceView, DepositView } from '../../roads/deposit/index.ts';
+import type { WithdrawalView } from '../../roads/withdrawal/index.ts';
 import { type ApiClient, ApiProblem } from './api-client.ts';
-import { CliEnd, EXIT } from './context.ts';
+import { CliEnd, EXIT, type Run } from './context.ts';
 import { followWithdrawal, isEnd } from './follow.ts';
 import { printJson, printTable } from './print.ts';
-import type { Run } from './run.ts';
 import { type ClientFlags, findApi } from './sources.ts';
 
 type Flags = ClientFlags & { json?: boolean };

@@ -9,13 +9,10 @@ import {
   UnknownOutcome,
 } from '../../base/kernel/index.ts';
 import { ApiProblem } from './api-client.ts';
-import { type CliContext, CliEnd, EXIT, type ExitCode } from './context.ts';
+import { type CliContext, CliEnd, EXIT, type ExitCode, type Run } from './context.ts';
 import { addDatabaseCommands } from './database-commands.ts';
 import { addLocalCommands } from './local-commands.ts';
 import { addPaymentCommands } from './payment-commands.ts';
-
-/** What an action needs: its surroundings, and where it leaves the exit code when it is not 0. */
-export type Run = CliContext & { end(code: number): void };
 
 /**
  * Runs one command line (without the program's own name) to its exit code: 0 well, 1 the withdrawal

@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify';
 import { messageOf, type Refusal, refuse } from '../../base/kernel/index.ts';
+import { allows, type Scope } from '../../books/access/index.ts';
 import { sendRefusal } from './reply.ts';
 import type { Principal, Services } from './services.ts';
 
@@ -9,14 +10,6 @@ declare module 'fastify' {
     principal: Principal;
   }
 }
-
-type Scope =
-  | 'withdrawals:create'
-  | 'withdrawals:read'
-  | 'ledger:credit'
-  | 'ledger:read'
-  | 'events:read'
-  | 'admin';
 
 type Guard = (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction) => void;
 
@@ -64,16 +57,10 @@ export async function refusedNow(
 
 function judgeScope(principal: Principal | null, scope: Scope): Refusal | null {
   if (principal === null) return UNAUTHENTICATED;
-  if (hasScope(principal.scopes, scope)) return null;
+  if (allows(principal.scopes, scope)) return null;
   return refuse('missing_scope', `The key does not have the scope ${scope}.`, {
     members: { scope },
   });
-}
-
-function hasScope(scopes: readonly string[], scope: Scope): boolean {
-  if (scopes.includes(scope)) return true;
-  const colon = scope.indexOf(':');
-  return colon > 0 && scopes.includes(`${scope.slice(0, colon)}:*`);
 }
 
 function bearerOf(request: FastifyRequest): string | null {

@@ -4,8 +4,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ERRORS, type ErrorCode, silentLog } from '../../base/kernel/index.ts';
 import { ANSWERS } from './error-map.ts';
 import { errorReference } from './error-reference.ts';
-import { FakeServices } from './services.fixture.ts';
 import { buildServer } from './server.ts';
+import { FakeServices } from './services.fixture.ts';
 
 let app: FastifyInstance;
 

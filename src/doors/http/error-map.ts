@@ -1,3 +1,4 @@
+import { dbErrorKind } from '../../base/db/index.ts';
 import {
   ERRORS,
   type ErrorCode,
@@ -135,7 +136,8 @@ export function problemOfThrown(
       ours: true,
     };
   }
-  if (thrown instanceof Transient) {
+  // Behind a COMMIT a lost connection is an UnknownOutcome; elsewhere it is a read that gave nothing.
+  if (thrown instanceof Transient || dbErrorKind(thrown) === 'lost') {
     const detail =
       'Something that the request needs can not be reached. Nothing happened; send it again with the same key.';
     return { problem: problem({ code: 'unavailable', detail }, correlationId), ours: true };

@@ -5,6 +5,6 @@
  * what was acknowledged is in the database, what was not is asked again with the same key.
  */
 export { errorReference } from './error-reference.ts';
-export { type EventView, eventView } from './event-view.ts';
-export { buildServer, type ServerOptions } from './server.ts';
-export type { DepositVerdict, Order, Page, Principal, Services } from './services.ts';
+export { eventView } from './event-view.ts';
+export { buildServer } from './server.ts';
+export type { Services } from './services.ts';

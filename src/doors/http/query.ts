@@ -1,5 +1,5 @@
 import { type TSchema, Type } from 'typebox';
-import { type Fault, type Refusal, refuse } from '../../base/kernel/index.ts';
+import { type Fault, parseInstant, type Refusal, refuse } from '../../base/kernel/index.ts';
 
 /** One query parameter: its schema for OpenAPI, and the reader that holds requests to it. */
 type Parameter<T> = {
@@ -57,22 +57,13 @@ export function integer(bounds: {
   };
 }
 
-const RFC_3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/;
-
-/** Date reads 30 February as 2 March. */
-function isDay(text: string): boolean {
-  const [year, month, day] = text.slice(0, 10).split('-').map(Number) as [number, number, number];
-  return day <= new Date(Date.UTC(year, month, 0)).getUTCDate();
-}
-
 export function instant(description: string): Parameter<Date> {
   return {
     schema: Type.String({ format: 'date-time', description }),
     expected: 'an RFC 3339 time such as 2026-01-31T12:00:00Z',
     read: (text) => {
-      const date = new Date(text);
-      const well = RFC_3339.test(text) && !Number.isNaN(date.getTime()) && isDay(text);
-      return well ? date : undefined;
+      const at = parseInstant(text);
+      return at === undefined ? undefined : new Date(at);
     },
   };
 }

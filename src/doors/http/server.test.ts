@@ -9,8 +9,8 @@ import {
   Transient,
   UnknownOutcome,
 } from '../../base/kernel/index.ts';
-import { FakeServices } from './services.fixture.ts';
 import { buildServer } from './server.ts';
+import { FakeServices } from './services.fixture.ts';
 
 let services: FakeServices;
 let app: FastifyInstance;

@@ -21,7 +21,7 @@ import { addWithdrawalRoutes } from './routes/withdrawals.ts';
 import { SHARED } from './schemas.ts';
 import type { Services } from './services.ts';
 
-export type ServerOptions = {
+type ServerOptions = {
   services: Services;
   log: Log;
   version: string;

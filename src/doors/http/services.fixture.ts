@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { type Refusal, refuse } from '../../base/kernel/index.ts';
+import type { Grant } from '../../books/access/index.ts';
 import type { BalanceView, DepositView, TransferView } from '../../roads/deposit/index.ts';
 import type {
   PublicStatus,
@@ -13,7 +14,7 @@ import type { DepositVerdict, Order, Page, Principal, Services } from './service
 export const TENANT = '01890000-0000-7000-8000-000000000001';
 export const OTHER_TENANT = '01890000-0000-7000-8000-000000000002';
 
-const ALL = ['withdrawals:*', 'ledger:credit', 'ledger:read', 'events:read', 'admin'];
+const ALL: Grant[] = ['withdrawals:*', 'ledger:credit', 'ledger:read', 'events:read', 'admin'];
 
 /** The rooms below the door, in memory, for tests. `fault` makes every call throw it. */
 export class FakeServices implements Services {

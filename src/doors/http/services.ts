@@ -1,4 +1,5 @@
 import type { Refusal } from '../../base/kernel/index.ts';
+import type { Grant } from '../../books/access/index.ts';
 import type { BalanceView, DepositView, TransferView } from '../../roads/deposit/index.ts';
 import type {
   PublicStatus,
@@ -8,7 +9,7 @@ import type {
 } from '../../roads/withdrawal/index.ts';
 import type { EventView } from './event-view.ts';
 
-export type Principal = { tenantId: string; keyId: string; scopes: readonly string[] };
+export type Principal = { tenantId: string; keyId: string; scopes: readonly Grant[] };
 
 /** A body as it came, with the key it is to be done once under. */
 export type Order = { idempotencyKey: string; body: unknown; correlationId: string };

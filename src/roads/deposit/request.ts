@@ -56,7 +56,7 @@ export function parseDeposit(
 function readFields(assets: Assets, fields: Fields) {
   const account = readAccount(fields);
   const asset = readAsset(assets, fields);
-  const amount = readAmount(fields, asset?.decimals ?? 77);
+  const amount = readAmount(fields, asset);
   const reference = fields.text(
     'reference',
     { code: 'invalid_request', expected: '1 to 255 characters without control characters' },

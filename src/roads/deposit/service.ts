@@ -1,5 +1,5 @@
 import type { Assets } from '../../base/config/index.ts';
-import { type Db, inTransaction, type Sql } from '../../base/db/index.ts';
+import { afterCommit, type Db, inTransaction, type Sql } from '../../base/db/index.ts';
 import { formatAmount, isRefusal, type Refusal, refuse } from '../../base/kernel/index.ts';
 import { keyConflict, takeKeys } from '../../books/access/index.ts';
 import {
@@ -13,9 +13,11 @@ import {
 import { type DepositOrder, parseDeposit } from './request.ts';
 import type { BalanceView, DepositView, TransferView } from './types.ts';
 
-export type DepositVerdict =
+type DepositVerdict =
   | { kind: 'created' | 'replayed'; view: DepositView }
   | { kind: 'refused'; refusal: Refusal; replayed: boolean };
+
+const NUMERIC_OUT_OF_RANGE = '22003';
 
 /** Undoes the transaction and carries the answer out of it. */
 class Refused extends Error {
@@ -70,10 +72,15 @@ export class DepositService {
     await ledger.openAccounts([reserved]);
     try {
       const { id, replayed } = await inTransaction(db, (sql) => this.#write(sql, order, credit));
-      return { kind: replayed ? 'replayed' : 'created', view: await this.#view(order, id) };
+      return {
+        kind: replayed ? 'replayed' : 'created',
+        view: await afterCommit(this.#view(order, id)),
+      };
     } catch (error) {
       if (error instanceof Refused)
         return { kind: 'refused', refusal: error.refusal, replayed: false };
+      if ((error as { code?: unknown }).code === NUMERIC_OUT_OF_RANGE)
+        return { kind: 'refused', refusal: tooMuch(order), replayed: false };
       throw error;
     }
   }
@@ -178,6 +185,13 @@ export class DepositService {
       };
     });
   }
+}
+
+function tooMuch(order: DepositOrder): Refusal {
+  return refuse(
+    'invalid_amount',
+    `With this deposit the balance of ${order.account} or of all accounts would have more than 78 digits, which the ledger can not hold.`,
+  );
 }
 
 function referenceConflict(reference: string): Refusal {

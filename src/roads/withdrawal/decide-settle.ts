@@ -5,7 +5,7 @@ export type SettleAction =
   | { kind: 'commit' }
   | { kind: 'fail'; code: ErrorCode; message: string | null };
 
-export type SettleFacts = {
+type SettleFacts = {
   status: TxState;
   settleAt: 'safe' | 'finalized';
   failureCode: string | null;

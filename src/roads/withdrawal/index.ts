@@ -7,11 +7,9 @@
  */
 export type { WithdrawalContext } from './context.ts';
 export { settlerHandlers, validatorHandlers } from './handlers.ts';
-export type { RequestRules } from './request.ts';
 export { WithdrawalService } from './service.ts';
 export { sweepStanding } from './sweep.ts';
 export {
-  type AttemptView,
   PUBLIC_STATUSES,
   type PublicStatus,
   type Verdict,

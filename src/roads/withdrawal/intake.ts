@@ -51,8 +51,8 @@ export class Intake {
     const refusals = await this.#checkNames(
       parsed.filter((item) => !isRefusal(item)) as WithdrawalOrder[],
     );
-    return Promise.all(
-      parsed.map((item) => {
+    return allOrTruth(
+      parsed.map(async (item) => {
         if (isRefusal(item)) return { kind: 'refused' as const, refusal: item };
         const refusal = refusals.get(item);
         return refusal === undefined ? this.#enter(item) : { kind: 'refused' as const, refusal };
@@ -190,6 +190,22 @@ async function externalIdsTaken(db: Db, orders: readonly WithdrawalOrder[]): Pro
     [orders.map((order) => order.externalHash)],
   );
   return new Set(rows.map((row) => row.external_hash));
+}
+
+/**
+ * All results; else one error for the whole request, which may have met several flushes: `nothing
+ * happened` is said only when that is true of every item.
+ */
+async function allOrTruth(items: readonly Promise<IntakeResult>[]): Promise<IntakeResult[]> {
+  const settled = await Promise.allSettled(items);
+  const errors = settled.flatMap((item) => (item.status === 'rejected' ? [item.reason] : []));
+  if (errors.length === 0) return Promise.all(items);
+  const happened = settled.some((item) => item.status === 'fulfilled');
+  const other = errors.find((error) => !(error instanceof Transient));
+  if (other !== undefined || !happened) throw other ?? errors[0];
+  throw new UnknownOutcome('a part of the batch was committed, another was not', {
+    cause: errors[0],
+  });
 }
 
 function follow(

@@ -9,6 +9,7 @@ import {
   keyHash,
   parseAddress,
   parseForm,
+  parseInstant,
   type Refusal,
   refuse,
   wellFormed,
@@ -44,6 +45,8 @@ export type RequestRules = {
 };
 
 const METADATA_BYTES = 4_096;
+/** Far below what a recursive reader of JSON can stand, ours and the database's. */
+const METADATA_DEPTH = 32;
 const FIELDS = new Set(['account', 'asset', 'amount', 'to', 'externalId', 'expiresAt', 'metadata']);
 const MIN_LIFE_MS = 60_000;
 
@@ -84,8 +87,7 @@ export function parseRequest(
 function readFields(rules: RequestRules, fields: Fields) {
   const account = readAccount(fields);
   const asset = readAsset(rules.assets, fields);
-  // Without its asset an amount can not be judged; its form still can.
-  const amount = readAmount(fields, asset?.decimals ?? 77);
+  const amount = readAmount(fields, asset);
   const recipient = fields.text(
     'to',
     {
@@ -124,10 +126,8 @@ function readExpiry(rules: RequestRules, fields: Fields): number | null {
       optional: true,
     },
     (text) => {
-      if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/.test(text))
-        return undefined;
-      const at = Date.parse(text);
-      return Number.isNaN(at) || at < rules.now() + MIN_LIFE_MS ? undefined : at;
+      const at = parseInstant(text);
+      return at === undefined || at < rules.now() + MIN_LIFE_MS ? undefined : at;
     },
   );
 }
@@ -135,25 +135,32 @@ function readExpiry(rules: RequestRules, fields: Fields): number | null {
 function readMetadata(fields: Fields): Record<string, unknown> | null {
   const value = fields.raw('metadata');
   if (value === undefined || value === null) return null;
-  const expected = `a JSON object of at most ${METADATA_BYTES} bytes without NUL or lone surrogates`;
+  const expected = `a JSON object of at most ${METADATA_BYTES} bytes and ${METADATA_DEPTH} levels, without NUL, lone surrogates or integers beyond 2^53`;
   const isObject = typeof value === 'object' && !Array.isArray(value);
-  const text = isObject ? JSON.stringify(value) : '';
+  if (!isObject || !keepsNumbers(value, METADATA_DEPTH)) {
+    fields.fault('metadata', 'invalid_request', value, expected);
+    return null;
+  }
+  const text = JSON.stringify(value);
   if (
-    !isObject ||
     Buffer.byteLength(text) > METADATA_BYTES ||
     text.includes('\\u0000') ||
     !wellFormed(text) ||
     /\\ud[89a-f]/.test(text)
   ) {
-    fields.fault(
-      'metadata',
-      'invalid_request',
-      isObject ? `${Buffer.byteLength(text)} bytes` : value,
-      expected,
-    );
+    fields.fault('metadata', 'invalid_request', `${Buffer.byteLength(text)} bytes`, expected);
     return null;
   }
   return value as Record<string, unknown>;
+}
+
+/** At most `depth` levels, and every number one that a double holds: what is not kept exactly is refused. */
+function keepsNumbers(value: unknown, depth: number): boolean {
+  if (typeof value === 'number') {
+    return Number.isSafeInteger(value) || (Number.isFinite(value) && !Number.isInteger(value));
+  }
+  if (typeof value !== 'object' || value === null) return true;
+  return depth > 0 && Object.values(value).every((inner) => keepsNumbers(inner, depth - 1));
 }
 
 function checkAmount(asset: AssetSettings, amount: bigint): Refusal | null {

@@ -1,4 +1,4 @@
-import type { Db } from '../../base/db/index.ts';
+import { afterCommit, type Db } from '../../base/db/index.ts';
 import {
   type Clock,
   isEnd,
@@ -9,7 +9,7 @@ import {
 } from '../../base/kernel/index.ts';
 import type { Ledger } from '../../books/ledger/index.ts';
 import type { WithdrawalContext } from './context.ts';
-import { Intake } from './intake.ts';
+import { Intake, type IntakeResult } from './intake.ts';
 import { findIds } from './list.ts';
 import type { RequestRules } from './request.ts';
 import { readSteps } from './rows.ts';
@@ -44,6 +44,10 @@ export class WithdrawalService {
     requests: readonly { idempotencyKey: string; body: unknown; correlationId: string }[],
   ): Promise<Verdict[]> {
     const results = await this.#intake.submit(tenantId, requests);
+    return afterCommit(this.#verdicts(results));
+  }
+
+  async #verdicts(results: readonly IntakeResult[]): Promise<Verdict[]> {
     const replayed = results.flatMap((result) => (result.kind === 'replay' ? [result.id] : []));
     const views = new Map(
       (await readViews(this.#context.db, this.#context.assets, replayed)).map((view) => [
@@ -125,7 +129,7 @@ export class WithdrawalService {
         to: 'CANCELLED',
         code: 'cancelled_by_client',
       });
-      if (ended.has(id)) return (await this.get(tenantId, id))!;
+      if (ended.has(id)) return (await afterCommit(this.get(tenantId, id)))!;
     }
     const view = await this.get(tenantId, id);
     return notCancellable(view?.status ?? 'SIGNED');

@@ -11,7 +11,7 @@ import { readTxsOfOwners, stopUnclaimed, type TxRow } from '../../books/tx/index
 import type { WithdrawalContext } from './context.ts';
 import { ledgerOrderOf, readSteps, type StepRow } from './rows.ts';
 
-export type Stopped = {
+type Stopped = {
   to: 'CANCELLED' | 'EXPIRED';
   code: ErrorCode & ('cancelled_by_client' | 'expired');
 };

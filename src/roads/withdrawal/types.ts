@@ -21,7 +21,7 @@ export const PUBLIC_STATUSES = [
 ] as const;
 export type PublicStatus = (typeof PUBLIC_STATUSES)[number];
 
-export type AttemptView = {
+type AttemptView = {
   id: string;
   txHash: string;
   status: string;

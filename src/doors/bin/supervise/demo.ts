@@ -1,5 +1,5 @@
 import { type Clock, messageOf, randomToken } from '../../../base/kernel/index.ts';
-import type { WithdrawalView } from '../../../roads/withdrawal/types.ts';
+import type { WithdrawalView } from '../../../roads/withdrawal/index.ts';
 import { ApiProblem, followWithdrawal, isEnd, type Reader } from '../../cli/index.ts';
 
 export const DEMO_ORDER = {

@@ -1,22 +1,15 @@
-import { rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import {
-  DEVELOPMENT_CHAIN_ID,
-  DEVELOPMENT_TENANT,
-  type Settings,
-} from '../../../base/config/index.ts';
+import { DEVELOPMENT_TENANT, type Settings } from '../../../base/config/index.ts';
 import { openPool } from '../../../base/db/index.ts';
 import { type Clock, ConfigurationError, Transient } from '../../../base/kernel/index.ts';
 import type { Role, StartFlags } from '../../cli/index.ts';
 import {
   type AnvilNode,
-  endProcess,
   isPortFree,
   isRunning,
   type PostgresServer,
   type ProcessIdentity,
   startPostgres,
-  wipeState,
 } from '../../dev/index.ts';
 import { ensureKeys, ensureTenants, type LocalKeys } from './access.ts';
 import { ChainLost, checkChain, DEVELOPMENT_LANES, prepareChain, startChain } from './chain.ts';
@@ -28,17 +21,12 @@ import {
 } from './configuration.ts';
 import { type Databases, databasesOf, migrateBoth, startServer } from './databases.ts';
 import { KeptServer } from './kept-server.ts';
-import { readState, removeStateFiles, statePath, writePrivate } from './state-files.ts';
+import { statePath, writePrivate } from './state-files.ts';
 import type { Terminal } from './terminal.ts';
 
 export type StartOptions = Omit<StartFlags, 'stateDir'> & { stateDir: string };
 
 const DEFAULT_HTTP = { host: '127.0.0.1', port: 8080 };
-/** A process that lost its supervisor ends by itself within two seconds. */
-const LEFTOVER_STEPS = [
-  { signal: 'SIGTERM', waitMs: 3_000 },
-  { signal: 'SIGKILL', waitMs: 1_000 },
-] as const;
 
 export type InstallationContext = {
   env: NodeJS.ProcessEnv;
@@ -280,32 +268,4 @@ export class Installation {
 function made<T>(part: T | null): T {
   if (part === null) throw new TypeError('asked for before prepare() has made it');
   return part;
-}
-
-/** Ends api, worker and signer of a supervisor that was killed: two signers or ports would collide. */
-export async function endLeftovers(stateDir: string): Promise<void> {
-  const left = readState(stateDir, 'processes') ?? [];
-  await Promise.all(left.map((identity) => endProcess(identity, LEFTOVER_STEPS)));
-}
-
-/** Deletes the local state. Databases that were named, not started here, are not ours to delete. */
-export async function beginAnew(
-  stateDir: string,
-  named: boolean,
-  terminal: Terminal,
-): Promise<void> {
-  if (named) {
-    throw new ConfigurationError(
-      '--fresh would have to delete databases that this start did not make: drop and create them yourself, or unset DATABASE_URL and SIGNER_DATABASE_URL',
-    );
-  }
-  await terminal.step(
-    'deleting the local state',
-    async () => {
-      await wipeState(stateDir, [DEVELOPMENT_CHAIN_ID]);
-      removeStateFiles(stateDir);
-      rmSync(join(stateDir, 'logs'), { recursive: true, force: true });
-    },
-    () => 'the local state is deleted',
-  );
 }

@@ -7,6 +7,7 @@ import {
   type Refusal,
   type RefusalCode,
   refuse,
+  showValue,
 } from '../../../base/kernel/index.ts';
 import { PUBLIC_STATUSES, type Verdict } from '../../../roads/withdrawal/index.ts';
 import { guard, refusedNow } from '../auth.ts';
@@ -164,7 +165,7 @@ function isObject(value: unknown): value is Record<string, unknown> {
 }
 
 function fault(pointer: string, code: RefusalCode, got: unknown, expected: string): Refusal {
-  const shown = got === undefined ? 'nothing' : (JSON.stringify(got) ?? '').slice(0, 100);
+  const shown = got === undefined ? 'nothing' : showValue(got);
   const detail = `At ${pointer === '' ? 'the top' : pointer}: ${shown}; expected is ${expected}.`;
   return refuse(code, detail, { faults: [{ pointer, code, got: shown, expected }] });
 }
