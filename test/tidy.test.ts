@@ -1,0 +1,212 @@
+import { dirname } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { closureOf, exportsOf, importCycles, isTest, placeOf, sources } from './tidy/sources.ts';
+
+const FLOORS = ['base', 'books', 'hands', 'roads', 'doors'];
+const BASE_ORDER = ['kernel', 'config', 'db', 'event', 'queue', 'chain', 'effect'];
+
+/** Doors beside a room's index.ts: read-only or pure. */
+const SECOND_DOORS = ['src/books/tx/read.ts'];
+
+const all = [...sources.values()];
+const production = all.filter(({ path }) => path.startsWith('src/') && !isTest(path));
+const indexes = production.filter(({ path }) => path.endsWith('/index.ts'));
+
+describe('imports', () => {
+  const imports = production.flatMap((source) =>
+    source.imports.flatMap(({ target }) => {
+      if (target === null) return [];
+      return [{ from: source.path, target, ours: placeOf(source.path)!, theirs: placeOf(target) }];
+    }),
+  );
+
+  it('go downwards only: doors, roads, hands, books, base', () => {
+    const upwards = imports.filter(
+      ({ ours, theirs }) =>
+        theirs === null || FLOORS.indexOf(theirs.floor) > FLOORS.indexOf(ours.floor),
+    );
+    expect(upwards.map(({ from, target }) => `${from} imports ${target}`)).toEqual([]);
+  });
+
+  it('follow the order of the rooms inside base', () => {
+    const order = (room: string) => BASE_ORDER.indexOf(room.slice('base/'.length));
+    const backwards = imports.filter(
+      ({ ours, theirs }) =>
+        ours.floor === 'base' && theirs?.floor === 'base' && order(theirs.room) > order(ours.room),
+    );
+    expect(backwards.map(({ from, target }) => `${from} imports ${target}`)).toEqual([]);
+  });
+
+  it('never go sideways between rooms of another floor, save in bin, which wires', () => {
+    const sideways = imports.filter(
+      ({ ours, theirs }) =>
+        ours.floor !== 'base' &&
+        ours.room !== 'doors/bin' &&
+        theirs?.floor === ours.floor &&
+        theirs.room !== ours.room &&
+        // Lies beside the rooms and belongs to none.
+        theirs.room !== 'doors',
+    );
+    expect(sideways.map(({ from, target }) => `${from} imports ${target}`)).toEqual([]);
+  });
+
+  it('enter another room by its door only', () => {
+    const past = imports.filter(
+      ({ ours, theirs, target }) =>
+        theirs !== null &&
+        theirs.room !== ours.room &&
+        theirs.room !== 'doors' &&
+        target !== `src/${theirs.room}/index.ts` &&
+        !SECOND_DOORS.includes(target),
+    );
+    expect(past.map(({ from, target }) => `${from} imports ${target}`)).toEqual([]);
+  });
+
+  it('of tests, scripts and the bench enter rooms by their doors too, save a test its own room', () => {
+    const past = all
+      .filter((source) => !production.includes(source))
+      .flatMap((source) =>
+        source.imports.flatMap(({ target }) => (target ? [[source.path, target]] : [])),
+      )
+      .filter(([from, target]) => {
+        const theirs = placeOf(target!);
+        return (
+          theirs !== null &&
+          theirs.room !== placeOf(from!)?.room &&
+          // The roles of bin have no door of their own: processes and test installations start them.
+          !['doors', 'doors/bin'].includes(theirs.room) &&
+          target !== `src/${theirs.room}/index.ts` &&
+          !SECOND_DOORS.includes(target!)
+        );
+      });
+    expect(past.map(([from, target]) => `${from} imports ${target}`)).toEqual([]);
+  });
+
+  it('never lead round in a circle, types included', () => {
+    expect(importCycles()).toEqual([]);
+  });
+});
+
+describe('the signer', () => {
+  const ROOMS = ['hands/signer', 'base/kernel', 'base/config', 'base/db', 'base/effect'];
+  const DOORS = [
+    'src/books/tx/read.ts',
+    'src/books/approval/check.ts',
+    'src/books/policy/check.ts',
+  ];
+  const PACKAGES = ['canonicalize', 'node', 'pg', 'secp256k1', 'typebox', 'viem', 'yaml'];
+
+  it('reaches nothing but the base it needs, read-only doors and the key libraries', () => {
+    const { files: reached, packages } = closureOf('src/hands/signer/index.ts');
+    const strange = [...reached].filter(
+      (path) => !ROOMS.includes(placeOf(path)?.room ?? '') && !DOORS.includes(path),
+    );
+    expect(strange).toEqual([]);
+    expect([...packages].filter((name) => !PACKAGES.includes(name))).toEqual([]);
+  });
+
+  it('is a process that loads no other hand, no road, no book and no HTTP', () => {
+    const { files: reached, packages } = closureOf('src/doors/bin/signer.ts');
+    const strange = [...reached].filter((path) => {
+      const room = placeOf(path)?.room ?? '';
+      return !ROOMS.includes(room) && room !== 'doors/bin';
+    });
+    expect(strange).toEqual([]);
+    expect([...packages].filter((name) => ![...PACKAGES, 'pino'].includes(name))).toEqual([]);
+  });
+});
+
+describe('exports', () => {
+  const used = new Map<string, Set<string>>();
+  for (const { path, imports } of all) {
+    for (const { target, names } of imports) {
+      if (target === null) continue;
+      for (const name of names) {
+        const key = `${target}#${name}`;
+        used.set(key, (used.get(key) ?? new Set()).add(path));
+      }
+    }
+  }
+  const users = (path: string, name: string) => [
+    ...(used.get(`${path}#${name}`) ?? []),
+    ...(used.get(`${path}#*`) ?? []),
+  ];
+
+  it("of a room's door are used outside the room", () => {
+    const dead = indexes.flatMap(({ path }) => {
+      const inside = (user: string) => user.startsWith(`${dirname(path)}/`) && !isTest(user);
+      return exportsOf(path)
+        .filter((name) => users(path, name).every(inside))
+        .map((name) => `${path} ${name}`);
+    });
+    expect(dead).toEqual([]);
+  });
+
+  it('of a file are used in another file', () => {
+    const dead = all
+      .filter((source) => !indexes.includes(source))
+      .flatMap(({ path, exports }) =>
+        exports
+          .filter((name) => name !== 'default' && users(path, name).length === 0)
+          .map((name) => `${path} ${name}`),
+      );
+    expect(dead).toEqual([]);
+  });
+});
+
+describe('sizes', () => {
+  /** Longer than 300 lines, each for a reason. */
+  const LONG_FILES = new Map([
+    ['src/base/chain/rpc.test.ts', 'one node that misbehaves in every way, and what is made of it'],
+    ['src/base/config/read.test.ts', 'two tables of faulty files, one line a fault'],
+    ['src/doors/http/routes/withdrawals.test.ts', 'one route file, one test file'],
+    ['src/doors/http/server.test.ts', 'one server, one test file'],
+    ['src/hands/signer/step.test.ts', 'crashes at each point of one step, in their order'],
+    ['test/e2e/bad-input.test.ts', 'the table of bad input of the whole API'],
+  ]);
+  /** More than 12 sources, each for a reason. */
+  const FULL_FOLDERS = new Map([
+    ['bench', 'one program; its stages are files so that none is long'],
+    ['src/doors/bin', 'a program and its role for each process'],
+    ['src/doors/bin/supervise', 'one program; what it keeps alive are files of their own'],
+    ['src/doors/http', 'the life of a request; its routes are a folder of their own'],
+    ['src/roads/withdrawal', 'one verb, one file: the walk is read from their names'],
+  ]);
+
+  it('files have at most 300 lines', () => {
+    const long = all.filter(({ path, lines }) => lines > 300 && !LONG_FILES.has(path));
+    expect(long.map(({ path, lines }) => `${path}: ${lines}`)).toEqual([]);
+  });
+
+  it('folders have at most 12 sources beside their tests', () => {
+    const counts = new Map<string, number>();
+    for (const { path } of all.filter((source) => !isTest(source.path))) {
+      counts.set(dirname(path), (counts.get(dirname(path)) ?? 0) + 1);
+    }
+    const full = [...counts].filter(([folder, count]) => count > 12 && !FULL_FOLDERS.has(folder));
+    expect(full).toEqual([]);
+  });
+
+  it('have no exception that is no longer needed', () => {
+    const short = [...LONG_FILES.keys()].filter((path) => (sources.get(path)?.lines ?? 0) <= 300);
+    expect(short).toEqual([]);
+  });
+});
+
+describe('rooms', () => {
+  it('have a door that opens with at most 15 lines of what they own and promise', () => {
+    const bad = indexes.filter(({ text }) => {
+      const comment = /^\/\*\*\n( \*.*\n)+/.exec(text)?.[0];
+      return comment === undefined || comment.split('\n').length - 1 > 15;
+    });
+    expect(bad.map(({ path }) => path)).toEqual([]);
+  });
+
+  it('have an index.ts, save bin, whose files are programs', () => {
+    const rooms = new Set(production.map(({ path }) => placeOf(path)!.room));
+    const without = [...rooms].filter(
+      (room) => room.includes('/') && room !== 'doors/bin' && !sources.has(`src/${room}/index.ts`),
+    );
+    expect(without).toEqual([]);
+  });
+});
