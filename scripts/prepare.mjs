@@ -130,7 +130,7 @@ function sources() {
   const deep = ['src', 'bench'].flatMap((folder) => walk(join(root, folder)));
   const flat = ['scripts', 'test/support'].flatMap((folder) => list(join(root, folder)));
   return [...deep, ...flat]
-    .filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts') && !file.endsWith('.d.ts'))
+    .filter((file) => file.endsWith('.ts') && !/\.(test|fixture|d)\.ts$/.test(file))
     .map((file) => relative(root, file))
     .sort();
 }

@@ -5,15 +5,11 @@
  * been taken, and that a node's URL, which may hold a key, is in no message. Holds no state that a
  * crash could lose: what was sent is known from the database, what happened from the chain.
  */
-export { NodeChain, type NodeOptions } from './node.ts';
+export { NodeChain } from './node.ts';
 export type {
   Block,
-  BlockHeader,
-  BlockTag,
   ChainPort,
   GasEstimate,
-  Receipt,
   SendAnswer,
-  TransactionOnChain,
 } from './port.ts';
 export { classifySendError, type SendClass } from './send-errors.ts';

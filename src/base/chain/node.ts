@@ -14,7 +14,7 @@ import type {
 import { type RpcCall, RpcClient, type RpcOptions, type RpcOutcome } from './rpc.ts';
 import { classifySendError } from './send-errors.ts';
 
-export type NodeOptions = RpcOptions;
+type NodeOptions = RpcOptions;
 
 /** One node behind the chain port. A pool of several, with quorum, is another adapter of the same port. */
 export class NodeChain implements ChainPort {

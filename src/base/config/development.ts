@@ -3,7 +3,7 @@ import { policyVersionOf } from './assets.ts';
 import { DEVELOPMENT_CHAIN_ID } from './chains.ts';
 import type { AssetSettings, Settings } from './settings.ts';
 
-export type DevelopmentOptions = {
+type DevelopmentOptions = {
   databaseUrl: string;
   /** Null for a process that does not sign: its settings then hold no key. */
   signerDatabaseUrl: string | null;

@@ -7,8 +7,8 @@
 export { policyVersionOf } from './assets.ts';
 export { DEVELOPMENT_CHAIN_ID } from './chains.ts';
 export { describeSettings } from './describe.ts';
-export { DEVELOPMENT_TENANT, type DevelopmentOptions, developmentSettings } from './development.ts';
-export { type ReadSettingsOptions, readSettings } from './read.ts';
+export { DEVELOPMENT_TENANT, developmentSettings } from './development.ts';
+export { readSettings } from './read.ts';
 export { configSchema } from './schema.ts';
 export {
   type AssetSettings,

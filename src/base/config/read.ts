@@ -11,7 +11,7 @@ import { type SecretSource, Secrets } from './secrets.ts';
 import type { Settings } from './settings.ts';
 import { fitShape, isFaulty, type Loose } from './shape.ts';
 
-export type ReadSettingsOptions = {
+type ReadSettingsOptions = {
   /** The configuration file; paths inside it are relative to its folder. */
   file?: string;
   /** Its text, when it was read already. */

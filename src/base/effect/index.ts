@@ -10,7 +10,6 @@ export {
   effectOf,
   FILLER_GAS_LIMIT,
   fillerOf,
-  type Intent,
   intentId,
 } from './effect.ts';
 export { checkEffect, type Mined, TRANSFER_TOPIC } from './outcome.ts';

@@ -3,7 +3,7 @@
  * the path of every payment: measured at 8 µs a
  * transaction where a general serializer took 20 to 50.
  */
-export type RlpItem = Buffer | readonly RlpItem[];
+type RlpItem = Buffer | readonly RlpItem[];
 
 export function rlpEncode(item: RlpItem): Buffer {
   if (Buffer.isBuffer(item)) {
