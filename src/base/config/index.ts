@@ -4,7 +4,6 @@
  * told at once by key path, and that no fault or description shows a secret. Reads files at the start
  * only and has no state; a crash here means that the process did not start.
  */
-export { policyVersionOf } from './assets.ts';
 export { DEVELOPMENT_CHAIN_ID } from './chains.ts';
 export { describeSettings } from './describe.ts';
 export { DEVELOPMENT_TENANT, developmentSettings } from './development.ts';

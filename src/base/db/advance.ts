@@ -1,7 +1,7 @@
 import { Invariant, type Machine } from '../kernel/index.ts';
 import type { Sql } from './pool.ts';
 
-export type Move<State extends string> = {
+type Move<State extends string> = {
   id: string;
   from: State;
   to: State;
@@ -10,7 +10,7 @@ export type Move<State extends string> = {
 };
 
 /** Columns set in the same statement: name → its SQL type and one value per move, in order. */
-export type SetColumns = Record<string, { type: string; values: readonly unknown[] }>;
+type SetColumns = Record<string, { type: string; values: readonly unknown[] }>;
 
 /**
  * The one writer of state. Moves rows that are in `from` to `to`, writes one event per row moved, and

@@ -3,11 +3,10 @@
  * transaction's outcome is told truthfully: done, not done (Transient) or UnknownOutcome. A crash
  * inside a transaction leaves nothing behind.
  */
-export { advance, type Move, type SetColumns } from './advance.ts';
+export { advance } from './advance.ts';
 export { Listener } from './listen.ts';
 export { machineSql } from './machine-sql.ts';
 export {
-  CODE_VERSION,
   checkSchema,
   type MigrationDatabase,
   migrate,
@@ -21,6 +20,5 @@ export {
   dbErrorKind,
   inTransaction,
   openPool,
-  type PoolOptions,
   type Sql,
 } from './pool.ts';

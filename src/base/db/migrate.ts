@@ -10,10 +10,10 @@ import { type Db, inTransaction, openPool, type Sql } from './pool.ts';
  * a binary refuses only when it is older than that of the newest migration applied, or when it knows
  * migrations that are not applied.
  */
-export const CODE_VERSION = 1;
+const CODE_VERSION = 1;
 
 export type MigrationDatabase = 'main' | 'signer';
-export type Migration = {
+type Migration = {
   version: number;
   name: string;
   sql: string;

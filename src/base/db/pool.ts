@@ -18,7 +18,7 @@ const types = {
   },
 } as pg.CustomTypesConfig;
 
-export type PoolOptions = {
+type PoolOptions = {
   url: string;
   role: DbRole;
   /** Shown in pg_stat_activity. */

@@ -3,7 +3,7 @@
  * transaction that records their effect: inside one database a step happens once. A crash leaves
  * leases that run out; the step then runs again and finds what was done.
  */
-export { type Backoff, backoffMs } from './backoff.ts';
+export { backoffMs } from './backoff.ts';
 export {
   bury,
   claim,
@@ -12,6 +12,6 @@ export {
   postgresTransport,
   postpone,
 } from './jobs.ts';
-export { Loop, type LoopOptions } from './loop.ts';
-export { type Handler, type Outcome, Runner, type RunnerOptions, runClaim } from './runner.ts';
-export type { Claim, Job, JobRequest, Postponement, Transport } from './transport.ts';
+export { Loop } from './loop.ts';
+export { type Handler, type Outcome, Runner, runClaim } from './runner.ts';
+export type { Claim, JobRequest, Transport } from './transport.ts';

@@ -1,6 +1,6 @@
 import { type Clock, type Log, messageOf } from '../kernel/index.ts';
 
-export type LoopOptions = {
+type LoopOptions = {
   name: string;
   /** How long to rest when a round found nothing and nobody wakes the loop. */
   idleMs: number;

@@ -32,7 +32,7 @@ export type Handler = {
   run(claimed: Claim): Promise<Outcome[]>;
 };
 
-export type RunnerOptions = {
+type RunnerOptions = {
   db: Db;
   transport: Transport;
   handlers: readonly Handler[];

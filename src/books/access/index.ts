@@ -23,5 +23,5 @@ export {
   type NewApiKey,
   revokeKey,
 } from './keys.ts';
-export { allows, GRANTS, type Grant, isGrant, SCOPES, type Scope } from './scopes.ts';
+export { allows, GRANTS, type Grant, type Scope } from './scopes.ts';
 export { createTenant, findTenant, listTenants, type Tenant } from './tenants.ts';

@@ -1,5 +1,5 @@
 /** What a route may ask for. */
-export const SCOPES = [
+const SCOPES = [
   'withdrawals:create',
   'withdrawals:read',
   'ledger:credit',

@@ -139,7 +139,7 @@ export async function readSendable(
   }));
 }
 
-export type SendRecord = { attemptId: string; accepted: boolean; answer: string };
+type SendRecord = { attemptId: string; accepted: boolean; answer: string };
 
 /** Records sends: when, how often, and what the node said; accepted once is accepted for ever. */
 export async function recordSends(sql: Sql, records: readonly SendRecord[]): Promise<void> {

@@ -11,7 +11,6 @@ export {
   readSendable,
   recordSends,
   type SendableAttempt,
-  type SendRecord,
 } from './attempts.ts';
 export {
   type HeadRow,
@@ -53,7 +52,6 @@ export {
 export { type NewTx, openTxs } from './open.ts';
 export { readTxs, readTxsOfOwners, type TxRow } from './rows.ts';
 export {
-  type FillerOrder,
   insertSlotGas,
   insertSlots,
   type NewSlot,
@@ -63,4 +61,4 @@ export {
   setWaiting,
 } from './slots.ts';
 export { stopUnclaimed } from './stop.ts';
-export { finalTopic, settleTopic, TX_TOPICS, WAKE_COLLECT, WAKE_SIGNER } from './topics.ts';
+export { finalTopic, settleTopic, TX_TOPICS, WAKE_COLLECT } from './topics.ts';

@@ -2,7 +2,7 @@ import type { Sql } from '../../base/db/index.ts';
 import { type Address, fromHex, type Hex } from '../../base/kernel/index.ts';
 import { WAKE_SIGNER } from './topics.ts';
 
-export type Fees = { gasLimit: bigint; maxFeePerGas: bigint; maxPriorityFeePerGas: bigint };
+type Fees = { gasLimit: bigint; maxFeePerGas: bigint; maxPriorityFeePerGas: bigint };
 
 export type NewSlot = Fees & {
   txId: string;
@@ -54,7 +54,7 @@ export async function insertSlots(sql: Sql, slots: readonly NewSlot[]): Promise<
   await sql.query(`SELECT pg_notify('${WAKE_SIGNER}', '')`);
 }
 
-export type FillerOrder = Fees & { txId: string; laneEpoch: bigint; reason: string };
+type FillerOrder = Fees & { txId: string; laneEpoch: bigint; reason: string };
 
 /**
  * Orders the filler of slots, once each: a slot that has a filler request already gets no second one.

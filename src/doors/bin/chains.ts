@@ -16,7 +16,7 @@ export function portOf(chain: ChainSettings): ChainPort {
  * Holds a chain's configuration against the chain itself. Throws ConfigurationError on another chain id, a
  * token without code or with other decimals; Transient when the node can not be asked.
  */
-export async function verifyChain(
+async function verifyChain(
   settings: Settings,
   chain: ChainSettings,
   port: ChainPort,

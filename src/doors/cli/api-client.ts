@@ -30,7 +30,7 @@ export class ApiProblem extends Error {
   }
 }
 
-export type ApiRequest = {
+type ApiRequest = {
   method: 'GET' | 'POST';
   /** With its query. */
   path: string;
@@ -40,7 +40,7 @@ export type ApiRequest = {
   signal?: AbortSignal;
 };
 
-export type ApiAnswer<Body> = { status: number; body: Body; replayed: boolean };
+type ApiAnswer<Body> = { status: number; body: Body; replayed: boolean };
 
 const TIMEOUT_MS = 30_000;
 /** Such a failure happens before a byte of the request has left. */

@@ -4,7 +4,7 @@ import type { WithdrawalView } from '../../roads/withdrawal/index.ts';
 import type { CliContext } from './context.ts';
 import { runCli } from './run.ts';
 
-export type Ran = { code: number; out: string; err: string };
+type Ran = { code: number; out: string; err: string };
 
 /** Runs a command line in this process and gathers what it printed. */
 export async function run(argv: readonly string[], given: Partial<CliContext> = {}): Promise<Ran> {

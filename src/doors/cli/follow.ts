@@ -48,7 +48,7 @@ export function stagesSince(last: PublicStatus | null, view: WithdrawalView): Pu
 
 export type Reader = Pick<ApiClient, 'request' | 'url'>;
 
-export type Following = {
+type Following = {
   client: Reader;
   id: string;
   clock: Clock;

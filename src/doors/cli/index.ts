@@ -6,6 +6,6 @@
  * repeated with its key.
  */
 export { ApiClient, ApiProblem } from './api-client.ts';
-export type { CliContext, CliDoors, Role, StartFlags } from './context.ts';
+export type { Role, StartFlags } from './context.ts';
 export { followWithdrawal, isEnd, type Reader } from './follow.ts';
 export { runCli } from './run.ts';

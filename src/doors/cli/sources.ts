@@ -7,7 +7,7 @@ import type { CliContext, DevSources } from './context.ts';
 export type SourceFlags = { config?: string; stateDir?: string };
 export type ClientFlags = { url?: string; apiKey?: string; stateDir?: string };
 
-export type DatabaseUrls = {
+type DatabaseUrls = {
   url: string;
   /** Null when it was not asked for. */
   signerUrl: string | null;

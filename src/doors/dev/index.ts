@@ -5,7 +5,7 @@
  * that PostgreSQL loses nothing acknowledged. A crash here leaves servers running and their records
  * in place; a killed chain may come back a second behind the database.
  */
-export { type AnvilNode, type AnvilOptions, adoptAnvil, removeAnvil, startAnvil } from './anvil.ts';
+export { type AnvilNode, type AnvilOptions, removeAnvil, startAnvil } from './anvil.ts';
 export {
   DEV_TOKEN_ADDRESS,
   deployToken,
@@ -30,7 +30,6 @@ export {
 export { rpcCall } from './rpc.ts';
 export {
   claimInstance,
-  claimStateDir,
   type DevFile,
   readDevFile,
   removeDevFile,

@@ -43,7 +43,7 @@ export type PostgresServer = ProcessIdentity & {
 };
 
 /** As in production: what was acknowledged survives a power cut. */
-export const SERVER_SETTINGS: Readonly<Record<string, string>> = {
+const SERVER_SETTINGS: Readonly<Record<string, string>> = {
   fsync: 'on',
   synchronous_commit: 'on',
   full_page_writes: 'on',

@@ -230,7 +230,7 @@ export function transferView(): TransferView {
   };
 }
 
-export function withdrawalView(request: Order): WithdrawalView {
+function withdrawalView(request: Order): WithdrawalView {
   return {
     id: randomUUID(),
     status: 'RESERVED',

@@ -7,7 +7,7 @@ import { laneKey, type SigningRules } from './rules.ts';
 export const EFFECT_GAS_LIMIT_CAP = 1_000_000n;
 
 /** Half as much again: the filler must be able to replace an effect that already bids the cap. */
-export function fillerFeeCap(maxFeePerGas: bigint): bigint {
+function fillerFeeCap(maxFeePerGas: bigint): bigint {
   return (maxFeePerGas * 3n) / 2n;
 }
 

@@ -51,10 +51,7 @@ export async function recordUnsigned(journal: Db, signings: readonly Signing[]):
 }
 
 /** The signing as the slot's binding has it, or why it can not be. */
-export function fitBinding(
-  signing: Signing,
-  binding: Binding | undefined,
-): Signing | SigningRefusal {
+function fitBinding(signing: Signing, binding: Binding | undefined): Signing | SigningRefusal {
   if (binding === undefined) {
     return {
       code: 'intent_on_another_slot',

@@ -54,7 +54,7 @@ export type Batch = {
 };
 
 /** A claim of this age without a signature is a dead signer's. */
-export const TAKE_OVER_AFTER_MS = 30_000;
+const TAKE_OVER_AFTER_MS = 30_000;
 
 /** Claims up to `limit` open orders and answers each with signed bytes or a refusal. */
 export async function signBatch(context: SignerContext, limit: number): Promise<Batch> {

@@ -10,7 +10,7 @@ type TreasuryContext = { db: Db; ledger: Ledger };
  * Books what finalized slots cost: one transfer per lane and batch, one row per slot, which is single.
  * A crash before the COMMIT leaves the job.
  */
-export async function gasStep(context: TreasuryContext, claimed: Claim): Promise<Outcome[]> {
+async function gasStep(context: TreasuryContext, claimed: Claim): Promise<Outcome[]> {
   const slots = await readSlotGas(
     context.db,
     claimed.jobs.map((job) => job.subjectId),

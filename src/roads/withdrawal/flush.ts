@@ -246,7 +246,7 @@ async function insertWithdrawals(sql: Sql, verdicts: readonly Verdict[]): Promis
   return rows[0]!.created_at;
 }
 
-export function ledgerOrder(order: WithdrawalOrder, id: string) {
+function ledgerOrder(order: WithdrawalOrder, id: string) {
   return {
     tenantId: order.tenantId,
     withdrawalId: id,

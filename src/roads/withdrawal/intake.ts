@@ -223,7 +223,7 @@ function follow(
 }
 
 /** Refusals that are stored and final for the key. */
-export function isStored(refusal: Refusal): boolean {
+function isStored(refusal: Refusal): boolean {
   return ['insufficient_balance', 'amount_above_limit', 'policy_denied'].includes(refusal.code);
 }
 

@@ -18,6 +18,9 @@ import type { PublicStatus, Verdict, WithdrawalFilter, WithdrawalView } from './
 import { newView, readStoredRefusals, readViews } from './view.ts';
 import { Waiters } from './waiters.ts';
 
+/** Rows a look when most of them may be narrowed away. */
+const LEAST_LOOK = 200;
+
 /** What a client may do with withdrawals; one object per process. */
 export class WithdrawalService {
   readonly #context: WithdrawalContext;
@@ -88,11 +91,23 @@ export class WithdrawalService {
     filter: WithdrawalFilter,
     page: { limit: number; before: string | null },
   ): Promise<WithdrawalView[]> {
-    const ids = await findIds(this.#context.db, tenantId, filter, page);
-    const views = await readViews(this.#context.db, this.#context.assets, ids);
-    return filter.status === undefined
-      ? views
-      : views.filter((view) => view.status === filter.status);
+    const { db, assets } = this.#context;
+    const { status } = filter;
+    if (status === undefined) {
+      return readViews(db, assets, await findIds(db, tenantId, filter, page));
+    }
+    // What is found by a status is a superset of what shows it: read on until the page is full, or a
+    // page narrowed to less than its size would look like the last one.
+    const limit = Math.max(page.limit, LEAST_LOOK);
+    const views: WithdrawalView[] = [];
+    for (let before = page.before; views.length < page.limit; ) {
+      const ids = await findIds(db, tenantId, filter, { limit, before });
+      const found = await readViews(db, assets, ids);
+      views.push(...found.filter((view) => view.status === status));
+      if (ids.length < limit) break;
+      before = ids.at(-1)!;
+    }
+    return views.slice(0, page.limit);
   }
 
   /** The withdrawal once it is at `status` or beyond, or at any end; after the time-out, or when aborted, as it is. */

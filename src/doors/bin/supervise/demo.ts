@@ -14,7 +14,7 @@ const DEPOSIT = { account: 'alice', asset: 'USDC', amount: '1000', reference: 'n
 const DEPOSIT_KEY = 'npm-start-demo-deposit';
 const TIMEOUT_MS = 120_000;
 
-export type DemoContext = {
+type DemoContext = {
   client: Reader;
   clock: Clock;
   signal: AbortSignal;

@@ -5,5 +5,5 @@
  * leaves PostgreSQL and the chain running for the next start; api, worker and signer end by themselves.
  */
 export type { StartOptions } from './installation.ts';
-export { type SuperviseContext, Supervisor } from './supervisor.ts';
+export { Supervisor } from './supervisor.ts';
 export { Terminal } from './terminal.ts';

@@ -28,7 +28,7 @@ export type StartOptions = Omit<StartFlags, 'stateDir'> & { stateDir: string };
 
 const DEFAULT_HTTP = { host: '127.0.0.1', port: 8080 };
 
-export type InstallationContext = {
+type InstallationContext = {
   env: NodeJS.ProcessEnv;
   terminal: Terminal;
   clock: Clock;

@@ -2,7 +2,7 @@ import { type Clock, messageOf } from '../../../base/kernel/index.ts';
 import { isRunning, type ProcessIdentity } from '../../dev/index.ts';
 import { RestartDelays } from './restart-delays.ts';
 
-export type KeptServerOptions<Server extends ProcessIdentity> = {
+type KeptServerOptions<Server extends ProcessIdentity> = {
   name: string;
   server: Server;
   /** Starts it again where it was: same ports, same state. */

@@ -4,7 +4,7 @@ import { type ProcessIdentity, startTimeOf } from '../../dev/index.ts';
 import { LogFile } from './log-file.ts';
 import { RestartDelays, tellDelay } from './restart-delays.ts';
 
-export type RoleProcessOptions = {
+type RoleProcessOptions = {
   name: string;
   /** The compiled program. */
   file: string;

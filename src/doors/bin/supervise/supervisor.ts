@@ -12,7 +12,7 @@ import { RoleProcess } from './role-process.ts';
 import { readState, writeState } from './state-files.ts';
 import type { Terminal } from './terminal.ts';
 
-export type SuperviseContext = {
+type SuperviseContext = {
   env: NodeJS.ProcessEnv;
   terminal: Terminal;
   clock: Clock;
@@ -31,7 +31,7 @@ const GRACE_MS = { api: 3_000, worker: 2_500, signer: 2_500 } as const;
 const ORDER: readonly Role[] = ['signer', 'worker', 'api'];
 
 /** Another start holds the state folder. */
-export class AlreadyRunning extends Transient {}
+class AlreadyRunning extends Transient {}
 
 /**
  * The local installation from start to end. run() resolves when it was told to end and everything is

@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from '../../../base/kernel/index.ts';
 
-export type TerminalOutput = { write(text: string): unknown; isTTY?: boolean };
+type TerminalOutput = { write(text: string): unknown; isTTY?: boolean };
 
 const QUIET_MS = 2_000;
 /** Between progress lines where lines can not be overwritten. */
