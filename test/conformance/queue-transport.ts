@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { type Db, inTransaction } from '../../src/base/db/index.ts';
 import type { Claim, Transport } from '../../src/base/queue/index.ts';
 
-export type TransportUnderTest = {
+type TransportUnderTest = {
   transport: Transport;
   /** Two pools on one database with an empty job table: two processes. */
   one: Db;

@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import pino from 'pino';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { replayBreaks } from '../../src/books/ledger/index.ts';
 import { Installation } from '../support/installation.ts';
 

@@ -1,9 +1,15 @@
-import pg from 'pg';
+import type pg from 'pg';
 import { privateKeyToAccount } from 'viem/accounts';
-import { createKey, createTenant } from '../../src/books/access/index.ts';
 import { developmentSettings, type Settings } from '../../src/base/config/index.ts';
 import { openPool } from '../../src/base/db/index.ts';
-import { type Address, isRefusal, type Log, randomToken, silentLog } from '../../src/base/kernel/index.ts';
+import {
+  type Address,
+  isRefusal,
+  type Log,
+  randomToken,
+  silentLog,
+} from '../../src/base/kernel/index.ts';
+import { createKey, createTenant } from '../../src/books/access/index.ts';
 import { startApi } from '../../src/doors/bin/api-role.ts';
 import { adoptConfiguredLanes } from '../../src/doors/bin/chains.ts';
 import type { RoleHandle } from '../../src/doors/bin/role.ts';
@@ -16,16 +22,25 @@ import { type TestDatabases, testDatabases } from './postgres.ts';
 const ETHER = 10n ** 18n;
 const CLIENT_SCOPES = ['withdrawals:*', 'ledger:credit', 'ledger:read', 'events:read'] as const;
 
-export type InstallationOptions = {
+type InstallationOptions = {
   lanes?: number;
   /** Seconds; fractions make finality quick. */
   blockTime?: number;
   slotsInEpoch?: number;
-  settings?: (settings: Settings) => Settings;
+  settings?: (settings: Settings) => Settings | Promise<Settings>;
+  /** What one role sees instead, such as its own wire to the database. */
+  roleSettings?: (role: RoleName, settings: Settings) => Settings;
   log?: Log;
 };
 
-export type Answer<Body = Record<string, unknown>> = { status: number; headers: Headers; body: Body };
+type RoleName = 'api' | 'signer' | 'worker';
+export type TestKey = { key: string; keyId: string; tenantId: string };
+
+export type Answer<Body = Record<string, unknown>> = {
+  status: number;
+  headers: Headers;
+  body: Body;
+};
 
 /**
  * A whole installation in this process: real databases, a real node, api, worker and signer as their roles
@@ -41,6 +56,7 @@ export class Installation {
   /** The owner's connection: sees and may do everything. */
   readonly owner: pg.Pool;
   readonly #log: Log;
+  readonly #settingsOf: (role: RoleName) => Settings;
   readonly #roles = new Map<string, RoleHandle>();
   url = '';
 
@@ -52,6 +68,7 @@ export class Installation {
     tenantId: string;
     apiKey: string;
     log: Log;
+    settingsOf: (role: RoleName) => Settings;
   }) {
     this.settings = parts.settings;
     this.databases = parts.databases;
@@ -60,6 +77,7 @@ export class Installation {
     this.tenantId = parts.tenantId;
     this.apiKey = parts.apiKey;
     this.#log = parts.log;
+    this.#settingsOf = parts.settingsOf;
     this.owner = openPool({ url: parts.databases.mainUrl, role: 'owner', name: 'test', max: 4 });
   }
 
@@ -72,13 +90,18 @@ export class Installation {
       gasLimit: 1_000_000_000,
     });
     const token = await deployToken(anvil.url);
-    const lanes = PUBLIC_DEVELOPMENT_KEYS.slice(1, 1 + (options.lanes ?? 1)).map((privateKey, index) => ({
-      address: privateKeyToAccount(privateKey).address.toLowerCase() as Address,
-      keyId: `lane-${index + 1}`,
-      privateKey,
-    }));
+    const lanes = PUBLIC_DEVELOPMENT_KEYS.slice(1, 1 + (options.lanes ?? 1)).map(
+      (privateKey, index) => ({
+        address: privateKeyToAccount(privateKey).address.toLowerCase() as Address,
+        keyId: `lane-${index + 1}`,
+        privateKey,
+      }),
+    );
     for (const lane of lanes) {
-      await fundLane(anvil.url, lane.address, { nativeWei: 1_000n * ETHER, tokenAmount: 10_000_000_000_000n });
+      await fundLane(anvil.url, lane.address, {
+        nativeWei: 1_000n * ETHER,
+        tokenAmount: 10_000_000_000_000n,
+      });
     }
     const base = developmentSettings({
       databaseUrl: databases.mainUrl,
@@ -87,11 +110,15 @@ export class Installation {
       token,
       lanes,
     });
-    const settings = options.settings?.(base) ?? base;
+    const settings = (await options.settings?.(base)) ?? base;
     const db = openPool({ url: databases.mainUrl, role: 'payonce_app', name: 'test', max: 1 });
     const tenant = await createTenant(db, { name: 'demo' });
     if (isRefusal(tenant)) throw new Error(tenant.detail);
-    const key = await createKey(db, { tenantId: tenant.tenantId, name: 'test', scopes: [...CLIENT_SCOPES, 'admin'] });
+    const key = await createKey(db, {
+      tenantId: tenant.tenantId,
+      name: 'test',
+      scopes: [...CLIENT_SCOPES, 'admin'],
+    });
     if (isRefusal(key)) throw new Error(key.detail);
     await db.end();
     await adoptConfiguredLanes(settings);
@@ -103,6 +130,7 @@ export class Installation {
       tenantId: tenant.tenantId,
       apiKey: key.key,
       log: options.log ?? silentLog,
+      settingsOf: (role) => options.roleSettings?.(role, settings) ?? settings,
     });
   }
 
@@ -115,18 +143,26 @@ export class Installation {
   }
 
   async startApi(): Promise<void> {
-    const api = await startApi({ settings: this.settings, log: this.#log, port: 0, host: '127.0.0.1' });
+    const api = await startApi({
+      settings: this.#settingsOf('api'),
+      log: this.#log,
+      port: 0,
+      host: '127.0.0.1',
+    });
     this.#roles.set('api', api);
     this.url = `http://127.0.0.1:${api.port}`;
   }
 
   async startSigner(): Promise<void> {
-    this.#roles.set('signer', await startSigner({ settings: this.settings, log: this.#log }));
+    this.#roles.set(
+      'signer',
+      await startSigner({ settings: this.#settingsOf('signer'), log: this.#log }),
+    );
   }
 
   async startWorker(): Promise<void> {
     const worker = await startWorker({
-      settings: this.settings,
+      settings: this.#settingsOf('worker'),
       log: this.#log,
       roles: WORKER_ROLES,
       onMisfit(error) {
@@ -136,7 +172,7 @@ export class Installation {
     this.#roles.set('worker', worker);
   }
 
-  async stopRole(name: 'api' | 'signer' | 'worker'): Promise<void> {
+  async stopRole(name: RoleName): Promise<void> {
     await this.#roles.get(name)?.stop();
     this.#roles.delete(name);
   }
@@ -162,7 +198,9 @@ export class Installation {
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
         ...headers,
       },
-      ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+      ...(body === undefined
+        ? {}
+        : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
     });
     const text = await response.text();
     return {
@@ -174,8 +212,14 @@ export class Installation {
 
   async deposit(account: string, asset: string, amount: string): Promise<void> {
     const reference = randomToken();
-    const answer = await this.call('POST', '/v1/deposits', { account, asset, amount, reference }, { 'idempotency-key': reference });
-    if (answer.status !== 201) throw new Error(`deposit: ${answer.status} ${JSON.stringify(answer.body)}`);
+    const answer = await this.call(
+      'POST',
+      '/v1/deposits',
+      { account, asset, amount, reference },
+      { 'idempotency-key': reference },
+    );
+    if (answer.status !== 201)
+      throw new Error(`deposit: ${answer.status} ${JSON.stringify(answer.body)}`);
   }
 
   withdraw(body: Record<string, unknown>, key = randomToken()): Promise<Answer> {
@@ -183,9 +227,48 @@ export class Installation {
   }
 
   /** The withdrawal once it is there, or has ended. */
-  async waitFor(id: string, status = 'COMPLETED', timeoutMs = 40_000): Promise<Record<string, unknown>> {
-    const answer = await this.call('GET', `/v1/withdrawals/${id}?waitFor=${status}&timeoutMs=${timeoutMs}`);
+  async waitFor(
+    id: string,
+    status = 'COMPLETED',
+    timeoutMs = 40_000,
+  ): Promise<Record<string, unknown>> {
+    const answer = await this.call(
+      'GET',
+      `/v1/withdrawals/${id}?waitFor=${status}&timeoutMs=${timeoutMs}`,
+    );
     return answer.body;
+  }
+
+  /** Another tenant with a key of its own. */
+  async addTenant(name: string): Promise<TestKey> {
+    const db = openPool({ url: this.databases.mainUrl, role: 'payonce_app', name: 'test', max: 1 });
+    try {
+      const tenant = await createTenant(db, { name });
+      if (isRefusal(tenant)) throw new Error(tenant.detail);
+      return await this.addKey({ tenantId: tenant.tenantId });
+    } finally {
+      await db.end();
+    }
+  }
+
+  /** A further key, of the installation's tenant and with a client's scopes unless told otherwise. */
+  async addKey(
+    wanted: { tenantId?: string; scopes?: readonly string[]; expiresAt?: Date } = {},
+  ): Promise<TestKey> {
+    const { tenantId = this.tenantId, scopes = CLIENT_SCOPES, expiresAt } = wanted;
+    const db = openPool({ url: this.databases.mainUrl, role: 'payonce_app', name: 'test', max: 1 });
+    try {
+      const made = await createKey(db, {
+        tenantId,
+        name: 'another',
+        scopes: [...scopes],
+        ...(expiresAt === undefined ? {} : { expiresAt }),
+      });
+      if (isRefusal(made)) throw new Error(made.detail);
+      return { key: made.key, keyId: made.keyId, tenantId };
+    } finally {
+      await db.end();
+    }
   }
 
   /** Rows by the owner's connection. */

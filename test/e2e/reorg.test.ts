@@ -1,0 +1,237 @@
+import { keccak256 } from 'viem';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readLanes } from '../../src/books/tx/index.ts';
+import { Installation } from '../support/installation.ts';
+import { expectLaws, quiet, recipient, tokenPayments } from '../support/laws.ts';
+import { until } from '../support/until.ts';
+
+const REFUSES = '0x60006000fd';
+
+/** Blocks come only when a test asks for them: anvil's safe is 4 below the latest, finalized 8. */
+async function startPaused(): Promise<Installation> {
+  const on = await Installation.start({ lanes: 1 });
+  await on.anvil.rpc('evm_setIntervalMining', 0);
+  await on.deposit('alice', 'USDC', '100000');
+  await on.deposit('alice', 'ETH', '10');
+  return on;
+}
+
+const view = async (on: Installation, id: string) =>
+  (await on.call('GET', `/v1/withdrawals/${id}`)).body;
+const resolutions = async (on: Installation, id: string) =>
+  (
+    await on.rows<{ resolution: string }>(
+      'SELECT resolution FROM reserve_resolution WHERE withdrawal_id = $1',
+      [id],
+    )
+  ).map((row) => row.resolution);
+const submit = async (on: Installation, body: Record<string, unknown>): Promise<string> => {
+  const answer = await on.withdraw({ account: 'alice', asset: 'USDC', ...body });
+  expect(answer.status).toBe(202);
+  return answer.body['id'] as string;
+};
+/** The walk stands at the node's latest block. */
+const walked = (on: Installation) =>
+  until('the walk to reach the latest block', async () => {
+    const latest = Number(await on.anvil.rpc<string>('eth_blockNumber'));
+    const [head] = await on.rows<{ latest: bigint }>('SELECT latest FROM chain_head');
+    return Number(head!.latest) === latest;
+  });
+const mineTo = (on: Installation, id: string, status: string) =>
+  until(status, async () => {
+    await on.anvil.mine();
+    await walked(on);
+    return (await view(on, id))['status'] === status;
+  });
+
+describe('the chain changes its mind', () => {
+  let on: Installation;
+  beforeAll(async () => {
+    on = await startPaused();
+  });
+  afterAll(() => on?.stop());
+
+  it('in a shallow reorg: the same bytes are sent again and are paid once', async () => {
+    const to = recipient(1);
+    // Above the low tier: committed at finalized, so that being included is not the end.
+    const id = await submit(on, { amount: '2000', to });
+    const seen: string[] = [];
+    let watching = true;
+    const watched = (async () => {
+      while (watching) seen.push((await view(on, id))['status'] as string);
+    })();
+    await on.waitFor(id, 'BROADCASTED');
+    await on.anvil.mine();
+    const first = await on.waitFor(id, 'INCLUDED');
+    expect(first['confirmation']).toMatchObject({ level: 'included' });
+    await on.anvil.rpc('anvil_reorg', 1, []);
+    const orphaned = await until('the reorg to be followed', async () => {
+      const now = await view(on, id);
+      return now['reorgs'] === 1 && now;
+    });
+    expect(orphaned['status']).toBe('INCLUDED');
+    expect(orphaned['confirmation']).toEqual({ level: 'none', blockNumber: null, blockHash: null });
+    expect(await resolutions(on, id)).toEqual([]);
+    await until('the bytes to be back in the pool', async () => {
+      const pool = await on.anvil.rpc<{ pending: string }>('txpool_status');
+      return Number(pool.pending) === 1;
+    });
+    await mineTo(on, id, 'COMPLETED');
+    watching = false;
+    await watched;
+
+    const done = await view(on, id);
+    expect(done).toMatchObject({ reorgs: 1, txHash: first['txHash'] });
+    expect(done['attempts']).toHaveLength(1);
+    const ladder = ['RESERVED', 'APPROVED', 'SIGNED', 'BROADCASTED', 'INCLUDED', 'SAFE'];
+    const ranks = seen.map((status) => [...ladder, 'FINALIZED', 'COMPLETED'].indexOf(status));
+    expect(ranks).toEqual([...ranks].sort((a, b) => a - b));
+    const blocks = await on.rows(
+      `SELECT DISTINCT block_hash FROM inclusion JOIN attempt USING (attempt_id) JOIN tx USING (tx_id)
+       WHERE owner_id = $1`,
+      [id],
+    );
+    expect(blocks).toHaveLength(2);
+    const events = (await on.call('GET', '/v1/events?limit=200')).body['events'] as {
+      type: string;
+      withdrawalId: string | null;
+    }[];
+    expect(events.filter((event) => event.type === 'tx.reorged')).toHaveLength(1);
+    await on.anvil.mine(10);
+    await quiet(on);
+    expect(await resolutions(on, id)).toEqual(['COMMIT']);
+    expect((await tokenPayments(on)).get(to)).toEqual([2_000_000_000n]);
+    await expectLaws(on);
+  });
+
+  it('between simulation and block, native: FAILED at finality only, released, gas booked', async () => {
+    const to = recipient(2);
+    const id = await submit(on, { asset: 'ETH', amount: '2', to });
+    await on.waitFor(id, 'BROADCASTED');
+    await on.anvil.rpc('anvil_setCode', to, REFUSES);
+    await on.anvil.mine();
+    await on.waitFor(id, 'INCLUDED');
+    await on.anvil.mine(5);
+    await walked(on);
+    expect((await view(on, id))['status']).toBe('SAFE');
+    expect(await resolutions(on, id)).toEqual([]);
+    await on.anvil.mine(5);
+    const ended = await on.waitFor(id, 'FAILED');
+    expect(ended).toMatchObject({ status: 'FAILED', failure: { code: 'reverted' } });
+    await quiet(on);
+    expect(await resolutions(on, id)).toEqual(['RELEASE']);
+    expect(await on.nativeBalance(to)).toBe(0n);
+    await expectLaws(on);
+  });
+
+  it('between simulation and block, token: the same, and a later one passes', async () => {
+    const [lane] = await readLanes(on.owner);
+    // Balances of the token are its first mapping.
+    const slot = keccak256(`0x${lane!.address.slice(2).padStart(64, '0')}${'0'.repeat(64)}`);
+    const held = await on.anvil.rpc<string>('eth_getStorageAt', on.token, slot, 'latest');
+    expect(BigInt(held)).toBe(await on.tokenBalance(lane!.address));
+    const to = recipient(3);
+    const id = await submit(on, { amount: '5', to });
+    await on.waitFor(id, 'BROADCASTED');
+    await on.anvil.rpc('anvil_setStorageAt', on.token, slot, `0x${'0'.repeat(64)}`);
+    await on.anvil.mine();
+    await on.anvil.rpc('anvil_setStorageAt', on.token, slot, held);
+    await on.waitFor(id, 'INCLUDED');
+    const later = await submit(on, { amount: '6', to: recipient(4) });
+    await on.waitFor(later, 'BROADCASTED');
+    await mineTo(on, id, 'FAILED');
+    expect((await view(on, id))['failure']).toMatchObject({ code: 'reverted' });
+    await mineTo(on, later, 'COMPLETED');
+    await on.anvil.mine(10);
+    await quiet(on);
+    expect(await resolutions(on, id)).toEqual(['RELEASE']);
+    const paid = await tokenPayments(on);
+    expect([paid.get(to), paid.get(recipient(4))]).toEqual([undefined, [6_000_000n]]);
+    await expectLaws(on);
+  });
+
+  it('below finalized: the chain halts, nothing completes or is signed, and it is said why', async () => {
+    const flying = await submit(on, { amount: '2000', to: recipient(5) });
+    await on.waitFor(flying, 'BROADCASTED');
+    await on.anvil.mine(2);
+    await on.waitFor(flying, 'INCLUDED');
+    await walked(on);
+    await on.anvil.rpc('anvil_reorg', 12, []);
+    const reason = await until('the halt', async () => {
+      const { status, body } = await on.call<{
+        checks: Record<string, { ok: boolean; detail: string }>;
+      }>('GET', '/readyz');
+      expect(status).toBe(200);
+      const check = body.checks['chain:local']!;
+      return !check.ok && check.detail;
+    });
+    expect(reason).toMatch(/halted: reorg below finalized/);
+    const told = await on.rows<{ data: { reason: string } }>(
+      `SELECT data FROM event WHERE type = 'chain.halted'`,
+    );
+    expect(told).toHaveLength(1);
+    expect(told[0]!.data.reason).toMatch(/below finalized/);
+    const chains = await on.call('GET', '/v1/chains');
+    expect(chains.body['chains']).toMatchObject([{ halted: expect.stringMatching(/finalized/) }]);
+
+    const late = await submit(on, { amount: '2', to: recipient(6) });
+    const waiting = await until('a reason', async () => (await view(on, late))['waiting']);
+    expect(waiting).toEqual({ reason: 'chain_halted' });
+    const signed = await on.rows('SELECT signature_request_id FROM signature');
+    await on.anvil.mine(20);
+    // Several rounds of tracker, broadcaster and signer, told by the lease that each round renews.
+    for (let round = 0; round < 6; round += 1) {
+      const [before] = await on.rows<{ at: Date }>('SELECT lease_until AS at FROM chain_head');
+      await until('a round of the tracker', async () => {
+        const [now] = await on.rows<{ at: Date }>('SELECT lease_until AS at FROM chain_head');
+        return now!.at.getTime() !== before!.at.getTime();
+      });
+    }
+    expect((await view(on, flying))['status']).toBe('INCLUDED');
+    expect((await view(on, late))['status']).toBe('APPROVED');
+    expect(await resolutions(on, flying)).toEqual([]);
+    expect(await resolutions(on, late)).toEqual([]);
+    expect(await on.rows('SELECT signature_request_id FROM signature')).toEqual(signed);
+    const cancelled = await on.call('POST', `/v1/withdrawals/${late}/cancel`);
+    expect(cancelled.body['status']).toBe('CANCELLED');
+  });
+});
+
+describe('a reorg that takes back what was committed at safe', () => {
+  let on: Installation;
+  beforeAll(async () => {
+    on = await startPaused();
+  });
+  afterAll(() => on?.stop());
+
+  it('halts the chain, with an order of the signer left open and cancellable', async () => {
+    const id = await submit(on, { amount: '5', to: recipient(7) });
+    await on.waitFor(id, 'BROADCASTED');
+    await on.anvil.mine();
+    await on.waitFor(id, 'INCLUDED');
+    await mineTo(on, id, 'COMPLETED');
+    const height = BigInt((await view(on, id))['confirmation']!['blockNumber' as never]);
+    const latest = BigInt(await on.anvil.rpc<string>('eth_blockNumber'));
+    await on.stopRole('signer');
+    const open = await submit(on, { amount: '5', to: recipient(8) });
+    await until('a slot', async () => (await view(on, open))['nonceKey'] !== null);
+    await on.anvil.rpc('anvil_reorg', Number(latest - height + 1n), []);
+    await until('the halt', async () => {
+      const [head] = await on.rows<{ why: string | null }>(
+        'SELECT halted_reason AS why FROM chain_head',
+      );
+      return head!.why?.includes('at safe');
+    });
+    await on.startSigner();
+    expect((await view(on, id))['status']).toBe('COMPLETED');
+    const claims = () =>
+      on.rows(
+        'SELECT 1 FROM signature_request WHERE claimed_at IS NOT NULL AND claimed_by IS NOT NULL',
+      );
+    expect(await claims()).toHaveLength(1);
+    const cancelled = await on.call('POST', `/v1/withdrawals/${open}/cancel`);
+    expect([cancelled.status, cancelled.body['status']]).toEqual([200, 'CANCELLED']);
+    expect(await claims()).toHaveLength(1);
+    expect(await resolutions(on, open)).toEqual(['RELEASE']);
+  });
+});
