@@ -55,11 +55,9 @@ CREATE TABLE attempt (
   CONSTRAINT attempt_kind_check CHECK ((kind = ANY (ARRAY['effect'::text, 'filler'::text]))),
   CONSTRAINT attempt_lane_id_nonce_ordinal_key UNIQUE (lane_id, nonce, ordinal),
   CONSTRAINT attempt_pkey PRIMARY KEY (attempt_id),
-  CONSTRAINT attempt_signature_request_id_fkey FOREIGN KEY (signature_request_id) REFERENCES signature_request(signature_request_id),
   CONSTRAINT attempt_signature_request_id_key UNIQUE (signature_request_id),
   CONSTRAINT attempt_tx_hash_chain_id_key UNIQUE (tx_hash, chain_id),
-  CONSTRAINT attempt_tx_hash_check CHECK ((octet_length(tx_hash) = 32)),
-  CONSTRAINT attempt_tx_id_fkey FOREIGN KEY (tx_id) REFERENCES tx(tx_id)
+  CONSTRAINT attempt_tx_hash_check CHECK ((octet_length(tx_hash) = 32))
 ) WITH (fillfactor=70);
 GRANT INSERT, SELECT ON attempt TO payonce_app;
 GRANT UPDATE (first_sent_at, last_sent_at, accepted_at, sends, last_answer) ON attempt TO payonce_app;
@@ -127,7 +125,6 @@ GRANT SELECT ON decision TO payonce_signer;
 CREATE TABLE decision_consumed (
   decision_id uuid NOT NULL,
   tx_id uuid NOT NULL,
-  CONSTRAINT decision_consumed_decision_id_fkey FOREIGN KEY (decision_id) REFERENCES decision(decision_id),
   CONSTRAINT decision_consumed_pkey PRIMARY KEY (decision_id),
   CONSTRAINT decision_consumed_tx_id_key UNIQUE (tx_id)
 );
@@ -157,8 +154,6 @@ CREATE TABLE event (
   at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
   CONSTRAINT event_pkey PRIMARY KEY (event_id)
 ) PARTITION BY RANGE (event_id);
-CREATE INDEX event_owner ON ONLY public.event USING btree (owner_id, event_id) WHERE (owner_id IS NOT NULL);
-CREATE INDEX event_subject ON ONLY public.event USING btree (subject_id, event_id) WHERE (owner_id IS NULL);
 CREATE INDEX event_xid ON ONLY public.event USING btree (xid);
 GRANT INSERT, SELECT ON event TO payonce_app;
 
@@ -212,7 +207,6 @@ CREATE TABLE inclusion (
   gas_used numeric(78,0) NOT NULL,
   effective_gas_price numeric(78,0) NOT NULL,
   seen_at timestamp with time zone NOT NULL DEFAULT now(),
-  CONSTRAINT inclusion_attempt_id_fkey FOREIGN KEY (attempt_id) REFERENCES attempt(attempt_id),
   CONSTRAINT inclusion_block_hash_check CHECK ((octet_length(block_hash) = 32)),
   CONSTRAINT inclusion_pkey PRIMARY KEY (attempt_id, block_hash)
 );
@@ -314,10 +308,8 @@ CREATE TABLE nonce_slot (
   CONSTRAINT nonce_slot_effect_digest_check CHECK ((octet_length(effect_digest) = 32)),
   CONSTRAINT nonce_slot_from_address_check CHECK ((octet_length(from_address) = 20)),
   CONSTRAINT nonce_slot_gas_reserved_check CHECK ((gas_reserved > (0)::numeric)),
-  CONSTRAINT nonce_slot_lane_id_fkey FOREIGN KEY (lane_id) REFERENCES lane(lane_id),
   CONSTRAINT nonce_slot_nonce_check CHECK ((nonce >= 0)),
   CONSTRAINT nonce_slot_pkey PRIMARY KEY (lane_id, nonce),
-  CONSTRAINT nonce_slot_tx_id_fkey FOREIGN KEY (tx_id) REFERENCES tx(tx_id),
   CONSTRAINT nonce_slot_tx_id_key UNIQUE (tx_id)
 ) WITH (fillfactor=80);
 GRANT INSERT, SELECT ON nonce_slot TO payonce_app;
@@ -404,12 +396,10 @@ CREATE TABLE signature_request (
   CONSTRAINT signature_request_check1 CHECK ((max_priority_fee_per_gas <= max_fee_per_gas)),
   CONSTRAINT signature_request_gas_limit_check CHECK ((gas_limit > (0)::numeric)),
   CONSTRAINT signature_request_kind_check CHECK ((kind = ANY (ARRAY['effect'::text, 'filler'::text]))),
-  CONSTRAINT signature_request_lane_id_nonce_fkey FOREIGN KEY (lane_id, nonce) REFERENCES nonce_slot(lane_id, nonce),
   CONSTRAINT signature_request_lane_id_nonce_ordinal_key UNIQUE (lane_id, nonce, ordinal),
   CONSTRAINT signature_request_max_fee_per_gas_check CHECK ((max_fee_per_gas > (0)::numeric)),
   CONSTRAINT signature_request_max_priority_fee_per_gas_check CHECK ((max_priority_fee_per_gas >= (0)::numeric)),
-  CONSTRAINT signature_request_pkey PRIMARY KEY (signature_request_id),
-  CONSTRAINT signature_request_tx_id_fkey FOREIGN KEY (tx_id) REFERENCES tx(tx_id)
+  CONSTRAINT signature_request_pkey PRIMARY KEY (signature_request_id)
 ) WITH (fillfactor=80);
 CREATE INDEX signature_request_open ON public.signature_request USING btree (signature_request_id) WHERE ((claimed_at IS NULL) AND (cancelled_at IS NULL));
 GRANT INSERT, SELECT ON signature_request TO payonce_app;
@@ -422,7 +412,6 @@ CREATE TABLE slot_gas (
   nonce bigint NOT NULL,
   transfer_id uuid NOT NULL,
   gas_cost numeric(78,0) NOT NULL,
-  CONSTRAINT slot_gas_lane_id_nonce_fkey FOREIGN KEY (lane_id, nonce) REFERENCES nonce_slot(lane_id, nonce),
   CONSTRAINT slot_gas_pkey PRIMARY KEY (lane_id, nonce)
 );
 GRANT INSERT, SELECT ON slot_gas TO payonce_app;
@@ -538,8 +527,7 @@ CREATE TABLE withdrawal (
   CONSTRAINT withdrawal_fee_check CHECK ((fee >= (0)::numeric)),
   CONSTRAINT withdrawal_pkey PRIMARY KEY (withdrawal_id),
   CONSTRAINT withdrawal_recipient_check CHECK ((octet_length(recipient) = 20)),
-  CONSTRAINT withdrawal_status CHECK ((status = ANY (ARRAY['REQUESTED'::text, 'RESERVED'::text, 'AWAITING_APPROVAL'::text, 'APPROVED'::text, 'EXECUTING'::text, 'COMPLETED'::text, 'REVERSED'::text, 'RESETTLED'::text, 'REJECTED'::text, 'CANCELLED'::text, 'EXPIRED'::text, 'FAILED'::text]))),
-  CONSTRAINT withdrawal_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenant(tenant_id)
+  CONSTRAINT withdrawal_status CHECK ((status = ANY (ARRAY['REQUESTED'::text, 'RESERVED'::text, 'AWAITING_APPROVAL'::text, 'APPROVED'::text, 'EXECUTING'::text, 'COMPLETED'::text, 'REVERSED'::text, 'RESETTLED'::text, 'REJECTED'::text, 'CANCELLED'::text, 'EXPIRED'::text, 'FAILED'::text])))
 ) WITH (fillfactor=70);
 CREATE INDEX withdrawal_account ON public.withdrawal USING btree (tenant_id, account, withdrawal_id);
 CREATE INDEX withdrawal_tenant ON public.withdrawal USING btree (tenant_id, withdrawal_id);

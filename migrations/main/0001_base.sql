@@ -56,8 +56,6 @@ CREATE TABLE event (
   PRIMARY KEY (event_id)
 ) PARTITION BY RANGE (event_id);
 CREATE INDEX event_xid ON event (xid);
-CREATE INDEX event_owner ON event (owner_id, event_id) WHERE owner_id IS NOT NULL;
-CREATE INDEX event_subject ON event (subject_id, event_id) WHERE owner_id IS NULL;
 CREATE TABLE event_default PARTITION OF event DEFAULT;
 
 -- Commit order: one leased sequencer numbers events that have committed; cursors read positions only,

@@ -116,7 +116,7 @@ CREATE TABLE decision (
   created_at timestamptz NOT NULL DEFAULT now()
 );
 CREATE TABLE decision_consumed (
-  decision_id uuid PRIMARY KEY REFERENCES decision,
+  decision_id uuid PRIMARY KEY,
   tx_id uuid NOT NULL UNIQUE
 );
 
@@ -173,13 +173,15 @@ CREATE TABLE tx (
 ) WITH (fillfactor = 70);
 CREATE INDEX tx_owner ON tx (owner_id);
 
--- One nonce of a lane, for one tx, for ever. The two possible effects are fixed here.
+-- One nonce of a lane, for one tx, for ever. The two possible effects are fixed here. From here on a row
+-- refers to rows that the same statement reads or writes; a foreign key would look each of them up
+-- once more, a dozen per withdrawal. Where another process writes the row, the key stays.
 CREATE TABLE nonce_slot (
-  lane_id int NOT NULL REFERENCES lane,
+  lane_id int NOT NULL,
   nonce bigint NOT NULL CHECK (nonce >= 0),
   chain_id bigint NOT NULL,
   from_address bytea NOT NULL CHECK (octet_length(from_address) = 20),
-  tx_id uuid NOT NULL UNIQUE REFERENCES tx,
+  tx_id uuid NOT NULL UNIQUE,
   effect_digest bytea NOT NULL CHECK (octet_length(effect_digest) = 32),
   gas_reserved numeric(78, 0) NOT NULL CHECK (gas_reserved > 0),
   fill_reason text,
@@ -194,7 +196,7 @@ CREATE TABLE signature_request (
   lane_id int NOT NULL,
   nonce bigint NOT NULL,
   ordinal int NOT NULL,
-  tx_id uuid NOT NULL REFERENCES tx,
+  tx_id uuid NOT NULL,
   kind text NOT NULL CHECK (kind IN ('effect', 'filler')),
   gas_limit numeric(78, 0) NOT NULL CHECK (gas_limit > 0),
   max_fee_per_gas numeric(78, 0) NOT NULL CHECK (max_fee_per_gas > 0),
@@ -205,7 +207,6 @@ CREATE TABLE signature_request (
   cancelled_at timestamptz,
   created_at timestamptz NOT NULL DEFAULT now(),
   UNIQUE (lane_id, nonce, ordinal),
-  FOREIGN KEY (lane_id, nonce) REFERENCES nonce_slot,
   CHECK (claimed_at IS NULL OR cancelled_at IS NULL),
   CHECK (max_priority_fee_per_gas <= max_fee_per_gas)
 ) WITH (fillfactor = 80);
@@ -233,8 +234,8 @@ CREATE TABLE attempt (
   nonce bigint NOT NULL,
   ordinal int NOT NULL,
   chain_id bigint NOT NULL,
-  tx_id uuid NOT NULL REFERENCES tx,
-  signature_request_id uuid NOT NULL UNIQUE REFERENCES signature_request,
+  tx_id uuid NOT NULL,
+  signature_request_id uuid NOT NULL UNIQUE,
   kind text NOT NULL CHECK (kind IN ('effect', 'filler')),
   tx_hash bytea NOT NULL CHECK (octet_length(tx_hash) = 32),
   max_fee_per_gas numeric(78, 0) NOT NULL,
@@ -251,7 +252,7 @@ CREATE TABLE attempt (
 
 -- An attempt seen in a block; append-only. Canonical while its hash is the one at its height.
 CREATE TABLE inclusion (
-  attempt_id uuid NOT NULL REFERENCES attempt,
+  attempt_id uuid NOT NULL,
   block_hash bytea NOT NULL CHECK (octet_length(block_hash) = 32),
   chain_id bigint NOT NULL,
   block_number bigint NOT NULL,
@@ -295,8 +296,7 @@ CREATE TABLE slot_gas (
   nonce bigint NOT NULL,
   transfer_id uuid NOT NULL,
   gas_cost numeric(78, 0) NOT NULL,
-  PRIMARY KEY (lane_id, nonce),
-  FOREIGN KEY (lane_id, nonce) REFERENCES nonce_slot
+  PRIMARY KEY (lane_id, nonce)
 );
 
 ---------------------------------------------------------------------------------------- grants

@@ -3,7 +3,7 @@
 
 CREATE TABLE withdrawal (
   withdrawal_id uuid PRIMARY KEY,
-  tenant_id uuid NOT NULL REFERENCES tenant,
+  tenant_id uuid NOT NULL,
   account text NOT NULL,
   asset text NOT NULL,
   amount numeric(78, 0) NOT NULL CHECK (amount > 0),

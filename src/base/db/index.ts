@@ -4,6 +4,7 @@
  * inside a transaction leaves nothing behind.
  */
 export { advance } from './advance.ts';
+export { arrayLiteral } from './arrays.ts';
 export { Listener } from './listen.ts';
 export { machineSql } from './machine-sql.ts';
 export {

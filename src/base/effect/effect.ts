@@ -1,5 +1,4 @@
-import { keccak256 } from 'viem';
-import { type Address, fromHex, type Hex, MAX_UINT256 } from '../kernel/index.ts';
+import { type Address, fromHex, type Hex, keccak256, MAX_UINT256 } from '../kernel/index.ts';
 import { rlpEncode, rlpQuantity } from './rlp.ts';
 
 /** What a transaction does: the call that a lane makes. Value in wei. */

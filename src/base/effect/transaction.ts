@@ -1,5 +1,4 @@
-import { keccak256 } from 'viem';
-import { fromHex, type Hex, toHex } from '../kernel/index.ts';
+import { fromHex, type Hex, keccak256, keccakBytes, toHex } from '../kernel/index.ts';
 import type { Effect } from './effect.ts';
 import { rlpEncode, rlpList, rlpListPayload, rlpQuantity } from './rlp.ts';
 
@@ -39,7 +38,7 @@ export function unsignedTransaction(fields: UnsignedFields): Buffer {
 
 /** The 32 bytes that are signed. */
 export function signingDigest(unsigned: Buffer): Buffer {
-  return Buffer.from(keccak256(unsigned, 'bytes'));
+  return keccakBytes(unsigned);
 }
 
 /**

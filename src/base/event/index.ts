@@ -4,5 +4,5 @@
  * Promises that a cursor never skips. A crash leaves events unnumbered until the next round.
  */
 export { type EventRow, historyEpoch, lastPosition, readEvents } from './read.ts';
-export { sequenceEvents } from './sequence.ts';
+export { SEQUENCE_ROUND, sequenceEvents } from './sequence.ts';
 export { writeEvents } from './write.ts';

@@ -1,5 +1,8 @@
 import { type Db, inTransaction } from '../db/index.ts';
 
+/** Events numbered at a time; a round that numbers fewer has left none behind. */
+export const SEQUENCE_ROUND = 5_000;
+
 /**
  * Gives committed events their positions. Serial numbers and ids commit out of order, so neither may
  * be a cursor; a position is given after the commit, hence a reader never skips.
@@ -10,13 +13,15 @@ import { type Db, inTransaction } from '../db/index.ts';
  * are numbered by seq, which is drawn under the row lock of their subject: the events of one withdrawal
  * stand in the order of its states. A crash leaves the round undone. Returns how many were numbered.
  */
-export async function sequenceEvents(db: Db, limit = 5_000): Promise<number> {
+export async function sequenceEvents(db: Db, limit = SEQUENCE_ROUND): Promise<number> {
   return inTransaction(db, async (sql) => {
     const lease = await sql.query<{ watermark: string; floor: bigint; position: bigint }>(
       'SELECT watermark::text, floor, position FROM event_sequencer FOR UPDATE SKIP LOCKED',
     );
     const last = lease.rows[0];
     if (last === undefined) return 0;
+    // What is fresh is a few rows at the index's end; without statistics a scan of everything looks cheaper.
+    await sql.query('SET LOCAL enable_seqscan = off');
     const { rows } = await sql.query<{ numbered: number; oldest_open: string }>({
       name: 'event_sequence',
       text: `

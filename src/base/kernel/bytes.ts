@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 
 export type Hex = `0x${string}`;
 
@@ -35,7 +35,8 @@ export function sha256Hex(text: string): string {
 
 /** A random id for leases, processes and correlation; not an id of a row. */
 export function randomToken(): string {
-  return randomBytes(16).toString('hex');
+  // Node draws these in bulk; 16 bytes at a time cost a system call a request.
+  return randomUUID().replaceAll('-', '');
 }
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;

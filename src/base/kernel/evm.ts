@@ -1,5 +1,5 @@
-import { getAddress } from 'viem';
 import type { Hex } from './bytes.ts';
+import { keccakBytes } from './keccak.ts';
 
 /** A lower-case 0x address of 20 bytes. */
 export type Address = Hex;
@@ -15,11 +15,20 @@ export function parseAddress(text: string): Address | 'syntax' | 'checksum' {
   const digits = text.slice(2);
   const lower = `0x${digits.toLowerCase()}` as Address;
   if (digits === digits.toLowerCase() || digits === digits.toUpperCase()) return lower;
-  return getAddress(lower) === text ? lower : 'checksum';
+  return checksummed(lower) === text ? lower : 'checksum';
 }
 
+/** EIP-55: a digit is upper case where the hash of the lower-case address has a nibble of 8 or more. */
 export function checksummed(address: Address): Hex {
-  return getAddress(address);
+  const digits = address.slice(2);
+  const hash = keccakBytes(Buffer.from(digits, 'latin1'));
+  let text = '0x';
+  for (let index = 0; index < digits.length; index += 1) {
+    const byte = hash[index >> 1]!;
+    const nibble = index % 2 === 0 ? byte >> 4 : byte & 0x0f;
+    text += nibble >= 8 ? digits[index]!.toUpperCase() : digits[index]!;
+  }
+  return text as Hex;
 }
 
 /** The chain-level idempotency key of a transaction: chain:from:nonce. */

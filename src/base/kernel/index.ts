@@ -7,6 +7,7 @@ export * from './clock.ts';
 export * from './errors.ts';
 export * from './evm.ts';
 export * from './form.ts';
+export * from './keccak.ts';
 export * from './log.ts';
 export * from './machine.ts';
 export * from './money.ts';

@@ -94,6 +94,15 @@ export async function claim(
   return { topic, token: taken[0]?.token ?? NIL, jobs, next: rows[0]?.next ?? null };
 }
 
+/** Moves the end of a lease to `leaseMs` from now, where it is still ours. */
+async function renew(sql: Sql, claimed: Claim, leaseMs: number): Promise<void> {
+  await sql.query({
+    text: `UPDATE job SET lease_until = now() + $4 * interval '1 millisecond'
+      WHERE topic = $1 AND subject_id = ANY($3::uuid[]) AND lease_token = $2`,
+    values: [claimed.topic, claimed.token, claimed.jobs.map((job) => job.subjectId), leaseMs],
+  });
+}
+
 const NIL = '00000000-0000-0000-0000-000000000000';
 
 // The jobs of a claim that are still leased by its token, under lock, and whether their gen moved. One look by
@@ -211,4 +220,4 @@ function gensOf(claimed: Claim): Map<string, number> {
   return new Map(claimed.jobs.map((job) => [job.subjectId, job.gen]));
 }
 
-export const postgresTransport: Transport = { enqueue, claim, complete, postpone, bury };
+export const postgresTransport: Transport = { enqueue, claim, renew, complete, postpone, bury };

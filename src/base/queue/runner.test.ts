@@ -27,7 +27,6 @@ const BACKOFF = { baseMs: 60_000, capMs: 60_000, limit: 3 };
 const handlerOf = (topic: string, run: Handler['run'], more: Partial<Handler> = {}): Handler => ({
   topic,
   batch: 100,
-  leaseMs: 60_000,
   backoff: BACKOFF,
   run,
   ...more,

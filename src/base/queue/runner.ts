@@ -25,7 +25,6 @@ export type Handler = {
   topic: string;
   /** The most jobs of one claim; asked before each claim where it depends on the moment (0: none now). */
   batch: number | (() => Promise<number>);
-  leaseMs: number;
   backoff: Backoff;
   /** Rounds of this topic at the same time in one process. */
   concurrency?: number;
@@ -41,6 +40,11 @@ type RunnerOptions = {
   random?: () => number;
   idleMs?: number;
 };
+
+/** Short, so that a killed worker's jobs soon go on elsewhere; renewed while a step runs. */
+const LEASE_MS = 6_000;
+const RENEW_MS = 2_000;
+const GATHER_MS = 10;
 
 /**
  * Claims jobs and gives them to handlers. A handler completes jobs inside the transaction that records
@@ -95,7 +99,7 @@ export class Runner {
     const after = this.#after.get(handler.topic);
     const claimed = await transport.claim(db, handler.topic, {
       limit,
-      leaseMs: handler.leaseMs,
+      leaseMs: LEASE_MS,
       ...(after === undefined ? {} : { after }),
     });
     if (claimed.jobs.length > 0) this.#served.add(handler.topic);
@@ -106,8 +110,33 @@ export class Runner {
       this.#after.delete(handler.topic);
       more = this.#served.delete(handler.topic);
     } else this.#after.set(handler.topic, claimed.next);
-    if (claimed.jobs.length > 0) await runClaim(this.#options, handler, claimed);
+    if (claimed.jobs.length > 0) {
+      await this.#whileLeased(claimed, () => runClaim(this.#options, handler, claimed));
+      // What a step costs apart from its jobs is most of a small one: the next one gathers a little.
+      if (claimed.jobs.length < limit / 4) await this.#options.clock.sleep(GATHER_MS);
+    }
     return more;
+  }
+
+  /** Keeps the lease while the step runs; should that fail, the step's act finds its jobs gone. */
+  async #whileLeased(claimed: Claim, work: () => Promise<void>): Promise<void> {
+    const { clock, db, transport, log } = this.#options;
+    const over = new AbortController();
+    const renewing = (async () => {
+      for (;;) {
+        await clock.sleep(RENEW_MS, over.signal);
+        if (over.signal.aborted) return;
+        await transport.renew(db, claimed, LEASE_MS).catch((error) => {
+          log.warn({ topic: claimed.topic, error: messageOf(error) }, 'a lease was not renewed');
+        });
+      }
+    })();
+    try {
+      await work();
+    } finally {
+      over.abort();
+      await renewing;
+    }
   }
 }
 

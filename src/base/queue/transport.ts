@@ -45,6 +45,7 @@ export type Transport = {
     topic: string,
     options: { limit: number; leaseMs: number; after?: string },
   ): Promise<Claim>;
+  renew(sql: Sql, claimed: Claim, leaseMs: number): Promise<void>;
   complete(sql: Sql, claimed: Claim, subjectIds?: readonly string[]): Promise<Set<string>>;
   postpone(sql: Sql, claimed: Claim, items: readonly Postponement[]): Promise<void>;
   bury(

@@ -13,6 +13,7 @@ export {
   readStatement,
   replayBreaks,
 } from './read.ts';
+export { reserveCtes } from './reserve-sql.ts';
 export {
   type AccountKey,
   assignTransfer,

@@ -9,22 +9,29 @@ export type LaneRow = {
   nextNonce: bigint;
   /** Nonces below are consumed on the canonical chain; the difference to nextNonce is in flight. */
   minedNonce: bigint;
+  /** The block that minedNonce is of. */
+  atBlock: number;
   epoch: bigint;
   leaseOwner: string | null;
   pausedReason: string | null;
 };
 
-type Raw = Omit<LaneRow, 'address' | 'chainId'> & { address: Buffer; chainId: bigint };
+type Raw = Omit<LaneRow, 'address' | 'chainId' | 'atBlock'> & {
+  address: Buffer;
+  chainId: bigint;
+  atBlock: bigint;
+};
 
 const SELECT = `
   SELECT l.lane_id AS "laneId", l.tenant_id AS "tenantId", l.chain_id AS "chainId", l.address,
-    l.next_nonce AS "nextNonce", p.mined_nonce AS "minedNonce", l.epoch, l.lease_owner AS "leaseOwner",
+    l.next_nonce AS "nextNonce", p.mined_nonce AS "minedNonce", p.at_block AS "atBlock", l.epoch, l.lease_owner AS "leaseOwner",
     l.paused_reason AS "pausedReason"
   FROM lane l JOIN lane_progress p USING (lane_id)`;
 
 const fromRaw = (row: Raw): LaneRow => ({
   ...row,
   chainId: Number(row.chainId),
+  atBlock: Number(row.atBlock),
   address: toHex(row.address),
 });
 

@@ -125,13 +125,17 @@ export async function readSlotGas(sql: Sql, txIds: readonly string[]): Promise<S
     text: `
       SELECT t.tx_id AS "txId", t.tenant_id AS "tenantId", s.lane_id AS "laneId", s.nonce, s.chain_id AS "chainId",
         s.gas_reserved AS reserved, i.gas_used * i.effective_gas_price AS cost
-      FROM tx t JOIN nonce_slot s USING (tx_id)
-      JOIN attempt a ON a.lane_id = s.lane_id AND a.nonce = s.nonce
-      JOIN inclusion i USING (attempt_id)
-      JOIN block b ON b.chain_id = i.chain_id AND b.height = i.block_number AND b.hash = i.block_hash
-      JOIN chain_head h ON h.chain_id = i.chain_id AND i.block_number <= h.finalized
-      WHERE t.tx_id = ANY($1::uuid[])
-        AND NOT EXISTS (SELECT 1 FROM slot_gas g WHERE g.lane_id = s.lane_id AND g.nonce = s.nonce)`,
+      FROM unnest($1::uuid[]) AS wanted(tx_id)
+      JOIN tx t USING (tx_id)
+      JOIN nonce_slot s USING (tx_id)
+      CROSS JOIN LATERAL (
+        SELECT i.gas_used, i.effective_gas_price FROM attempt a
+        JOIN inclusion i USING (attempt_id)
+        JOIN block b ON b.chain_id = i.chain_id AND b.height = i.block_number AND b.hash = i.block_hash
+        JOIN chain_head h ON h.chain_id = i.chain_id AND i.block_number <= h.finalized
+        WHERE a.lane_id = s.lane_id AND a.nonce = s.nonce LIMIT 1
+      ) i
+      WHERE NOT EXISTS (SELECT 1 FROM slot_gas g WHERE g.lane_id = s.lane_id AND g.nonce = s.nonce)`,
     values: [txIds],
   });
   return rows.map((row) => ({ ...row, chainId: Number(row.chainId) }));

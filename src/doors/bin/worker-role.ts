@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import { Assets, type ChainSettings, type Settings } from '../../base/config/index.ts';
 import { type Db, Listener, openPool } from '../../base/db/index.ts';
-import { sequenceEvents } from '../../base/event/index.ts';
+import { SEQUENCE_ROUND, sequenceEvents } from '../../base/event/index.ts';
 import {
   ConfigurationError,
   type Log,
@@ -188,7 +188,7 @@ function cronLoops({ db, log, has }: Worker): Loop[] {
   const loop = (name: string, idleMs: number, round: () => Promise<boolean>) =>
     new Loop({ name, idleMs, clock: systemClock, log, round });
   return [
-    loop('sequence', 200, async () => (await sequenceEvents(db)) > 0),
+    loop('sequence', 150, async () => (await sequenceEvents(db)) === SEQUENCE_ROUND),
     loop('sweep', 300_000, async () => {
       const found = await sweepStanding(db);
       if (found > 0) log.warn({ withdrawals: found }, 'stood still; announced again');

@@ -23,21 +23,18 @@ export function broadcasterHandlers(context: BroadcasterContext): Handler[] {
     {
       topic: TX_TOPICS.prepare,
       batch: async () => Math.min(BATCH, await roomToPrepare(context)),
-      leaseMs: 60_000,
       backoff: { baseMs: 500, capMs: 5_000, limit: 1_000 },
       run: (claimed) => prepareStep(context, claimed),
     },
     {
       topic: TX_TOPICS.fill,
       batch: BATCH,
-      leaseMs: 60_000,
       backoff: SCALE,
       run: (claimed) => fillStep(context, claimed),
     },
     {
       topic: TX_TOPICS.send,
       batch: BATCH,
-      leaseMs: 120_000,
       backoff: SCALE,
       run: (claimed) => sendStep(context, claimed),
     },

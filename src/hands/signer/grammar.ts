@@ -1,4 +1,3 @@
-import { keccak256 } from 'viem';
 import {
   type Effect,
   effectDigest,
@@ -8,7 +7,7 @@ import {
   signingDigest,
   unsignedTransaction,
 } from '../../base/effect/index.ts';
-import { type Address, type Hex, nonceKey } from '../../base/kernel/index.ts';
+import { type Address, type Hex, keccak256, nonceKey } from '../../base/kernel/index.ts';
 
 /** A signature request with everything it hangs on, as the main database tells it: not believed yet. */
 export type Order = {

@@ -1,5 +1,5 @@
 import { createDecipheriv, pbkdf2Sync, scryptSync, timingSafeEqual } from 'node:crypto';
-import { keccak256 } from 'viem';
+import { keccakBytes } from '../../base/kernel/index.ts';
 
 /** Memory that a file may ask scrypt for: four times what the usual N = 2^18, r = 8 needs. */
 const SCRYPT_MAX_BYTES = 1024 * 1024 * 1024;
@@ -22,7 +22,7 @@ export function decryptKeystoreV3(json: string, password: string): Buffer {
   const mac = hexBytes(crypto['mac'], 'mac', 32);
   const derived = deriveKey(crypto['kdf'], lowerKeys(crypto['kdfparams'], 'kdfparams'), password);
   try {
-    const expected = keccak256(Buffer.concat([derived.subarray(16, 32), ciphertext]), 'bytes');
+    const expected = keccakBytes(Buffer.concat([derived.subarray(16, 32), ciphertext]));
     if (!timingSafeEqual(expected, mac))
       throw new Error('the password is wrong or the file is damaged');
     const decipher = createDecipheriv('aes-128-ctr', derived.subarray(0, 16), iv);

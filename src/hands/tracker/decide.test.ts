@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ChainSettings } from '../../base/config/index.ts';
+import { ZERO_ADDRESS } from '../../base/kernel/index.ts';
 import { decideFinal, judgeReorg, levelsOf, type Tags } from './decide.ts';
 import { foreignLanes, ownProgress } from './foreign.ts';
 
@@ -75,26 +76,36 @@ describe('a reorg', () => {
 });
 
 describe('a foreign use of a lane', () => {
-  it.each([
-    ['nothing was mined', [[1, 5n]], [[1, 5n]], []],
-    ['what was mined is ours', [[1, 7n]], [[1, 7n]], []],
-    ['more was consumed than is ours', [[1, 6n]], [[1, 7n]], [1]],
-    [
-      'of one of two lanes',
-      [
-        [1, 6n],
-        [2, 1n],
-      ],
-      [
-        [1, 6n],
-        [2, 2n],
-      ],
-      [2],
-    ],
-    ['ours is ahead of what was asked', [[1, 8n]], [[1, 7n]], []],
-    ['of a lane that is not ours', [], [[3, 7n]], []],
-  ] as const)('%s', (_, own, consumed, expected) => {
-    expect(foreignLanes(new Map(own), new Map(consumed))).toEqual(expected);
+  const lane = (laneId: number, minedNonce: bigint, atBlock = 10) => ({
+    laneId,
+    minedNonce,
+    atBlock,
+    address: ZERO_ADDRESS,
+  });
+  const asking = async (lanes: ReturnType<typeof lane>[], counts: bigint[]) => {
+    const asked: unknown[] = [];
+    const port = {
+      transactionCounts: async (...args: unknown[]) => {
+        asked.push(args);
+        return counts;
+      },
+    };
+    return { foreign: await foreignLanes(port, lanes, 10), asked };
+  };
+
+  it.each<[string, ReturnType<typeof lane>[], bigint[], number[]]>([
+    ['what was mined is ours', [lane(1, 7n)], [7n], []],
+    ['more was consumed than is ours', [lane(1, 6n)], [7n], [1]],
+    ['of one of two lanes', [lane(1, 6n), lane(2, 1n)], [6n, 2n], [2]],
+    ['a node that counts less than we saw', [lane(1, 8n)], [7n], []],
+  ])('%s', async (_, lanes, counts, expected) => {
+    expect((await asking(lanes, counts)).foreign).toEqual(expected);
+  });
+
+  it('is not asked of a lane that was adopted at a later block', async () => {
+    const { foreign, asked } = await asking([lane(1, 5n, 11), lane(2, 5n)], [5n]);
+    expect(foreign).toEqual([]);
+    expect(asked).toEqual([[[ZERO_ADDRESS], 10]]);
   });
 
   it('is told by counting each of our own nonces once, from where the walk stood', () => {

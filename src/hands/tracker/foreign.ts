@@ -4,9 +4,7 @@ import { writeEvents } from '../../base/event/index.ts';
 import { type LaneRow, pauseLanes } from '../../books/tx/index.ts';
 import type { Found, TrackerContext } from './context.ts';
 
-type Progress = ReadonlyMap<number, bigint>;
-
-/** Lane → nonces consumed after these blocks, if only our own hashes consumed any. */
+/** Lane → nonces consumed after these blocks, as far as our own hashes consumed them. */
 export function ownProgress(
   lanes: readonly Pick<LaneRow, 'laneId' | 'minedNonce'>[],
   found: readonly { attempt: Pick<Found['attempt'], 'laneId' | 'nonce'> }[],
@@ -18,24 +16,21 @@ export function ownProgress(
   );
 }
 
-/** Lane → nonces consumed as of a block, as the node counts them. */
-export async function askProgress(
-  port: ChainPort,
-  lanes: readonly Pick<LaneRow, 'laneId' | 'address'>[],
-  block: number,
-): Promise<Map<number, bigint>> {
+/**
+ * Lanes of which the chain had consumed more nonces at our head than our own hashes account for: somebody
+ * else signs with the key. A lane that was adopted at a later block is not asked about yet.
+ */
+export async function foreignLanes(
+  port: Pick<ChainPort, 'transactionCounts'>,
+  lanes: readonly Pick<LaneRow, 'laneId' | 'address' | 'minedNonce' | 'atBlock'>[],
+  head: number,
+): Promise<number[]> {
+  const asked = lanes.filter((lane) => lane.atBlock <= head);
   const counts = await port.transactionCounts(
-    lanes.map((lane) => lane.address),
-    block,
+    asked.map((lane) => lane.address),
+    head,
   );
-  return new Map(lanes.map((lane, index) => [lane.laneId, counts[index]!]));
-}
-
-/** Lanes of which the chain consumed more nonces than our own hashes account for: somebody else signs with the key. */
-export function foreignLanes(own: Progress, consumed: Progress): number[] {
-  return [...consumed]
-    .filter(([laneId, count]) => count > (own.get(laneId) ?? count))
-    .map(([laneId]) => laneId);
+  return asked.filter((lane, index) => counts[index]! > lane.minedNonce).map((lane) => lane.laneId);
 }
 
 /**

@@ -20,11 +20,13 @@ import {
 } from '../../books/tx/index.ts';
 import { type Found, type TrackerContext, takeHead } from './context.ts';
 import { decideFinal, levelsOf } from './decide.ts';
-import { askProgress, foreignLanes, freezeForeign, ownProgress } from './foreign.ts';
+import { foreignLanes, freezeForeign, ownProgress } from './foreign.ts';
 import { askTags, observeInclusions, observeWalk, type Walk } from './observe.ts';
 import { followReorg } from './reorg.ts';
 
 const LEASE_MS = 15_000;
+/** Less than the 128 blocks whose state usual nodes keep. */
+const RECENT_BLOCKS = 100;
 
 /** Where the walk of a chain begins: at the node's latest block, before anything of ours is sent. */
 export async function beginChain(
@@ -80,11 +82,12 @@ async function extend(
   if (walk.blocks.length === 0 && safe === head.safe && finalized === head.finalized) return false;
   const found = await observeInclusions(db, port, chainId, walk.blocks);
   const lanes = await readLanes(db, chainId);
-  const own = ownProgress(lanes, found);
-  // A node without an archive knows the state of its newest blocks only: behind its tip the walk counts
-  // its own hashes, and at the tip the node's count is held against them.
-  const consumed =
-    walk.blocks.length > 0 && tip === walk.tags.latest ? await askProgress(port, lanes, tip) : own;
+  // Behind the tip, where a node's count of nonces is history: some answer for their newest block with
+  // the next one's count, and those without an archive know the state of their newest blocks only.
+  const foreign =
+    walk.blocks.length > 0 && walk.tags.latest - head.latest <= RECENT_BLOCKS
+      ? await foreignLanes(port, lanes, head.latest)
+      : [];
   await inTransaction(db, async (sql) => {
     await takeHead(sql, head, epoch);
     await insertBlocks(sql, chainId, walk.blocks);
@@ -95,13 +98,13 @@ async function extend(
     );
     await advanceIncluded(sql, found);
     await moveHead(sql, chainId, { latest: tip, safe, finalized });
-    await setProgress(sql, consumed, tip);
+    await setProgress(sql, ownProgress(lanes, found), tip);
     await crossSafe(sql, chainId, head.safe, safe);
     await crossFinalized(context, sql, head.finalized, finalized);
     // Room in the windows: whoever waits for a slot need not poll for it.
     await sql.query(`SELECT pg_notify('payonce_job', $1)`, [TX_TOPICS.prepare]);
   });
-  await freezeForeign(context, foreignLanes(own, consumed));
+  await freezeForeign(context, foreign);
   return tip < walk.tags.latest;
 }
 

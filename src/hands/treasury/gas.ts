@@ -77,7 +77,6 @@ export function treasuryHandlers(context: TreasuryContext): Handler[] {
     {
       topic: TX_TOPICS.gas,
       batch: 500,
-      leaseMs: 60_000,
       backoff: { baseMs: 1_000, capMs: 60_000, limit: 100 },
       run: (claimed) => gasStep(context, claimed),
     },

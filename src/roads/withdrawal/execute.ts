@@ -1,4 +1,4 @@
-import { advance, inTransaction } from '../../base/db/index.ts';
+import { advance, inTransaction, type Sql } from '../../base/db/index.ts';
 import { intentId } from '../../base/effect/index.ts';
 import { Invariant, WITHDRAWAL } from '../../base/kernel/index.ts';
 import { type Claim, complete, type Outcome } from '../../base/queue/index.ts';
@@ -7,8 +7,8 @@ import type { WithdrawalContext } from './context.ts';
 import { readSteps, type StepRow } from './rows.ts';
 
 /**
- * APPROVED → EXECUTING: opens the transaction that pays. Its intent id is derived, never generated, so
- * a second transaction for the withdrawal is refused by the database whatever runs twice.
+ * APPROVED → EXECUTING for what stands approved by itself: validation takes the step at once in its own act
+ * where nobody has to be asked, and this is for the rest.
  */
 export async function executeStep(context: WithdrawalContext, claimed: Claim): Promise<Outcome[]> {
   const rows = await readSteps(
@@ -18,18 +18,33 @@ export async function executeStep(context: WithdrawalContext, claimed: Claim): P
   const approved = rows.filter((row) => row.status === 'APPROVED');
   await inTransaction(context.db, async (sql) => {
     const ours = await complete(sql, claimed);
-    const mine = approved.filter((row) => ours.has(row.id));
-    const moved = await advance(
+    await execute(
+      context,
       sql,
-      WITHDRAWAL,
-      mine.map((row) => ({ id: row.id, from: 'APPROVED', to: 'EXECUTING' })),
-    );
-    await openTxs(
-      sql,
-      mine.filter((row) => moved.has(row.id)).map((row) => txOf(context, row)),
+      approved.filter((row) => ours.has(row.id)),
     );
   });
   return [];
+}
+
+/**
+ * Opens the transactions that pay, in the caller's transaction. Their intent ids are derived, never
+ * generated, so a second transaction for a withdrawal is refused by the database whatever runs twice.
+ */
+export async function execute(
+  context: WithdrawalContext,
+  sql: Sql,
+  approved: readonly StepRow[],
+): Promise<void> {
+  const moved = await advance(
+    sql,
+    WITHDRAWAL,
+    approved.map((row) => ({ id: row.id, from: 'APPROVED', to: 'EXECUTING' })),
+  );
+  await openTxs(
+    sql,
+    approved.filter((row) => moved.has(row.id)).map((row) => txOf(context, row)),
+  );
 }
 
 function txOf(context: WithdrawalContext, row: StepRow): NewTx {

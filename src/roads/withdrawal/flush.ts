@@ -1,20 +1,17 @@
 import { type Db, inTransaction, type Sql } from '../../base/db/index.ts';
-import { formatAmount, fromHex, type Refusal, refuse } from '../../base/kernel/index.ts';
-import { enqueue, type JobRequest } from '../../base/queue/index.ts';
+import { formatAmount, type Refusal, refuse } from '../../base/kernel/index.ts';
 import { type KeyToTake, keyConflict, type TakenKey, takeKeys } from '../../books/access/index.ts';
-import { type Ledger, lockAccounts, reserveTransfer } from '../../books/ledger/index.ts';
+import { type Ledger, lockAccounts } from '../../books/ledger/index.ts';
 import type { WithdrawalOrder } from './request.ts';
-import { WITHDRAWAL_TOPICS } from './topics.ts';
+import { type AccountPair, type Fresh, flushColumns, writeFlush } from './write.ts';
 
 /** What one flush decided about one order. */
 export type FlushResult =
   | { kind: 'created'; id: string; createdAt: Date; order: WithdrawalOrder }
   /** The key was used before with this content: the resource as it is now tells. */
   | { kind: 'replay'; id: string }
-  | { kind: 'refused'; refusal: Refusal };
-
-/** A withdrawal that ends here: its answer is stored for the key. */
-type Verdict = { order: WithdrawalOrder; id: string; refusal: Refusal | null };
+  /** With an id: stored as a REJECTED withdrawal, final for the key. */
+  | { kind: 'refused'; refusal: Refusal; id: string | null };
 
 /** Orders whose external id turned out to be taken: the flush is undone and run without them. */
 class ExternalIdTaken extends Error {
@@ -34,20 +31,18 @@ export async function flush(
   context: { db: Db; ledger: Ledger },
   orders: readonly WithdrawalOrder[],
 ): Promise<FlushResult[]> {
-  const numbers = await accountNumbers(context.ledger, orders);
+  const pairs = await accountPairs(context.ledger, orders);
   const results = new Map<WithdrawalOrder, FlushResult>();
   let remaining = orders;
   while (remaining.length > 0) {
     try {
-      const done = await inTransaction(context.db, (sql) =>
-        flushOnce(sql, context.ledger, remaining, numbers),
-      );
+      const done = await inTransaction(context.db, (sql) => flushOnce(sql, remaining, pairs));
       for (const [order, result] of done) results.set(order, result);
       break;
     } catch (error) {
       if (!(error instanceof ExternalIdTaken)) throw error;
       for (const order of error.orders) {
-        results.set(order, { kind: 'refused', refusal: externalIdConflict(order) });
+        results.set(order, { kind: 'refused', refusal: externalIdConflict(order), id: null });
       }
       remaining = remaining.filter((order) => !error.orders.has(order));
     }
@@ -62,13 +57,11 @@ export function externalIdConflict(order: WithdrawalOrder): Refusal {
   );
 }
 
-type Numbers = Map<WithdrawalOrder, { available: bigint; reserved: bigint } | null>;
-
-/** An account without the asset has nothing to lock and nothing to spend: null. */
-async function accountNumbers(
+/** The locks and balances of an order; an account without the asset has nothing to lock or spend: null. */
+async function accountPairs(
   ledger: Ledger,
   orders: readonly WithdrawalOrder[],
-): Promise<Numbers> {
+): Promise<Map<WithdrawalOrder, AccountPair | null>> {
   const keys = orders.flatMap((order) =>
     (['available', 'reserved'] as const).map((kind) => ({
       tenantId: order.tenantId,
@@ -92,50 +85,42 @@ async function accountNumbers(
 
 async function flushOnce(
   sql: Sql,
-  ledger: Ledger,
   orders: readonly WithdrawalOrder[],
-  numbers: Numbers,
+  pairs: ReadonlyMap<WithdrawalOrder, AccountPair | null>,
 ): Promise<Map<WithdrawalOrder, FlushResult>> {
   const keys: KeyToTake[] = orders.map(({ keyHash, contentHash }) => ({ keyHash, contentHash }));
   const taken = await takeKeys(sql, keys);
   const results = new Map<WithdrawalOrder, FlushResult>();
-  const fresh: { order: WithdrawalOrder; id: string }[] = [];
+  const fresh: Fresh[] = [];
   for (const order of orders) {
     const key = taken.get(order.keyHash)!;
-    if (key.outcome === 'taken') fresh.push({ order, id: key.resourceId });
-    else results.set(order, known(order, key));
+    if (key.outcome === 'taken') {
+      fresh.push({ order, id: key.resourceId, accounts: pairs.get(order) ?? null });
+    } else results.set(order, known(order, key));
   }
   if (fresh.length === 0) return results;
   await takeExternalIds(sql, fresh);
-  const verdicts = await judge(sql, fresh, numbers);
-  const createdAt = await insertWithdrawals(sql, verdicts);
-  const reserved = verdicts.filter((verdict) => verdict.refusal === null);
-  await ledger.post(
-    sql,
-    reserved.map(({ order, id }) => reserveTransfer(ledgerOrder(order, id))),
-  );
-  await enqueue(
-    sql,
-    reserved.flatMap(({ order, id }) => jobsOf(order, id, createdAt)),
-  );
-  for (const { order, id, refusal } of verdicts) {
+  const columns = flushColumns(fresh);
+  const refusals = await judge(sql, fresh);
+  const createdAt = await writeFlush(sql, columns, refusals);
+  fresh.forEach(({ order, id }, index) => {
+    const refusal = refusals[index] ?? null;
     results.set(
       order,
-      refusal === null ? { kind: 'created', id, createdAt, order } : { kind: 'refused', refusal },
+      refusal === null
+        ? { kind: 'created', id, createdAt, order }
+        : { kind: 'refused', refusal, id },
     );
-  }
+  });
   return results;
 }
 
 function known(order: WithdrawalOrder, key: TakenKey): FlushResult {
   if (key.outcome === 'replay') return { kind: 'replay', id: key.resourceId };
-  return { kind: 'refused', refusal: keyConflict(order.idempotencyKey) };
+  return { kind: 'refused', refusal: keyConflict(order.idempotencyKey), id: null };
 }
 
-async function takeExternalIds(
-  sql: Sql,
-  fresh: readonly { order: WithdrawalOrder; id: string }[],
-): Promise<void> {
+async function takeExternalIds(sql: Sql, fresh: readonly Fresh[]): Promise<void> {
   const named = fresh
     .filter(({ order }) => order.externalHash !== null)
     .sort((a, b) => (a.order.externalHash! < b.order.externalHash! ? -1 : 1));
@@ -154,27 +139,20 @@ async function takeExternalIds(
   );
 }
 
-/** Verdicts by running sum over the locked balances, in order of arrival. */
-async function judge(
-  sql: Sql,
-  fresh: readonly { order: WithdrawalOrder; id: string }[],
-  numbers: Numbers,
-): Promise<Verdict[]> {
+/** Verdicts by running sum over the locked balances, in order of arrival; null: accepted. */
+async function judge(sql: Sql, fresh: readonly Fresh[]): Promise<(Refusal | null)[]> {
   const wanted = new Set<bigint>();
-  for (const { order } of fresh) {
-    const pair = numbers.get(order);
-    if (pair) wanted.add(pair.available).add(pair.reserved);
+  for (const { accounts } of fresh) {
+    if (accounts) wanted.add(accounts.available).add(accounts.reserved);
   }
   const balances = await lockAccounts(sql, [...wanted]);
-  return fresh.map(({ order, id }) => {
-    if (order.policy.verdict === 'deny') return { order, id, refusal: aboveLimit(order) };
-    const pair = numbers.get(order);
+  return fresh.map(({ order, accounts }) => {
+    if (order.policy.verdict === 'deny') return aboveLimit(order);
     const required = order.amount + order.asset.fee;
-    const available = pair ? (balances.get(pair.available) ?? 0n) : 0n;
-    if (!pair || available < required)
-      return { order, id, refusal: insufficient(order, available, required) };
-    balances.set(pair.available, available - required);
-    return { order, id, refusal: null };
+    const available = accounts ? (balances.get(accounts.available) ?? 0n) : 0n;
+    if (!accounts || available < required) return insufficient(order, available, required);
+    balances.set(accounts.available, available - required);
+    return null;
   });
 }
 
@@ -201,74 +179,4 @@ function insufficient(
       members: { available, required },
     },
   );
-}
-
-async function insertWithdrawals(sql: Sql, verdicts: readonly Verdict[]): Promise<Date> {
-  const orders = verdicts.map((verdict) => verdict.order);
-  const refusals = verdicts.map((verdict) => verdict.refusal);
-  const { rows } = await sql.query<{ created_at: Date }>({
-    name: 'withdrawal_insert',
-    text: `
-      WITH made AS (
-        INSERT INTO withdrawal (withdrawal_id, tenant_id, account, asset, amount, fee, recipient, idempotency_key,
-          external_id, metadata, correlation_id, expires_at, status, risk_tier, failure_code, failure_message, failure_members)
-        SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::numeric[], $6::numeric[], $7::bytea[],
-          $8::text[], $9::text[], $10::jsonb[], $11::text[], $12::timestamptz[], $13::text[], $14::text[], $15::text[],
-          $16::text[], $17::jsonb[])
-        RETURNING withdrawal_id, tenant_id, status, correlation_id
-      ), logged AS (
-        INSERT INTO event (tenant_id, type, subject_id, to_state, correlation_id)
-        SELECT tenant_id, 'withdrawal', withdrawal_id, status, correlation_id FROM made
-      )
-      SELECT now() AS created_at`,
-    values: [
-      verdicts.map((verdict) => verdict.id),
-      orders.map((order) => order.tenantId),
-      orders.map((order) => order.account),
-      orders.map((order) => order.asset.caip19),
-      orders.map((order) => order.amount),
-      orders.map((order) => order.asset.fee),
-      orders.map((order) => fromHex(order.recipient)),
-      orders.map((order) => order.idempotencyKey),
-      orders.map((order) => order.externalId),
-      orders.map((order) => (order.metadata === null ? null : JSON.stringify(order.metadata))),
-      orders.map((order) => order.correlationId),
-      orders.map((order) => (order.expiresAt === null ? null : new Date(order.expiresAt))),
-      refusals.map((refusal) => (refusal === null ? 'RESERVED' : 'REJECTED')),
-      orders.map((order) => order.policy.tier?.name ?? null),
-      refusals.map((refusal) => refusal?.code ?? null),
-      refusals.map((refusal) => refusal?.detail ?? null),
-      refusals.map((refusal) =>
-        refusal?.members === undefined ? null : JSON.stringify(refusal.members),
-      ),
-    ],
-  });
-  return rows[0]!.created_at;
-}
-
-function ledgerOrder(order: WithdrawalOrder, id: string) {
-  return {
-    tenantId: order.tenantId,
-    withdrawalId: id,
-    generation: 1,
-    correlationId: order.correlationId,
-    account: order.account,
-    asset: order.asset.caip19,
-    amount: order.amount,
-    fee: order.asset.fee,
-  };
-}
-
-function jobsOf(order: WithdrawalOrder, id: string, createdAt: Date): JobRequest[] {
-  const job = { subjectId: id, tenantId: order.tenantId, trace: order.correlationId };
-  const jobs: JobRequest[] = [{ ...job, topic: WITHDRAWAL_TOPICS.requested }];
-  if (order.expiresAt !== null) {
-    // The database's clock decides at run time; this only says when to look.
-    jobs.push({
-      ...job,
-      topic: WITHDRAWAL_TOPICS.expire,
-      delayMs: order.expiresAt - createdAt.getTime(),
-    });
-  }
-  return jobs;
 }

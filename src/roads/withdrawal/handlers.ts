@@ -7,7 +7,6 @@ import { WITHDRAWAL_TOPICS } from './topics.ts';
 import { validateStep } from './validate.ts';
 
 const BATCH = 500;
-const LEASE_MS = 60_000;
 const FAST = { baseMs: 500, capMs: 30_000, limit: 50 };
 const SLOW = { baseMs: 15_000, capMs: 600_000, limit: 100 };
 
@@ -17,21 +16,18 @@ export function validatorHandlers(context: WithdrawalContext): Handler[] {
     {
       topic: WITHDRAWAL_TOPICS.requested,
       batch: BATCH,
-      leaseMs: LEASE_MS,
       backoff: FAST,
       run: (claimed) => validateStep(context, claimed),
     },
     {
       topic: WITHDRAWAL_TOPICS.approved,
       batch: BATCH,
-      leaseMs: LEASE_MS,
       backoff: FAST,
       run: (claimed) => executeStep(context, claimed),
     },
     {
       topic: WITHDRAWAL_TOPICS.expire,
       batch: BATCH,
-      leaseMs: LEASE_MS,
       backoff: FAST,
       run: (claimed) => expireStep(context, claimed),
     },
@@ -42,7 +38,6 @@ export function settlerHandlers(context: WithdrawalContext): Handler[] {
   return [WITHDRAWAL_TOPICS.settle, WITHDRAWAL_TOPICS.final].map((topic) => ({
     topic,
     batch: BATCH,
-    leaseMs: LEASE_MS,
     backoff: SLOW,
     run: (claimed) => settleStep(context, claimed),
   }));

@@ -202,6 +202,20 @@ describe('intake', () => {
     ]);
   });
 
+  it('judges an order whose key came earlier in its group by what is stored, not by its neighbour', async () => {
+    await deposit(10n * USDC);
+    const service = serviceOn(at.app);
+    const stored = request();
+    await service.submit(at.tenantId, [stored]);
+    const other = { ...stored, body: { ...(stored.body as object), amount: '2' } };
+    const verdicts = await service.submit(at.tenantId, [other, stored, other]);
+    expect(verdicts.map(told)).toEqual([
+      'idempotency_key_conflict',
+      'replayed',
+      'idempotency_key_conflict',
+    ]);
+  });
+
   it('stores nothing for an unknown account or an external id that is taken', async () => {
     const service = serviceOn(at.app);
     const early = request();

@@ -24,6 +24,9 @@ type Waiting = {
 };
 
 const FLUSH_SIZE = 1_000;
+/** While the database works on one flush this process prepares the next; with one, each waits for the other. */
+const FLUSHES = 2;
+const SECOND_FLUSH = 32;
 const MAX_WAITING = 20_000;
 
 /**
@@ -34,7 +37,8 @@ const MAX_WAITING = 20_000;
 export class Intake {
   readonly #context: { db: Db; ledger: Ledger; rules: RequestRules };
   #waiting: Waiting[] = [];
-  #flushing: Promise<void> | null = null;
+  readonly #flushing = new Set<Promise<void>>();
+  readonly #gathering = new Set<Promise<void>>();
 
   constructor(context: { db: Db; ledger: Ledger; rules: RequestRules }) {
     this.#context = context;
@@ -62,7 +66,9 @@ export class Intake {
 
   /** Resolves when everything that entered is answered. */
   async drain(): Promise<void> {
-    while (this.#flushing !== null) await this.#flushing;
+    while (this.#flushing.size + this.#gathering.size > 0) {
+      await Promise.all([...this.#flushing, ...this.#gathering]);
+    }
   }
 
   #enter(order: WithdrawalOrder): Promise<IntakeResult> {
@@ -71,16 +77,28 @@ export class Intake {
     }
     return new Promise((resolve, reject) => {
       this.#waiting.push({ order, resolve, reject });
-      this.#flushing ??= this.#run();
+      if (this.#waiting.length === 1 || this.#waiting.length === SECOND_FLUSH) this.#soon();
     });
   }
 
-  async #run(): Promise<void> {
-    while (this.#waiting.length > 0) {
-      const group = this.#waiting.splice(0, FLUSH_SIZE);
-      await this.#flushGroup(group);
-    }
-    this.#flushing = null;
+  /** After what has arrived in this turn of the event loop has entered: a batch is one group, not three. */
+  #soon(): void {
+    const gathering = new Promise<void>((resolve) => setImmediate(resolve)).then(() => {
+      this.#gathering.delete(gathering);
+      this.#flushMore();
+    });
+    this.#gathering.add(gathering);
+  }
+
+  /** A flush of its own when none is under way; a second one beside it only for a group worth it. */
+  #flushMore(): void {
+    const enough = this.#flushing.size === 0 ? 1 : SECOND_FLUSH;
+    if (this.#flushing.size >= FLUSHES || this.#waiting.length < enough) return;
+    const flushing = this.#flushGroup(this.#waiting.splice(0, FLUSH_SIZE)).finally(() => {
+      this.#flushing.delete(flushing);
+      this.#flushMore();
+    });
+    this.#flushing.add(flushing);
   }
 
   /** Followers of a key in the same group get what its first gets. */
@@ -94,8 +112,13 @@ export class Intake {
     for (const item of group) {
       const leader = leaders.get(item.order.keyHash)!;
       const result = results.get(leader.order)!;
-      if (result instanceof Error) item.reject(result);
-      else item.resolve(item === leader ? result : follow(item.order, leader.order, result));
+      if (result instanceof Error) {
+        item.reject(result);
+        continue;
+      }
+      const told = item === leader ? result : follow(item.order, leader.order, result);
+      if (told === null) this.#waiting.push(item);
+      else item.resolve(told);
     }
   }
 
@@ -208,23 +231,19 @@ async function allOrTruth(items: readonly Promise<IntakeResult>[]): Promise<Inta
   });
 }
 
+/**
+ * What an order gets whose key came earlier in its group; null: a turn of its own, since the first stored
+ * nothing for the key.
+ */
 function follow(
   order: WithdrawalOrder,
   leader: WithdrawalOrder,
   result: FlushResult,
-): IntakeResult {
-  if (order.contentHash !== leader.contentHash) {
-    // The leader's own refusal stored nothing for the key only when it is not one of the stored kinds.
-    return result.kind === 'refused' && !isStored(result.refusal)
-      ? result
-      : { kind: 'refused', refusal: keyConflict(order.idempotencyKey) };
-  }
-  return result.kind === 'created' ? { kind: 'replay', id: result.id } : result;
-}
-
-/** Refusals that are stored and final for the key. */
-function isStored(refusal: Refusal): boolean {
-  return ['insufficient_balance', 'amount_above_limit', 'policy_denied'].includes(refusal.code);
+): IntakeResult | null {
+  const id = result.id;
+  if (order.contentHash === leader.contentHash)
+    return id === null ? result : { kind: 'replay', id };
+  return id === null ? null : { kind: 'refused', refusal: keyConflict(order.idempotencyKey) };
 }
 
 function tell(error: unknown): Error {

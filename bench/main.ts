@@ -1,0 +1,167 @@
+/**
+ * `npm run bench`: starts an installation of its own, measures it against rulers in the same run, checks
+ * that nobody was paid twice, prints a table and writes it as JSON.
+ */
+import { mkdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { ConfigurationError, messageOf } from '../src/base/kernel/index.ts';
+import { projectFolder } from '../src/doors/dev/index.ts';
+import { measureAccept } from './accept.ts';
+import { CheckFailed } from './check.ts';
+import { measureEndToEnd } from './end-to-end.ts';
+import { readMachine } from './machine.ts';
+import { during, say } from './progress.ts';
+import { type Report, tableOf, writeReport } from './report.ts';
+import { type Server, startServer } from './stage.ts';
+
+const HELP = `Usage: npm run bench -- [options]
+
+Measures this machine: PostgreSQL, a development chain, api, worker and signer are started here and
+removed at the end. A full run takes about ten minutes, --quick about four.
+
+  --only accept|e2e     one half of it
+  --quick               1,500 withdrawals end to end instead of 5,000, and shorter runs
+  --withdrawals N       end to end, in each run
+  --lanes N,N           end to end with these numbers of lanes (default 1,3; at most 8)
+  --rounds N            runs of each measurement (default 3; median and spread are told)
+  --label NAME          names the result file: bench/results/<UTC date>-NAME.json (default: full or quick)
+  --profile DIR         CPU profiles of the roles, PostgreSQL's statements and log into DIR (costs some speed)
+  --postgres NAME=VALUE a setting of PostgreSQL; may be repeated
+  --help
+
+Exit codes: 0 well · 1 a check failed · 2 usage, or PostgreSQL without durability · 3 something did not run.`;
+
+type Options = {
+  only: 'accept' | 'e2e' | null;
+  quick: boolean;
+  withdrawals: number;
+  lanes: number[];
+  rounds: number;
+  label: string;
+  profileDir: string | null;
+  settings: Record<string, string>;
+};
+
+function readOptions(args: readonly string[]): Options | 'help' {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      only: { type: 'string' },
+      quick: { type: 'boolean', default: false },
+      withdrawals: { type: 'string' },
+      lanes: { type: 'string', default: '1,3' },
+      rounds: { type: 'string', default: '3' },
+      label: { type: 'string' },
+      profile: { type: 'string' },
+      postgres: { type: 'string', multiple: true, default: [] },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) return 'help';
+  const { only = null, quick } = values;
+  if (only !== null && only !== 'accept' && only !== 'e2e') {
+    throw new ConfigurationError(`--only: found ${only}; allowed: accept, e2e`);
+  }
+  const label = values.label ?? (quick ? 'quick' : 'full');
+  if (!/^[a-z0-9][a-z0-9.-]{0,40}$/.test(label)) {
+    throw new ConfigurationError(
+      `--label: found ${label}; allowed: a-z 0-9 . -, at most 41 characters`,
+    );
+  }
+  return {
+    only,
+    quick,
+    label,
+    lanes: values.lanes.split(',').map((text) => count('--lanes', text, 8)),
+    rounds: count('--rounds', values.rounds, 100),
+    withdrawals: count('--withdrawals', values.withdrawals ?? (quick ? '1500' : '5000'), 1_000_000),
+    profileDir: values.profile === undefined ? null : resolve(values.profile),
+    settings: Object.fromEntries(values.postgres.map(readSetting)),
+  };
+}
+
+function count(name: string, text: string, most: number): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= 1 && value <= most) return value;
+  throw new ConfigurationError(`${name}: found ${text}; allowed: a whole number from 1 to ${most}`);
+}
+
+function readSetting(text: string): [string, string] {
+  const [, name, value] = /^([a-z_.]+)=(.*)$/.exec(text) ?? [];
+  if (name !== undefined && value !== undefined) return [name, value];
+  throw new ConfigurationError(`--postgres: found ${text}; allowed: NAME=VALUE`);
+}
+
+/** Fills in the report half by half, so that what was measured is told when the other half breaks. */
+async function bench(server: Server, options: Options, report: Report): Promise<void> {
+  const { only, quick, rounds, withdrawals, lanes, profileDir } = options;
+  if (only !== 'e2e') {
+    say('accept: api and PostgreSQL only; worker and signer are not running');
+    const size = { rounds, seconds: quick ? 2 : 5, openRate: 5_000 };
+    report.accept = await measureAccept(server, size, profileDir);
+  }
+  if (only !== 'accept') {
+    say('end to end: api, worker, signer, PostgreSQL and the chain');
+    const size = {
+      rounds,
+      withdrawals,
+      lanes,
+      pacedPerSecond: 500,
+      pacedSeconds: quick ? 3 : 8,
+      rulerSeconds: quick ? 2 : 4,
+    };
+    report.endToEnd = await measureEndToEnd(server, size, profileDir);
+  }
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  const options = readOptions(args);
+  if (options === 'help') {
+    process.stdout.write(`${HELP}\n`);
+    return 0;
+  }
+  const { profileDir, label, quick, rounds } = options;
+  if (profileDir !== null) mkdirSync(profileDir, { recursive: true });
+  const interrupted = new Promise<never>((_, reject) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      process.once(signal, () => reject(new Interrupted()));
+    }
+  });
+  interrupted.catch(() => {});
+  const server = await during('starting PostgreSQL', startServer(options.settings, profileDir));
+  let report: Report | null = null;
+  try {
+    const machine = await readMachine(server.postgres.url('postgres'));
+    const at = new Date().toISOString();
+    report = { label, at, quick, rounds, machine, accept: null, endToEnd: null };
+    await Promise.race([bench(server, options, report), interrupted]);
+    say(`written: ${writeReport(join(projectFolder(), 'bench', 'results'), report)}`);
+    return 0;
+  } finally {
+    if (report !== null && (report.accept ?? report.endToEnd) !== null) {
+      process.stdout.write(`\n${tableOf(report)}\n`);
+    }
+    // Roles and nodes that still run end with this process (test/support/guard); files are removed here.
+    await server.stop();
+  }
+}
+
+class Interrupted extends Error {}
+
+function exitCodeOf(error: unknown): number {
+  if (error instanceof Interrupted) return 130;
+  if (error instanceof CheckFailed) return 1;
+  const code = (error as { code?: unknown }).code;
+  const usage = typeof code === 'string' && code.startsWith('ERR_PARSE_ARGS');
+  return error instanceof ConfigurationError || usage ? 2 : 3;
+}
+
+try {
+  process.exit(await main(process.argv.slice(2)));
+} catch (error) {
+  process.stderr.write(
+    `bench: ${error instanceof Interrupted ? 'interrupted' : messageOf(error)}\n`,
+  );
+  process.exit(exitCodeOf(error));
+}

@@ -1,0 +1,240 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { AcceptResult, AcceptRun } from './accept.ts';
+import type { EndToEndResult, EndToEndRun } from './end-to-end.ts';
+import type { Machine } from './machine.ts';
+import { medians, type Spread, spreadOf } from './measure.ts';
+import { BLOCK_SECONDS, SLOTS_IN_EPOCH } from './stage.ts';
+
+export type Report = {
+  label: string;
+  at: string;
+  quick: boolean;
+  rounds: number;
+  machine: Machine;
+  accept: AcceptResult | null;
+  endToEnd: EndToEndResult | null;
+};
+
+type Target = { what: string; wanted: number; found: number; met: boolean };
+
+const TARGETS = { single: 8_000, overRuler: 4, batch: 15_000, endToEnd: 500 };
+
+/** Medians of the runs against what this stage of the project is to reach. */
+function targetsOf({ accept, endToEnd }: Report): Target[] {
+  const found: [string, number, number][] = [];
+  if (accept !== null) {
+    const best = (batch: (size: number) => boolean) =>
+      Math.max(
+        ...accept.cases
+          .filter((item) => batch(item.case.batch) && item.case.ratePerSecond === undefined)
+          .map((item) => median(item.runs).median),
+      );
+    const single = best((size) => size === 1);
+    found.push(['accept, single, withdrawals/s', TARGETS.single, single]);
+    found.push([
+      'accept, single ÷ ruler 1',
+      TARGETS.overRuler,
+      single / median(accept.ruler.runs).median,
+    ]);
+    found.push(['accept, in batches, withdrawals/s', TARGETS.batch, best((size) => size > 1)]);
+  }
+  if (endToEnd !== null) {
+    const bursts = endToEnd.cases.filter((item) => item.case.ratePerSecond === null);
+    const best = Math.max(...bursts.map((item) => median(item.runs).median));
+    found.push(['end to end, withdrawals/s', TARGETS.endToEnd, best]);
+  }
+  return found.map(([what, wanted, value]) => ({
+    what,
+    wanted,
+    found: value,
+    met: value >= wanted,
+  }));
+}
+
+function median(runs: readonly { perSecond: number }[]): Spread {
+  return spreadOf(runs.map((run) => run.perSecond));
+}
+
+export function tableOf(report: Report): string {
+  const { machine, accept, endToEnd } = report;
+  const blocks = [
+    [
+      `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB · Node ${machine.node} · PostgreSQL ${machine.postgres}`,
+      Object.entries(machine.durability)
+        .map(([name, value]) => `${name} ${value}`)
+        .join(' · '),
+      `Everything on this machine, load included; median of ${report.rounds} runs [lowest–highest]; load average before: ${machine.loadAverage.toFixed(2)}`,
+    ],
+  ];
+  if (accept !== null) blocks.push(acceptTable(accept));
+  if (endToEnd !== null) blocks.push(endToEndTable(endToEnd));
+  const disturbed = disturbanceOf(report);
+  if (disturbed !== null) blocks.push([disturbed]);
+  const targets = targetsOf(report).map(({ what, wanted, found, met }) => [
+    what,
+    number(found),
+    `≥ ${number(wanted)}`,
+    met ? 'met' : 'BELOW',
+  ]);
+  blocks.push(columns([['TARGETS', 'found', 'wanted', ''], ...targets]));
+  return blocks.map((lines) => lines.join('\n')).join('\n\n');
+}
+
+/** Said when something else was busy: the figures are then below what this machine can do. */
+function disturbanceOf({ accept, endToEnd, machine }: Report): string | null {
+  const runs = [...(accept?.cases ?? []), ...(endToEnd?.cases ?? [])].flatMap((item) =>
+    item.runs.map((run) => run.othersCores),
+  );
+  const { median, high } = spreadOf(runs);
+  if (median < 0.1) return null;
+  return `DISTURBED: other processes kept ${median.toFixed(1)} (at most ${high.toFixed(1)}) of ${machine.cores} cores busy; figures are too low, ratios are rough`;
+}
+
+function acceptTable(accept: AcceptResult): string[] {
+  const ruler = median(accept.ruler.runs);
+  const head = [
+    'ACCEPT (worker and signer stopped)',
+    'withdrawals/s',
+    '÷ ruler 1',
+    'ms p50',
+    'p95',
+    'p99',
+  ];
+  const rows = accept.cases.map(({ case: item, runs }) => {
+    const rate = median(runs);
+    const latency = medians(runs.map((run) => ({ ...run.latency })));
+    const ratio = item.ratePerSecond === undefined ? (rate.median / ruler.median).toFixed(1) : '';
+    return [
+      item.name,
+      spread(rate),
+      ratio,
+      ...['p50', 'p95', 'p99'].map((part) => ms(latency[part]!)),
+      cost(runs),
+    ];
+  });
+  return [
+    ...columns([
+      [...head, 'CPU µs each'],
+      ...rows,
+      [`ruler 1: one transaction each, ${accept.ruler.connections} connections`, spread(ruler)],
+    ]),
+    `${accept.accounts} accounts; ${accept.rows} withdrawals in the database at the end; latency of whole requests, in the open loop from the moment due`,
+  ];
+}
+
+function endToEndTable(result: EndToEndResult): string[] {
+  const ruler = median(result.ruler.runs);
+  const head = [
+    'END TO END (to COMPLETED on anvil)',
+    'withdrawals/s',
+    '÷ ruler 2',
+    'accepted/s',
+    'mined/s',
+  ];
+  const stages = ['to broadcast p50', 'p99 ms', 'to COMPLETED p50', 'p99 ms'];
+  const rows = result.cases.map(({ case: item, runs }) => {
+    const rate = median(runs);
+    const of = (pick: (run: EndToEndRun) => number) => spreadOf(runs.map(pick)).median;
+    return [
+      `${item.name} (window ${result.window} each)`,
+      spread(rate),
+      item.ratePerSecond === null ? (rate.median / ruler.median).toFixed(2) : '',
+      number(of((run) => run.acceptPerSecond)),
+      number(of((run) => run.withdrawals / run.includedSeconds)),
+      ms(of((run) => run.broadcastMs.p50)),
+      ms(of((run) => run.broadcastMs.p99)),
+      ms(of((run) => run.completedMs.p50)),
+      ms(of((run) => run.completedMs.p99)),
+    ];
+  });
+  const costs = result.cases.map(({ case: item, runs }) => {
+    const cpu = medians(runs.map((run) => run.cpuMicros));
+    const memory = medians(runs.map((run) => run.peakMiB));
+    const names = ['api', 'worker', 'signer', 'postgres', 'anvil', 'load'];
+    const own = names.slice(0, 4).reduce((sum, name) => sum + (cpu[name] ?? 0), 0);
+    const wal = spreadOf(runs.map((run) => run.walBytes)).median;
+    return [
+      item.name,
+      ...names.map((name) =>
+        name in cpu ? `${number(cpu[name]!)} / ${number(memory[name]!)}` : '–',
+      ),
+      number(own),
+      number(wal),
+    ];
+  });
+  return [
+    ...columns([
+      [...head, ...stages],
+      ...rows,
+      ['ruler 2: plain loop, await each send', spread(ruler)],
+    ]),
+    `Blocks of ${BLOCK_SECONDS} s, \`safe\` ${SLOTS_IN_EPOCH} blocks behind: the last ${SLOTS_IN_EPOCH + 1} s or so of each run wait for the chain`,
+    '',
+    ...columns([
+      [
+        'CPU µs each / peak MiB',
+        'api',
+        'worker',
+        'signer',
+        'postgres',
+        'anvil',
+        'load',
+        'own CPU µs',
+        'WAL bytes each',
+      ],
+      ...costs,
+    ]),
+    'own: api, worker, signer and PostgreSQL',
+  ];
+}
+
+function cost(runs: readonly AcceptRun[]): string {
+  const cpu = medians(runs.map((run) => run.cpuMicros));
+  const wal = spreadOf(runs.map((run) => run.walBytes)).median;
+  const parts = Object.entries(cpu).map(([name, value]) => `${name} ${number(value)}`);
+  return `${parts.join(', ')}; WAL ${number(wal)} B`;
+}
+
+function spread({ median, low, high }: Spread): string {
+  return `${number(median)} [${number(low)}–${number(high)}]`;
+}
+
+function number(value: number): string {
+  return value >= 100
+    ? Math.round(value).toLocaleString('en-US')
+    : String(Math.round(value * 10) / 10);
+}
+
+function ms(value: number): string {
+  return value >= 100 ? number(value) : value.toFixed(1);
+}
+
+/** The first column to the left, the others to the right. */
+function columns(rows: readonly (readonly string[])[]): string[] {
+  const widths: number[] = [];
+  for (const row of rows) {
+    row.forEach((cell, index) => {
+      widths[index] = Math.max(widths[index] ?? 0, cell.length);
+    });
+  }
+  return rows.map((row) =>
+    row
+      .map((cell, index) => (index === 0 ? cell.padEnd(widths[0]!) : cell.padStart(widths[index]!)))
+      .join('  ')
+      .trimEnd(),
+  );
+}
+
+/** Writes everything that was measured, each run of it; returns the file. */
+export function writeReport(folder: string, report: Report): string {
+  mkdirSync(folder, { recursive: true });
+  const file = join(folder, `${report.at.slice(0, 10)}-${report.label}.json`);
+  const targets = targetsOf(report);
+  const round = (_: string, value: unknown) =>
+    typeof value === 'number' && !Number.isInteger(value)
+      ? Math.round(value * 1_000) / 1_000
+      : value;
+  writeFileSync(file, `${JSON.stringify({ ...report, targets }, round, 2)}\n`);
+  return file;
+}

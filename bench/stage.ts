@@ -1,0 +1,268 @@
+/**
+ * What is measured, as it is operated: databases on a real PostgreSQL, a node, funded lanes, a tenant with
+ * its key, and the role processes with a configuration file. Everything is local and temporary.
+ */
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { privateKeyToAccount } from 'viem/accounts';
+import { readSettings } from '../src/base/config/index.ts';
+import { type Db, migrate, openPool } from '../src/base/db/index.ts';
+import { type Address, isRefusal } from '../src/base/kernel/index.ts';
+import { createKey, createTenant } from '../src/books/access/index.ts';
+import { adoptConfiguredLanes } from '../src/doors/bin/adopt.ts';
+import {
+  type AnvilNode,
+  DEV_TOKEN_ADDRESS,
+  deployToken,
+  ensureDatabase,
+  fundLane,
+  type PostgresServer,
+  PUBLIC_DEVELOPMENT_KEYS,
+  removePostgres,
+  startAnvil,
+  startPostgres,
+} from '../src/doors/dev/index.ts';
+import { guard, release } from '../test/support/guard.ts';
+import { PROFILE_SETTINGS, writeStatements } from './profile.ts';
+import { type RoleName, RoleProcess } from './roles.ts';
+
+const ETHER = 10n ** 18n;
+const LANE_TOKENS = 10_000_000_000_000n;
+export const BLOCK_SECONDS = 1;
+export const SLOTS_IN_EPOCH = 4;
+export const WINDOW = 4_096;
+const GAS_LIMIT = 1_000_000_000;
+const TENANT = 'bench';
+
+/** The PostgreSQL server of the whole run, with its temporary folder. */
+export type Server = { postgres: PostgresServer; folder: string; stop(): Promise<void> };
+
+/** With a folder for profiles, statements are counted and the server's log is kept there. */
+export async function startServer(
+  settings: Readonly<Record<string, string>>,
+  profileDir: string | null,
+): Promise<Server> {
+  const folder = mkdtempSync(join(tmpdir(), 'payonce-bench-'));
+  const postgres = await startPostgres({
+    stateDir: folder,
+    settings: { ...(profileDir === null ? {} : PROFILE_SETTINGS), ...settings },
+  });
+  const leftovers = [postgres.pid, folder, dirname(postgres.dataDir)];
+  for (const what of leftovers) guard(what);
+  return {
+    postgres,
+    folder,
+    async stop() {
+      await postgres.stop();
+      if (profileDir !== null) copyFileSync(postgres.logFile, join(profileDir, 'postgres.log'));
+      await removePostgres(folder);
+      rmSync(folder, { recursive: true, force: true });
+      for (const what of leftovers) release(what);
+    },
+  };
+}
+
+type StageOptions = {
+  name: string;
+  lanes: number;
+  /** Without one the chain is configured and down, which intake does not mind. */
+  chain: boolean;
+  /** Where role processes write CPU profiles when they end. */
+  profileDir: string | null;
+};
+
+type Lane = { address: Address; keyId: string; privateKey: string };
+
+export class Stage {
+  readonly tenantId: string;
+  readonly apiKey: string;
+  readonly databaseUrl: string;
+  readonly anvil: AnvilNode | null;
+  readonly lanes: readonly Address[];
+  /** The owner's connections: see everything. */
+  readonly owner: Db;
+  readonly #folder: string;
+  readonly #configFile: string;
+  readonly #environment: { DATABASE_URL: string; SIGNER_DATABASE_URL: string };
+  readonly #profileDir: string | null;
+  readonly #name: string;
+  readonly #roles = new Map<RoleName, RoleProcess>();
+
+  private constructor(parts: {
+    tenantId: string;
+    apiKey: string;
+    anvil: AnvilNode | null;
+    lanes: readonly Address[];
+    folder: string;
+    configFile: string;
+    environment: { DATABASE_URL: string; SIGNER_DATABASE_URL: string };
+    profileDir: string | null;
+    name: string;
+  }) {
+    this.tenantId = parts.tenantId;
+    this.apiKey = parts.apiKey;
+    this.anvil = parts.anvil;
+    this.lanes = parts.lanes;
+    this.databaseUrl = parts.environment.DATABASE_URL;
+    this.#folder = parts.folder;
+    this.#configFile = parts.configFile;
+    this.#environment = parts.environment;
+    this.#profileDir = parts.profileDir;
+    this.#name = parts.name;
+    this.owner = openPool({ url: this.databaseUrl, role: 'owner', name: 'payonce-bench', max: 2 });
+  }
+
+  /** Everything but the roles. */
+  static async make(server: Server, options: StageOptions): Promise<Stage> {
+    const { name, profileDir } = options;
+    const folder = join(server.folder, name);
+    mkdirSync(folder);
+    const environment = await makeDatabases(server.postgres, name);
+    const lanes = PUBLIC_DEVELOPMENT_KEYS.slice(1, 1 + options.lanes).map((privateKey, index) => ({
+      address: privateKeyToAccount(privateKey).address.toLowerCase() as Address,
+      keyId: `lane-${index + 1}`,
+      privateKey,
+    }));
+    const anvil = options.chain ? await startNode(folder, lanes) : null;
+    const configFile = join(folder, 'config.yaml');
+    // JSON is YAML.
+    writeFileSync(
+      configFile,
+      JSON.stringify(configOf(anvil?.url ?? 'http://127.0.0.1:9', lanes), null, 2),
+    );
+    const access = await makeAccess(environment.DATABASE_URL);
+    if (anvil !== null) {
+      const settings = readSettings({ file: configFile, env: environment, need: { signer: true } });
+      await adoptConfiguredLanes(settings);
+    }
+    const addresses = lanes.map((lane) => lane.address);
+    return new Stage({
+      ...access,
+      anvil,
+      lanes: addresses,
+      folder,
+      configFile,
+      environment,
+      profileDir,
+      name,
+    });
+  }
+
+  async startRole(name: RoleName): Promise<void> {
+    const role = await RoleProcess.start({
+      name,
+      configFile: this.#configFile,
+      // The signer alone may see its database.
+      env: name === 'signer' ? this.#environment : { DATABASE_URL: this.#environment.DATABASE_URL },
+      logFile: join(this.#folder, `${name}.log`),
+      profileDir: this.#profileDir,
+    });
+    this.#roles.set(name, role);
+  }
+
+  role(name: RoleName): RoleProcess {
+    const role = this.#roles.get(name);
+    if (role === undefined) throw new Error(`the ${name} is not running`);
+    return role;
+  }
+
+  async stopRoles(): Promise<void> {
+    await Promise.all([...this.#roles.values()].map((role) => role.stop()));
+    this.#roles.clear();
+  }
+
+  /** The last lines that every role wrote, for a message of a failure. */
+  lastWords(): string {
+    return [...this.#roles.values()].map((role) => role.lastWords()).join('\n');
+  }
+
+  /** Ends everything of this stage; its databases end with the server. */
+  async stop(): Promise<void> {
+    if (this.#profileDir !== null) await writeStatements(this.owner, this.#profileDir, this.#name);
+    await this.stopRoles();
+    await this.owner.end();
+    if (this.anvil === null) return;
+    await this.anvil.stop();
+    release(this.anvil.pid);
+  }
+}
+
+async function makeDatabases(postgres: PostgresServer, name: string) {
+  const main = `main_${name.replaceAll('-', '_')}`;
+  const signer = `signer_${name.replaceAll('-', '_')}`;
+  for (const database of [main, signer]) await ensureDatabase(postgres.url('postgres'), database);
+  await migrate(postgres.url(main), 'main');
+  await migrate(postgres.url(signer), 'signer');
+  return { DATABASE_URL: postgres.url(main), SIGNER_DATABASE_URL: postgres.url(signer) };
+}
+
+async function startNode(folder: string, lanes: readonly Lane[]): Promise<AnvilNode> {
+  const anvil = await startAnvil({
+    stateDir: folder,
+    blockTime: BLOCK_SECONDS,
+    slotsInEpoch: SLOTS_IN_EPOCH,
+    gasLimit: GAS_LIMIT,
+    saveEvery: null,
+  });
+  guard(anvil.pid);
+  await deployToken(anvil.url);
+  for (const { address } of lanes) {
+    await fundLane(anvil.url, address, { nativeWei: 5_000n * ETHER, tokenAmount: LANE_TOKENS });
+  }
+  return anvil;
+}
+
+async function makeAccess(databaseUrl: string): Promise<{ tenantId: string; apiKey: string }> {
+  const db = openPool({ url: databaseUrl, role: 'payonce_app', name: 'payonce-bench', max: 1 });
+  try {
+    const tenant = await createTenant(db, { name: TENANT });
+    if (isRefusal(tenant)) throw new Error(tenant.detail);
+    const scopes = ['withdrawals:*', 'ledger:credit', 'ledger:read'];
+    const key = await createKey(db, { tenantId: tenant.tenantId, name: 'bench', scopes });
+    if (isRefusal(key)) throw new Error(key.detail);
+    return { tenantId: tenant.tenantId, apiKey: key.key };
+  } finally {
+    await db.end();
+  }
+}
+
+/** As the local start has it, but for the demonstration's parts. */
+function configOf(rpcUrl: string, lanes: readonly Lane[]) {
+  return {
+    database: { url: { env: 'DATABASE_URL' } },
+    signer: {
+      database: { url: { env: 'SIGNER_DATABASE_URL' } },
+      keys: lanes.map(({ keyId, privateKey }) => ({ id: keyId, development: { privateKey } })),
+    },
+    http: { host: '127.0.0.1', port: 0 },
+    chains: [
+      {
+        id: 'local',
+        chainId: 31337,
+        rpc: [{ url: rpcUrl, roles: ['read', 'send'] }],
+        window: WINDOW,
+        fees: { maxFeePerGasGwei: '50', minPriorityFeePerGasGwei: '1' },
+        finality: { tag: 'finalized' },
+        pollMs: 250,
+      },
+    ],
+    assets: [
+      {
+        id: 'USDC',
+        chain: 'local',
+        address: DEV_TOKEN_ADDRESS,
+        decimals: 6,
+        minimum: '1',
+        fee: '0.5',
+        tiers: [{ name: 'low', upTo: '1000', commitAt: 'safe' }],
+      },
+    ],
+    lanes: lanes.map(({ address, keyId }) => ({
+      chain: 'local',
+      address,
+      key: keyId,
+      tenant: TENANT,
+    })),
+  };
+}
