@@ -5,6 +5,7 @@ import {
   type HeadRow,
   haltChain,
   type Orphan,
+  readLanes,
   readOrphans,
   rewind,
   setProgress,
@@ -36,9 +37,7 @@ export async function followReorg(
           { chainId, code: 'chain_halted', reason: verdict.reason },
           'nothing is completed or signed on this chain',
         );
-        await writeEvents(sql, [
-          { tenantId: null, type: 'chain.halted', data: { chainId, reason: verdict.reason } },
-        ]);
+        await tellChain(sql, chainId, 'chain.halted', { reason: verdict.reason });
       }
       return false;
     }
@@ -59,16 +58,17 @@ async function tellOrphans(
   fork: number,
   orphans: readonly Orphan[],
 ): Promise<void> {
-  await writeEvents(sql, [
-    { tenantId: null, type: 'chain.reorg', data: { chainId, fork, orphans: orphans.length } },
-    ...orphans.map((orphan) => ({
+  await tellChain(sql, chainId, 'chain.reorg', { fork });
+  await writeEvents(
+    sql,
+    orphans.map((orphan) => ({
       tenantId: orphan.tenantId,
       type: 'tx.reorged',
       subjectId: orphan.txId,
       correlationId: orphan.correlationId,
       data: { attemptId: orphan.attemptId, blockNumber: orphan.blockNumber },
     })),
-  ]);
+  );
   await enqueue(
     sql,
     orphans.map((orphan) => ({
@@ -88,4 +88,19 @@ function lowestNonces(orphans: readonly Orphan[]): Map<number, bigint> {
     if (before === undefined || nonce < before) lowest.set(laneId, nonce);
   }
   return lowest;
+}
+
+/** Every tenant with a lane on the chain is told; what is said concerns them all. */
+async function tellChain(
+  sql: Sql,
+  chainId: number,
+  type: string,
+  data: Record<string, unknown>,
+): Promise<void> {
+  const lanes = await readLanes(sql, chainId);
+  const tenants = [...new Set(lanes.map((lane) => lane.tenantId))];
+  await writeEvents(
+    sql,
+    tenants.map((tenantId) => ({ tenantId, type, data: { chainId, ...data } })),
+  );
 }
