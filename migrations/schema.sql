@@ -58,7 +58,7 @@ CREATE TABLE attempt (
   CONSTRAINT attempt_signature_request_id_key UNIQUE (signature_request_id),
   CONSTRAINT attempt_tx_hash_chain_id_key UNIQUE (tx_hash, chain_id),
   CONSTRAINT attempt_tx_hash_check CHECK ((octet_length(tx_hash) = 32))
-) WITH (fillfactor=70);
+) WITH (fillfactor=45);
 GRANT INSERT, SELECT ON attempt TO payonce_app;
 GRANT UPDATE (first_sent_at, last_sent_at, accepted_at, sends, last_answer) ON attempt TO payonce_app;
 
@@ -236,7 +236,7 @@ CREATE TABLE job (
   last_error text,
   created_at timestamp with time zone NOT NULL DEFAULT now(),
   CONSTRAINT job_pkey PRIMARY KEY (topic, subject_id)
-) WITH (fillfactor=70, autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_cost_delay=0);
+) WITH (fillfactor=45, autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_cost_delay=0);
 CREATE INDEX job_due ON public.job USING btree (topic, tenant_id, run_at);
 GRANT DELETE, INSERT, SELECT, UPDATE ON job TO payonce_app;
 
@@ -278,19 +278,20 @@ CREATE TABLE ledger_account (
   kind text NOT NULL,
   owner text NOT NULL DEFAULT ''::text,
   asset text NOT NULL,
-  normal_side text NOT NULL GENERATED ALWAYS AS (
-CASE
-    WHEN (kind = ANY (ARRAY['available'::text, 'reserved'::text, 'capital'::text, 'revenue'::text])) THEN 'credit'::text
-    ELSE 'debit'::text
-END) STORED,
+  normal_side text NOT NULL,
   balance numeric(78,0) NOT NULL DEFAULT 0,
   created_at timestamp with time zone NOT NULL DEFAULT now(),
   CONSTRAINT ledger_account_balance_check CHECK ((balance >= (0)::numeric)),
+  CONSTRAINT ledger_account_check CHECK ((normal_side =
+CASE
+    WHEN (kind = ANY (ARRAY['available'::text, 'reserved'::text, 'capital'::text, 'revenue'::text])) THEN 'credit'::text
+    ELSE 'debit'::text
+END)),
   CONSTRAINT ledger_account_kind_check CHECK ((kind = ANY (ARRAY['available'::text, 'reserved'::text, 'receivable'::text, 'custody'::text, 'capital'::text, 'hot'::text, 'in_transit'::text, 'gas_in_transit'::text, 'revenue'::text, 'network_fee_expense'::text, 'suspense'::text]))),
   CONSTRAINT ledger_account_pkey PRIMARY KEY (account_no),
   CONSTRAINT ledger_account_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenant(tenant_id),
   CONSTRAINT ledger_account_tenant_id_kind_owner_asset_key UNIQUE (tenant_id, kind, owner, asset)
-) WITH (fillfactor=50);
+) WITH (fillfactor=40);
 GRANT INSERT, SELECT ON ledger_account TO payonce_app;
 GRANT UPDATE (balance) ON ledger_account TO payonce_app;
 
@@ -370,7 +371,7 @@ CREATE TABLE signature (
   CONSTRAINT signature_pkey PRIMARY KEY (signature_request_id),
   CONSTRAINT signature_signature_request_id_fkey FOREIGN KEY (signature_request_id) REFERENCES signature_request(signature_request_id),
   CONSTRAINT signature_tx_hash_check CHECK ((octet_length(tx_hash) = 32))
-) WITH (fillfactor=80);
+) WITH (fillfactor=45);
 CREATE INDEX signature_uncollected ON public.signature USING btree (signature_request_id) WHERE (collected_at IS NULL);
 GRANT SELECT ON signature TO payonce_app;
 GRANT UPDATE (collected_at) ON signature TO payonce_app;
@@ -400,7 +401,7 @@ CREATE TABLE signature_request (
   CONSTRAINT signature_request_max_fee_per_gas_check CHECK ((max_fee_per_gas > (0)::numeric)),
   CONSTRAINT signature_request_max_priority_fee_per_gas_check CHECK ((max_priority_fee_per_gas >= (0)::numeric)),
   CONSTRAINT signature_request_pkey PRIMARY KEY (signature_request_id)
-) WITH (fillfactor=80);
+) WITH (fillfactor=45);
 CREATE INDEX signature_request_open ON public.signature_request USING btree (signature_request_id) WHERE ((claimed_at IS NULL) AND (cancelled_at IS NULL));
 GRANT INSERT, SELECT ON signature_request TO payonce_app;
 GRANT UPDATE (cancelled_at) ON signature_request TO payonce_app;
@@ -491,7 +492,7 @@ CREATE TABLE tx (
   CONSTRAINT tx_settle_at_check CHECK ((settle_at = ANY (ARRAY['safe'::text, 'finalized'::text]))),
   CONSTRAINT tx_status CHECK ((status = ANY (ARRAY['CREATED'::text, 'SLOTTED'::text, 'SIGNED'::text, 'BROADCASTED'::text, 'INCLUDED'::text, 'FINAL'::text, 'REVERTED'::text, 'REPLACED'::text, 'CANCELLED'::text]))),
   CONSTRAINT tx_token_check CHECK ((octet_length(token) = 20))
-) WITH (fillfactor=70);
+) WITH (fillfactor=45);
 CREATE INDEX tx_owner ON public.tx USING btree (owner_id);
 CREATE TRIGGER tx_insert AFTER INSERT ON public.tx REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION tx_insert_check();
 CREATE TRIGGER tx_update AFTER UPDATE ON public.tx REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION tx_update_check();
@@ -528,7 +529,7 @@ CREATE TABLE withdrawal (
   CONSTRAINT withdrawal_pkey PRIMARY KEY (withdrawal_id),
   CONSTRAINT withdrawal_recipient_check CHECK ((octet_length(recipient) = 20)),
   CONSTRAINT withdrawal_status CHECK ((status = ANY (ARRAY['REQUESTED'::text, 'RESERVED'::text, 'AWAITING_APPROVAL'::text, 'APPROVED'::text, 'EXECUTING'::text, 'COMPLETED'::text, 'REVERSED'::text, 'RESETTLED'::text, 'REJECTED'::text, 'CANCELLED'::text, 'EXPIRED'::text, 'FAILED'::text])))
-) WITH (fillfactor=70);
+) WITH (fillfactor=45);
 CREATE INDEX withdrawal_account ON public.withdrawal USING btree (tenant_id, account, withdrawal_id);
 CREATE INDEX withdrawal_tenant ON public.withdrawal USING btree (tenant_id, withdrawal_id);
 CREATE TRIGGER withdrawal_insert AFTER INSERT ON public.withdrawal REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION withdrawal_insert_check();

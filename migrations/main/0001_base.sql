@@ -90,7 +90,7 @@ CREATE TABLE job (
   last_error text,
   created_at timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (topic, subject_id)
-) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
+) WITH (fillfactor = 45, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
 CREATE INDEX job_due ON job (topic, tenant_id, run_at);
 
 CREATE TABLE dead_letter (

@@ -26,7 +26,7 @@ CREATE TABLE withdrawal (
   failure_members jsonb,
   completed_at timestamptz,
   updated_at timestamptz NOT NULL DEFAULT now()
-) WITH (fillfactor = 70);
+) WITH (fillfactor = 45);
 CREATE INDEX withdrawal_tenant ON withdrawal (tenant_id, withdrawal_id);
 CREATE INDEX withdrawal_account ON withdrawal (tenant_id, account, withdrawal_id);
 

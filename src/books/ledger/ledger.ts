@@ -1,6 +1,6 @@
 import type { Db, Sql } from '../../base/db/index.ts';
 import { Invariant } from '../../base/kernel/index.ts';
-import type { AccountKey, Transfer } from './transfers.ts';
+import { type AccountKey, CREDIT_NORMAL, type Transfer } from './transfers.ts';
 
 const REMEMBERED = 100_000;
 
@@ -53,9 +53,11 @@ export class Ledger {
     // Sorted: two processes that make the same accounts in another order would deadlock.
     const sorted = [...missing].sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
     await this.#db.query(
-      `INSERT INTO ledger_account (tenant_id, kind, owner, asset)
-       SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) ON CONFLICT DO NOTHING`,
-      columns(sorted),
+      `INSERT INTO ledger_account (tenant_id, kind, owner, asset, normal_side)
+       SELECT tenant_id, kind, owner, asset, CASE WHEN kind = ANY($5::text[]) THEN 'credit' ELSE 'debit' END
+       FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) AS u(tenant_id, kind, owner, asset)
+       ON CONFLICT DO NOTHING`,
+      [...columns(sorted), CREDIT_NORMAL],
     );
     const still = await this.#load(missing);
     if (still.length > 0)

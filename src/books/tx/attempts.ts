@@ -106,7 +106,10 @@ export type SendableAttempt = {
   sends: number;
 };
 
-/** Attempts with their bytes, in the order of lane and nonce. */
+/**
+ * Attempts with their bytes, in the order of lane and nonce. The slot is looked up by its key (OFFSET 0 keeps the
+ * planner from joining by lane, of which there are few with many slots each: 38 instead of 5 ms a batch).
+ */
 export async function readSendable(
   sql: Sql,
   attemptIds: readonly string[],
@@ -125,7 +128,8 @@ export async function readSendable(
         t.correlation_id AS "correlationId", a.nonce < p.mined_nonce AS settled, a.sends
       FROM attempt a
       JOIN signature g USING (signature_request_id)
-      JOIN nonce_slot s ON s.lane_id = a.lane_id AND s.nonce = a.nonce
+      CROSS JOIN LATERAL (
+        SELECT * FROM nonce_slot WHERE lane_id = a.lane_id AND nonce = a.nonce OFFSET 0) s
       JOIN lane_progress p ON p.lane_id = a.lane_id
       JOIN tx t ON t.tx_id = a.tx_id
       WHERE a.attempt_id = ANY($1::uuid[]) ORDER BY a.lane_id, a.nonce, a.ordinal`,

@@ -38,7 +38,8 @@ export async function matchAttempts(
         s.from_address AS "from", a.nonce, a.kind, a.tx_hash AS "txHash", t.token, t.recipient, t.amount,
         t.status AS "txStatus"
       FROM attempt a JOIN tx t USING (tx_id)
-      JOIN nonce_slot s ON s.lane_id = a.lane_id AND s.nonce = a.nonce
+      CROSS JOIN LATERAL (
+        SELECT * FROM nonce_slot WHERE lane_id = a.lane_id AND nonce = a.nonce OFFSET 0) s
       WHERE a.tx_hash = ANY($2::bytea[]) AND a.chain_id = $1`,
     values: [chainId, hashes.map(fromHex)],
   });
@@ -127,7 +128,8 @@ export async function readCrossings(
       FROM inclusion i
       JOIN block b ON b.chain_id = i.chain_id AND b.height = i.block_number AND b.hash = i.block_hash
       JOIN attempt a USING (attempt_id)
-      JOIN nonce_slot s ON s.lane_id = a.lane_id AND s.nonce = a.nonce
+      CROSS JOIN LATERAL (
+        SELECT * FROM nonce_slot WHERE lane_id = a.lane_id AND nonce = a.nonce OFFSET 0) s
       JOIN tx t ON t.tx_id = a.tx_id
       WHERE i.chain_id = $1 AND i.block_number > $2 AND i.block_number <= $3`,
     values: [chainId, above, upTo],

@@ -102,11 +102,14 @@ describe('the state folder', () => {
     expect(claimInstance(stateDir).instance).not.toBe(null);
   });
 
-  test.skipIf(process.getuid?.() !== 0)('of another user is refused in one line (as root only: nobody else can make one)', () => {
-    mkdirSync(stateDir);
-    chownSync(stateDir, 12345, 12345);
-    expect(() => claimStateDir(stateDir)).toThrow(/^the state folder .* belongs to uid 12345.*$/);
-  });
+  test.skipIf(process.getuid?.() !== 0)(
+    'of another user is refused in one line (as root only: nobody else can make one)',
+    () => {
+      mkdirSync(stateDir);
+      chownSync(stateDir, 12345, 12345);
+      expect(() => claimStateDir(stateDir)).toThrow(/^the state folder .* belongs to uid 12345.*$/);
+    },
+  );
 
   test('that can not be made is refused in one line', () => {
     writeFileSync(join(base, 'file'), '');

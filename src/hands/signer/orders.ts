@@ -125,7 +125,10 @@ type OrderRow = {
   halted_reason: string | null;
 };
 
-/** The raw rows behind claimed orders, by lane and nonce; no lock, no judgement. */
+/**
+ * The raw rows behind claimed orders, by lane and nonce; no lock, no judgement. The slot is looked up by its
+ * key: joined by lane alone, as the planner would, 500 orders scanned every slot of their lane.
+ */
 export async function ordersGet(main: Db, ids: readonly string[]): Promise<Order[]> {
   const rows = await inTransaction(main, async (sql) => {
     const result = await sql.query<OrderRow>({
@@ -142,7 +145,8 @@ export async function ordersGet(main: Db, ids: readonly string[]): Promise<Order
           d.decision_id, d.tenant_id AS decision_tenant_id, d.subject_id, d.policy_version, d.verdict,
           d.tier, c.tx_id AS consumed_by, h.halted_reason
         FROM signature_request r
-        JOIN nonce_slot s ON s.lane_id = r.lane_id AND s.nonce = r.nonce
+        CROSS JOIN LATERAL (
+        SELECT * FROM nonce_slot WHERE lane_id = r.lane_id AND nonce = r.nonce OFFSET 0) s
         JOIN lane l ON l.lane_id = r.lane_id
         JOIN tx t ON t.tx_id = r.tx_id
         JOIN tenant n ON n.tenant_id = t.tenant_id
