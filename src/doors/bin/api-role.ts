@@ -19,6 +19,7 @@ export async function startApi({ settings, log, port, host }: ApiOptions): Promi
     url: settings.database.url,
     role: 'payonce_app',
     name: 'payonce-api',
+    keepPlans: true,
     max: settings.database.poolSize,
   });
   await databaseReady(db, 'main', log);
