@@ -28,6 +28,16 @@ export class Fields {
     return result;
   }
 
+  /** A name that somebody else gave: 1 to 255 characters without control characters or lone surrogates. */
+  label(name: string, optional = false): string | null {
+    const expected = '1 to 255 characters without control characters';
+    return this.text(name, { code: 'invalid_request', expected, optional }, (text) =>
+      text.length >= 1 && text.length <= 255 && wellFormed(text) && !hasControl(text)
+        ? text
+        : undefined,
+    );
+  }
+
   raw(name: string): unknown {
     return this.#body[name];
   }
@@ -90,7 +100,7 @@ export function wellFormed(text: string): boolean {
   return Buffer.from(text, 'utf8').toString('utf8') === text;
 }
 
-export function hasControl(text: string): boolean {
+function hasControl(text: string): boolean {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
   return /[\x00-\x1f\x7f]/.test(text);
 }

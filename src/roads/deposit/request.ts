@@ -1,12 +1,10 @@
 import type { AssetSettings, Assets } from '../../base/config/index.ts';
 import {
   type Fields,
-  hasControl,
   isRefusal,
   keyHash,
   parseForm,
   type Refusal,
-  wellFormed,
 } from '../../base/kernel/index.ts';
 import { checkIdempotencyKey, idempotencyHash } from '../../books/access/index.ts';
 import { readAccount, readAmount, readAsset } from '../../books/ledger/index.ts';
@@ -57,14 +55,7 @@ function readFields(assets: Assets, fields: Fields) {
   const account = readAccount(fields);
   const asset = readAsset(assets, fields);
   const amount = readAmount(fields, asset);
-  const reference = fields.text(
-    'reference',
-    { code: 'invalid_request', expected: '1 to 255 characters without control characters' },
-    (text) =>
-      text.length >= 1 && text.length <= 255 && wellFormed(text) && !hasControl(text)
-        ? text
-        : undefined,
-  );
+  const reference = fields.label('reference');
   if (account === null || asset === null || amount === null || reference === null) return null;
   return { account, asset, amount, reference };
 }

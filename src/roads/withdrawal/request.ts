@@ -4,7 +4,6 @@ import {
   type Address,
   type Fields,
   formatAmount,
-  hasControl,
   isRefusal,
   keyHash,
   parseAddress,
@@ -99,18 +98,7 @@ function readFields(rules: RequestRules, fields: Fields) {
       return parsed === 'syntax' || parsed === 'checksum' ? undefined : parsed;
     },
   );
-  const externalId = fields.text(
-    'externalId',
-    {
-      code: 'invalid_request',
-      expected: '1 to 255 characters without control characters',
-      optional: true,
-    },
-    (text) =>
-      text.length >= 1 && text.length <= 255 && wellFormed(text) && !hasControl(text)
-        ? text
-        : undefined,
-  );
+  const externalId = fields.label('externalId', true);
   const expiresAt = readExpiry(rules, fields);
   const metadata = readMetadata(fields);
   if (account === null || asset === null || amount === null || recipient === null) return null;
