@@ -192,9 +192,9 @@ async function makeDatabases(postgres: PostgresServer, name: string) {
   const main = `main_${name.replaceAll('-', '_')}`;
   const signer = `signer_${name.replaceAll('-', '_')}`;
   for (const database of [main, signer]) await ensureDatabase(postgres.url('postgres'), database);
-  await migrate(postgres.url(main), 'main');
-  await migrate(postgres.url(signer), 'signer');
-  return { DATABASE_URL: postgres.url(main), SIGNER_DATABASE_URL: postgres.url(signer) };
+  await migrate(postgres.localUrl(main), 'main');
+  await migrate(postgres.localUrl(signer), 'signer');
+  return { DATABASE_URL: postgres.localUrl(main), SIGNER_DATABASE_URL: postgres.localUrl(signer) };
 }
 
 async function startNode(folder: string, lanes: readonly Lane[]): Promise<AnvilNode> {

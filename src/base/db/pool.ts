@@ -86,6 +86,7 @@ const CONNECTION_LOST = new Set([
   'EPIPE',
   'ETIMEDOUT',
   'ENOTFOUND',
+  'ENOENT', // the Unix socket of a server that is down
   '57P01', // admin_shutdown
   '57P02', // crash_shutdown
   '57P03', // cannot_connect_now

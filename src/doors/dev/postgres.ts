@@ -31,8 +31,10 @@ type PostgresOptions = {
 };
 
 export type PostgresServer = ProcessIdentity & {
-  /** The owner's URL of a database of this server. */
+  /** The owner's URL of a database of this server, over TCP. */
   url(database: string): string;
+  /** The same over its Unix socket, which costs half of a loopback connection; over TCP where its path is too long. */
+  localUrl(database: string): string;
   port: number;
   dataDir: string;
   logFile: string;
@@ -53,11 +55,12 @@ const SERVER_SETTINGS: Readonly<Record<string, string>> = {
   shared_buffers: '256MB',
   max_connections: '200',
   listen_addresses: '127.0.0.1',
-  unix_socket_directories: '',
   timezone: 'UTC',
   log_timezone: 'UTC',
 };
 
+/** A socket's path may have 103 bytes (macOS; Linux 107), of which `/.s.PGSQL.65535` takes 15. */
+const LONGEST_SOCKET_DIR = 88;
 const READY_WITHIN_MS = 60_000;
 /** How long sessions of a killed server, or its zombie, may hold the lock of the data folder. */
 const LOCK_HELD_MS = 15_000;
@@ -99,11 +102,18 @@ export function adoptPostgres(stateDir: string): Promise<PostgresServer | null> 
   return adopt(serverHome(stateDir));
 }
 
+type LockFile = { pid: number; port: number; socketDir: string; status: string };
+
 /** postmaster.pid: pid, data folder, start, port, socket folder, address, shared memory, status. */
-function readLockFile(home: ServerHome): { pid: number; port: number; status: string } | null {
+function readLockFile(home: ServerHome): LockFile | null {
   try {
     const lines = readFileSync(join(home.dataDir, 'postmaster.pid'), 'utf8').split('\n');
-    return { pid: Number(lines[0]), port: Number(lines[3]), status: lines[7]?.trim() ?? '' };
+    return {
+      pid: Number(lines[0]),
+      port: Number(lines[3]),
+      socketDir: lines[4]?.trim() ?? '',
+      status: lines[7]?.trim() ?? '',
+    };
   } catch {
     return null;
   }
@@ -130,7 +140,7 @@ async function adopt(home: ServerHome): Promise<PostgresServer | null> {
     if (lock.status === 'ready' && (await answers(lock.port))) {
       const identity = { pid: lock.pid, startTime };
       writeRecord(home, identity);
-      return describe(home, identity, { port: lock.port, adopted: true });
+      return describe(home, identity, { ...lock, adopted: true });
     }
     if (systemClock.monotonic() > deadline) {
       throw new ConfigurationError(
@@ -167,7 +177,14 @@ async function launch(
 ): Promise<PostgresServer | { failure: string }> {
   const log = openSync(home.logFile, sizeOf(home.logFile) > 10_000_000 ? 'w' : 'a');
   const logged = sizeOf(home.logFile);
-  const values = Object.entries({ ...SERVER_SETTINGS, ...settings, port: String(port) });
+  // The home is the server's own (mode 0700): its socket is for this user and root.
+  const socketDir = home.folder.length <= LONGEST_SOCKET_DIR ? home.folder : '';
+  const values = Object.entries({
+    ...SERVER_SETTINGS,
+    unix_socket_directories: socketDir,
+    ...settings,
+    port: String(port),
+  });
   const child = spawn(
     join(bin, 'postgres'),
     ['-D', home.dataDir, ...values.flatMap(([name, value]) => ['-c', `${name}=${value}`])],
@@ -192,7 +209,7 @@ async function launch(
   while (failed === null && isRunning(identity)) {
     const lock = readLockFile(home);
     if (lock?.pid === identity.pid && lock.status === 'ready') {
-      return describe(home, identity, { port, adopted: false });
+      return describe(home, identity, { ...lock, adopted: false });
     }
     if (systemClock.monotonic() > deadline) {
       await endProcess(identity, STOP_STEPS);
@@ -212,11 +229,16 @@ const STOP_STEPS = [
 function describe(
   home: ServerHome,
   identity: ProcessIdentity,
-  { port, adopted }: { port: number; adopted: boolean },
+  { port, socketDir, adopted }: LockFile & { adopted: boolean },
 ): PostgresServer {
+  const url = (database: string) => `postgresql://postgres@127.0.0.1:${port}/${database}`;
   return {
     ...identity,
-    url: (database) => `postgresql://postgres@127.0.0.1:${port}/${database}`,
+    url,
+    localUrl: (database) =>
+      socketDir === ''
+        ? url(database)
+        : `postgresql:///${database}?host=${encodeURIComponent(socketDir)}&port=${port}&user=postgres`,
     port,
     dataDir: home.dataDir,
     logFile: home.logFile,

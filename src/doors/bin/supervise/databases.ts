@@ -9,7 +9,7 @@ export type Databases = { url: string; signerUrl: string };
 const NAMES = { main: 'payonce', signer: 'payonce_signer' } as const;
 
 export function databasesOf(server: PostgresServer): Databases {
-  return { url: server.url(NAMES.main), signerUrl: server.url(NAMES.signer) };
+  return { url: server.localUrl(NAMES.main), signerUrl: server.localUrl(NAMES.signer) };
 }
 
 /** On the port of the last start where that is free, so that what knows its URL goes on. */
