@@ -48,23 +48,19 @@ async function rows(order: Extract<RulerOrder, { kind: 'rows' }>): Promise<Ruler
     name: 'payonce-ruler',
     max: connections,
   });
-  const { rows: found } = await db.query<{ owner: string; kind: string; account_no: bigint }>(
-    `SELECT owner, kind, account_no FROM ledger_account
-     WHERE tenant_id = $1 AND asset = $2 AND kind IN ('available', 'reserved')`,
+  const { rows: found } = await db.query<{ owner: string; account_no: bigint }>(
+    `SELECT owner, account_no FROM ledger_balance WHERE tenant_id = $1 AND asset = $2 AND kind = 'customer'`,
     [order.tenantId, order.asset],
   );
-  const numbers = new Map(found.map((row) => [`${row.kind}|${row.owner}`, row.account_no]));
+  const numbers = new Map(found.map((row) => [row.owner, row.account_no]));
   let next = 0;
   const started = performance.now();
   const worker = async () => {
     while (performance.now() - started < order.durationMs) {
       const index = next++;
       const account = `customer-${String(index % order.accounts).padStart(6, '0')}`;
-      const available = numbers.get(`available|${account}`)!;
-      const reserved = numbers.get(`reserved|${account}`)!;
-      await inTransaction(db, (sql) =>
-        oneWithdrawal(sql, order, { index, account, available, reserved }),
-      );
+      const accountNo = numbers.get(account)!;
+      await inTransaction(db, (sql) => oneWithdrawal(sql, order, { index, account, accountNo }));
     }
   };
   await Promise.all(Array.from({ length: connections }, worker));
@@ -79,7 +75,7 @@ const FEE = 500_000n;
 async function oneWithdrawal(
   sql: Sql,
   { tenantId, asset, tag }: { tenantId: string; asset: string; tag: string },
-  at: { index: number; account: string; available: bigint; reserved: bigint },
+  at: { index: number; account: string; accountNo: bigint },
 ): Promise<void> {
   const key = `${tag}-${at.index}`;
   const correlation = `ruler-${at.index}`;
@@ -96,14 +92,13 @@ async function oneWithdrawal(
     [hash, content],
   );
   const { id } = taken.rows[0]!;
-  const locked = await run<{ account_no: bigint; balance: bigint }>(
+  const locked = await run<{ balance: bigint }>(
     'ruler_lock',
-    'SELECT account_no, balance FROM ledger_account WHERE account_no IN ($1, $2) ORDER BY account_no FOR NO KEY UPDATE',
-    [at.available, at.reserved],
+    'SELECT balance FROM ledger_balance WHERE account_no = $1 FOR NO KEY UPDATE',
+    [at.accountNo],
   );
   const total = AMOUNT + FEE;
-  if (locked.rows.find((row) => row.account_no === at.available)!.balance < total)
-    throw new Error('no funds');
+  if (locked.rows[0]!.balance < total) throw new Error('no funds');
   const recipient = Buffer.alloc(20, at.index % 251);
   await run(
     'ruler_withdrawal',
@@ -111,32 +106,26 @@ async function oneWithdrawal(
        correlation_id, status, risk_tier) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'RESERVED', 'low')`,
     [id, tenantId, at.account, asset, AMOUNT, FEE, recipient, key, correlation],
   );
-  const transfer = await run<{ id: string }>(
-    'ruler_transfer',
-    `INSERT INTO transfer (transfer_id, tenant_id, kind, account, subject_id, generation, correlation_id)
-     VALUES (payonce_uuid7(), $1, 'RESERVE', $2, $3, 1, $4) RETURNING transfer_id AS id`,
-    [tenantId, at.account, id, correlation],
-  );
-  const transferId = transfer.rows[0]!.id;
   await run(
-    'ruler_posting',
-    'INSERT INTO posting (transfer_id, ordinal, debit_no, credit_no, amount) VALUES ($1, 0, $2, $3, $4)',
-    [transferId, at.available, at.reserved, total],
+    'ruler_transfer',
+    `INSERT INTO transfer (transfer_id, tenant_id, kind, account, subject_id, generation, correlation_id, debit_nos,
+       credit_nos, amounts) VALUES ($1, $2, 'RESERVE', $3, $1, 1, $4, ARRAY[$5::bigint], ARRAY[$5::bigint + 1], ARRAY[$6::numeric])`,
+    [id, tenantId, at.account, correlation, at.accountNo, total],
   );
   await run(
     'ruler_reserve',
     'INSERT INTO reserve (withdrawal_id, generation, transfer_id) VALUES ($1, 1, $2)',
-    [id, transferId],
+    [id, id],
   );
   await run(
     'ruler_balance',
-    `UPDATE ledger_account SET balance = balance + CASE account_no WHEN $1 THEN -$3::numeric ELSE $3::numeric END
-     WHERE account_no IN ($1, $2)`,
-    [at.available, at.reserved, total],
+    'UPDATE ledger_balance SET balance = balance - $2, reserved = reserved + $2 WHERE account_no = $1',
+    [at.accountNo, total],
   );
   await run(
     'ruler_event',
-    `INSERT INTO event (tenant_id, type, subject_id, to_state, correlation_id) VALUES ($1, 'withdrawal', $2, 'RESERVED', $3)`,
+    `INSERT INTO event_batch (tenant_id, type, to_state, size, subject_ids, correlation_ids)
+     VALUES ($1, 'withdrawal', 'RESERVED', 1, ARRAY[$2::uuid], ARRAY[$3])`,
     [tenantId, id, correlation],
   );
   await run(

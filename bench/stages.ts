@@ -26,7 +26,7 @@ export async function readStages(owner: Db, tag: string): Promise<Stages> {
          (SELECT min(seen_at) FROM inclusion i WHERE i.attempt_id = a.attempt_id) AS included_at
        FROM withdrawal w JOIN tx ON tx.owner_id = w.withdrawal_id
        JOIN attempt a ON a.tx_id = tx.tx_id AND a.kind = 'effect'
-       JOIN signature s USING (signature_request_id)
+       JOIN signature s ON s.signature_request_id = a.attempt_id
        WHERE w.idempotency_key LIKE $1
      ), ms AS (
        SELECT extract(epoch FROM signed_at - created_at) * 1000 AS signed,

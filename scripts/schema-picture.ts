@@ -70,7 +70,7 @@ const TABLE_RIGHTS = `
 const TABLES = `
   WITH tables AS (
     SELECT c.* FROM pg_class c
-    WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'S')
+    WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'S', 'v')
       AND NOT c.relispartition
       AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.objid = c.oid AND d.deptype IN ('a', 'i') AND c.relkind = 'S')
   ), cols AS (
@@ -95,7 +95,8 @@ const TABLES = `
     SELECT t.oid, string_agg(pg_get_triggerdef(g.oid) || ';', E'\\n' ORDER BY g.tgname) AS text
     FROM tables t JOIN pg_trigger g ON g.tgrelid = t.oid AND NOT g.tgisinternal GROUP BY t.oid
   ), rights AS (${TABLE_RIGHTS})
-  SELECT CASE WHEN t.relkind = 'S' THEN 'CREATE SEQUENCE ' || t.relname || ';' ELSE
+  SELECT CASE WHEN t.relkind = 'S' THEN 'CREATE SEQUENCE ' || t.relname || ';'
+      WHEN t.relkind = 'v' THEN 'CREATE VIEW ' || t.relname || E' AS\\n' || pg_get_viewdef(t.oid) ELSE
       'CREATE TABLE ' || t.relname || E' (\\n' || cols.text || coalesce(cons.text, '') || E'\\n)'
       || CASE WHEN t.relkind = 'p' THEN ' PARTITION BY ' || pg_get_partkeydef(t.oid) ELSE '' END
       || CASE WHEN t.reloptions IS NULL THEN '' ELSE ' WITH (' || array_to_string(t.reloptions, ', ') || ')' END || ';' END

@@ -38,25 +38,36 @@ CREATE TABLE account (
   PRIMARY KEY (tenant_id, name)
 );
 
--- One row per ledger account and asset; balance stands on the account's normal side and is never
--- negative. kind 'available'/'reserved'/'receivable': owner is the customer's account; 'hot' and
--- 'gas_in_transit': owner is the lane's id; the tenant's own accounts have owner ''.
-CREATE TABLE ledger_account (
-  account_no bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-  tenant_id uuid NOT NULL REFERENCES tenant,
-  kind text NOT NULL CHECK (kind IN ('available', 'reserved', 'receivable', 'custody', 'capital', 'hot',
-    'in_transit', 'gas_in_transit', 'revenue', 'network_fee_expense', 'suspense')),
+-- Balances stand on their account's normal side and are never negative. A customer has one row per asset with
+-- two accounts: available under the row's number, reserved under the next one, since each reserve moves
+-- from one to the other. 'hot' and 'gas_in_transit': owner is the lane's id; 'customer' and
+-- 'receivable': the customer's name; the tenant's own accounts have owner ''.
+CREATE SEQUENCE ledger_account_no START 2 INCREMENT 2;
+CREATE TABLE ledger_balance (
+  account_no bigint PRIMARY KEY DEFAULT nextval('ledger_account_no') CHECK (account_no % 2 = 0),
+  tenant_id uuid NOT NULL,
+  kind text NOT NULL CHECK (kind IN ('customer', 'receivable', 'custody', 'capital', 'hot', 'in_transit',
+    'gas_in_transit', 'revenue', 'network_fee_expense', 'suspense')),
   owner text NOT NULL DEFAULT '',
   asset text NOT NULL,
   -- Held by a check and not generated: a stored generated column doubled the cost of each balance's update.
-  normal_side text NOT NULL CHECK (normal_side = CASE WHEN kind IN ('available', 'reserved', 'capital',
-    'revenue') THEN 'credit' ELSE 'debit' END),
+  normal_side text NOT NULL CHECK (normal_side = CASE WHEN kind IN ('customer', 'capital', 'revenue')
+    THEN 'credit' ELSE 'debit' END),
   balance numeric(78, 0) NOT NULL DEFAULT 0 CHECK (balance >= 0),
+  reserved numeric(78, 0) NOT NULL DEFAULT 0 CHECK (reserved >= 0),
   created_at timestamptz NOT NULL DEFAULT now(),
-  UNIQUE (tenant_id, kind, owner, asset)
+  UNIQUE (tenant_id, kind, owner, asset),
+  CONSTRAINT ledger_balance_reserved_of_customer CHECK (kind = 'customer' OR reserved = 0)
 ) WITH (fillfactor = 40);
+CREATE VIEW ledger_account AS
+  SELECT account_no, tenant_id, CASE kind WHEN 'customer' THEN 'available' ELSE kind END AS kind, owner, asset,
+    normal_side, balance, created_at FROM ledger_balance
+  UNION ALL
+  SELECT account_no + 1, tenant_id, 'reserved', owner, asset, normal_side, reserved, created_at
+  FROM ledger_balance WHERE kind = 'customer';
 
--- A ledger movement. Its postings are debit/credit pairs, so it balances by construction.
+-- A ledger movement with its postings: posting n moves amounts[n] from credit_nos[n] to debit_nos[n], so it
+-- balances by construction.
 CREATE TABLE transfer (
   transfer_id uuid NOT NULL,
   tenant_id uuid NOT NULL,
@@ -66,24 +77,26 @@ CREATE TABLE transfer (
   subject_id uuid,
   generation int NOT NULL DEFAULT 0,
   correlation_id text,
+  debit_nos bigint[] NOT NULL,
+  credit_nos bigint[] NOT NULL,
+  amounts numeric[] NOT NULL,
   at timestamptz NOT NULL DEFAULT clock_timestamp(),
-  PRIMARY KEY (transfer_id)
+  PRIMARY KEY (transfer_id),
+  CONSTRAINT transfer_postings CHECK (cardinality(amounts) BETWEEN 1 AND 4
+    AND cardinality(debit_nos) = cardinality(amounts) AND cardinality(credit_nos) = cardinality(amounts)
+    AND array_position(debit_nos, NULL) IS NULL AND array_position(credit_nos, NULL) IS NULL),
+  CONSTRAINT transfer_amounts CHECK (array_position(amounts, NULL) IS NULL AND 0 < ALL (amounts)),
+  CONSTRAINT transfer_two_accounts CHECK (debit_nos[1] <> credit_nos[1] AND (debit_nos[2] <> credit_nos[2]) IS NOT FALSE
+    AND (debit_nos[3] <> credit_nos[3]) IS NOT FALSE AND (debit_nos[4] <> credit_nos[4]) IS NOT FALSE)
 ) PARTITION BY RANGE (transfer_id);
 CREATE INDEX transfer_account ON transfer (tenant_id, account, transfer_id) WHERE account IS NOT NULL;
 CREATE TABLE transfer_default PARTITION OF transfer DEFAULT;
+CREATE VIEW posting AS
+  SELECT t.transfer_id, (p.n - 1)::smallint AS ordinal, p.debit_no, p.credit_no, p.amount
+  FROM transfer t, unnest(t.debit_nos, t.credit_nos, t.amounts) WITH ORDINALITY AS p(debit_no, credit_no, amount, n);
 
-CREATE TABLE posting (
-  transfer_id uuid NOT NULL,
-  ordinal smallint NOT NULL,
-  debit_no bigint NOT NULL,
-  credit_no bigint NOT NULL,
-  amount numeric(78, 0) NOT NULL CHECK (amount > 0),
-  PRIMARY KEY (transfer_id, ordinal),
-  CHECK (debit_no <> credit_no)
-) PARTITION BY RANGE (transfer_id);
-CREATE TABLE posting_default PARTITION OF posting DEFAULT;
-
--- A reserve of a generation is made once and resolved once, for ever.
+-- A reserve of a generation is made once and resolved once, for ever. A resolution is inserted by a join with
+-- its reserve; as a foreign key it would be looked up and locked once more per row.
 CREATE TABLE reserve (
   withdrawal_id uuid NOT NULL,
   generation int NOT NULL,
@@ -95,8 +108,7 @@ CREATE TABLE reserve_resolution (
   generation int NOT NULL,
   resolution text NOT NULL CHECK (resolution IN ('COMMIT', 'RELEASE')),
   transfer_id uuid NOT NULL,
-  PRIMARY KEY (withdrawal_id, generation),
-  FOREIGN KEY (withdrawal_id, generation) REFERENCES reserve
+  PRIMARY KEY (withdrawal_id, generation)
 );
 CREATE TABLE deposit_reference (
   reference_hash uuid PRIMARY KEY,
@@ -178,7 +190,7 @@ CREATE INDEX tx_owner ON tx (owner_id);
 
 -- One nonce of a lane, for one tx, for ever. The two possible effects are fixed here. From here on a row
 -- refers to rows that the same statement reads or writes; a foreign key would look each of them up
--- once more, a dozen per withdrawal. Where another process writes the row, the key stays.
+-- once more, a dozen per withdrawal.
 CREATE TABLE nonce_slot (
   lane_id int NOT NULL,
   nonce bigint NOT NULL CHECK (nonce >= 0),
@@ -216,9 +228,10 @@ CREATE TABLE signature_request (
 CREATE INDEX signature_request_open ON signature_request (signature_request_id)
   WHERE claimed_at IS NULL AND cancelled_at IS NULL;
 
--- What the signer gave: signed bytes, or a refusal with its code.
+-- What the signer gave: signed bytes, or a refusal with its code. Whoever collects joins it to its request; as
+-- a foreign key each insert would lock that row once more.
 CREATE TABLE signature (
-  signature_request_id uuid PRIMARY KEY REFERENCES signature_request,
+  signature_request_id uuid PRIMARY KEY,
   tx_hash bytea CHECK (octet_length(tx_hash) = 32),
   raw bytea,
   refusal_code text,
@@ -229,16 +242,16 @@ CREATE TABLE signature (
 ) WITH (fillfactor = 45);
 CREATE INDEX signature_uncollected ON signature (signature_request_id) WHERE collected_at IS NULL;
 
--- One set of signed bytes of a slot. Its status is derived from these facts and from inclusions.
+-- One set of signed bytes of a slot, under the id of the request that it answers. Its status is derived from
+-- these facts and from inclusions.
 CREATE TABLE attempt (
-  attempt_id uuid PRIMARY KEY DEFAULT payonce_uuid7(),
+  attempt_id uuid PRIMARY KEY,
   tenant_id uuid NOT NULL,
   lane_id int NOT NULL,
   nonce bigint NOT NULL,
   ordinal int NOT NULL,
   chain_id bigint NOT NULL,
   tx_id uuid NOT NULL,
-  signature_request_id uuid NOT NULL UNIQUE,
   kind text NOT NULL CHECK (kind IN ('effect', 'filler')),
   tx_hash bytea NOT NULL CHECK (octet_length(tx_hash) = 32),
   max_fee_per_gas numeric(78, 0) NOT NULL,
@@ -303,12 +316,14 @@ CREATE TABLE slot_gas (
 );
 
 ---------------------------------------------------------------------------------------- grants
-GRANT SELECT, INSERT ON tenant, account, idempotency_key, ledger_account, transfer, posting, reserve,
+GRANT SELECT ON ledger_account, posting TO payonce_app;
+GRANT USAGE ON SEQUENCE ledger_account_no TO payonce_app;
+GRANT SELECT, INSERT ON tenant, account, idempotency_key, ledger_balance, transfer, reserve,
   reserve_resolution, deposit_reference, decision, decision_consumed, lane, lane_progress, tx, nonce_slot,
   signature_request, attempt, inclusion, chain_head, slot_gas, api_key TO payonce_app;
 GRANT UPDATE (revoked_at) ON api_key TO payonce_app;
 GRANT UPDATE (blocked_reason) ON account TO payonce_app;
-GRANT UPDATE (balance) ON ledger_account TO payonce_app;
+GRANT UPDATE (balance, reserved) ON ledger_balance TO payonce_app;
 GRANT UPDATE (next_nonce, epoch, lease_owner, lease_until, paused_reason) ON lane TO payonce_app;
 GRANT UPDATE (mined_nonce, at_block) ON lane_progress TO payonce_app;
 GRANT UPDATE (status, waiting, furthest_level, reorgs, failure_code, failure_message, updated_at) ON tx TO payonce_app;

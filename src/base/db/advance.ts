@@ -13,7 +13,8 @@ type Move<State extends string> = {
 type SetColumns = Record<string, { type: string; values: readonly unknown[] }>;
 
 /**
- * The one writer of state. Moves rows that are in `from` to `to`, writes one event per row moved, and
+ * The one writer of state. Moves rows that are in `from` to `to`, writes an event for each row moved (one
+ * batch per tenant and move), and
  * returns the ids moved; a row that stands elsewhere is left alone, which is how a repeated step finds
  * nothing to do. One UPDATE for the batch. The database refuses a pair that the machine does not have.
  */
@@ -52,8 +53,11 @@ export async function advance<State extends string>(
         RETURNING t.${machine.idColumn} AS id, t.tenant_id, ${ownerColumns} AS owner_id, t.correlation_id,
           i.from_state, i.to_state, i.data
       ), logged AS (
-        INSERT INTO event (tenant_id, type, subject_id, owner_id, from_state, to_state, correlation_id, data)
-        SELECT tenant_id, $5, id, owner_id, from_state, to_state, correlation_id, data FROM moved
+        INSERT INTO event_batch (tenant_id, type, from_state, to_state, size, subject_ids, owner_ids, correlation_ids, data)
+        SELECT tenant_id, $5, from_state, to_state, count(*), array_agg(id),
+          ${machine.name === 'tx' ? 'array_agg(owner_id)' : 'NULL'}, array_agg(correlation_id),
+          CASE WHEN bool_or(data IS NOT NULL) THEN jsonb_agg(data) END
+        FROM moved GROUP BY tenant_id, from_state, to_state
       )
       SELECT id FROM moved`,
     values: [

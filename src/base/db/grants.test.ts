@@ -50,11 +50,10 @@ const denied = (db: Db, text: string) =>
 
 const LEDGER_AND_HISTORY = [
   'transfer',
-  'posting',
   'reserve',
   'reserve_resolution',
   'deposit_reference',
-  'event',
+  'event_batch',
   'event_order',
   'inclusion',
   'idempotency_key',
@@ -84,7 +83,7 @@ describe('the app role', () => {
         'decision INSERT',
         'decision_consumed INSERT',
         'deposit_reference INSERT',
-        'event INSERT',
+        'event_batch INSERT',
         'event_order INSERT',
         'event_sequencer UPDATE (watermark, floor, position)',
         'external_id INSERT',
@@ -97,11 +96,10 @@ describe('the app role', () => {
         'lane UPDATE (next_nonce, epoch, lease_owner, lease_until, paused_reason)',
         'lane_progress INSERT',
         'lane_progress UPDATE (mined_nonce, at_block)',
-        'ledger_account INSERT',
-        'ledger_account UPDATE (balance)',
+        'ledger_balance INSERT',
+        'ledger_balance UPDATE (balance, reserved)',
         'nonce_slot INSERT',
         'nonce_slot UPDATE (fill_reason)',
-        'posting INSERT',
         'reserve INSERT',
         'reserve_resolution INSERT',
         'signature UPDATE (collected_at)',
@@ -161,7 +159,7 @@ describe('the app role', () => {
     ['signature_request', 'claimed_at'],
     ['signature_request', 'max_fee_per_gas'],
     ['attempt', 'tx_hash'],
-    ['ledger_account', 'kind'],
+    ['ledger_balance', 'kind'],
     ['lane', 'address'],
     ['api_key', 'scopes'],
     ['state_transition', 'to_state'],
@@ -173,7 +171,7 @@ describe('the app role', () => {
     await denied(at.app, `INSERT INTO state_transition VALUES ('tx', 'FINAL', 'CREATED')`);
     await denied(at.app, `DELETE FROM state_transition`);
     await denied(at.app, `ALTER TABLE tx DISABLE TRIGGER ALL`);
-    await denied(at.app, `DROP TABLE posting`);
+    await denied(at.app, `DROP TABLE transfer`);
     await denied(at.app, `CREATE TABLE public.mine (n int)`);
     await denied(at.app, `SET session_replication_role = replica`);
     await denied(at.app, `INSERT INTO schema_migration VALUES (9, 'x', 'x', 1)`);

@@ -38,15 +38,17 @@ describe('migrate', () => {
        GROUP BY 1 ORDER BY 1`,
     );
     expect(rows).toEqual([
-      { parent: 'event', weeks: 15n },
-      { parent: 'posting', weeks: 15n },
+      { parent: 'event_batch', weeks: 15n },
       { parent: 'transfer', weeks: 15n },
     ]);
-    await owner.query(`INSERT INTO event (type) VALUES ('now')`);
     await owner.query(
-      `INSERT INTO event (event_id, type) VALUES (payonce_uuid_at(now() + interval '90 days'), 'later')`,
+      `INSERT INTO event_batch (type, size, subject_ids) VALUES ('now', 1, '{NULL}')`,
     );
-    const stray = await owner.query('SELECT 1 FROM event_default');
+    await owner.query(
+      `INSERT INTO event_batch (batch_id, type, size, subject_ids)
+       VALUES (payonce_uuid_at(now() + interval '90 days'), 'later', 1, '{NULL}')`,
+    );
+    const stray = await owner.query('SELECT 1 FROM event_batch_default');
     expect(stray.rows).toEqual([]);
   });
 

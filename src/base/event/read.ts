@@ -20,14 +20,22 @@ export async function readEvents(
 ): Promise<EventRow[]> {
   const { rows } = await sql.query<EventRow>({
     name: 'event_read',
+    // A position may lie within a batch; batches are taken until they hold as many events as were asked for.
     text: `
-      SELECT o.position, e.event_id AS "eventId", e.type, e.subject_id AS "subjectId",
-        e.owner_id AS "ownerId", e.from_state AS "fromState", e.to_state AS "toState",
-        e.correlation_id AS "correlationId", e.data, e.at
-      FROM (SELECT position, event_id FROM event_order
-        WHERE tenant_id = $1 AND position > $2 ORDER BY position LIMIT $3) o
-      JOIN event e ON e.event_id = o.event_id
-      ORDER BY o.position`,
+      SELECT o.position - o.size + i.n AS position, payonce_event_id(e.batch_id, i.n) AS "eventId", e.type,
+        i.subject_id AS "subjectId", e.owner_ids[i.n] AS "ownerId", e.from_state AS "fromState",
+        e.to_state AS "toState", e.correlation_ids[i.n] AS "correlationId",
+        nullif(e.data -> (i.n - 1)::int, 'null') AS data, e.at
+      FROM (
+        SELECT *, sum(position - greatest(position - size, $2)) OVER (ORDER BY position) AS held,
+          position - greatest(position - size, $2) AS holds
+        FROM (SELECT position, batch_id, size FROM event_order
+          WHERE tenant_id = $1 AND position > $2 ORDER BY position LIMIT $3) next
+      ) o
+      JOIN event_batch e ON e.batch_id = o.batch_id,
+        unnest(e.subject_ids) WITH ORDINALITY AS i(subject_id, n)
+      WHERE o.held - o.holds < $3 AND o.position - o.size + i.n > $2
+      ORDER BY 1 LIMIT $3`,
     values: [query.tenantId, query.after, query.limit],
   });
   return rows;

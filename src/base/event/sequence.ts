@@ -1,6 +1,6 @@
 import { type Db, inTransaction } from '../db/index.ts';
 
-/** Events numbered at a time; a round that numbers fewer has left none behind. */
+/** Batches of events numbered at a time; a round that numbers fewer has left none behind. */
 export const SEQUENCE_ROUND = 5_000;
 
 /**
@@ -10,8 +10,8 @@ export const SEQUENCE_ROUND = 5_000;
  * The row of event_sequencer is the lease (SKIP LOCKED: another process is at it). Its watermark is
  * the oldest transaction that was open at the last round, so whatever was not numbered then has an xid
  * at or above it; what was numbered already with such an xid stands above `floor`. Within a round events
- * are numbered by seq, which is drawn under the row lock of their subject: the events of one withdrawal
- * stand in the order of its states. A crash leaves the round undone. Returns how many were numbered.
+ * are numbered by seq, which is drawn under the row locks of their subjects: the events of one withdrawal
+ * stand in the order of its states. A crash leaves the round undone. Returns how many batches were numbered.
  */
 export async function sequenceEvents(db: Db, limit = SEQUENCE_ROUND): Promise<number> {
   return inTransaction(db, async (sql) => {
@@ -22,33 +22,33 @@ export async function sequenceEvents(db: Db, limit = SEQUENCE_ROUND): Promise<nu
     if (last === undefined) return 0;
     // What is fresh is a few rows at the index's end; without statistics a scan of everything looks cheaper.
     await sql.query('SET LOCAL enable_seqscan = off');
-    const { rows } = await sql.query<{ numbered: number; oldest_open: string }>({
+    const { rows } = await sql.query<{ numbered: number; events: number; oldest_open: string }>({
       name: 'event_sequence',
       text: `
         WITH taken AS (
-          SELECT event_id FROM event_order WHERE position > $2 AND xid >= $1::xid8
+          SELECT batch_id FROM event_order WHERE position > $2 AND xid >= $1::xid8
         ), fresh AS (
-          SELECT event_id, tenant_id, xid, seq FROM event e
-          WHERE xid >= $1::xid8 AND NOT EXISTS (SELECT 1 FROM taken t WHERE t.event_id = e.event_id)
+          SELECT batch_id, tenant_id, size, xid, seq FROM event_batch e
+          WHERE xid >= $1::xid8 AND NOT EXISTS (SELECT 1 FROM taken t WHERE t.batch_id = e.batch_id)
           ORDER BY seq LIMIT $4
         ), numbered AS (
-          INSERT INTO event_order (position, event_id, tenant_id, xid)
-          SELECT $3 + row_number() OVER (ORDER BY seq), event_id, tenant_id, xid FROM fresh
-          RETURNING 1
+          INSERT INTO event_order (position, batch_id, tenant_id, size, xid)
+          SELECT $3::bigint + sum(size) OVER (ORDER BY seq), batch_id, tenant_id, size, xid FROM fresh
+          RETURNING size
         )
-        SELECT (SELECT count(*)::int FROM numbered) AS numbered,
+        SELECT (SELECT count(*)::int FROM numbered) AS numbered, (SELECT coalesce(sum(size), 0)::int FROM numbered) AS events,
           pg_snapshot_xmin(pg_current_snapshot())::text AS oldest_open`,
       values: [last.watermark, last.floor, last.position, limit],
     });
-    const { numbered, oldest_open } = rows[0]!;
+    const { numbered, events, oldest_open } = rows[0]!;
     // A full round left some behind: the watermark waits for the round that takes the rest.
     const watermark = numbered < limit ? oldest_open : last.watermark;
     if (numbered === 0 && watermark === last.watermark) return 0;
     await sql.query({
       name: 'event_sequencer_update',
       text: `UPDATE event_sequencer SET watermark = $1::xid8, position = $2, floor = coalesce(
-        (SELECT min(position) - 1 FROM event_order WHERE position > $3 AND xid >= $1::xid8), $2)`,
-      values: [watermark, last.position + BigInt(numbered), last.floor],
+        (SELECT min(position - size) FROM event_order WHERE position > $3 AND xid >= $1::xid8), $2)`,
+      values: [watermark, last.position + BigInt(events), last.floor],
     });
     if (numbered > 0) await sql.query("SELECT pg_notify('payonce_event', '')");
     return numbered;

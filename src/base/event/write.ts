@@ -12,8 +12,11 @@ type NewEvent = {
 export async function writeEvents(sql: Sql, events: readonly NewEvent[]): Promise<void> {
   if (events.length === 0) return;
   await sql.query(
-    `INSERT INTO event (tenant_id, type, subject_id, correlation_id, data)
-     SELECT * FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::jsonb[])`,
+    `INSERT INTO event_batch (tenant_id, type, size, subject_ids, correlation_ids, data)
+     SELECT tenant_id, type, 1, ARRAY[subject_id], ARRAY[correlation_id],
+       CASE WHEN data IS NOT NULL THEN jsonb_build_array(data) END
+     FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::jsonb[])
+       AS u(tenant_id, type, subject_id, correlation_id, data)`,
     [
       events.map((event) => event.tenantId),
       events.map((event) => event.type),

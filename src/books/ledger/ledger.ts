@@ -1,6 +1,6 @@
 import type { Db, Sql } from '../../base/db/index.ts';
 import { Invariant } from '../../base/kernel/index.ts';
-import { type AccountKey, CREDIT_NORMAL, type Transfer } from './transfers.ts';
+import type { AccountKey, Transfer } from './transfers.ts';
 
 const REMEMBERED = 100_000;
 
@@ -53,7 +53,7 @@ export class Ledger {
     // Sorted: two processes that make the same accounts in another order would deadlock.
     const sorted = [...missing].sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
     await this.#db.query(
-      `INSERT INTO ledger_account (tenant_id, kind, owner, asset, normal_side)
+      `INSERT INTO ledger_balance (tenant_id, kind, owner, asset, normal_side)
        SELECT tenant_id, kind, owner, asset, CASE WHEN kind = ANY($5::text[]) THEN 'credit' ELSE 'debit' END
        FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) AS u(tenant_id, kind, owner, asset)
        ON CONFLICT DO NOTHING`,
@@ -67,21 +67,26 @@ export class Ledger {
   /** The numbers of accounts that exist; an account that does not is absent. Outside transactions. */
   async find(keys: readonly AccountKey[]): Promise<(bigint | undefined)[]> {
     await this.#load(keys);
-    return keys.map((key) => this.#known(nameOf(key)));
+    return keys.map((key) => this.#numberIfKnown(key));
+  }
+
+  #numberIfKnown(key: AccountKey): bigint | undefined {
+    const number = this.#known(nameOf(key));
+    return number === undefined || key.kind !== 'reserved' ? number : number + 1n;
   }
 
   /** Reads unknown keys into the cache; returns those that the database does not have. */
-  async #load(keys: readonly AccountKey[]): Promise<AccountKey[]> {
-    const unknown = new Map<string, AccountKey>();
+  async #load(keys: readonly (AccountKey | RowKey)[]): Promise<RowKey[]> {
+    const unknown = new Map<string, RowKey>();
     for (const key of keys) {
       const name = nameOf(key);
-      if (this.#known(name) === undefined) unknown.set(name, key);
+      if (this.#known(name) === undefined) unknown.set(name, rowOf(key));
     }
     if (unknown.size === 0) return [];
-    const { rows } = await this.#db.query<AccountKey & { account_no: bigint }>(
+    const { rows } = await this.#db.query<RowKey & { account_no: bigint }>(
       `SELECT a.account_no, a.tenant_id AS "tenantId", a.kind, a.owner, a.asset
        FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) AS k(tenant_id, kind, owner, asset)
-       JOIN ledger_account a USING (tenant_id, kind, owner, asset)`,
+       JOIN ledger_balance a USING (tenant_id, kind, owner, asset)`,
       columns([...unknown.values()]),
     );
     for (const row of rows) {
@@ -93,7 +98,7 @@ export class Ledger {
   }
 
   #number(key: AccountKey): bigint {
-    const number = this.#known(nameOf(key));
+    const number = this.#numberIfKnown(key);
     if (number === undefined)
       throw new Invariant('internal', `ledger account ${nameOf(key)} was not opened`);
     return number;
@@ -119,7 +124,7 @@ export class Ledger {
   async post(sql: Sql, transfers: readonly Transfer[]): Promise<string[]> {
     if (transfers.length === 0) return [];
     const postings = transfers.flatMap((transfer, index) =>
-      transfer.postings.map((posting, ordinal) => ({ ...posting, index, ordinal })),
+      transfer.postings.map((posting) => ({ ...posting, index })),
     );
     const { rows } = await sql.query<{ id: string }>({
       name: 'ledger_post',
@@ -132,7 +137,6 @@ export class Ledger {
         transfers.map((t) => t.generation),
         transfers.map((t) => t.correlationId),
         postings.map((p) => p.index + 1),
-        postings.map((p) => p.ordinal),
         postings.map((p) => this.#number(p.debit)),
         postings.map((p) => this.#number(p.credit)),
         postings.map((p) => p.amount),
@@ -143,33 +147,40 @@ export class Ledger {
 }
 
 const POST = `
-  WITH t AS MATERIALIZED (
-    SELECT payonce_uuid7() AS id, u.* FROM unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::int[], $6::text[])
+  WITH p AS MATERIALIZED (
+    SELECT * FROM unnest($7::bigint[], $8::bigint[], $9::bigint[], $10::numeric[])
+      AS u(idx, debit_no, credit_no, amount)
+  ), t AS MATERIALIZED (
+    SELECT payonce_uuid7() AS id, u.*, g.debit_nos, g.credit_nos, g.amounts
+    FROM unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::int[], $6::text[])
       WITH ORDINALITY AS u(tenant_id, kind, account, subject_id, generation, correlation_id, idx)
-  ), p AS MATERIALIZED (
-    SELECT t.id, u.* FROM unnest($7::bigint[], $8::smallint[], $9::bigint[], $10::bigint[], $11::numeric[])
-      AS u(idx, ordinal, debit_no, credit_no, amount) JOIN t ON t.idx = u.idx
+    LEFT JOIN (SELECT idx, array_agg(debit_no) AS debit_nos, array_agg(credit_no) AS credit_nos,
+      array_agg(amount) AS amounts FROM p GROUP BY idx) g USING (idx)
   ), made AS (
     INSERT INTO reserve (withdrawal_id, generation, transfer_id)
     SELECT subject_id, generation, id FROM t WHERE kind = 'RESERVE'
   ), resolved AS (
     INSERT INTO reserve_resolution (withdrawal_id, generation, resolution, transfer_id)
-    SELECT subject_id, generation, kind, id FROM t WHERE kind IN ('COMMIT', 'RELEASE')
+    SELECT subject_id, t.generation, (SELECT kind FROM reserve r
+      WHERE r.withdrawal_id = t.subject_id AND r.generation = t.generation), id
+    FROM t WHERE kind IN ('COMMIT', 'RELEASE')
   ), moved AS (
-    INSERT INTO transfer (transfer_id, tenant_id, kind, account, subject_id, generation, correlation_id)
-    SELECT id, tenant_id, kind, account, subject_id, generation, correlation_id FROM t
-  ), posted AS (
-    INSERT INTO posting (transfer_id, ordinal, debit_no, credit_no, amount)
-    SELECT id, ordinal, debit_no, credit_no, amount FROM p
+    INSERT INTO transfer (transfer_id, tenant_id, kind, account, subject_id, generation, correlation_id,
+      debit_nos, credit_nos, amounts)
+    SELECT id, tenant_id, kind, account, subject_id, generation, correlation_id, debit_nos, credit_nos, amounts FROM t
   ), delta AS MATERIALIZED (
-    SELECT account_no, sum(debit) AS debit, sum(credit) AS credit FROM (
+    SELECT account_no & ~1::bigint AS account_no,
+      coalesce(sum(debit) FILTER (WHERE account_no & 1 = 0), 0) AS debit,
+      coalesce(sum(credit) FILTER (WHERE account_no & 1 = 0), 0) AS credit,
+      coalesce(sum(credit - debit) FILTER (WHERE account_no & 1 = 1), 0) AS reserved
+    FROM (
       SELECT debit_no AS account_no, amount AS debit, 0 AS credit FROM p
       UNION ALL SELECT credit_no, 0, amount FROM p) sides
-    GROUP BY account_no
+    GROUP BY 1
   ), changed AS (
-    UPDATE ledger_account a
-    SET balance = balance + CASE a.normal_side WHEN 'debit' THEN d.debit - d.credit ELSE d.credit - d.debit END
-    FROM delta d WHERE a.account_no = d.account_no
+    UPDATE ledger_balance b SET reserved = b.reserved + d.reserved,
+      balance = b.balance + CASE b.normal_side WHEN 'debit' THEN d.debit - d.credit ELSE d.credit - d.debit END
+    FROM delta d WHERE b.account_no = d.account_no
   )
   SELECT id FROM t ORDER BY idx`;
 
@@ -179,20 +190,41 @@ export async function lockAccounts(
   numbers: readonly bigint[],
 ): Promise<Map<bigint, bigint>> {
   if (numbers.length === 0) return new Map();
-  const { rows } = await sql.query<{ account_no: bigint; balance: bigint }>({
+  const { rows } = await sql.query<{ account_no: bigint; balance: bigint; reserved: bigint }>({
     name: 'ledger_lock',
-    text: `SELECT account_no, balance FROM ledger_account WHERE account_no = ANY($1::bigint[])
+    text: `SELECT account_no, balance, reserved FROM ledger_balance WHERE account_no = ANY($1::bigint[])
       ORDER BY account_no FOR NO KEY UPDATE`,
-    values: [numbers],
+    // The account of what is reserved has the number behind its row's.
+    values: [[...new Set(numbers.map((number) => number & ~1n))]],
   });
-  return new Map(rows.map((row) => [row.account_no, row.balance]));
+  return new Map(
+    rows.flatMap((row) => [
+      [row.account_no, row.balance],
+      [row.account_no + 1n, row.reserved],
+    ]),
+  );
 }
 
-function nameOf(key: AccountKey): string {
-  return `${key.tenantId}|${key.kind}|${key.owner}|${key.asset}`;
+/** A row of balances: a customer's has `available` and, one number on, `reserved`. */
+type RowKey = Omit<AccountKey, 'kind'> & { kind: RowKind };
+type RowKind = Exclude<AccountKey['kind'], 'available' | 'reserved'> | 'customer';
+
+/** What is owed, and the owners' own, stands on the credit side. A check of the database agrees. */
+const CREDIT_NORMAL: readonly RowKind[] = ['customer', 'capital', 'revenue'];
+
+function rowKindOf(kind: AccountKey['kind'] | RowKind): RowKind {
+  return kind === 'available' || kind === 'reserved' ? 'customer' : kind;
 }
 
-function columns(keys: readonly AccountKey[]): unknown[] {
+function rowOf(key: AccountKey | RowKey): RowKey {
+  return { ...key, kind: rowKindOf(key.kind) };
+}
+
+function nameOf(key: AccountKey | RowKey): string {
+  return `${key.tenantId}|${rowKindOf(key.kind)}|${key.owner}|${key.asset}`;
+}
+
+function columns(keys: readonly RowKey[]): unknown[] {
   return [
     keys.map((key) => key.tenantId),
     keys.map((key) => key.kind),

@@ -53,14 +53,6 @@ type Order = {
   fee: bigint;
 };
 
-/** Accounts whose balance stands on the credit side: what is owed, and the owners'. A check of the database agrees. */
-export const CREDIT_NORMAL: readonly AccountKind[] = [
-  'available',
-  'reserved',
-  'capital',
-  'revenue',
-];
-
 const key = (tenantId: string, kind: AccountKind, owner: string, asset: string): AccountKey => ({
   tenantId,
   kind,

@@ -30,17 +30,17 @@ export async function collectSignatures(sql: Sql, limit: number): Promise<number
         WHERE signature.signature_request_id = s.signature_request_id
       ), full_rows AS MATERIALIZED (
         SELECT s.*, r.lane_id, r.nonce, r.ordinal, r.tx_id, r.kind, r.max_fee_per_gas, r.max_priority_fee_per_gas,
-          t.tenant_id, t.chain_id, t.correlation_id, t.status, payonce_uuid7() AS attempt_id
+          t.tenant_id, t.chain_id, t.correlation_id, t.status
         FROM s JOIN signature_request r USING (signature_request_id) JOIN tx t USING (tx_id)
       ), made AS (
-        INSERT INTO attempt (attempt_id, tenant_id, lane_id, nonce, ordinal, chain_id, tx_id, signature_request_id,
-          kind, tx_hash, max_fee_per_gas, max_priority_fee_per_gas)
-        SELECT attempt_id, tenant_id, lane_id, nonce, ordinal, chain_id, tx_id, signature_request_id, kind, tx_hash,
+        INSERT INTO attempt (attempt_id, tenant_id, lane_id, nonce, ordinal, chain_id, tx_id, kind, tx_hash,
+          max_fee_per_gas, max_priority_fee_per_gas)
+        SELECT signature_request_id, tenant_id, lane_id, nonce, ordinal, chain_id, tx_id, kind, tx_hash,
           max_fee_per_gas, max_priority_fee_per_gas FROM full_rows WHERE tx_hash IS NOT NULL
-        RETURNING attempt_id
       )
-      SELECT f.tx_id, f.tenant_id, f.correlation_id, m.attempt_id, f.status, f.kind, f.refusal_code, f.refusal_message
-      FROM full_rows f LEFT JOIN made m USING (attempt_id) ORDER BY f.lane_id, f.nonce`,
+      SELECT tx_id, tenant_id, correlation_id, CASE WHEN tx_hash IS NOT NULL THEN signature_request_id END AS attempt_id,
+        status, kind, refusal_code, refusal_message
+      FROM full_rows ORDER BY lane_id, nonce`,
     values: [limit],
   });
   if (rows.length === 0) return 0;
@@ -127,7 +127,7 @@ export async function readSendable(
         s.from_address AS "from", a.nonce, a.kind, a.tx_hash AS "txHash", g.raw AS bytes, t.status AS "txStatus",
         t.correlation_id AS "correlationId", a.nonce < p.mined_nonce AS settled, a.sends
       FROM attempt a
-      JOIN signature g USING (signature_request_id)
+      JOIN signature g ON g.signature_request_id = a.attempt_id
       CROSS JOIN LATERAL (
         SELECT * FROM nonce_slot WHERE lane_id = a.lane_id AND nonce = a.nonce OFFSET 0) s
       JOIN lane_progress p ON p.lane_id = a.lane_id

@@ -108,6 +108,8 @@ export type Crossing = {
   effectOk: boolean;
   fillReason: string | null;
   failureCode: string | null;
+  laneId: number;
+  reorgs: number;
   correlationId: string;
 };
 
@@ -124,7 +126,7 @@ export async function readCrossings(
     text: `
       SELECT t.tx_id AS "txId", t.tenant_id AS "tenantId", t.owner_kind AS "ownerKind", t.owner_id AS "ownerId",
         t.status, t.settle_at AS "settleAt", a.kind, i.succeeded, i.effect_ok AS "effectOk",
-        s.fill_reason AS "fillReason", t.failure_code AS "failureCode", t.correlation_id AS "correlationId"
+        s.fill_reason AS "fillReason", t.failure_code AS "failureCode", a.lane_id AS "laneId", t.reorgs, t.correlation_id AS "correlationId"
       FROM inclusion i
       JOIN block b ON b.chain_id = i.chain_id AND b.height = i.block_number AND b.hash = i.block_hash
       JOIN attempt a USING (attempt_id)

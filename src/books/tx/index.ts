@@ -57,8 +57,9 @@ export {
   type NewSlot,
   orderFillers,
   readSlotGas,
+  requestGas,
   type SlotGas,
   setWaiting,
 } from './slots.ts';
 export { stopUnclaimed } from './stop.ts';
-export { finalTopic, settleTopic, TX_TOPICS, WAKE_COLLECT } from './topics.ts';
+export { finalTopic, laneOfSubject, settleTopic, TX_TOPICS, WAKE_COLLECT } from './topics.ts';

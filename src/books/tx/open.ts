@@ -45,8 +45,9 @@ export async function openTxs(sql: Sql, wanted: readonly NewTx[]): Promise<strin
       ), consumed AS (
         INSERT INTO decision_consumed (decision_id, tx_id) SELECT decision_id, tx_id FROM wanted
       ), logged AS (
-        INSERT INTO event (tenant_id, type, subject_id, owner_id, to_state, correlation_id)
-        SELECT tenant_id, 'tx', tx_id, owner_id, 'CREATED', correlation_id FROM wanted
+        INSERT INTO event_batch (tenant_id, type, to_state, size, subject_ids, owner_ids, correlation_ids)
+        SELECT tenant_id, 'tx', 'CREATED', count(*), array_agg(tx_id), array_agg(owner_id), array_agg(correlation_id)
+        FROM wanted GROUP BY tenant_id
       )
       SELECT tx_id FROM wanted ORDER BY idx`,
     values: [

@@ -6,7 +6,7 @@ export const TX_TOPICS = {
   fill: 'tx.fill',
   /** subject: attempt. Send its bytes. */
   send: 'tx.send',
-  /** subject: tx. Book the gas of its finalized slot. */
+  /** subject: lane, see laneSubject. Book the gas of its finalized slots. */
   gas: 'tx.gas',
 } as const;
 
@@ -16,3 +16,12 @@ export const finalTopic = (ownerKind: string) => `${ownerKind}.final`;
 
 export const WAKE_SIGNER = 'payonce_signature_request';
 export const WAKE_COLLECT = 'payonce_signature';
+
+/** A lane as the subject of a job: its id in the last 32 bits of a UUID. */
+export function laneSubject(laneId: number): string {
+  return `00000000-0000-0000-0000-${laneId.toString(16).padStart(12, '0')}`;
+}
+
+export function laneOfSubject(subjectId: string): number {
+  return Number.parseInt(subjectId.slice(24), 16);
+}

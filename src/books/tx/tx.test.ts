@@ -34,6 +34,7 @@ import {
   releaseLanes,
   resumeLanes,
   rewind,
+  setProgress,
   startChain,
   stopUnclaimed,
   TX_TOPICS,
@@ -381,15 +382,18 @@ describe('the canonical chain', () => {
     await moveHead(at.app, CHAIN, { latest: 13, safe: 11, finalized: 11 });
     await included(tx.txId, txHash, 13, 'other 13');
     expect(await level()).toEqual({ level: 'included', paid: true });
-    expect(await readSlotGas(at.app, [tx.txId])).toEqual([]);
+    const unbooked = async () =>
+      (await readSlotGas(at.app, [laneId], 1_000)).filter((slot) => slot.nonce === tx.nonce);
+    await setProgress(at.app, new Map([[laneId, tx.nonce + 1n]]), 13);
+    expect(await unbooked()).toEqual([]);
     await moveHead(at.app, CHAIN, { latest: 13, safe: 13, finalized: 13 });
     expect(await level()).toEqual({ level: 'finalized', paid: true });
-    const [gas] = await readSlotGas(at.app, [tx.txId]);
+    const [gas] = await unbooked();
     expect(gas).toMatchObject({ reserved: 100_000n, cost: 42_000n });
     const booked = { ...gas!, transferId: randomUUID() };
     await insertSlotGas(at.app, [booked]);
     await expect(insertSlotGas(at.app, [booked])).rejects.toMatchObject({ code: '23505' });
-    expect(await readSlotGas(at.app, [tx.txId])).toEqual([]);
+    expect(await unbooked()).toEqual([]);
   });
 
   it('never lets a head’s levels fall, nor finalized pass safe', async () => {

@@ -50,8 +50,10 @@ async function readFunds(
 ): Promise<Map<number, Map<string, bigint>>> {
   const { rows } = await context.db.query<{ owner: string; asset: string; balance: bigint }>({
     name: 'lane_funds',
-    text: `SELECT owner, asset, balance FROM ledger_account WHERE kind = 'hot' AND owner = ANY($1::text[])`,
-    values: [laneIds.map(String)],
+    text: `SELECT b.owner, b.asset, b.balance FROM lane l
+      JOIN ledger_balance b ON b.tenant_id = l.tenant_id AND b.kind = 'hot' AND b.owner = l.lane_id::text
+      WHERE l.lane_id = ANY($1::int[])`,
+    values: [laneIds],
   });
   const funds = new Map<number, Map<string, bigint>>();
   for (const row of rows) {

@@ -14,6 +14,7 @@ import {
   readHeads,
   readLanes,
   setProgress,
+  requestGas,
   settleTopic,
   startChain,
   TX_TOPICS,
@@ -109,16 +110,16 @@ async function extend(
 }
 
 /**
- * SIGNED or BROADCASTED → INCLUDED. Both are tried for each: a send may be recording the one into the other at
- * this moment, and whoever comes second finds the row where the first left it.
+ * BROADCASTED → INCLUDED, and SIGNED → INCLUDED for those whose send was not recorded. That record may be
+ * committing at this moment, so whoever was found in neither state is looked for in the first once more.
  */
 async function advanceIncluded(sql: Sql, found: readonly Found[]): Promise<void> {
-  const moving = new Map(found.map((item) => [item.attempt.txId, item]));
-  for (const from of ['SIGNED', 'BROADCASTED'] as const) {
-    await advance(
+  let moving = [...new Map(found.map((item) => [item.attempt.txId, item])).values()];
+  for (const from of ['BROADCASTED', 'SIGNED', 'BROADCASTED'] as const) {
+    const moved = await advance(
       sql,
       TX,
-      [...moving.values()].map(({ attempt, inclusion }) => ({
+      moving.map(({ attempt, inclusion }) => ({
         id: attempt.txId,
         from,
         to: 'INCLUDED',
@@ -130,6 +131,7 @@ async function advanceIncluded(sql: Sql, found: readonly Found[]): Promise<void>
         },
       })),
     );
+    moving = moving.filter(({ attempt }) => !moved.has(attempt.txId));
   }
 }
 
@@ -140,9 +142,7 @@ async function crossSafe(sql: Sql, chainId: number, from: number, to: number): P
     sql,
     crossings
       .filter(
-        (item) =>
-          item.settleAt === 'safe' && item.kind === 'effect' && item.succeeded && item.effectOk,
-      )
+(item) => item.settleAt === 'safe' && isPaid(item))
       .map((item) => jobFor(item, settleTopic(item.ownerKind), item.ownerId)),
   );
 }
@@ -165,15 +165,23 @@ async function crossFinalized(
     ending.map(({ item, action }) => ({ id: item.txId, from: 'INCLUDED', to: action.to })),
     { failure_code: { type: 'text', values: ending.map(({ action }) => action.code) } },
   );
-  const jobs: JobRequest[] = ending
-    .filter(({ item }) => ended.has(item.txId))
-    .flatMap(({ item }) => [
-      jobFor(item, finalTopic(item.ownerKind), item.ownerId),
-      jobFor(item, TX_TOPICS.gas, item.txId),
-    ]);
+  const telling = ending.filter(({ item }) => ended.has(item.txId) && !wasTold(item));
+  await enqueue(
+    sql,
+    telling.map(({ item }) => jobFor(item, finalTopic(item.ownerKind), item.ownerId)),
+  );
+  await requestGas(sql, crossings);
   const parked = decided.filter(({ action }) => action.kind === 'park').map(({ item }) => item);
-  await enqueue(sql, [...jobs, ...parked.map((item) => jobFor(item, TX_TOPICS.gas, item.txId))]);
   await tellParked(context, sql, parked);
+}
+
+/** Paid and told at safe, and never orphaned since: finality changes nothing for its owner. */
+function wasTold(item: Crossing): boolean {
+  return item.settleAt === 'safe' && item.reorgs === 0 && isPaid(item);
+}
+
+function isPaid(item: Crossing): boolean {
+  return item.kind === 'effect' && item.succeeded && item.effectOk;
 }
 
 async function tellParked(

@@ -2,46 +2,48 @@ import { type Db, inTransaction } from '../../base/db/index.ts';
 import { caip19, Invariant } from '../../base/kernel/index.ts';
 import { type Claim, complete, type Handler, type Outcome } from '../../base/queue/index.ts';
 import { gasTransfer, type Ledger, type Transfer } from '../../books/ledger/index.ts';
-import { insertSlotGas, readSlotGas, type SlotGas, TX_TOPICS } from '../../books/tx/index.ts';
+import {
+  insertSlotGas,
+  laneOfSubject,
+  readSlotGas,
+  requestGas,
+  type SlotGas,
+  TX_TOPICS,
+} from '../../books/tx/index.ts';
 
 type TreasuryContext = { db: Db; ledger: Ledger };
 
+const SLOTS = 1_000;
+
 /**
- * Books what finalized slots cost: one transfer per lane and batch, one row per slot, which is single.
+ * Books what finalized slots of a lane cost: one transfer per lane and round, one row per slot, which is single.
  * A crash before the COMMIT leaves the job.
  */
 async function gasStep(context: TreasuryContext, claimed: Claim): Promise<Outcome[]> {
-  const slots = await readSlotGas(
-    context.db,
-    claimed.jobs.map((job) => job.subjectId),
-  );
-  const perLane = new Map<number, { slots: SlotGas[]; transfer: Transfer }>();
-  for (const [laneId, ofLane] of groupByLane(slots)) {
-    perLane.set(laneId, { slots: ofLane, transfer: transferOf(laneId, ofLane) });
-  }
-  const transfers = [...perLane.values()].map((lane) => lane.transfer);
-  await context.ledger.open(transfers);
+  const lanes = new Map(claimed.jobs.map((job) => [laneOfSubject(job.subjectId), job.subjectId]));
+  const perLane = groupByLane(await readSlotGas(context.db, [...lanes.keys()], SLOTS));
+  const booking = [...perLane].map(([laneId, slots]) => ({
+    subjectId: lanes.get(laneId)!,
+    slots,
+    transfer: transferOf(laneId, slots),
+  }));
+  await context.ledger.open(booking.map((lane) => lane.transfer));
   await inTransaction(context.db, async (sql) => {
     const ours = await complete(sql, claimed);
-    const booking = [...perLane.values()].flatMap((lane) => {
-      const mine = lane.slots.filter((slot) => ours.has(slot.txId));
-      return mine.length === 0
-        ? []
-        : [{ slots: mine, transfer: transferOf(mine[0]!.laneId, mine) }];
-    });
-    await context.ledger.lock(
-      sql,
-      booking.map((lane) => lane.transfer),
-    );
-    const ids = await context.ledger.post(
-      sql,
-      booking.map((lane) => lane.transfer),
-    );
+    const mine = booking.filter((lane) => ours.has(lane.subjectId));
+    const transfers = mine.map((lane) => lane.transfer);
+    await context.ledger.lock(sql, transfers);
+    const ids = await context.ledger.post(sql, transfers);
     await insertSlotGas(
       sql,
-      booking.flatMap((lane, index) =>
+      mine.flatMap((lane, index) =>
         lane.slots.map((slot) => ({ ...slot, transferId: ids[index]! })),
       ),
+    );
+    // A full round left some behind.
+    await requestGas(
+      sql,
+      mine.flatMap((lane) => (lane.slots.length < SLOTS ? [] : lane.slots.slice(0, 1))),
     );
   });
   return [];
@@ -49,7 +51,11 @@ async function gasStep(context: TreasuryContext, claimed: Claim): Promise<Outcom
 
 function groupByLane(slots: readonly SlotGas[]): Map<number, SlotGas[]> {
   const lanes = new Map<number, SlotGas[]>();
-  for (const slot of slots) lanes.set(slot.laneId, [...(lanes.get(slot.laneId) ?? []), slot]);
+  for (const slot of slots) {
+    const ofLane = lanes.get(slot.laneId);
+    if (ofLane === undefined) lanes.set(slot.laneId, [slot]);
+    else ofLane.push(slot);
+  }
   return lanes;
 }
 

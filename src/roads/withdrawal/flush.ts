@@ -3,7 +3,7 @@ import { formatAmount, type Refusal, refuse } from '../../base/kernel/index.ts';
 import { type KeyToTake, keyConflict, type TakenKey, takeKeys } from '../../books/access/index.ts';
 import { type Ledger, lockAccounts } from '../../books/ledger/index.ts';
 import type { WithdrawalOrder } from './request.ts';
-import { type AccountPair, type Fresh, flushColumns, writeFlush } from './write.ts';
+import { type Fresh, flushColumns, writeFlush } from './write.ts';
 
 /** What one flush decided about one order. */
 export type FlushResult =
@@ -31,12 +31,12 @@ export async function flush(
   context: { db: Db; ledger: Ledger },
   orders: readonly WithdrawalOrder[],
 ): Promise<FlushResult[]> {
-  const pairs = await accountPairs(context.ledger, orders);
+  const accounts = await accountNumbers(context.ledger, orders);
   const results = new Map<WithdrawalOrder, FlushResult>();
   let remaining = orders;
   while (remaining.length > 0) {
     try {
-      const done = await inTransaction(context.db, (sql) => flushOnce(sql, remaining, pairs));
+      const done = await inTransaction(context.db, (sql) => flushOnce(sql, remaining, accounts));
       for (const [order, result] of done) results.set(order, result);
       break;
     } catch (error) {
@@ -57,36 +57,26 @@ export function externalIdConflict(order: WithdrawalOrder): Refusal {
   );
 }
 
-/** The locks and balances of an order; an account without the asset has nothing to lock or spend: null. */
-async function accountPairs(
+/** What an order locks and spends, by ledger account number; an account without the asset has nothing. */
+async function accountNumbers(
   ledger: Ledger,
   orders: readonly WithdrawalOrder[],
-): Promise<Map<WithdrawalOrder, AccountPair | null>> {
-  const keys = orders.flatMap((order) =>
-    (['available', 'reserved'] as const).map((kind) => ({
+): Promise<Map<WithdrawalOrder, bigint | undefined>> {
+  const found = await ledger.find(
+    orders.map((order) => ({
       tenantId: order.tenantId,
-      kind,
+      kind: 'available',
       owner: order.account,
       asset: order.asset.caip19,
     })),
   );
-  const found = await ledger.find(keys);
-  return new Map(
-    orders.map((order, index) => {
-      const available = found[index * 2];
-      const reserved = found[index * 2 + 1];
-      return [
-        order,
-        available === undefined || reserved === undefined ? null : { available, reserved },
-      ];
-    }),
-  );
+  return new Map(orders.map((order, index) => [order, found[index]]));
 }
 
 async function flushOnce(
   sql: Sql,
   orders: readonly WithdrawalOrder[],
-  pairs: ReadonlyMap<WithdrawalOrder, AccountPair | null>,
+  accounts: ReadonlyMap<WithdrawalOrder, bigint | undefined>,
 ): Promise<Map<WithdrawalOrder, FlushResult>> {
   const keys: KeyToTake[] = orders.map(({ keyHash, contentHash }) => ({ keyHash, contentHash }));
   const taken = await takeKeys(sql, keys);
@@ -95,7 +85,7 @@ async function flushOnce(
   for (const order of orders) {
     const key = taken.get(order.keyHash)!;
     if (key.outcome === 'taken') {
-      fresh.push({ order, id: key.resourceId, accounts: pairs.get(order) ?? null });
+      fresh.push({ order, id: key.resourceId, accountNo: accounts.get(order) ?? null });
     } else results.set(order, known(order, key));
   }
   if (fresh.length === 0) return results;
@@ -141,17 +131,14 @@ async function takeExternalIds(sql: Sql, fresh: readonly Fresh[]): Promise<void>
 
 /** Verdicts by running sum over the locked balances, in order of arrival; null: accepted. */
 async function judge(sql: Sql, fresh: readonly Fresh[]): Promise<(Refusal | null)[]> {
-  const wanted = new Set<bigint>();
-  for (const { accounts } of fresh) {
-    if (accounts) wanted.add(accounts.available).add(accounts.reserved);
-  }
-  const balances = await lockAccounts(sql, [...wanted]);
-  return fresh.map(({ order, accounts }) => {
+  const numbers = fresh.flatMap(({ accountNo }) => accountNo ?? []);
+  const balances = await lockAccounts(sql, [...new Set(numbers)]);
+  return fresh.map(({ order, accountNo }) => {
     if (order.policy.verdict === 'deny') return aboveLimit(order);
     const required = order.amount + order.asset.fee;
-    const available = accounts ? (balances.get(accounts.available) ?? 0n) : 0n;
-    if (!accounts || available < required) return insufficient(order, available, required);
-    balances.set(accounts.available, available - required);
+    const available = accountNo === null ? 0n : (balances.get(accountNo) ?? 0n);
+    if (accountNo === null || available < required) return insufficient(order, available, required);
+    balances.set(accountNo, available - required);
     return null;
   });
 }

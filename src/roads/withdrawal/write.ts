@@ -4,8 +4,8 @@ import { reserveCtes } from '../../books/ledger/index.ts';
 import type { WithdrawalOrder } from './request.ts';
 import { WITHDRAWAL_TOPICS } from './topics.ts';
 
-export type AccountPair = { available: bigint; reserved: bigint };
-export type Fresh = { order: WithdrawalOrder; id: string; accounts: AccountPair | null };
+/** accountNo: of `available`; null where the account does not have the asset. */
+export type Fresh = { order: WithdrawalOrder; id: string; accountNo: bigint | null };
 
 /** The columns of a flush, written out before the accounts are locked: others wait for those locks. */
 type FlushColumns = readonly (string | null)[];
@@ -27,8 +27,7 @@ export function flushColumns(fresh: readonly Fresh[]): FlushColumns {
     arrayLiteral(orders.map((order) => order.idempotencyKey)),
     arrayLiteral(orders.map((order) => order.correlationId)),
     arrayLiteral(orders.map((order) => order.policy.tier?.name ?? null)),
-    arrayLiteral(fresh.map((item) => item.accounts?.available ?? null)),
-    arrayLiteral(fresh.map((item) => item.accounts?.reserved ?? null)),
+    arrayLiteral(fresh.map((item) => item.accountNo)),
     sparse(orders.map((order) => order.externalId)),
     sparse(
       orders.map((order) => (order.metadata === null ? null : JSON.stringify(order.metadata))),
@@ -86,13 +85,13 @@ export async function writeFlush(
 
 const WRITE = `
   WITH w AS MATERIALIZED (
-    SELECT payonce_uuid7() AS transfer_id, u.*, ($3::uuid[])[tenant_place] AS tenant_id,
+    SELECT u.*, ($3::uuid[])[tenant_place] AS tenant_id,
       ($6::text[])[asset_place] AS asset, amount + fee AS total
     FROM unnest($1::uuid[], $2::int[], $4::text[], $5::int[], $7::numeric[], $8::numeric[], $9::bytea[],
-      $10::text[], $11::text[], $12::text[], $13::bigint[], $14::bigint[], $15::text[], $16::jsonb[],
-      $17::timestamptz[], $18::text[], $19::text[], $20::jsonb[])
+      $10::text[], $11::text[], $12::text[], $13::bigint[], $14::text[], $15::jsonb[],
+      $16::timestamptz[], $17::text[], $18::text[], $19::jsonb[])
       AS u(withdrawal_id, tenant_place, account, asset_place, amount, fee, recipient, idempotency_key, correlation_id,
-        risk_tier, available_no, reserved_no, external_id, metadata, expires_at, failure_code, failure_message,
+        risk_tier, account_no, external_id, metadata, expires_at, failure_code, failure_message,
         failure_members)
   ), accepted AS (
     SELECT * FROM w WHERE failure_code IS NULL
@@ -103,9 +102,10 @@ const WRITE = `
       correlation_id, expires_at, CASE WHEN failure_code IS NULL THEN 'RESERVED' ELSE 'REJECTED' END, risk_tier,
       failure_code, failure_message, failure_members FROM w
   ), logged AS (
-    INSERT INTO event (tenant_id, type, subject_id, to_state, correlation_id)
-    SELECT tenant_id, 'withdrawal', withdrawal_id,
-      CASE WHEN failure_code IS NULL THEN 'RESERVED' ELSE 'REJECTED' END, correlation_id FROM w
+    INSERT INTO event_batch (tenant_id, type, to_state, size, subject_ids, correlation_ids)
+    SELECT tenant_id, 'withdrawal', CASE WHEN failure_code IS NULL THEN 'RESERVED' ELSE 'REJECTED' END AS status,
+      count(*), array_agg(withdrawal_id), array_agg(correlation_id)
+    FROM w GROUP BY tenant_id, status
   ), ${reserveCtes('accepted')}, jobs AS (
     INSERT INTO job (topic, subject_id, tenant_id, run_at, trace)
     SELECT '${WITHDRAWAL_TOPICS.requested}', withdrawal_id, tenant_id, now(), correlation_id FROM accepted
