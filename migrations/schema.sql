@@ -34,14 +34,13 @@ GRANT INSERT, SELECT ON api_key TO payonce_app;
 GRANT UPDATE (revoked_at) ON api_key TO payonce_app;
 
 CREATE TABLE attempt (
-  attempt_id uuid NOT NULL DEFAULT payonce_uuid7(),
+  attempt_id uuid NOT NULL,
   tenant_id uuid NOT NULL,
   lane_id integer NOT NULL,
   nonce bigint NOT NULL,
   ordinal integer NOT NULL,
   chain_id bigint NOT NULL,
   tx_id uuid NOT NULL,
-  signature_request_id uuid NOT NULL,
   kind text NOT NULL,
   tx_hash bytea NOT NULL,
   max_fee_per_gas numeric(78,0) NOT NULL,
@@ -55,7 +54,6 @@ CREATE TABLE attempt (
   CONSTRAINT attempt_kind_check CHECK ((kind = ANY (ARRAY['effect'::text, 'filler'::text]))),
   CONSTRAINT attempt_lane_id_nonce_ordinal_key UNIQUE (lane_id, nonce, ordinal),
   CONSTRAINT attempt_pkey PRIMARY KEY (attempt_id),
-  CONSTRAINT attempt_signature_request_id_key UNIQUE (signature_request_id),
   CONSTRAINT attempt_tx_hash_chain_id_key UNIQUE (tx_hash, chain_id),
   CONSTRAINT attempt_tx_hash_check CHECK ((octet_length(tx_hash) = 32))
 ) WITH (fillfactor=45);
@@ -139,28 +137,54 @@ CREATE TABLE deposit_reference (
 );
 GRANT INSERT, SELECT ON deposit_reference TO payonce_app;
 
-CREATE TABLE event (
-  event_id uuid NOT NULL DEFAULT payonce_uuid7(),
+CREATE VIEW event AS
+ SELECT payonce_event_id(b.batch_id, i.n) AS event_id,
+    b.batch_id,
+    i.n,
+    b.seq,
+    b.xid,
+    b.tenant_id,
+    b.type,
+    i.subject_id,
+    b.owner_ids[i.n] AS owner_id,
+    b.from_state,
+    b.to_state,
+    b.correlation_ids[i.n] AS correlation_id,
+    NULLIF((b.data -> ((i.n - 1))::integer), 'null'::jsonb) AS data,
+    b.at
+   FROM event_batch b,
+    LATERAL unnest(b.subject_ids) WITH ORDINALITY i(subject_id, n);
+GRANT SELECT ON event TO payonce_app;
+
+CREATE TABLE event_batch (
+  batch_id uuid NOT NULL DEFAULT payonce_uuid7(),
   seq bigint NOT NULL DEFAULT nextval('event_seq'::regclass),
   xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
   tenant_id uuid,
   type text NOT NULL,
-  subject_id uuid,
-  owner_id uuid,
   from_state text,
   to_state text,
-  correlation_id text,
+  size integer NOT NULL,
+  subject_ids uuid[] NOT NULL,
+  owner_ids uuid[],
+  correlation_ids text[],
   data jsonb,
   at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
-  CONSTRAINT event_pkey PRIMARY KEY (event_id)
-) PARTITION BY RANGE (event_id);
-CREATE INDEX event_xid ON ONLY public.event USING btree (xid);
-GRANT INSERT, SELECT ON event TO payonce_app;
+  CONSTRAINT event_batch_check CHECK ((cardinality(subject_ids) = size)),
+  CONSTRAINT event_batch_check1 CHECK ((cardinality(owner_ids) = size)),
+  CONSTRAINT event_batch_check2 CHECK ((cardinality(correlation_ids) = size)),
+  CONSTRAINT event_batch_check3 CHECK ((jsonb_array_length(data) = size)),
+  CONSTRAINT event_batch_pkey PRIMARY KEY (batch_id),
+  CONSTRAINT event_batch_size_check CHECK ((size > 0))
+) PARTITION BY RANGE (batch_id);
+CREATE INDEX event_batch_xid ON ONLY public.event_batch USING btree (xid);
+GRANT INSERT, SELECT ON event_batch TO payonce_app;
 
 CREATE TABLE event_order (
   position bigint NOT NULL,
-  event_id uuid NOT NULL,
+  batch_id uuid NOT NULL,
   tenant_id uuid,
+  size integer NOT NULL,
   xid xid8 NOT NULL,
   CONSTRAINT event_order_pkey PRIMARY KEY ("position")
 );
@@ -272,28 +296,60 @@ CREATE TABLE lane_progress (
 GRANT INSERT, SELECT ON lane_progress TO payonce_app;
 GRANT UPDATE (mined_nonce, at_block) ON lane_progress TO payonce_app;
 
-CREATE TABLE ledger_account (
-  account_no bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
+CREATE VIEW ledger_account AS
+ SELECT ledger_balance.account_no,
+    ledger_balance.tenant_id,
+        CASE ledger_balance.kind
+            WHEN 'customer'::text THEN 'available'::text
+            ELSE ledger_balance.kind
+        END AS kind,
+    ledger_balance.owner,
+    ledger_balance.asset,
+    ledger_balance.normal_side,
+    ledger_balance.balance,
+    ledger_balance.created_at
+   FROM ledger_balance
+UNION ALL
+ SELECT (ledger_balance.account_no + 1) AS account_no,
+    ledger_balance.tenant_id,
+    'reserved'::text AS kind,
+    ledger_balance.owner,
+    ledger_balance.asset,
+    ledger_balance.normal_side,
+    ledger_balance.reserved AS balance,
+    ledger_balance.created_at
+   FROM ledger_balance
+  WHERE (ledger_balance.kind = 'customer'::text);
+GRANT SELECT ON ledger_account TO payonce_app;
+
+CREATE SEQUENCE ledger_account_no;
+GRANT USAGE ON ledger_account_no TO payonce_app;
+
+CREATE TABLE ledger_balance (
+  account_no bigint NOT NULL DEFAULT nextval('ledger_account_no'::regclass),
   tenant_id uuid NOT NULL,
   kind text NOT NULL,
   owner text NOT NULL DEFAULT ''::text,
   asset text NOT NULL,
   normal_side text NOT NULL,
   balance numeric(78,0) NOT NULL DEFAULT 0,
+  reserved numeric(78,0) NOT NULL DEFAULT 0,
   created_at timestamp with time zone NOT NULL DEFAULT now(),
-  CONSTRAINT ledger_account_balance_check CHECK ((balance >= (0)::numeric)),
-  CONSTRAINT ledger_account_check CHECK ((normal_side =
+  CONSTRAINT ledger_balance_account_no_check CHECK (((account_no % (2)::bigint) = 0)),
+  CONSTRAINT ledger_balance_balance_check CHECK ((balance >= (0)::numeric)),
+  CONSTRAINT ledger_balance_check CHECK ((normal_side =
 CASE
-    WHEN (kind = ANY (ARRAY['available'::text, 'reserved'::text, 'capital'::text, 'revenue'::text])) THEN 'credit'::text
+    WHEN (kind = ANY (ARRAY['customer'::text, 'capital'::text, 'revenue'::text])) THEN 'credit'::text
     ELSE 'debit'::text
 END)),
-  CONSTRAINT ledger_account_kind_check CHECK ((kind = ANY (ARRAY['available'::text, 'reserved'::text, 'receivable'::text, 'custody'::text, 'capital'::text, 'hot'::text, 'in_transit'::text, 'gas_in_transit'::text, 'revenue'::text, 'network_fee_expense'::text, 'suspense'::text]))),
-  CONSTRAINT ledger_account_pkey PRIMARY KEY (account_no),
-  CONSTRAINT ledger_account_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenant(tenant_id),
-  CONSTRAINT ledger_account_tenant_id_kind_owner_asset_key UNIQUE (tenant_id, kind, owner, asset)
+  CONSTRAINT ledger_balance_kind_check CHECK ((kind = ANY (ARRAY['customer'::text, 'receivable'::text, 'custody'::text, 'capital'::text, 'hot'::text, 'in_transit'::text, 'gas_in_transit'::text, 'revenue'::text, 'network_fee_expense'::text, 'suspense'::text]))),
+  CONSTRAINT ledger_balance_pkey PRIMARY KEY (account_no),
+  CONSTRAINT ledger_balance_reserved_check CHECK ((reserved >= (0)::numeric)),
+  CONSTRAINT ledger_balance_reserved_of_customer CHECK (((kind = 'customer'::text) OR (reserved = (0)::numeric))),
+  CONSTRAINT ledger_balance_tenant_id_kind_owner_asset_key UNIQUE (tenant_id, kind, owner, asset)
 ) WITH (fillfactor=40);
-GRANT INSERT, SELECT ON ledger_account TO payonce_app;
-GRANT UPDATE (balance) ON ledger_account TO payonce_app;
+GRANT INSERT, SELECT ON ledger_balance TO payonce_app;
+GRANT UPDATE (balance, reserved) ON ledger_balance TO payonce_app;
 
 CREATE TABLE nonce_slot (
   lane_id integer NOT NULL,
@@ -317,17 +373,15 @@ GRANT INSERT, SELECT ON nonce_slot TO payonce_app;
 GRANT UPDATE (fill_reason) ON nonce_slot TO payonce_app;
 GRANT SELECT ON nonce_slot TO payonce_signer;
 
-CREATE TABLE posting (
-  transfer_id uuid NOT NULL,
-  ordinal smallint NOT NULL,
-  debit_no bigint NOT NULL,
-  credit_no bigint NOT NULL,
-  amount numeric(78,0) NOT NULL,
-  CONSTRAINT posting_amount_check CHECK ((amount > (0)::numeric)),
-  CONSTRAINT posting_check CHECK ((debit_no <> credit_no)),
-  CONSTRAINT posting_pkey PRIMARY KEY (transfer_id, ordinal)
-) PARTITION BY RANGE (transfer_id);
-GRANT INSERT, SELECT ON posting TO payonce_app;
+CREATE VIEW posting AS
+ SELECT t.transfer_id,
+    ((p.n - 1))::smallint AS ordinal,
+    p.debit_no,
+    p.credit_no,
+    p.amount
+   FROM transfer t,
+    LATERAL UNNEST(t.debit_nos, t.credit_nos, t.amounts) WITH ORDINALITY p(debit_no, credit_no, amount, n);
+GRANT SELECT ON posting TO payonce_app;
 
 CREATE TABLE reserve (
   withdrawal_id uuid NOT NULL,
@@ -343,8 +397,7 @@ CREATE TABLE reserve_resolution (
   resolution text NOT NULL,
   transfer_id uuid NOT NULL,
   CONSTRAINT reserve_resolution_pkey PRIMARY KEY (withdrawal_id, generation),
-  CONSTRAINT reserve_resolution_resolution_check CHECK ((resolution = ANY (ARRAY['COMMIT'::text, 'RELEASE'::text]))),
-  CONSTRAINT reserve_resolution_withdrawal_id_generation_fkey FOREIGN KEY (withdrawal_id, generation) REFERENCES reserve(withdrawal_id, generation)
+  CONSTRAINT reserve_resolution_resolution_check CHECK ((resolution = ANY (ARRAY['COMMIT'::text, 'RELEASE'::text])))
 );
 GRANT INSERT, SELECT ON reserve_resolution TO payonce_app;
 
@@ -369,7 +422,6 @@ CREATE TABLE signature (
   created_at timestamp with time zone NOT NULL DEFAULT now(),
   CONSTRAINT signature_check CHECK ((((raw IS NULL) = (tx_hash IS NULL)) AND ((raw IS NULL) <> (refusal_code IS NULL)))),
   CONSTRAINT signature_pkey PRIMARY KEY (signature_request_id),
-  CONSTRAINT signature_signature_request_id_fkey FOREIGN KEY (signature_request_id) REFERENCES signature_request(signature_request_id),
   CONSTRAINT signature_tx_hash_check CHECK ((octet_length(tx_hash) = 32))
 ) WITH (fillfactor=45);
 CREATE INDEX signature_uncollected ON public.signature USING btree (signature_request_id) WHERE (collected_at IS NULL);
@@ -451,9 +503,15 @@ CREATE TABLE transfer (
   subject_id uuid,
   generation integer NOT NULL DEFAULT 0,
   correlation_id text,
+  debit_nos bigint[] NOT NULL,
+  credit_nos bigint[] NOT NULL,
+  amounts numeric[] NOT NULL,
   at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  CONSTRAINT transfer_amounts CHECK (((array_position(amounts, NULL::numeric) IS NULL) AND ((0)::numeric < ALL (amounts)))),
   CONSTRAINT transfer_kind_check CHECK ((kind = ANY (ARRAY['DEPOSIT'::text, 'FUND'::text, 'RESERVE'::text, 'ASSIGN'::text, 'COMMIT'::text, 'RELEASE'::text, 'UNASSIGN'::text, 'REVERSE'::text, 'GAS'::text, 'ADJUST'::text]))),
-  CONSTRAINT transfer_pkey PRIMARY KEY (transfer_id)
+  CONSTRAINT transfer_pkey PRIMARY KEY (transfer_id),
+  CONSTRAINT transfer_postings CHECK ((((cardinality(amounts) >= 1) AND (cardinality(amounts) <= 4)) AND (cardinality(debit_nos) = cardinality(amounts)) AND (cardinality(credit_nos) = cardinality(amounts)) AND (array_position(debit_nos, NULL::bigint) IS NULL) AND (array_position(credit_nos, NULL::bigint) IS NULL))),
+  CONSTRAINT transfer_two_accounts CHECK (((debit_nos[1] <> credit_nos[1]) AND ((debit_nos[2] <> credit_nos[2]) IS NOT FALSE) AND ((debit_nos[3] <> credit_nos[3]) IS NOT FALSE) AND ((debit_nos[4] <> credit_nos[4]) IS NOT FALSE)))
 ) PARTITION BY RANGE (transfer_id);
 CREATE INDEX transfer_account ON ONLY public.transfer USING btree (tenant_id, account, transfer_id) WHERE (account IS NOT NULL);
 GRANT INSERT, SELECT ON transfer TO payonce_app;
@@ -536,6 +594,14 @@ CREATE TRIGGER withdrawal_insert AFTER INSERT ON public.withdrawal REFERENCING N
 CREATE TRIGGER withdrawal_update AFTER UPDATE ON public.withdrawal REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION withdrawal_update_check();
 GRANT INSERT, SELECT ON withdrawal TO payonce_app;
 GRANT UPDATE (status, generation, decision_id, risk_tier, cancel_requested_at, failure_code, failure_message, failure_members, completed_at, updated_at) ON withdrawal TO payonce_app;
+
+CREATE OR REPLACE FUNCTION public.payonce_event_id(batch uuid, n bigint)
+ RETURNS uuid
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+  SELECT (left(batch::text, 32) || lpad(to_hex(n & 65535), 4, '0'))::uuid
+$function$;
 
 CREATE OR REPLACE FUNCTION public.payonce_make_partitions()
  RETURNS integer
