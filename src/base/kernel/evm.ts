@@ -20,16 +20,25 @@ export function parseAddress(text: string): Address | 'syntax' | 'checksum' {
 
 /** EIP-55: a digit is upper case where the hash of the lower-case address has a nibble of 8 or more. */
 export function checksummed(address: Address): Hex {
-  const digits = address.slice(2);
-  const hash = keccakBytes(Buffer.from(digits, 'latin1'));
-  let text = '0x';
-  for (let index = 0; index < digits.length; index += 1) {
+  const known = checksums.get(address);
+  if (known !== undefined) return known;
+  const text = Buffer.from(address, 'latin1');
+  const hash = keccakBytes(text.subarray(2));
+  for (let index = 0; index < 40; index += 1) {
     const byte = hash[index >> 1]!;
     const nibble = index % 2 === 0 ? byte >> 4 : byte & 0x0f;
-    text += nibble >= 8 ? digits[index]!.toUpperCase() : digits[index]!;
+    // A letter's upper case is 32 below; digits have none.
+    if (nibble >= 8 && text[index + 2]! > 0x60) text[index + 2]! -= 0x20;
   }
-  return text as Hex;
+  const answer = text.toString('latin1') as Hex;
+  if (checksums.size >= CHECKSUMS) checksums.clear();
+  checksums.set(address, answer);
+  return answer;
 }
+
+// An address is read and shown again within one request.
+const CHECKSUMS = 10_000;
+const checksums = new Map<Address, Hex>();
 
 /** The chain-level idempotency key of a transaction: chain:from:nonce. */
 export function nonceKey(chainId: number, from: Address, nonce: bigint): string {

@@ -1,5 +1,8 @@
 import { type Fault, type Refusal, type RefusalCode, refuse } from './errors.ts';
 
+/** What a field may be, in words; where they must be put together, a function, asked only when there is a fault. */
+type Expected = string | (() => string);
+
 /** The fields of one body, and the faults found while reading them. */
 export class Fields {
   readonly faults: Fault[] = [];
@@ -12,7 +15,7 @@ export class Fields {
   /** A string that `read` accepts; else a fault. Optional fields may be absent or null. */
   text<T>(
     name: string,
-    rule: { code: RefusalCode; expected: string; optional?: boolean },
+    rule: { code: RefusalCode; expected: Expected; optional?: boolean },
     read: (text: string) => T | undefined,
   ): T | null {
     const value = this.#body[name];
@@ -42,12 +45,12 @@ export class Fields {
     return this.#body[name];
   }
 
-  fault(name: string, code: RefusalCode, value: unknown, expected: string): void {
+  fault(name: string, code: RefusalCode, value: unknown, expected: Expected): void {
     this.faults.push({
       pointer: `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`,
       code,
       got: showValue(value),
-      expected,
+      expected: typeof expected === 'string' ? expected : expected(),
     });
   }
 }

@@ -18,7 +18,7 @@ export function readAsset(assets: Assets, fields: Fields): AssetSettings | null 
     'asset',
     {
       code: 'unknown_asset',
-      expected: `one of ${assets.all.map((a) => a.id).join(', ')} or its CAIP-19 id`,
+      expected: () => `one of ${assets.all.map((a) => a.id).join(', ')} or its CAIP-19 id`,
     },
     (text) => assets.find(text),
   );
@@ -31,7 +31,8 @@ export function readAmount(fields: Fields, asset: AssetSettings | null): bigint 
     'amount',
     {
       code: 'invalid_amount',
-      expected: `a positive decimal string with at most ${decimals} decimals that fits 256 bits, like "12.5"`,
+      expected: () =>
+        `a positive decimal string with at most ${decimals} decimals that fits 256 bits, like "12.5"`,
     },
     (text) => {
       const parsed = parseAmount(text, decimals);

@@ -8,6 +8,11 @@ export type PolicyDecision = {
   trace: { rule: string; verdict: 'allow' | 'deny' | 'no_match'; detail: string }[];
 };
 
+/** The tier that decides for an amount: the first whose upTo covers it. Null: there is none, and no tier is a denial. */
+export function tierOf({ asset, amount }: PolicyInput): Tier | null {
+  return asset.tiers.find((tier) => tier.upTo === null || amount <= tier.upTo) ?? null;
+}
+
 /**
  * What policy says of a payment: the asset's tiers, in order, and the first whose upTo covers the
  * amount decides. No tier: deny. Pure; amounts in base units.

@@ -3,4 +3,4 @@
  * is unique). Today the asset's tiers of the configuration are the policy. Evaluation is pure.
  */
 export { insertDecisions } from './decisions.ts';
-export { evaluate, type PolicyDecision } from './evaluate.ts';
+export { evaluate, type PolicyDecision, tierOf } from './evaluate.ts';

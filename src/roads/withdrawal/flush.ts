@@ -134,7 +134,7 @@ async function judge(sql: Sql, fresh: readonly Fresh[]): Promise<(Refusal | null
   const numbers = fresh.flatMap(({ accountNo }) => accountNo ?? []);
   const balances = await lockAccounts(sql, [...new Set(numbers)]);
   return fresh.map(({ order, accountNo }) => {
-    if (order.policy.verdict === 'deny') return aboveLimit(order);
+    if (order.tier === null) return aboveLimit(order);
     const required = order.amount + order.asset.fee;
     const available = accountNo === null ? 0n : (balances.get(accountNo) ?? 0n);
     if (accountNo === null || available < required) return insufficient(order, available, required);

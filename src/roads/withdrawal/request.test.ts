@@ -39,11 +39,11 @@ describe('a withdrawal request', () => {
       externalId: null,
       metadata: null,
       expiresAt: null,
-      policy: { verdict: 'allow', tier: { name: 'low' } },
+      tier: { name: 'low' },
     });
     expect(order({ asset: settings.assets[0]!.caip19 }).asset.id).toBe('USDC');
-    expect(order({ amount: '5000' }).policy.tier?.name).toBe('medium');
-    expect(order({ amount: '100000.000001' }).policy.verdict).toBe('deny');
+    expect(order({ amount: '5000' }).tier?.name).toBe('medium');
+    expect(order({ amount: '100000.000001' }).tier).toBeNull();
     expect(order({ expiresAt: '2030-01-01T00:01:00Z' }).expiresAt).toBe(NOW + 60_000);
     expect(order({ expiresAt: '2030-01-01T01:01:00.5+01:00' }).expiresAt).toBe(NOW + 60_500);
   });

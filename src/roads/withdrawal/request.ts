@@ -1,5 +1,5 @@
 import canonicalize from 'canonicalize';
-import type { AssetSettings, Assets, LaneSettings } from '../../base/config/index.ts';
+import type { AssetSettings, Assets, LaneSettings, Tier } from '../../base/config/index.ts';
 import {
   type Address,
   type Fields,
@@ -16,7 +16,7 @@ import {
 } from '../../base/kernel/index.ts';
 import { checkIdempotencyKey, idempotencyHash } from '../../books/access/index.ts';
 import { readAccount, readAmount, readAsset } from '../../books/ledger/index.ts';
-import { evaluate, type PolicyDecision } from '../../books/policy/index.ts';
+import { tierOf } from '../../books/policy/index.ts';
 
 /** A withdrawal request that is well formed: what intake takes. */
 export type WithdrawalOrder = {
@@ -34,7 +34,8 @@ export type WithdrawalOrder = {
   /** ms since the epoch, or null. */
   expiresAt: number | null;
   correlationId: string;
-  policy: PolicyDecision;
+  /** Null: no tier covers the amount. */
+  tier: Tier | null;
 };
 
 export type RequestRules = {
@@ -79,7 +80,7 @@ export function parseRequest(
       metadata,
     ),
     externalHash: form.externalId === null ? null : keyHash('external', tenantId, form.externalId),
-    policy: evaluate({ asset, amount }),
+    tier: tierOf({ asset, amount }),
   };
 }
 

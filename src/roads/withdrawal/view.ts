@@ -130,7 +130,7 @@ export function newView(order: WithdrawalOrder, id: string, createdAt: Date): Wi
     externalId: order.externalId,
     idempotencyKey: order.idempotencyKey,
     metadata: order.metadata,
-    riskTier: order.policy.tier?.name ?? null,
+    riskTier: order.tier?.name ?? null,
     decision: null,
     approvals: { required: 0, given: 0 },
     nonceKey: null,

@@ -26,7 +26,7 @@ export function flushColumns(fresh: readonly Fresh[]): FlushColumns {
     arrayLiteral(orders.map((order) => fromHex(order.recipient))),
     arrayLiteral(orders.map((order) => order.idempotencyKey)),
     arrayLiteral(orders.map((order) => order.correlationId)),
-    arrayLiteral(orders.map((order) => order.policy.tier?.name ?? null)),
+    arrayLiteral(orders.map((order) => order.tier?.name ?? null)),
     arrayLiteral(fresh.map((item) => item.accountNo)),
     sparse(orders.map((order) => order.externalId)),
     sparse(
