@@ -150,10 +150,11 @@ CREATE VIEW event AS
     b.from_state,
     b.to_state,
     b.correlation_ids[i.n] AS correlation_id,
-    NULLIF((b.data -> ((i.n - 1))::integer), 'null'::jsonb) AS data,
+    NULLIF((d.data)::jsonb, 'null'::jsonb) AS data,
     b.at
-   FROM event_batch b,
-    LATERAL unnest(b.subject_ids) WITH ORDINALITY i(subject_id, n);
+   FROM ((event_batch b
+     CROSS JOIN LATERAL unnest(b.subject_ids) WITH ORDINALITY i(subject_id, n))
+     LEFT JOIN LATERAL json_array_elements(b.data) WITH ORDINALITY d(data, n) ON ((d.n = i.n)));
 GRANT SELECT ON event TO payonce_app;
 
 CREATE TABLE event_batch (
@@ -168,12 +169,11 @@ CREATE TABLE event_batch (
   subject_ids uuid[] NOT NULL,
   owner_ids uuid[],
   correlation_ids text[],
-  data jsonb,
+  data json,
   at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
   CONSTRAINT event_batch_check CHECK ((cardinality(subject_ids) = size)),
   CONSTRAINT event_batch_check1 CHECK ((cardinality(owner_ids) = size)),
   CONSTRAINT event_batch_check2 CHECK ((cardinality(correlation_ids) = size)),
-  CONSTRAINT event_batch_check3 CHECK ((jsonb_array_length(data) = size)),
   CONSTRAINT event_batch_pkey PRIMARY KEY (batch_id),
   CONSTRAINT event_batch_size_check CHECK ((size > 0))
 ) PARTITION BY RANGE (batch_id);

@@ -61,6 +61,9 @@ export function openPool(options: PoolOptions): Db {
     ...(options.role === 'owner' ? [] : ['-c statement_timeout=60000']),
     '-c default_transaction_isolation=read\\ committed',
     '-c timezone=UTC',
+    // What steps touch is in memory: looked up by key, where the default thinks of a spinning disk and scans.
+    '-c random_page_cost=1.1',
+    '-c jit=off',
     // Steps pass arrays of 1 to 1,000 to tables that grow: a plan kept from an empty table, or for ten
     // rows, scanned 100 ms and more per batch where one planned for the batch takes 5.
     `-c plan_cache_mode=${options.keepPlans === true ? 'auto' : 'force_custom_plan'}`,

@@ -25,15 +25,16 @@ export async function readEvents(
       SELECT o.position - o.size + i.n AS position, payonce_event_id(e.batch_id, i.n) AS "eventId", e.type,
         i.subject_id AS "subjectId", e.owner_ids[i.n] AS "ownerId", e.from_state AS "fromState",
         e.to_state AS "toState", e.correlation_ids[i.n] AS "correlationId",
-        nullif(e.data -> (i.n - 1)::int, 'null') AS data, e.at
+        nullif(d.data::jsonb, 'null') AS data, e.at
       FROM (
         SELECT *, sum(position - greatest(position - size, $2)) OVER (ORDER BY position) AS held,
           position - greatest(position - size, $2) AS holds
         FROM (SELECT position, batch_id, size FROM event_order
           WHERE tenant_id = $1 AND position > $2 ORDER BY position LIMIT $3) next
       ) o
-      JOIN event_batch e ON e.batch_id = o.batch_id,
-        unnest(e.subject_ids) WITH ORDINALITY AS i(subject_id, n)
+      JOIN event_batch e ON e.batch_id = o.batch_id
+      CROSS JOIN LATERAL unnest(e.subject_ids) WITH ORDINALITY AS i(subject_id, n)
+      LEFT JOIN LATERAL json_array_elements(e.data) WITH ORDINALITY AS d(data, n) ON d.n = i.n
       WHERE o.held - o.holds < $3 AND o.position - o.size + i.n > $2
       ORDER BY 1 LIMIT $3`,
     values: [query.tenantId, query.after, query.limit],

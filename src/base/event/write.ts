@@ -14,8 +14,8 @@ export async function writeEvents(sql: Sql, events: readonly NewEvent[]): Promis
   await sql.query(
     `INSERT INTO event_batch (tenant_id, type, size, subject_ids, correlation_ids, data)
      SELECT tenant_id, type, 1, ARRAY[subject_id], ARRAY[correlation_id],
-       CASE WHEN data IS NOT NULL THEN jsonb_build_array(data) END
-     FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::jsonb[])
+       CASE WHEN data IS NOT NULL THEN json_build_array(data) END
+     FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::json[])
        AS u(tenant_id, type, subject_id, correlation_id, data)`,
     [
       events.map((event) => event.tenantId),

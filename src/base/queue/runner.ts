@@ -44,7 +44,11 @@ type RunnerOptions = {
 /** Short, so that a killed worker's jobs soon go on elsewhere; renewed while a step runs. */
 const LEASE_MS = 6_000;
 const RENEW_MS = 2_000;
-const GATHER_MS = 10;
+/**
+ * From one claim that found jobs to the next of its topic, unless it was full. What a step costs apart from its
+ * jobs is most of a small one; a job on an idle system is claimed at once.
+ */
+const PACE_MS = 150;
 
 /**
  * Claims jobs and gives them to handlers. A handler completes jobs inside the transaction that records
@@ -93,7 +97,8 @@ export class Runner {
 
   /** One claim of a topic, run to its end; true when there may be more at once. */
   async #round(handler: Handler): Promise<boolean> {
-    const { db, transport } = this.#options;
+    const { clock, db, transport } = this.#options;
+    const began = clock.monotonic();
     const limit = typeof handler.batch === 'number' ? handler.batch : await handler.batch();
     if (limit <= 0) return false;
     const after = this.#after.get(handler.topic);
@@ -112,8 +117,8 @@ export class Runner {
     } else this.#after.set(handler.topic, claimed.next);
     if (claimed.jobs.length > 0) {
       await this.#whileLeased(claimed, () => runClaim(this.#options, handler, claimed));
-      // What a step costs apart from its jobs is most of a small one: the next one gathers a little.
-      if (claimed.jobs.length < limit / 4) await this.#options.clock.sleep(GATHER_MS);
+      const next = began + PACE_MS - clock.monotonic();
+      if (claimed.jobs.length < limit && next > 0) await clock.sleep(next);
     }
     return more;
   }

@@ -13,8 +13,8 @@ import {
   readCrossings,
   readHeads,
   readLanes,
-  setProgress,
   requestGas,
+  setProgress,
   settleTopic,
   startChain,
   TX_TOPICS,
@@ -141,8 +141,7 @@ async function crossSafe(sql: Sql, chainId: number, from: number, to: number): P
   await enqueue(
     sql,
     crossings
-      .filter(
-(item) => item.settleAt === 'safe' && isPaid(item))
+      .filter((item) => item.settleAt === 'safe' && isPaid(item))
       .map((item) => jobFor(item, settleTopic(item.ownerKind), item.ownerId)),
   );
 }
