@@ -1,32 +1,35 @@
 import { expect, it } from 'vitest';
-import type { ChainPort } from '../../src/base/chain/index.ts';
-import type { Address, Hex } from '../../src/base/kernel/index.ts';
+import { checkEffect, effectOf, fillerOf, TRANSFER_TOPIC } from '../../src/base/effect/index.ts';
+import { type Address, Transient } from '../../src/base/kernel/index.ts';
+import { pool, reorgs } from './chain-port-pool.ts';
+import { type Begin, beginOn, type ChainUnderTest, hashesOf, PAYEE } from './chain-under-test.ts';
 
-/** One chain without automatic blocks, with a lane that has coins and can sign. */
-export type ChainUnderTest = {
-  chain: ChainPort;
-  chainId: number;
-  /** Includes what the pool has, then this many blocks in all. */
-  mine(blocks: number): Promise<void>;
-  lane: Address;
-  /** Signed bytes of a plain transfer from the lane. */
-  transfer(fields: { nonce: bigint; to: Address; value: bigint; maxFeePerGas?: bigint }): {
-    hash: Hex;
-    bytes: Buffer;
-  };
-};
-
-const PAYEE: Address = `0x${'5a'.repeat(20)}`;
 const POOR: Address = `0x${'5b'.repeat(20)}`;
-const ABSENT: Hex = `0x${'00'.repeat(31)}01`;
 
-/** What every adapter of the chain port must do; call it inside a describe of the adapter. */
+/**
+ * What every adapter of the chain port must do, and what anvil and the fake chain agree on; call it inside a
+ * describe of the adapter. Where anvil is not like geth, and the fake is like geth, only what both do is asked:
+ * - any higher cap replaces in anvil; geth wants 10 % more of both fees. Asked: nothing less than a higher
+ *   cap does, and 12.5 % more of both always does.
+ * - evicting a transaction takes the sender's later ones with it in anvil; in geth they wait.
+ * - anvil estimates a plain transfer that its sender can not pay for.
+ * - anvil has words of its own for a gas limit above the block's, which no rule of ours names.
+ * - a base fee above the cap of a pooled transaction evicts it in anvil; in geth it waits. Not asked.
+ */
 export function chainPortConformance(start: () => ChainUnderTest): void {
+  const begin = beginOn(start);
+  blocksAndTags(begin);
+  pool(begin);
+  effects(begin);
+  reorgs(begin);
+}
+
+function blocksAndTags(begin: Begin): void {
   it('walks linked blocks and knows none that is not there', async () => {
-    const { chain, chainId, mine } = start();
+    const { chain, chainId, mine, ...on } = await begin();
     expect(await chain.chainId()).toBe(chainId);
     await mine(3);
-    const latest = (await chain.header('latest'))!;
+    const latest = await on.latest();
     const blocks = await chain.blocks(latest.number - 2, latest.number + 1);
     expect(blocks.map((block) => block?.number ?? null)).toEqual([
       latest.number - 2,
@@ -37,79 +40,89 @@ export function chainPortConformance(start: () => ChainUnderTest): void {
     expect(blocks[2]!.parentHash).toBe(blocks[1]!.hash);
     expect(blocks[1]!.parentHash).toBe(blocks[0]!.hash);
     expect(blocks[2]!.hash).toBe(latest.hash);
+    expect(blocks[1]!.timestamp).toBeGreaterThanOrEqual(blocks[0]!.timestamp);
     expect(await chain.header(latest.number + 1_000)).toBeNull();
+    expect(await chain.blocks(latest.number + 5, latest.number + 6)).toEqual([null, null]);
+    expect(await chain.header(latest.number)).toEqual(latest);
   });
 
-  it('orders latest, safe and finalized', async () => {
-    const { chain, mine } = start();
-    await mine(20);
-    const [latest, safe, finalized] = await Promise.all([
-      chain.header('latest'),
-      chain.header('safe'),
-      chain.header('finalized'),
-    ]);
-    expect(finalized!.number).toBeLessThanOrEqual(safe!.number);
-    expect(safe!.number).toBeLessThanOrEqual(latest!.number);
+  it('has safe one epoch and finalized two epochs below the latest block', async () => {
+    const { chain, mine, slotsInEpoch, ...on } = await begin();
+    await mine(3 * slotsInEpoch);
+    const { number } = await on.latest();
+    expect((await chain.header('safe'))!.number).toBe(number - slotsInEpoch);
+    expect((await chain.header('finalized'))!.number).toBe(number - 2 * slotsInEpoch);
   });
 
-  it('takes signed bytes once, says already known of them after, and shows their receipt', async () => {
-    const { chain, mine, lane, transfer } = start();
-    const nonce = (await chain.transactionCounts([lane], 'latest'))[0]!;
-    const [before] = await chain.balances([PAYEE], 'latest');
-    const raw = [0n, 1n].map((n) => transfer({ nonce: nonce + n, to: PAYEE, value: 7n }));
-    expect((await chain.send(raw)).map((answer) => answer.class)).toEqual(['accepted', 'accepted']);
-    expect((await chain.send(raw)).map((answer) => answer.class)).toEqual([
-      'already_known',
-      'already_known',
-    ]);
-    expect(await chain.receipts([raw[0]!.hash])).toEqual([null]);
-    expect(await chain.transactionsByHash([raw[0]!.hash])).toMatchObject([
-      { hash: raw[0]!.hash, from: lane, nonce, to: PAYEE, value: 7n, data: '0x', blockHash: null },
-    ]);
-    await mine(1);
-    const [one, none, two] = await chain.receipts([raw[0]!.hash, ABSENT, raw[1]!.hash]);
-    expect(none).toBeNull();
-    expect([one!.transactionHash, two!.transactionHash]).toEqual(raw.map(({ hash }) => hash));
-    expect(one).toMatchObject({
-      status: 'success',
-      from: lane,
-      to: PAYEE,
-      gasUsed: 21_000n,
-      logs: [],
-    });
-    const [block] = await chain.blocks(one!.blockNumber, one!.blockNumber);
-    expect(block!.hash).toBe(one!.blockHash);
-    expect(block!.transactions).toEqual(raw.map(({ hash }) => hash));
-    expect(await chain.transactionsByHash([raw[1]!.hash, ABSENT])).toMatchObject([
-      { blockHash: one!.blockHash, blockNumber: one!.blockNumber },
-      null,
-    ]);
-    expect(await chain.transactionCounts([lane, PAYEE], 'latest')).toEqual([nonce + 2n, 0n]);
-    expect(await chain.transactionCounts([lane], one!.blockNumber - 1)).toEqual([nonce]);
-    expect(await chain.balances([PAYEE], 'latest')).toEqual([before! + 14n]);
+  it('has no state of a block that is not there', async () => {
+    const { chain, lane, token, ...on } = await begin();
+    const beyond = (await on.latest()).number + 1_000;
+    await expect(chain.transactionCounts([lane], beyond)).rejects.toThrow(Transient);
+    await expect(chain.balances([lane], beyond)).rejects.toThrow(Transient);
+    await expect(chain.tokenBalances(token, [lane], beyond)).rejects.toThrow(Transient);
   });
+}
 
-  it('tells a used nonce, another holder of the nonce and missing funds apart', async () => {
-    const { chain, mine, lane, transfer } = start();
-    const nonce = (await chain.transactionCounts([lane], 'latest'))[0]!;
-    await chain.send([transfer({ nonce, to: PAYEE, value: 1n })]);
-    const same = transfer({ nonce, to: PAYEE, value: 2n });
-    expect(await chain.send([same])).toMatchObject([{ class: 'other_holds_nonce' }]);
-    await mine(1);
-    expect(await chain.send([same])).toMatchObject([{ class: 'nonce_used' }]);
-    const rich = transfer({ nonce: nonce + 1n, to: PAYEE, value: 10n ** 30n });
-    expect(await chain.send([rich])).toMatchObject([{ class: 'funds' }]);
-    const broken = { hash: rich.hash, bytes: rich.bytes.subarray(0, -1) };
-    expect(['unknown', 'refused']).toContain((await chain.send([broken]))[0]!.class);
-  });
-
+function effects(begin: Begin): void {
   it('estimates each call by itself', async () => {
-    const { chain, lane } = start();
+    const { chain, lane, token } = await begin();
     const call = { from: lane, to: PAYEE, value: 1n, data: '0x' as const };
-    const [fine, poor] = await chain.estimateGas([call, { ...call, from: POOR }]);
+    const transfer = { token, recipient: PAYEE, amount: 1n };
+    const [fine, poor, paid, tooMuch, nobody] = await chain.estimateGas([
+      call,
+      { ...call, from: POOR },
+      { from: lane, ...effectOf(transfer) },
+      { from: lane, ...effectOf({ ...transfer, amount: 10n ** 18n }) },
+      { from: lane, ...effectOf({ ...transfer, recipient: `0x${'00'.repeat(20)}` }) },
+    ]);
     expect(fine).toEqual({ ok: true, gas: 21_000n });
-    // anvil does not look at the balance for a plain transfer: an estimate is no proof of funds.
     expect(poor!.ok || poor!.kind === 'funds').toBe(true);
+    expect(paid!.ok && paid!.gas > 21_000n && paid!.gas < 100_000n).toBe(true);
+    expect(tooMuch).toMatchObject({ ok: false, kind: 'reverted' });
+    expect(nobody).toMatchObject({ ok: false, kind: 'reverted' });
+  });
+
+  it('moves a token with a Transfer log, and mines what reverts without effect', async () => {
+    const { chain, mine, lane, nonce, token, ...on } = await begin();
+    const [payee, own] = await chain.tokenBalances(token, [PAYEE, lane], 'latest');
+    const intent = { token, recipient: PAYEE, amount: 1_234_567n };
+    const raw = [
+      on.signed(effectOf(intent)),
+      on.signed({ ahead: 1n, ...fillerOf(lane) }),
+      on.signed({ ahead: 2n, ...effectOf({ ...intent, amount: 10n ** 18n }) }),
+      on.signed({ ahead: 3n, ...effectOf(intent), gasLimit: 30_000n }),
+    ];
+    const [coins] = await chain.balances([lane], 'latest');
+    expect(await on.classes(raw)).toEqual(Array(4).fill('accepted'));
+    await mine(1);
+    const receipts = (await chain.receipts(hashesOf(raw))).map((receipt) => receipt!);
+    const [paid, filler, tooMuch, starved] = receipts;
+    expect(checkEffect({ ...intent, from: lane }, paid!)).toBe('paid');
+    expect(checkEffect({ ...intent, from: lane, amount: 1n }, paid!)).toBe('mismatch');
+    expect(paid!.logs[0]).toMatchObject({ address: token, topics: [TRANSFER_TOPIC, {}, {}] });
+    expect(filler).toMatchObject({ status: 'success', from: lane, to: lane, gasUsed: 21_000n });
+    for (const reverted of [tooMuch, starved]) {
+      expect(reverted).toMatchObject({ status: 'reverted', logs: [], to: token });
+      expect(checkEffect({ ...intent, from: lane }, reverted!)).toBe('reverted');
+    }
+    expect(starved!.gasUsed).toBe(30_000n);
+    const gas = receipts.reduce((sum, { gasUsed, effectiveGasPrice }) => {
+      return sum + gasUsed * effectiveGasPrice;
+    }, 0n);
+    expect(await chain.balances([lane], 'latest')).toEqual([coins! - gas]);
+    expect(await chain.transactionCounts([lane], 'latest')).toEqual([nonce + 4n]);
+    const amounts = [payee! + intent.amount, own! - intent.amount];
+    expect(await chain.tokenBalances(token, [PAYEE, lane], 'latest')).toEqual(amounts);
+    const earlier = await chain.tokenBalances(token, [PAYEE, lane], paid!.blockNumber - 1);
+    expect(earlier).toEqual([payee, own]);
+  });
+
+  it('knows a token by its code and decimals', async () => {
+    const { chain, token } = await begin();
+    expect(await chain.code(token)).toMatch(/^0x[0-9a-f]{2}/);
     expect(await chain.code(PAYEE)).toBe('0x');
+    expect(await chain.tokenDecimals(token)).toBe(6);
+    await expect(chain.tokenDecimals(PAYEE)).rejects.toThrow(Transient);
+    await expect(chain.tokenBalances(PAYEE, [POOR], 'latest')).rejects.toThrow(Transient);
   });
 }

@@ -12,4 +12,5 @@ export type {
   GasEstimate,
   SendAnswer,
 } from './port.ts';
+export { RpcClient } from './rpc.ts';
 export { classifySendError, type SendClass } from './send-errors.ts';

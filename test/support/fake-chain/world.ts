@@ -1,0 +1,140 @@
+import type { Address, Hex } from '../../../src/base/kernel/index.ts';
+import { History } from './history.ts';
+import type { Call, Receipt, TokenOptions, Transaction } from './types.ts';
+
+const TRANSFER_TOPIC: Hex = '0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef';
+const TRANSFER_SELECTOR = '0xa9059cbb';
+export const PLAIN_GAS = 21_000n;
+/** A first balance of a holder costs a new storage slot. */
+const TOKEN_GAS = { first: 51_500n, later: 34_400n };
+
+type Effect = { gas: bigint; logs: Receipt['logs']; moves: [name: string, by: bigint][] };
+type Outcome = ({ ok: true } & Effect) | { ok: false; gas: bigint; message: string };
+
+/**
+ * Accounts, coins and tokens at every height, and what a call does to them: a plain transfer, or
+ * transfer(address,uint256) of a known token. Anything else reverts.
+ */
+export class World {
+  readonly tokens: ReadonlyMap<Address, TokenOptions>;
+  /** Accounts that no call may pay: their transfers revert. */
+  readonly refusing = new Set<Address>();
+  readonly #history = new History();
+
+  constructor(tokens: readonly TokenOptions[]) {
+    this.tokens = new Map(tokens.map((token) => [token.address, token]));
+  }
+
+  nonce(of: Address, height: number): bigint {
+    return this.#history.get(`nonce ${of}`, height);
+  }
+
+  coins(of: Address, height: number): bigint {
+    return this.#history.get(of, height);
+  }
+
+  tokenBalance(token: Address, of: Address, height: number): bigint {
+    return this.#history.get(`${token} ${of}`, height);
+  }
+
+  /** Coins, or a token's units, as if the account had had them from the start. */
+  give(of: Address, amount: bigint, token?: Address): void {
+    this.#history.give(token === undefined ? of : `${token} ${of}`, amount);
+  }
+
+  rewind(height: number, top: number): void {
+    this.#history.rewind(height, top);
+  }
+
+  /** What the call would do on the state of this height. */
+  simulate(call: Call, height: number): Outcome {
+    if (this.refusing.has(call.to)) {
+      return { ok: false, gas: PLAIN_GAS + 100n, message: 'execution reverted' };
+    }
+    const token = this.tokens.get(call.to);
+    if (token !== undefined) return this.#transfer(call, height);
+    return {
+      ok: true,
+      gas: PLAIN_GAS,
+      logs: [],
+      moves: [
+        [call.from, -call.value],
+        [call.to, call.value],
+      ],
+    };
+  }
+
+  /** Carries a transaction out in the block of this height; null when its sender can not pay for it now. */
+  execute(
+    tx: Transaction,
+    at: { number: number; hash: Hex; baseFeePerGas: bigint },
+    mustRevert: boolean,
+  ): Receipt | null {
+    const height = at.number;
+    const coins = this.coins(tx.from, height);
+    if (coins < tx.value + tx.gasLimit * tx.maxFeePerGas) return null;
+    const outcome = this.simulate(tx, height);
+    const fits = outcome.gas <= tx.gasLimit;
+    const done = outcome.ok && fits && !mustRevert ? outcome : null;
+    const gasUsed = fits ? outcome.gas : tx.gasLimit;
+    const tip = smaller(tx.maxPriorityFeePerGas, tx.maxFeePerGas - at.baseFeePerGas);
+    const effectiveGasPrice = at.baseFeePerGas + tip;
+    this.#move(tx.from, -gasUsed * effectiveGasPrice, height);
+    this.#move(`nonce ${tx.from}`, 1n, height);
+    for (const [name, by] of done?.moves ?? []) this.#move(name, by, height);
+    return {
+      transactionHash: tx.hash,
+      blockNumber: height,
+      blockHash: at.hash,
+      status: done === null ? 'reverted' : 'success',
+      gasUsed,
+      effectiveGasPrice,
+      from: tx.from,
+      to: tx.to,
+      logs: done?.logs ?? [],
+    };
+  }
+
+  #transfer(call: Call, height: number): Outcome {
+    const revert = (message: string): Outcome => ({ ok: false, gas: 24_000n, message });
+    if (!call.data.startsWith(TRANSFER_SELECTOR) || call.data.length < 138 || call.value > 0n) {
+      return revert('execution reverted');
+    }
+    const to: Address = `0x${call.data.slice(34, 74)}`;
+    const amount = BigInt(`0x${call.data.slice(74, 138)}`);
+    if (/^0x0{40}$/.test(to)) return revert('execution reverted: custom error 0xec442f05');
+    if (this.refusing.has(to)) return revert('execution reverted: the recipient is blocked');
+    const from = `${call.to} ${call.from}`;
+    if (this.#history.get(from, height) < amount) {
+      return revert('execution reverted: custom error 0xe450d38c');
+    }
+    const first = this.tokenBalance(call.to, to, height) === 0n;
+    return {
+      ok: true,
+      gas: first ? TOKEN_GAS.first : TOKEN_GAS.later,
+      logs: [
+        {
+          address: call.to,
+          topics: [TRANSFER_TOPIC, topicOf(call.from), topicOf(to)],
+          data: `0x${call.data.slice(74, 138)}`,
+        },
+      ],
+      moves: [
+        [from, -amount],
+        [`${call.to} ${to}`, amount],
+      ],
+    };
+  }
+
+  #move(name: string, by: bigint, height: number): void {
+    this.#history.set(name, height, this.#history.get(name, height) + by);
+  }
+}
+
+function topicOf(address: Address): Hex {
+  return `0x${address.slice(2).padStart(64, '0')}`;
+}
+
+function smaller(a: bigint, b: bigint): bigint {
+  return a < b ? a : b;
+}
