@@ -190,6 +190,7 @@ CREATE TABLE event_order (
 );
 CREATE INDEX event_order_tenant ON public.event_order USING btree (tenant_id, "position");
 GRANT INSERT, SELECT ON event_order TO payonce_app;
+GRANT SELECT (position, batch_id) ON event_order TO payonce_signer;
 
 CREATE SEQUENCE event_seq;
 GRANT USAGE ON event_seq TO payonce_app;
@@ -263,6 +264,20 @@ CREATE TABLE job (
 ) WITH (fillfactor=45, autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_cost_delay=0);
 CREATE INDEX job_due ON public.job USING btree (topic, tenant_id, run_at);
 GRANT DELETE, INSERT, SELECT, UPDATE ON job TO payonce_app;
+
+CREATE TABLE journal_seal (
+  singleton boolean NOT NULL DEFAULT true,
+  height bigint NOT NULL DEFAULT 0,
+  hash bytea NOT NULL DEFAULT '\x0000000000000000000000000000000000000000000000000000000000000000'::bytea,
+  CONSTRAINT journal_seal_hash_check CHECK ((octet_length(hash) = 32)),
+  CONSTRAINT journal_seal_height_check CHECK ((height >= 0)),
+  CONSTRAINT journal_seal_pkey PRIMARY KEY (singleton),
+  CONSTRAINT journal_seal_singleton_check CHECK (singleton)
+) WITH (fillfactor=50);
+CREATE TRIGGER journal_seal_rises BEFORE UPDATE ON public.journal_seal FOR EACH ROW EXECUTE FUNCTION payonce_journal_seal_rises();
+GRANT SELECT ON journal_seal TO payonce_app;
+GRANT SELECT ON journal_seal TO payonce_signer;
+GRANT UPDATE (height, hash) ON journal_seal TO payonce_signer;
 
 CREATE TABLE lane (
   lane_id integer NOT NULL GENERATED ALWAYS AS IDENTITY,
@@ -460,6 +475,40 @@ GRANT UPDATE (cancelled_at) ON signature_request TO payonce_app;
 GRANT SELECT ON signature_request TO payonce_signer;
 GRANT UPDATE (claimed_by, claimed_at) ON signature_request TO payonce_signer;
 
+CREATE TABLE signing_freeze (
+  freeze_id uuid NOT NULL DEFAULT payonce_uuid7(),
+  code text NOT NULL,
+  detail text NOT NULL,
+  remedy text NOT NULL,
+  declared_by text NOT NULL,
+  at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  CONSTRAINT signing_freeze_code_check CHECK ((code = ANY (ARRAY['main_behind'::text, 'journal_behind'::text, 'both_behind'::text, 'witness_missing'::text, 'journal_foreign'::text]))),
+  CONSTRAINT signing_freeze_pkey PRIMARY KEY (freeze_id)
+);
+GRANT SELECT ON signing_freeze TO payonce_app;
+GRANT INSERT (code, detail, remedy, declared_by) ON signing_freeze TO payonce_signer;
+GRANT SELECT ON signing_freeze TO payonce_signer;
+
+CREATE TABLE signing_freeze_lift (
+  freeze_id uuid NOT NULL,
+  lifted_by text NOT NULL,
+  at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  CONSTRAINT signing_freeze_lift_freeze_id_fkey FOREIGN KEY (freeze_id) REFERENCES signing_freeze(freeze_id),
+  CONSTRAINT signing_freeze_lift_pkey PRIMARY KEY (freeze_id)
+);
+GRANT SELECT ON signing_freeze_lift TO payonce_app;
+GRANT INSERT (freeze_id, lifted_by) ON signing_freeze_lift TO payonce_signer;
+GRANT SELECT ON signing_freeze_lift TO payonce_signer;
+
+CREATE TABLE signing_freeze_told (
+  freeze_id uuid NOT NULL,
+  lifted boolean NOT NULL,
+  at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  CONSTRAINT signing_freeze_told_freeze_id_fkey FOREIGN KEY (freeze_id) REFERENCES signing_freeze(freeze_id),
+  CONSTRAINT signing_freeze_told_pkey PRIMARY KEY (freeze_id, lifted)
+);
+GRANT INSERT, SELECT ON signing_freeze_told TO payonce_app;
+
 CREATE TABLE slot_gas (
   lane_id integer NOT NULL,
   nonce bigint NOT NULL,
@@ -603,6 +652,17 @@ AS $function$
   SELECT (left(batch::text, 32) || lpad(to_hex(n & 65535), 4, '0'))::uuid
 $function$;
 
+CREATE OR REPLACE FUNCTION public.payonce_journal_seal_rises()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  IF NEW.height < OLD.height OR (NEW.height = OLD.height AND NEW.hash <> OLD.hash) THEN
+    RAISE EXCEPTION 'the journal''s seal only rises: % to %', OLD.height, NEW.height USING ERRCODE = '23514';
+  END IF;
+  RETURN NEW;
+END $function$;
+
 CREATE OR REPLACE FUNCTION public.payonce_make_partitions()
  RETURNS integer
  LANGUAGE plpgsql
@@ -738,6 +798,7 @@ CREATE TABLE journal (
   tx_hash bytea,
   created_at timestamp with time zone NOT NULL DEFAULT now(),
   signed_at timestamp with time zone,
+  batch bigint,
   CONSTRAINT journal_fingerprint_check CHECK ((octet_length(fingerprint) = 32)),
   CONSTRAINT journal_intent_id_fkey FOREIGN KEY (intent_id) REFERENCES slot_binding(intent_id),
   CONSTRAINT journal_kind_check CHECK ((kind = ANY (ARRAY['effect'::text, 'filler'::text]))),
@@ -749,6 +810,48 @@ CREATE TABLE journal (
 CREATE INDEX journal_intent ON public.journal USING btree (intent_id);
 GRANT INSERT, SELECT ON journal TO payonce_signer;
 GRANT UPDATE (signed, tx_hash, signed_at) ON journal TO payonce_signer;
+
+CREATE TABLE journal_batch (
+  height bigint NOT NULL,
+  previous_hash bytea NOT NULL,
+  hash bytea NOT NULL,
+  entries integer NOT NULL,
+  main_height bigint NOT NULL,
+  main_hash bytea NOT NULL,
+  main_position bigint NOT NULL,
+  main_event_id uuid,
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT journal_batch_check CHECK ((main_height < height)),
+  CONSTRAINT journal_batch_entries_check CHECK ((entries > 0)),
+  CONSTRAINT journal_batch_hash_check CHECK ((octet_length(hash) = 32)),
+  CONSTRAINT journal_batch_height_check CHECK ((height > 0)),
+  CONSTRAINT journal_batch_main_hash_check CHECK ((octet_length(main_hash) = 32)),
+  CONSTRAINT journal_batch_pkey PRIMARY KEY (height),
+  CONSTRAINT journal_batch_previous_hash_check CHECK ((octet_length(previous_hash) = 32))
+);
+GRANT INSERT, SELECT ON journal_batch TO payonce_signer;
+
+CREATE TABLE journal_head (
+  singleton boolean NOT NULL DEFAULT true,
+  installation_id uuid,
+  height bigint NOT NULL DEFAULT 0,
+  hash bytea NOT NULL DEFAULT '\x0000000000000000000000000000000000000000000000000000000000000000'::bytea,
+  request_id uuid,
+  main_height bigint NOT NULL DEFAULT 0,
+  main_hash bytea NOT NULL DEFAULT '\x0000000000000000000000000000000000000000000000000000000000000000'::bytea,
+  main_position bigint NOT NULL DEFAULT 0,
+  main_event_id uuid,
+  CONSTRAINT journal_head_check CHECK (((height = 0) = (request_id IS NULL))),
+  CONSTRAINT journal_head_check1 CHECK (((height = 0) OR (installation_id IS NOT NULL))),
+  CONSTRAINT journal_head_hash_check CHECK ((octet_length(hash) = 32)),
+  CONSTRAINT journal_head_height_check CHECK ((height >= 0)),
+  CONSTRAINT journal_head_main_hash_check CHECK ((octet_length(main_hash) = 32)),
+  CONSTRAINT journal_head_main_height_check CHECK ((main_height >= 0)),
+  CONSTRAINT journal_head_pkey PRIMARY KEY (singleton),
+  CONSTRAINT journal_head_singleton_check CHECK (singleton)
+) WITH (fillfactor=50);
+GRANT SELECT ON journal_head TO payonce_signer;
+GRANT UPDATE (installation_id, height, hash, request_id, main_height, main_hash, main_position, main_event_id) ON journal_head TO payonce_signer;
 
 CREATE TABLE lane_epoch (
   chain_id bigint NOT NULL,

@@ -128,7 +128,9 @@ function npm() {
 /** Sources as tsconfig.build.json includes them, relative to the root. */
 function sources() {
   const deep = ['src', 'bench'].flatMap((folder) => walk(join(root, folder)));
-  const flat = ['scripts', 'test/support'].flatMap((folder) => list(join(root, folder)));
+  const flat = ['scripts', 'test/support', 'test/proof'].flatMap((folder) =>
+    list(join(root, folder)),
+  );
   return [...deep, ...flat]
     .filter((file) => file.endsWith('.ts') && !/\.(test|fixture|d)\.ts$/.test(file))
     .map((file) => relative(root, file))

@@ -23,7 +23,11 @@ const UNPREPARED = new Set([
   'src/base/db/machine-sql.ts',
   'src/roads/withdrawal/write.ts',
 ]);
-const SIGNER = new Set(['src/hands/signer/journal.ts']);
+const SIGNER = new Set([
+  'src/roads/reconcile/journal.ts',
+  'src/hands/signer/journal.ts',
+  'src/hands/signer/handshake/journal-head.ts',
+]);
 
 function sources(folder: string): string[] {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })

@@ -172,6 +172,10 @@ describe('sizes', () => {
     ['src/base/config/read.test.ts', 'two tables of faulty files, one line a fault'],
     ['src/doors/http/routes/withdrawals.test.ts', 'one route file, one test file'],
     ['src/doors/http/server.test.ts', 'one server, one test file'],
+    [
+      'src/hands/signer/handshake/handshake.test.ts',
+      'crashes at each point of the handshake, and copies put back',
+    ],
     ['src/hands/signer/step.test.ts', 'crashes at each point of one step, in their order'],
     ['test/e2e/bad-input.test.ts', 'the table of bad input of the whole API'],
   ]);

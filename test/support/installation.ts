@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type pg from 'pg';
 import { privateKeyToAccount } from 'viem/accounts';
 import { developmentSettings, type Settings } from '../../src/base/config/index.ts';
@@ -17,6 +20,7 @@ import { startSigner } from '../../src/doors/bin/signer-role.ts';
 import { startWorker, WORKER_ROLES } from '../../src/doors/bin/worker-role.ts';
 import { deployToken, fundLane, PUBLIC_DEVELOPMENT_KEYS } from '../../src/doors/dev/index.ts';
 import { startTestAnvil, type TestAnvil } from './anvil.ts';
+import { guard } from './guard.ts';
 import { type TestDatabases, testDatabases } from './postgres.ts';
 
 const ETHER = 10n ** 18n;
@@ -55,6 +59,8 @@ export class Installation {
   readonly apiKey: string;
   /** The owner's connection: sees and may do everything. */
   readonly owner: pg.Pool;
+  /** The witness's. */
+  readonly folder: string;
   readonly #log: Log;
   readonly #settingsOf: (role: RoleName) => Settings;
   readonly #roles = new Map<string, RoleHandle>();
@@ -62,6 +68,7 @@ export class Installation {
 
   private constructor(parts: {
     settings: Settings;
+    folder: string;
     databases: TestDatabases;
     anvil: TestAnvil;
     token: Address;
@@ -71,6 +78,7 @@ export class Installation {
     settingsOf: (role: RoleName) => Settings;
   }) {
     this.settings = parts.settings;
+    this.folder = parts.folder;
     this.databases = parts.databases;
     this.anvil = parts.anvil;
     this.token = parts.token;
@@ -103,7 +111,10 @@ export class Installation {
         tokenAmount: 10_000_000_000_000n,
       });
     }
+    const folder = mkdtempSync(join(tmpdir(), 'payonce-installation-'));
+    guard(folder);
     const base = developmentSettings({
+      witnessFile: join(folder, 'witness'),
       databaseUrl: databases.mainUrl,
       signerDatabaseUrl: databases.signerUrl,
       rpcUrl: anvil.url,
@@ -124,6 +135,7 @@ export class Installation {
     await adoptConfiguredLanes(settings);
     return new Installation({
       settings,
+      folder,
       databases,
       anvil,
       token,
@@ -182,6 +194,7 @@ export class Installation {
     await this.owner.end();
     await this.anvil.stop();
     await this.databases.drop();
+    rmSync(this.folder, { recursive: true });
   }
 
   /** One request with the tenant's key. */

@@ -11,6 +11,7 @@ export function describeSettings(settings: Settings): Record<string, unknown> {
     database: { host: hostOf(settings.database.url), poolSize: settings.database.poolSize },
     signer: settings.signer && {
       database: { host: hostOf(settings.signer.databaseUrl) },
+      witnessFile: settings.signer.witnessFile,
       keys: settings.signer.keys.map(({ id, kind }) => ({ id, kind })),
     },
     http: settings.http,

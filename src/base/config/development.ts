@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { type Address, caip19 } from '../kernel/index.ts';
 import { policyVersionOf } from './assets.ts';
 import { DEVELOPMENT_CHAIN_ID } from './chains.ts';
@@ -7,6 +8,8 @@ type DevelopmentOptions = {
   databaseUrl: string;
   /** Null for a process that does not sign: its settings then hold no key. */
   signerDatabaseUrl: string | null;
+  /** `payonce.witness` in the working folder unless told otherwise. */
+  witnessFile?: string;
   rpcUrl: string;
   /** The deployed development token of 6 decimals. */
   token: Address;
@@ -32,6 +35,7 @@ export function developmentSettings(options: DevelopmentOptions): Settings {
         ? null
         : {
             databaseUrl: options.signerDatabaseUrl,
+            witnessFile: resolve(options.witnessFile ?? 'payonce.witness'),
             keys: options.lanes.map(({ keyId, privateKey }) => ({
               id: keyId,
               kind: 'development',

@@ -93,6 +93,7 @@ describe('a well-formed file', () => {
       database: { url: ENV.DATABASE_URL, poolSize: 10 },
       signer: {
         databaseUrl: ENV.SIGNER_DATABASE_URL,
+        witnessFile: join(folder, 'payonce.witness'),
         keys: [
           { id: 'hot-1', kind: 'keystore', file: join(folder, 'hot-1.json'), password: 'pa55word' },
         ],

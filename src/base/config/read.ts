@@ -21,6 +21,9 @@ type ReadSettingsOptions = {
   need: { signer: boolean };
 };
 
+/** Beside the configuration file. */
+const DEFAULT_WITNESS_FILE = 'payonce.witness';
+
 type Section<Name extends keyof ConfigFile> = Loose<NonNullable<ConfigFile[Name]>>;
 
 /**
@@ -113,7 +116,8 @@ function readSigner(
   if (sections.length === 0 && !isFaulty(section, 'keys')) {
     faults.add('signer.keys', 'no key', 'at least one key, where this process signs');
   }
-  return { databaseUrl, keys: readKeys(sections, secrets, faults) };
+  const witnessFile = secrets.pathOf(section.witness?.file ?? DEFAULT_WITNESS_FILE);
+  return { databaseUrl, keys: readKeys(sections, secrets, faults), witnessFile };
 }
 
 const KIB = 1024;

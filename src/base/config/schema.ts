@@ -175,6 +175,18 @@ export const ConfigSchema = Type.Object(
         {
           database: Type.Optional(Type.Object({ url: Type.Optional(Secret) }, closed)),
           keys: Type.Optional(Type.Array(Key, { description: 'a list of keys' })),
+          witness: Type.Optional(
+            Type.Object(
+              {
+                file: Type.String({
+                  minLength: 1,
+                  description:
+                    'the path of a file, relative to this one, on another disk than both databases',
+                }),
+              },
+              closed,
+            ),
+          ),
         },
         closed,
       ),

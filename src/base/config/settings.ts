@@ -6,7 +6,12 @@ export type Settings = {
   policyVersion: string;
   database: { url: string; poolSize: number };
   /** Null when this process has no right to the signer's parts. */
-  signer: { databaseUrl: string; keys: KeySettings[] } | null;
+  signer: {
+    databaseUrl: string;
+    keys: KeySettings[];
+    /** Outside of both databases; one for all signers of an installation. */
+    witnessFile: string;
+  } | null;
   http: { host: string; port: number; bodyLimitBytes: number };
   chains: ChainSettings[];
   assets: AssetSettings[];

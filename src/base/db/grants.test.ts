@@ -61,6 +61,10 @@ const LEDGER_AND_HISTORY = [
   'decision',
   'decision_consumed',
   'slot_gas',
+  'journal_seal',
+  'signing_freeze',
+  'signing_freeze_lift',
+  'signing_freeze_told',
 ];
 
 describe('the app role', () => {
@@ -105,6 +109,7 @@ describe('the app role', () => {
         'signature UPDATE (collected_at)',
         'signature_request INSERT',
         'signature_request UPDATE (cancelled_at)',
+        'signing_freeze_told INSERT',
         'slot_gas INSERT',
         'tenant INSERT',
         'transfer INSERT',
@@ -188,14 +193,18 @@ describe('the app role', () => {
 });
 
 describe('the signer role', () => {
-  it('can claim a request and hand over a signature in the main database, and nothing else', async () => {
+  it('can claim a request, hand over a signature with its seal, and freeze, and nothing else', async () => {
     expect(await writes(at.owner, 'payonce_signer')).toEqual([
+      'journal_seal UPDATE (height, hash)',
       'signature INSERT (signature_request_id, tx_hash, raw, refusal_code, refusal_message)',
       'signature_request UPDATE (claimed_by, claimed_at)',
+      'signing_freeze INSERT (code, detail, remedy, declared_by)',
+      'signing_freeze_lift INSERT (freeze_id, lifted_by)',
     ]);
   });
 
   it('is refused every other write that is tried', async () => {
+    const WRITES = new Set(['signature', 'signing_freeze', 'signing_freeze_lift']);
     const signer = at.pool('payonce_signer');
     const tables = await at.rows<{ name: string; columns: string[] }>(
       `SELECT c.relname AS name, array_agg(a.attname::text ORDER BY a.attnum) AS columns
@@ -206,9 +215,10 @@ describe('the signer role', () => {
     for (const { name, columns } of tables) {
       await denied(signer, `DELETE FROM ${name}`);
       await denied(signer, `TRUNCATE ${name}`);
-      if (name !== 'signature') await denied(signer, `INSERT INTO ${name} DEFAULT VALUES`);
+      if (!WRITES.has(name)) await denied(signer, `INSERT INTO ${name} DEFAULT VALUES`);
       for (const column of columns) {
         if (name === 'signature_request' && column.startsWith('claimed_')) continue;
+        if (name === 'journal_seal' && column !== 'singleton') continue;
         await denied(signer, `UPDATE ${name} SET ${column} = DEFAULT`);
       }
     }
@@ -229,11 +239,14 @@ describe('the signer role', () => {
       'decision',
       'decision_consumed',
       'installation',
+      'journal_seal',
       'lane',
       'nonce_slot',
       'schema_migration',
       'signature',
       'signature_request',
+      'signing_freeze',
+      'signing_freeze_lift',
       'tenant',
       'tx',
     ]);
@@ -245,6 +258,8 @@ describe('the signer role', () => {
     expect(rights.filter((right) => right.startsWith('journal'))).toEqual([
       'journal INSERT',
       'journal UPDATE (signed, tx_hash, signed_at)',
+      'journal_batch INSERT',
+      'journal_head UPDATE (installation_id, height, hash, request_id, main_height, main_hash, main_position, main_event_id)',
     ]);
     expect(rights.filter((right) => right.startsWith('slot_binding'))).toEqual([
       'slot_binding INSERT',

@@ -209,6 +209,11 @@ export const ERRORS = {
     title: 'A chain is halted',
     help: 'Nothing is signed or completed on it until an operator has looked; see the reason.',
   },
+  signing_frozen: {
+    kind: 'invariant',
+    title: "The signer's journal, the main database and the witness disagree",
+    help: 'One of them was put back to an older copy. Nothing is signed until the newest copy is back; see the reason.',
+  },
   foreign_nonce: {
     kind: 'invariant',
     title: 'A nonce of a lane was used by a transaction that is not ours',

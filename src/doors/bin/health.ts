@@ -1,13 +1,17 @@
 import type { Settings } from '../../base/config/index.ts';
 import { checkSchema, type Db } from '../../base/db/index.ts';
 import { checksummed, messageOf } from '../../base/kernel/index.ts';
+import { readFreeze } from '../../books/freeze/index.ts';
 import { readHeads, readLanes } from '../../books/tx/index.ts';
 
 type Checks = Record<string, { ok: boolean; detail: string }>;
 
 const QUIET_MS = 60_000;
 
-/** The api role is ready when its database answers and fits; what chains do is told and never turns it unready. */
+/**
+ * The api role is ready when its database answers and fits: requests are accepted and reserved. Frozen signing and
+ * what chains do is told and never turns it unready.
+ */
 export async function readinessOf(
   db: Db,
   settings: Settings,
@@ -17,7 +21,10 @@ export async function readinessOf(
     const checks: Checks = {
       database: { ok: misfit === null, detail: misfit ?? 'reachable, schema fits' },
     };
-    if (misfit === null) Object.assign(checks, await chainChecks(db, settings));
+    if (misfit === null) {
+      checks['signing'] = await signingCheck(db);
+      Object.assign(checks, await chainChecks(db, settings));
+    }
     return { ready: misfit === null, checks };
   } catch (error) {
     return {
@@ -25,6 +32,14 @@ export async function readinessOf(
       checks: { database: { ok: false, detail: `not reachable: ${messageOf(error)}` } },
     };
   }
+}
+
+async function signingCheck(db: Db): Promise<Checks[string]> {
+  const freeze = await readFreeze(db);
+  if (freeze === null) return { ok: true, detail: 'not frozen' };
+  const { code, detail, remedy, at } = freeze;
+  const since = at.toISOString();
+  return { ok: false, detail: `frozen since ${since} (${code}): ${detail}. What to do: ${remedy}` };
 }
 
 async function chainChecks(db: Db, settings: Settings): Promise<Checks> {

@@ -7,6 +7,8 @@ import { ConfigurationError, type Log, messageOf, systemClock } from '../../base
 type RoleStart = {
   settings: Settings;
   log: Log;
+  /** A line at the supervisor's terminal, where there is one. */
+  say(line: string): void;
   flags: { port?: number; host?: string; roles?: string[] };
 };
 
@@ -47,6 +49,7 @@ export async function runRole(
     const handle = await start({
       settings,
       log,
+      say: (line) => void process.send?.({ type: 'say', line }),
       flags: {
         ...(values.port === undefined ? {} : { port: Number(values.port) }),
         ...(values.host === undefined ? {} : { host: values.host }),

@@ -2,17 +2,24 @@ import { hostname } from 'node:os';
 import type { Settings } from '../../base/config/index.ts';
 import { openPool } from '../../base/db/index.ts';
 import { ConfigurationError, type Log, randomToken, systemClock } from '../../base/kernel/index.ts';
-import { openKeystore, runSigner, signingRules } from '../../hands/signer/index.ts';
+import {
+  FileWitness,
+  Handshake,
+  openKeystore,
+  runSigner,
+  signingRules,
+} from '../../hands/signer/index.ts';
 import { databaseReady, type RoleHandle } from './role.ts';
 
-/** The signer: no port, keys in this process only, its own journal. */
-export async function startSigner({
-  settings,
-  log,
-}: {
+type SignerOptions = {
   settings: Settings;
   log: Log;
-}): Promise<RoleHandle> {
+  /** One line for a person at a terminal. */
+  say?: (line: string) => void;
+};
+
+/** The signer: no port, keys in this process only, its own journal and its witness. */
+export async function startSigner({ settings, log, say }: SignerOptions): Promise<RoleHandle> {
   if (settings.signer === null)
     throw new ConfigurationError('signer: the configuration has no signer section');
   const keystore = openKeystore(settings.signer.keys, settings.lanes);
@@ -25,8 +32,17 @@ export async function startSigner({
   await databaseReady(journal, 'signer', log);
   const stop = new AbortController();
   const name = `${hostname()}:${process.pid}:${randomToken().slice(0, 8)}`;
+  const handshake = new Handshake({
+    name,
+    main,
+    journal,
+    witness: new FileWitness(settings.signer.witnessFile),
+    clock: systemClock,
+    log,
+    ...(say === undefined ? {} : { say }),
+  });
   const running = runSigner(
-    { name, main, journal, rules, keystore, clock: systemClock, log },
+    { name, main, journal, rules, keystore, handshake, clock: systemClock, log },
     { mainUrl: settings.database.url, signal: stop.signal },
   );
   return {

@@ -1,4 +1,4 @@
 import { runRole } from './role.ts';
 import { startSigner } from './signer-role.ts';
 
-await runRole('signer', { signer: true }, ({ settings, log }) => startSigner({ settings, log }));
+await runRole('signer', { signer: true }, startSigner);

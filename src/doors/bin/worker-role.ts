@@ -10,6 +10,7 @@ import {
   systemClock,
 } from '../../base/kernel/index.ts';
 import { type Handler, Loop, postgresTransport, Runner } from '../../base/queue/index.ts';
+import { tellFreezes } from '../../books/freeze/index.ts';
 import { Ledger } from '../../books/ledger/index.ts';
 import { releaseChains, WAKE_COLLECT } from '../../books/tx/index.ts';
 import {
@@ -84,9 +85,11 @@ export async function startWorker(options: WorkerOptions): Promise<RoleHandle> {
     log,
   });
   const collect = collectLoop(broadcaster);
+  const freezes = freezeLoop(worker);
   const loops = [
     ...(worker.has('broadcaster') ? [collect, resendLoop(broadcaster)] : []),
     ...cronLoops(worker),
+    ...(worker.has('cron') ? [freezes] : []),
     openLoop(worker, options.onMisfit),
     ...(worker.has('tracker') ? settings.chains.map((chain) => trackerLoop(worker, chain)) : []),
   ];
@@ -96,7 +99,8 @@ export async function startWorker(options: WorkerOptions): Promise<RoleHandle> {
     name: 'payonce-worker-listen',
   })
     .on('payonce_job', (topic) => runner.wake(topic))
-    .on(WAKE_COLLECT, () => collect.wake());
+    .on(WAKE_COLLECT, () => collect.wake())
+    .on('payonce_freeze', () => freezes.wake());
   await listener.start();
   if (worker.has('broadcaster')) leases.start();
   for (const loop of loops) loop.start();
@@ -179,6 +183,20 @@ function trackerLoop(worker: Worker, settings: ChainSettings): Loop {
         clock: systemClock,
         log,
       });
+    },
+  });
+}
+
+/** The signer declares and lifts a freeze and rings; it may not write events itself. */
+function freezeLoop({ db, log }: Worker): Loop {
+  return new Loop({
+    name: 'tell-freezes',
+    idleMs: 5_000,
+    clock: systemClock,
+    log,
+    round: async () => {
+      await tellFreezes(db);
+      return false;
     },
   });
 }

@@ -12,6 +12,7 @@ export type WaitReason =
   | 'expired'
   | 'chain_unreachable'
   | 'chain_halted'
+  | 'signing_frozen'
   | 'simulation_reverted';
 
 export type LaneState = {

@@ -2,6 +2,7 @@ import { advance, inTransaction, type Sql } from '../../base/db/index.ts';
 import { effectDigest, effectOf } from '../../base/effect/index.ts';
 import { type Address, caip19, Transient, TX } from '../../base/kernel/index.ts';
 import { type Claim, complete, enqueue, type Outcome } from '../../base/queue/index.ts';
+import { readFreeze } from '../../books/freeze/index.ts';
 import { assignTransfer, type Transfer } from '../../books/ledger/index.ts';
 import {
   advanceLanes,
@@ -89,6 +90,10 @@ async function plan(
   context: BroadcasterContext,
   open: readonly { tx: TxRow; tries: number }[],
 ): Promise<Planned[]> {
+  // What is not going to be signed gets no slot, which somebody would then wait behind.
+  if ((await readFreeze(context.db)) !== null) {
+    return open.map(({ tx }) => ({ kind: 'wait', tx, reason: 'signing_frozen' }));
+  }
   const lanes = await observeLanes(
     context,
     open.map((item) => item.tx),

@@ -1,8 +1,12 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import pg from 'pg';
 import { privateKeyToAddress } from 'viem/accounts';
 import { type TestDatabases, testDatabases } from '../../../test/support/postgres.ts';
 import { developmentSettings } from '../../base/config/index.ts';
-import { type Db, openPool } from '../../base/db/index.ts';
+import { type Db, openPool, type Sql } from '../../base/db/index.ts';
 import { effectDigest, effectOf, intentId } from '../../base/effect/index.ts';
 import {
   type Address,
@@ -12,7 +16,10 @@ import {
   systemClock,
   toHex,
 } from '../../base/kernel/index.ts';
-import { type SignerContext, signingRules } from './index.ts';
+import { NOTHING_SEALED, type Seal } from './handshake/chain.ts';
+import { headBegin, headGetForUpdate } from './handshake/journal-head.ts';
+import type { Journal, Main } from './handshake/judge.ts';
+import { FileWitness, Handshake, type SignerContext, signingRules, type Witness } from './index.ts';
 import { openKeystore } from './keystore.ts';
 
 export const CHAIN = 31337;
@@ -25,11 +32,47 @@ export const TOKEN: Address = `0x${'22'.repeat(20)}`;
 export const PAYEE: Address = `0x${'33'.repeat(20)}`;
 export const GWEI = 10n ** 9n;
 
+/** Agrees to everything: what is left is what the journal itself holds. */
+class BlindHandshake extends Handshake {
+  #head = NOTHING_SEALED;
+
+  override get head(): Seal {
+    return this.#head;
+  }
+
+  override async check(): Promise<void> {}
+
+  override async confirm(): Promise<void> {}
+
+  override async atClaim(): Promise<Main> {
+    return {
+      installationId: '',
+      seal: NOTHING_SEALED,
+      position: 0n,
+      eventId: null,
+      eventStands: true,
+      orderClaimed: true,
+      frozen: false,
+    };
+  }
+
+  override async lockHead(sql: Sql): Promise<Journal> {
+    await headBegin(sql, randomUUID());
+    return headGetForUpdate(sql);
+  }
+
+  override advanced(journal: Journal): void {
+    this.#head = journal.head;
+  }
+}
+
 /** An installation's main database as the other rooms fill it, and signers over its journal. */
 export class Installation {
   readonly databases: TestDatabases;
   readonly owner: pg.Client;
   readonly settings: ReturnType<typeof developmentSettings>;
+  /** The folder of the witness. */
+  readonly folder = mkdtempSync(join(tmpdir(), 'payonce-witness-'));
   readonly #pools: Db[] = [];
   tenantId = '';
   #installationId = '';
@@ -80,25 +123,44 @@ export class Installation {
     for (const pool of this.#pools) await pool.end();
     await this.owner.end();
     await this.databases.drop();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  get witness(): FileWitness {
+    return new FileWitness(join(this.folder, 'witness'));
   }
 
   /** A signer process on this main database; the journal may be another installation's. */
-  signer(name: string, over: Partial<SignerContext> & { journalUrl?: string } = {}): SignerContext {
+  signer(
+    name: string,
+    over: Partial<SignerContext> & { journalUrl?: string; witness?: Witness; blind?: true } = {},
+  ): SignerContext {
     const pool = (url: string) => {
       const opened = openPool({ url, role: 'payonce_signer', name, max: 4 });
       this.#pools.push(opened);
       return opened;
     };
     const keystore = openKeystore(this.settings.signer!.keys, this.settings.lanes);
-    const { journalUrl, ...rest } = over;
+    const { journalUrl, witness = this.witness, blind, ...rest } = over;
+    const databases = {
+      main: rest.main ?? pool(this.databases.mainUrl),
+      journal: rest.journal ?? pool(journalUrl ?? this.databases.signerUrl),
+    };
+    const { clock = systemClock, log = silentLog } = rest;
     return {
       name,
-      main: pool(this.databases.mainUrl),
-      journal: pool(journalUrl ?? this.databases.signerUrl),
+      ...databases,
+      handshake: new (blind ? BlindHandshake : Handshake)({
+        name,
+        ...databases,
+        witness,
+        clock,
+        log,
+      }),
       rules: signingRules(this.settings, keystore),
       keystore,
-      clock: systemClock,
-      log: silentLog,
+      clock,
+      log,
       ...rest,
     };
   }

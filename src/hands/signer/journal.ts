@@ -1,6 +1,7 @@
 import type { Sql } from '../../base/db/index.ts';
 import { type Address, fromHex, type Hex, toHex } from '../../base/kernel/index.ts';
 import type { Signing } from './grammar.ts';
+import { batchColumns, type NewBatch } from './handshake/journal-head.ts';
 
 /** One signature in the journal; signed bytes are handed out only from here. */
 export type JournalEntry = {
@@ -162,15 +163,30 @@ export function slotKey(slot: Slot): string {
   return `${slot.chainId}:${slot.from}:${slot.nonce}`;
 }
 
-/** Writes unsigned bytes; a request that has an entry keeps it. */
-export async function unsignedInsert(sql: Sql, signings: readonly Signing[]): Promise<void> {
+/**
+ * Writes unsigned bytes, for requests that have no entry, as the chain's next batch. Under the head's lock, which
+ * is what makes the height follow and the entries new; a breach of either breaks the statement.
+ */
+export async function batchInsert(
+  sql: Sql,
+  signings: readonly Signing[],
+  batch: NewBatch,
+): Promise<void> {
   await sql.query({
-    name: 'signer_unsigned_insert',
-    text: `INSERT INTO journal
-        (signature_request_id, intent_id, kind, fingerprint, max_spend, lane_epoch, unsigned)
-      SELECT * FROM unnest($1::uuid[], $2::bytea[], $3::text[], $4::bytea[], $5::numeric[],
-        $6::bigint[], $7::bytea[])
-      ON CONFLICT (signature_request_id) DO NOTHING`,
+    name: 'signer_batch_insert',
+    text: `WITH head AS (
+        UPDATE journal_head SET height = $8, hash = $9, request_id = $12, main_height = $17, main_hash = $18,
+          main_position = $19, main_event_id = $20
+        RETURNING height
+      ), batch AS (
+        INSERT INTO journal_batch (height, hash, previous_hash, entries, main_height, main_hash,
+          main_position, main_event_id)
+        SELECT $8, $9, $10, $11, $13, $14, $15, $16 FROM head RETURNING height
+      )
+      INSERT INTO journal
+        (signature_request_id, intent_id, kind, fingerprint, max_spend, lane_epoch, unsigned, batch)
+      SELECT e.*, batch.height FROM batch, unnest($1::uuid[], $2::bytea[], $3::text[], $4::bytea[],
+        $5::numeric[], $6::bigint[], $7::bytea[]) AS e`,
     values: [
       signings.map(({ requestId }) => requestId),
       signings.map(({ intentId }) => fromHex(intentId)),
@@ -179,6 +195,7 @@ export async function unsignedInsert(sql: Sql, signings: readonly Signing[]): Pr
       signings.map(({ maxSpend }) => maxSpend),
       signings.map(({ laneEpoch }) => laneEpoch),
       signings.map(({ unsigned }) => unsigned),
+      ...batchColumns(batch),
     ],
   });
 }

@@ -1,6 +1,10 @@
-import { type Db, inTransaction } from '../../base/db/index.ts';
-import { toHex } from '../../base/kernel/index.ts';
+import { type Db, inTransaction, type Sql } from '../../base/db/index.ts';
+import { fromHex, toHex } from '../../base/kernel/index.ts';
 import type { Order } from './grammar.ts';
+import type { Seal } from './handshake/chain.ts';
+
+/** Runs first in the transaction that claims, and throws where nothing may be claimed. */
+type Guard = (sql: Sql) => Promise<void>;
 
 /**
  * Claims up to `limit` open orders, oldest first, and returns their ids. A halted chain's orders stay
@@ -8,8 +12,14 @@ import type { Order } from './grammar.ts';
  * to end unsigned (a replacement of a claimed effect is not a first attempt). Locks order rows only
  * and skips locked ones: a cancel that holds one wins.
  */
-export async function claimOpen(main: Db, name: string, limit: number): Promise<string[]> {
+export async function claimOpen(
+  main: Db,
+  name: string,
+  limit: number,
+  guard: Guard,
+): Promise<string[]> {
   return inTransaction(main, async (sql) => {
+    await guard(sql);
     const { rows } = await sql.query<{ signature_request_id: string }>({
       name: 'signer_claim_open',
       text: `
@@ -48,9 +58,15 @@ export const NO_WATERMARK = '00000000-0000-0000-0000-000000000000';
 export async function claimAbandoned(
   main: Db,
   name: string,
-  { limit, olderThanMs, watermark }: { limit: number; olderThanMs: number; watermark: Watermark },
+  {
+    limit,
+    olderThanMs,
+    watermark,
+    guard,
+  }: { limit: number; olderThanMs: number; watermark: Watermark; guard: Guard },
 ): Promise<string[]> {
   return inTransaction(main, async (sql) => {
+    await guard(sql);
     const { rows } = await sql.query<{ signature_request_id: string }>({
       name: 'signer_claim_abandoned',
       text: `
@@ -126,7 +142,8 @@ type OrderRow = {
 };
 
 /**
- * The raw rows behind claimed orders, by lane and nonce; no lock, no judgement. The slot is looked up by its
+ * The raw rows behind claimed orders, by lane and nonce; no lock, no judgement. One that is not claimed is left
+ * out: a database put back may have forgotten the claim, and such an order can still be cancelled. The slot is looked up by its
  * key: joined by lane alone, as the planner would, 500 orders scanned every slot of their lane.
  */
 export async function ordersGet(main: Db, ids: readonly string[]): Promise<Order[]> {
@@ -154,7 +171,7 @@ export async function ordersGet(main: Db, ids: readonly string[]): Promise<Order
         LEFT JOIN decision_consumed c ON c.decision_id = d.decision_id
         LEFT JOIN chain_head h ON h.chain_id = s.chain_id
         CROSS JOIN installation i
-        WHERE r.signature_request_id = ANY($1::uuid[])
+        WHERE r.signature_request_id = ANY($1::uuid[]) AND r.claimed_at IS NOT NULL
         ORDER BY r.lane_id, r.nonce, r.ordinal`,
       values: [ids],
     });
@@ -222,22 +239,45 @@ export type Handed = {
   refusal: { code: string; message: string } | null;
 };
 
-/** Hands signatures and refusals over and wakes the collector. A request that has its answer keeps it. */
-export async function signaturesInsert(main: Db, handed: readonly Handed[]): Promise<void> {
-  await inTransaction(main, async (sql) => {
-    await sql.query({
+/**
+ * Hands signatures and refusals over, seals the database with the journal's head, and wakes the collector. A
+ * request that has its answer keeps it; the seal only rises. False, and nothing done, when the seal is below
+ * `atLeast` or the first order is not claimed: this database is older than the one that the orders came from.
+ */
+export async function signaturesInsert(
+  main: Db,
+  handed: readonly Handed[],
+  { seal, atLeast }: { seal: Seal; atLeast: bigint },
+): Promise<boolean> {
+  return inTransaction(main, async (sql) => {
+    const { rows } = await sql.query<{ sealed: number }>({
       name: 'signer_signatures_insert',
-      text: `INSERT INTO signature (signature_request_id, tx_hash, raw, refusal_code, refusal_message)
-        SELECT * FROM unnest($1::uuid[], $2::bytea[], $3::bytea[], $4::text[], $5::text[])
-        ON CONFLICT (signature_request_id) DO NOTHING`,
+      text: `WITH sealed AS (
+          UPDATE journal_seal SET height = greatest(height, $6),
+            hash = CASE WHEN height < $6 THEN $7 ELSE hash END
+          WHERE height >= $8 AND EXISTS (
+            SELECT FROM signature_request WHERE signature_request_id = $9 AND claimed_at IS NOT NULL)
+          RETURNING 1
+        ), given AS (
+          INSERT INTO signature (signature_request_id, tx_hash, raw, refusal_code, refusal_message)
+          SELECT s.* FROM unnest($1::uuid[], $2::bytea[], $3::bytea[], $4::text[], $5::text[]) AS s, sealed
+          ON CONFLICT (signature_request_id) DO NOTHING
+        )
+        SELECT count(*)::int AS sealed FROM sealed`,
       values: [
         handed.map(({ requestId }) => requestId),
         handed.map(({ signed }) => signed?.hash ?? null),
         handed.map(({ signed }) => signed?.raw ?? null),
         handed.map(({ refusal }) => refusal?.code ?? null),
         handed.map(({ refusal }) => refusal?.message ?? null),
+        seal.height,
+        fromHex(seal.hash),
+        atLeast,
+        handed[0]?.requestId,
       ],
     });
+    if (rows[0]!.sealed === 0) return false;
     await sql.query(`SELECT pg_notify('payonce_signature', '')`);
+    return true;
   });
 }

@@ -2,8 +2,11 @@ import { type Db, inTransaction, type Sql } from '../../base/db/index.ts';
 import type { Hex } from '../../base/kernel/index.ts';
 import type { SigningRefusal } from './check.ts';
 import { closingIntent, type Signing } from './grammar.ts';
+import { newest, nextSeal, type Seen } from './handshake/chain.ts';
+import type { Journal } from './handshake/judge.ts';
 import {
   type Binding,
+  batchInsert,
   bindingsInsert,
   bindingsOfSlots,
   type JournalEntry,
@@ -11,22 +14,36 @@ import {
   laneEpochsNote,
   signedWrite,
   slotKey,
-  unsignedInsert,
 } from './journal.ts';
 
 type Recorded = {
   /** By request id: what stands in the journal now, signed already where another was faster. */
   entries: Map<string, JournalEntry>;
   refused: Map<string, SigningRefusal>;
+  /** As it then stands: its head covers every entry above. Null when nothing fitted. */
+  journal: Journal | null;
+};
+
+/** The chain that the batch becomes the next link of. */
+type Chain = {
+  /** The main database as it is when the batch begins. */
+  main: Seen;
+  /** Takes the head's lock; throws when the batch must not be made. */
+  lockHead(sql: Sql): Promise<Journal>;
 };
 
 /**
  * Binds the slots and writes the unsigned bytes, in one transaction of the journal: after it, no
  * signer of this installation will ever sign another effect on these slots, or these intents on
- * another slot. An order that does not fit what is bound is refused and leaves nothing.
+ * another slot. An order that does not fit what is bound is refused and leaves nothing. The head's lock is
+ * taken after the bindings', so that two signers wait for each other in one order.
  */
-export async function recordUnsigned(journal: Db, signings: readonly Signing[]): Promise<Recorded> {
-  if (signings.length === 0) return { entries: new Map(), refused: new Map() };
+export async function recordUnsigned(
+  journal: Db,
+  signings: readonly Signing[],
+  chain: Chain,
+): Promise<Recorded> {
+  if (signings.length === 0) return { entries: new Map(), refused: new Map(), journal: null };
   return inTransaction(journal, async (sql) => {
     await bindingsInsert(sql, signings);
     let bound = await bindingsOfSlots(sql, signings);
@@ -46,7 +63,14 @@ export async function recordUnsigned(journal: Db, signings: readonly Signing[]):
       if ('code' in fit) refused.set(signing.requestId, fit);
       else fitting.push(fit);
     }
-    return { entries: await writeEntries(sql, fitting, refused), refused };
+    if (fitting.length === 0) return { entries: new Map(), refused, journal: null };
+    const before = await chain.lockHead(sql);
+    const standing = await entriesOf(sql, fitting, refused);
+    return {
+      entries: standing.entries,
+      refused,
+      journal: await appendBatch(sql, chain.main, before, standing.fresh),
+    };
   });
 }
 
@@ -77,31 +101,59 @@ function fitBinding(signing: Signing, binding: Binding | undefined): Signing | S
       };
 }
 
-async function writeEntries(
+/** What stands in the journal for these, and those that have no entry yet and are to have one. */
+async function entriesOf(
   sql: Sql,
   signings: readonly Signing[],
   refused: Recorded['refused'],
-): Promise<Recorded['entries']> {
-  if (signings.length === 0) return new Map();
-  // First effects only: a filler or a replacement may stand on a slot that an older epoch gave.
-  await laneEpochsNote(
-    sql,
-    signings.filter(({ firstEffect }) => firstEffect),
-  );
-  await unsignedInsert(sql, signings);
+): Promise<{ entries: Recorded['entries']; fresh: Signing[] }> {
   const entries = await journalGet(
     sql,
     signings.map(({ requestId }) => requestId),
   );
-  for (const { requestId, fingerprint } of signings) {
-    if (entries.get(requestId)?.fingerprint.equals(fingerprint)) continue;
-    entries.delete(requestId);
-    refused.set(requestId, {
-      code: 'request_changed',
-      message: 'the journal holds other bytes for this request',
-    });
+  const fresh: Signing[] = [];
+  for (const signing of signings) {
+    const { requestId, intentId, fingerprint, unsigned } = signing;
+    const entry = entries.get(requestId);
+    if (entry === undefined) {
+      fresh.push(signing);
+      entries.set(requestId, { requestId, intentId, fingerprint, unsigned, signed: null });
+    } else if (!entry.fingerprint.equals(fingerprint)) {
+      entries.delete(requestId);
+      refused.set(requestId, {
+        code: 'request_changed',
+        message: 'the journal holds other bytes for this request',
+      });
+    }
   }
-  return entries;
+  return { entries, fresh };
+}
+
+/** Under the head's lock. Entries that another signer was faster with stand in a batch already. */
+async function appendBatch(
+  sql: Sql,
+  main: Seen,
+  before: Journal,
+  fresh: readonly Signing[],
+): Promise<Journal> {
+  if (fresh.length === 0) return before;
+  // First effects only: a filler or a replacement may stand on a slot that an older epoch gave.
+  await laneEpochsNote(
+    sql,
+    fresh.filter(({ firstEffect }) => firstEffect),
+  );
+  const { requestId } = fresh.at(-1)!;
+  const seen = newest(before.seen, main);
+  const seal = nextSeal(before.head, main, fresh);
+  await batchInsert(sql, fresh, {
+    previous: before.head,
+    seal,
+    requestId,
+    entries: fresh.length,
+    main,
+    newest: seen,
+  });
+  return { ...before, head: seal, requestId, seen };
 }
 
 /** Writes signed bytes and returns what the journal then holds for these requests. */

@@ -1,7 +1,9 @@
 import { Listener } from '../../base/db/index.ts';
-import { type Clock, messageOf } from '../../base/kernel/index.ts';
+import type { Clock } from '../../base/kernel/index.ts';
+import type { SignerContext } from './answer.ts';
+import { Frozen } from './handshake/handshake.ts';
 import { NO_WATERMARK } from './orders.ts';
-import { type Batch, type SignerContext, signBatch, signClaimed, takeOverBatch } from './step.ts';
+import { type Batch, signBatch, signClaimed, takeOverBatch, tellWaiting } from './step.ts';
 
 const BATCH = 500;
 const POLL_MS = 250;
@@ -38,7 +40,7 @@ export async function runSigner(
       await context.clock.sleep(Math.random() * highest, signal);
     } else {
       failures = 0;
-      if (outcome === 'idle') await bell.wait(POLL_MS);
+      if (outcome !== 'more') await bell.wait(POLL_MS);
     }
   }
   await listener.stop();
@@ -58,6 +60,7 @@ class Work {
   async once(): Promise<'more' | 'idle' | 'failed'> {
     const context = this.#context;
     try {
+      await context.handshake.check();
       // First what this signer itself left behind when something was not reachable: no 30 s for that.
       if (this.#unfinished.length > 0) {
         this.#keep(await signClaimed(context, this.#unfinished));
@@ -70,9 +73,12 @@ class Work {
         this.#keep(await takeOverBatch(context, { limit: BATCH, watermark: this.#watermark }));
         this.#takeOverAt = context.clock.monotonic() + TAKE_OVER_EVERY_MS;
       }
+      context.handshake.telling.goesOn();
       return batch.claimed === BATCH ? 'more' : 'idle';
     } catch (error) {
-      context.log.warn({ error: messageOf(error) }, 'the signer can not reach its orders');
+      // Told when it began; what was claimed and not answered is kept for when it has passed.
+      if (error instanceof Frozen) return 'idle';
+      tellWaiting(context, error, this.#unfinished.length);
       return 'failed';
     }
   }

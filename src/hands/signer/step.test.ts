@@ -325,7 +325,7 @@ describe('a filler', () => {
   });
 });
 
-describe('a main database restored from a backup', () => {
+describe('the journal alone, for a signer that does not see that the main database is another', () => {
   it('can not have an intent signed on another slot, but closes that slot', async () => {
     const first = await home.order({ key: 'a', nonce: 0 });
     await signBatch(home.signer('one'), 500);
@@ -333,7 +333,7 @@ describe('a main database restored from a backup', () => {
     const restored = await installation(home);
     const again = await restored.order({ key: 'a', nonce: 1 });
     expect(again.intentId).toBe(first.intentId);
-    const signer = restored.signer('two', { journalUrl: home.databases.signerUrl });
+    const signer = restored.signer('two', { journalUrl: home.databases.signerUrl, blind: true });
     await signBatch(signer, 500);
     expect((await restored.signature(again.requestId))!.refusal).toBe('intent_on_another_slot');
     for (const fee of [10n, 12n]) {
@@ -360,7 +360,8 @@ describe('a main database restored from a backup', () => {
     const restored = await installation(home);
     const other = await restored.order({ key: 'b', nonce: 0 });
     const filler = await restored.request(other.txId, { kind: 'filler' });
-    await signBatch(restored.signer('two', { journalUrl: home.databases.signerUrl }), 500);
+    const journalUrl = home.databases.signerUrl;
+    await signBatch(restored.signer('two', { journalUrl, blind: true }), 500);
     expect((await restored.signature(other.requestId))!.refusal).toBe('slot_of_another_intent');
     expect((await restored.signature(filler))!.refusal).toBe('slot_of_another_intent');
   });
@@ -376,8 +377,8 @@ describe('two signers over one journal', () => {
       const swapped = n % 2 === 0 ? n : n % 4 === 1 ? n + 2 : n - 2;
       await restored.order({ key: n % 2 === 0 ? `restored-${n}` : `both-${swapped}`, nonce: n });
     }
-    const one = home.signer('one');
-    const two = restored.signer('two', { journalUrl: home.databases.signerUrl });
+    const one = home.signer('one', { blind: true });
+    const two = restored.signer('two', { journalUrl: home.databases.signerUrl, blind: true });
     const drain = async (signer: SignerContext) => {
       while ((await signBatch(signer, 7)).claimed > 0);
     };

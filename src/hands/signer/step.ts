@@ -1,49 +1,9 @@
-import { type Db, inTransaction } from '../../base/db/index.ts';
-import { signedTransaction } from '../../base/effect/index.ts';
-import {
-  type Clock,
-  type Hex,
-  type Log,
-  type LogFields,
-  messageOf,
-  nonceKey,
-  Transient,
-  UnknownOutcome,
-} from '../../base/kernel/index.ts';
-import { check, type SigningRefusal } from './check.ts';
-import type { Order, Signing } from './grammar.ts';
-import {
-  type JournalEntry,
-  journalGet,
-  laneEpochs,
-  refusalsInsert,
-  type SeenEpoch,
-  signedEffects,
-} from './journal.ts';
-import type { Keystore } from './keystore.ts';
-import {
-  claimAbandoned,
-  claimOpen,
-  type Handed,
-  ordersGet,
-  signaturesInsert,
-  type Watermark,
-} from './orders.ts';
-import { recordSigned, recordUnsigned } from './record.ts';
-import { laneKey, type SigningRules } from './rules.ts';
-
-export type SignerContext = {
-  /** Written into claims. */
-  name: string;
-  /** The main database under the role payonce_signer. */
-  main: Db;
-  /** The journal's own database under the role payonce_signer. */
-  journal: Db;
-  rules: SigningRules;
-  keystore: Keystore;
-  clock: Clock;
-  log: Log;
-};
+import { dbErrorKind, type Sql } from '../../base/db/index.ts';
+import { messageOf, Transient, UnknownOutcome } from '../../base/kernel/index.ts';
+import { answer, type SignerContext } from './answer.ts';
+import { Frozen } from './handshake/handshake.ts';
+import type { Main } from './handshake/judge.ts';
+import { claimAbandoned, claimOpen, type Watermark } from './orders.ts';
 
 export type Batch = {
   claimed: number;
@@ -56,11 +16,10 @@ export type Batch = {
 /** A claim of this age without a signature is a dead signer's. */
 const TAKE_OVER_AFTER_MS = 30_000;
 
-/** Claims up to `limit` open orders and answers each with signed bytes or a refusal. */
+/** Claims up to `limit` open orders and answers each with signed bytes or a refusal; none while frozen. */
 export async function signBatch(context: SignerContext, limit: number): Promise<Batch> {
-  const ids = await claimOpen(context.main, context.name, limit);
-  // A crash here leaves claims without signatures: they count as signed and are taken over.
-  return signClaimed(context, ids);
+  const { main, name } = context;
+  return claimAndAnswer(context, (guard) => claimOpen(main, name, limit, guard));
 }
 
 /** The same for orders whose signer died. */
@@ -68,186 +27,106 @@ export async function takeOverBatch(
   context: SignerContext,
   options: { limit: number; watermark: Watermark; olderThanMs?: number },
 ): Promise<Batch> {
-  const ids = await claimAbandoned(context.main, context.name, {
-    olderThanMs: TAKE_OVER_AFTER_MS,
-    ...options,
+  return claimAndAnswer(context, async (guard) => {
+    const ids = await claimAbandoned(context.main, context.name, {
+      olderThanMs: TAKE_OVER_AFTER_MS,
+      guard,
+      ...options,
+    });
+    if (ids.length > 0) context.log.warn({ orders: ids.length }, 'took over abandoned orders');
+    return ids;
   });
-  if (ids.length > 0) context.log.warn({ orders: ids.length }, 'took over abandoned orders');
-  return signClaimed(context, ids);
+}
+
+async function claimAndAnswer(
+  context: SignerContext,
+  claim: (guard: (sql: Sql) => Promise<void>) => Promise<string[]>,
+): Promise<Batch> {
+  const { handshake } = context;
+  let main: Main | null = null;
+  let ids: string[];
+  try {
+    await handshake.check();
+    ids = await claim(async (sql) => {
+      main = await handshake.atClaim(sql);
+    });
+  } catch (error) {
+    if (!(error instanceof Frozen)) throw error;
+    if (!handshake.frozen) await handshake.confirm();
+    return batchOf([], {});
+  }
+  // A crash here leaves claims without signatures: they count as signed and are taken over.
+  return main === null ? batchOf(ids, {}) : answerClaimed(context, ids, main);
+}
+
+function batchOf(ids: readonly string[], done: Partial<Batch>): Batch {
+  return { claimed: ids.length, signed: 0, refused: 0, unfinished: [], ...done };
 }
 
 /**
- * Answers claimed orders; safe to repeat with the same ids at any time and by several signers at
- * once. Never throws for a database that is away: the orders are `unfinished`. An order that breaks a statement
- * is found by halving and left claimed, with an error in the log.
+ * Answers orders that were claimed before; safe to repeat with the same ids at any time and by several signers
+ * at once. Never throws for a database that is away, nor while frozen: the orders are `unfinished`.
  */
 export async function signClaimed(context: SignerContext, ids: readonly string[]): Promise<Batch> {
-  const claimed = ids.length;
-  if (claimed === 0) return { claimed, signed: 0, refused: 0, unfinished: [] };
+  if (ids.length === 0) return batchOf(ids, {});
   try {
-    return { claimed, ...(await answer(context, ids)), unfinished: [] };
+    return await answerClaimed(context, ids, await context.handshake.look());
   } catch (error) {
-    if (error instanceof Transient || error instanceof UnknownOutcome) {
-      context.log.warn({ orders: claimed, error: messageOf(error) }, 'signing waits');
-      return { claimed, signed: 0, refused: 0, unfinished: [...ids] };
+    if (!(error instanceof Frozen)) tellWaiting(context, error, ids.length);
+    return batchOf(ids, { unfinished: [...ids] });
+  }
+}
+
+/** An order that breaks a statement is found by halving and left claimed, with an error in the log. */
+async function answerClaimed(
+  context: SignerContext,
+  ids: readonly string[],
+  main: Main,
+): Promise<Batch> {
+  if (ids.length === 0) return batchOf(ids, {});
+  try {
+    return batchOf(ids, await answer(context, ids, main));
+  } catch (error) {
+    if (error instanceof Frozen) {
+      await context.handshake.confirm();
+      return batchOf(ids, { unfinished: [...ids] });
     }
-    if (claimed === 1) {
+    if (mayPass(error)) {
+      tellWaiting(context, error, ids.length);
+      return batchOf(ids, { unfinished: [...ids] });
+    }
+    if (ids.length === 1) {
       context.log.error(
         { signatureRequestId: ids[0], error: messageOf(error) },
         'an order can not be worked on',
       );
-      return { claimed, signed: 0, refused: 0, unfinished: [] };
+      return batchOf(ids, {});
     }
-    const half = Math.ceil(claimed / 2);
-    const first = await signClaimed(context, ids.slice(0, half));
-    const second = await signClaimed(context, ids.slice(half));
-    return {
-      claimed,
+    const half = Math.ceil(ids.length / 2);
+    const first = await answerClaimed(context, ids.slice(0, half), main);
+    const second = await answerClaimed(context, ids.slice(half), main);
+    return batchOf(ids, {
       signed: first.signed + second.signed,
       refused: first.refused + second.refused,
       unfinished: [...first.unfinished, ...second.unfinished],
-    };
-  }
-}
-
-async function answer(
-  context: SignerContext,
-  ids: readonly string[],
-): Promise<Pick<Batch, 'signed' | 'refused'>> {
-  const orders = await ordersGet(context.main, ids);
-  const known = await recall(context.journal, orders);
-  const entries = new Map([...known.entries].filter(([, entry]) => entry.signed !== null));
-  const { signings, refusals } = judge(context, orders, known, entries);
-
-  const recorded = await recordUnsigned(context.journal, signings);
-  // A crash here leaves bound slots and unsigned bytes: whoever takes over binds the same and signs.
-  for (const [id, refusal] of recorded.refused) refusals.set(id, refusal);
-  const signed = await signRecorded(context, signings, recorded.entries);
-  // A crash here loses signatures that nobody has seen: the same bytes are signed again.
-  for (const [id, entry] of await recordSigned(context.journal, signed)) entries.set(id, entry);
-  for (const [id, entry] of recorded.entries) if (entry.signed !== null) entries.set(id, entry);
-  // A crash here leaves signed bytes in the journal only: asked again, the signer gives those.
-  await writeRefusals(context.journal, refusals);
-  // A crash here leaves a refusal noted and not handed over: it is judged, and noted, again.
-  const handed: Handed[] = [];
-  for (const [requestId, { signed: bytes }] of entries) {
-    if (bytes !== null) handed.push({ requestId, signed: bytes, refusal: null });
-  }
-  for (const [requestId, refusal] of refusals) handed.push({ requestId, signed: null, refusal });
-  if (handed.length > 0) await signaturesInsert(context.main, handed);
-  // A lost answer to this COMMIT: the same is handed over again and changes nothing.
-  logRefusals(context.log, orders, refusals);
-  return { signed: handed.length - refusals.size, refused: refusals.size };
-}
-
-type Known = {
-  entries: Map<string, JournalEntry>;
-  epochs: Map<string, SeenEpoch[]>;
-  effects: Set<Hex>;
-};
-
-async function recall(journal: Db, orders: readonly Order[]): Promise<Known> {
-  return inTransaction(journal, async (sql) => ({
-    entries: await journalGet(
-      sql,
-      orders.map(({ requestId }) => requestId),
-    ),
-    epochs: await laneEpochs(sql),
-    effects: await signedEffects(
-      sql,
-      orders.map(({ tx }) => tx.intentId),
-    ),
-  }));
-}
-
-function judge(
-  { rules, log }: SignerContext,
-  orders: readonly Order[],
-  known: Known,
-  given: ReadonlyMap<string, JournalEntry>,
-): { signings: Signing[]; refusals: Map<string, SigningRefusal> } {
-  const signings: Signing[] = [];
-  const refusals = new Map<string, SigningRefusal>();
-  for (const order of orders) {
-    // What was given once is given again, whatever the rules say by now.
-    if (given.has(order.requestId)) continue;
-    const verdict = check(rules, order, {
-      newerFrom: newerFrom(known.epochs.get(laneKey(order.slot.chainId, order.slot.from)), order),
-      effectSigned: known.effects.has(order.tx.intentId),
     });
-    if (verdict.kind === 'ok') signings.push(verdict.signing);
-    else if (verdict.kind === 'refusal') refusals.set(order.requestId, verdict);
-    // Left claimed: it is taken over when what it waits for has passed.
-    else log.warn(fieldsOf(order), verdict.message);
   }
-  return { signings, refusals };
 }
 
-/** The lowest nonce that epochs newer than the order's were seen at. */
-function newerFrom(seen: readonly SeenEpoch[] | undefined, { laneEpoch }: Order): bigint | null {
-  const newer = (seen ?? []).filter(({ epoch }) => epoch > laneEpoch);
-  return newer.reduce<bigint | null>(
-    (lowest, { lowestNonce }) => (lowest === null || lowestNonce < lowest ? lowestNonce : lowest),
-    null,
-  );
+/** A full disk, a server in recovery or read-only: of the server's classes of errors, those that are no order's. */
+function mayPass(error: unknown): boolean {
+  if (error instanceof Transient || error instanceof UnknownOutcome) return true;
+  const { code } = error as { code?: unknown };
+  return typeof code === 'string' && /^(25006|3D000|(53|55|57|58)...)$/.test(code);
 }
 
-/**
- * Signs what the journal holds unsigned. Orders of a key that can not be reached are left claimed and
- * come back by take-over, so that they do not hold up other lanes.
- */
-async function signRecorded(
-  { keystore, log }: SignerContext,
-  signings: readonly Signing[],
-  entries: ReadonlyMap<string, JournalEntry>,
-): Promise<{ requestId: string; raw: Buffer; hash: Hex }[]> {
-  const signatures: { requestId: string; raw: Buffer; hash: Hex }[] = [];
-  for (const { requestId, keyId } of signings) {
-    const entry = entries.get(requestId);
-    if (entry === undefined || entry.signed !== null) continue;
-    try {
-      const signature = await keystore.sign(keyId, entry.fingerprint);
-      signatures.push({ requestId, ...signedTransaction(entry.unsigned, signature) });
-    } catch (error) {
-      log.error(
-        { signatureRequestId: requestId, keyId, error: messageOf(error) },
-        'a key did not sign',
-      );
-    }
-  }
-  return signatures;
-}
-
-async function writeRefusals(
-  journal: Db,
-  refusals: ReadonlyMap<string, SigningRefusal>,
-): Promise<void> {
-  if (refusals.size === 0) return;
-  const rows = [...refusals].map(([requestId, refusal]) => ({ requestId, ...refusal }));
-  await inTransaction(journal, (sql) => refusalsInsert(sql, rows));
-}
-
-function logRefusals(
-  log: Log,
-  orders: readonly Order[],
-  refusals: ReadonlyMap<string, SigningRefusal>,
+/** A connection that is lost is told by the log alone; what a person has to mend is told to them too. */
+export function tellWaiting(
+  { handshake, log }: SignerContext,
+  error: unknown,
+  orders: number,
 ): void {
-  for (const order of orders) {
-    const refusal = refusals.get(order.requestId);
-    if (refusal === undefined) continue;
-    log.warn({ ...fieldsOf(order), code: refusal.code }, `refused to sign: ${refusal.message}`);
-  }
-}
-
-function fieldsOf(order: Order): LogFields {
-  const { tx, slot } = order;
-  return {
-    signatureRequestId: order.requestId,
-    txId: order.txId,
-    tenantId: tx.tenantId,
-    ...(tx.ownerKind === 'withdrawal' ? { withdrawalId: tx.ownerId } : { ownerId: tx.ownerId }),
-    idempotencyKey: tx.idempotencyKey,
-    nonceKey: nonceKey(slot.chainId, slot.from, slot.nonce),
-    correlationId: tx.correlationId,
-  };
+  const lost = dbErrorKind(error) === 'lost' || dbErrorKind((error as Error).cause) === 'lost';
+  if (!lost && !(error instanceof UnknownOutcome)) handshake.telling.waits(messageOf(error));
+  log.warn({ orders, error: messageOf(error) }, 'signing waits');
 }

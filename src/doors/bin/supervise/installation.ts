@@ -20,6 +20,7 @@ import {
   roleEnvironment,
 } from './configuration.ts';
 import { type Databases, databasesOf, migrateBoth, startServer } from './databases.ts';
+import { releaseDead } from './dead-leases.ts';
 import { KeptServer } from './kept-server.ts';
 import { statePath, writePrivate } from './state-files.ts';
 import type { Terminal } from './terminal.ts';
@@ -84,6 +85,12 @@ export class Installation {
     if (config !== null) await this.#checkPort(this.http());
     await this.#openBooks();
     await this.#adoptLanes();
+  }
+
+  /** Where it can not be done, the leases run out by themselves. */
+  async releaseLeasesOf(pids: readonly number[]): Promise<void> {
+    const { clock, ended: signal } = this.#context;
+    await releaseDead(this.databases.url, pids, { clock, signal });
   }
 
   /** Where the API is to listen. */

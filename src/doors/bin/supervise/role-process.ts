@@ -16,10 +16,16 @@ type RoleProcessOptions = {
   say(line: string): void;
   /** Its pid came, went or became another. */
   changed(): void;
+  /** A process that was not told to end is gone. */
+  died(pid: number): void;
 };
 
 /** What a child says over IPC. */
-type Message = { type: 'ready'; port?: number } | { type: 'failed'; message: string };
+type Message =
+  | { type: 'ready'; port?: number }
+  | { type: 'failed'; message: string }
+  /** Something that a person has to know now, such as frozen signing. */
+  | { type: 'say'; line: string };
 /** Who waits for the first readiness; only the first call counts. */
 type First = { ready(): void; failed(message: string): void };
 type End = { how: string; failed: string | null; healthyMs: number };
@@ -129,6 +135,7 @@ export class RoleProcess {
       if (signal.aborted) return;
       // A configuration that it refuses at the start is the user's to mend; later it was good once.
       if (end.failed !== null && !wasReady) return first.failed(end.failed);
+      if (lastPid !== null) this.#options.died(lastPid);
       const delay = this.#delays.next(end.healthyMs);
       const words = end.failed ?? this.#log.lastWords();
       const why = words === null ? '' : `; it said: ${words}`;
@@ -153,6 +160,7 @@ export class RoleProcess {
     }
     child.on('message', (message: Message) => {
       if (message.type === 'failed') failed = message.message;
+      if (message.type === 'say') this.#options.say(`! ${this.#options.name}: ${message.line}`);
       if (message.type !== 'ready') return;
       readyAt ??= clock.monotonic();
       this.#port = message.port ?? this.#port;

@@ -8,6 +8,8 @@ const FILES = {
   ports: 'ports.json',
   processes: 'processes.json',
   config: 'config.yaml',
+  /** Where a configuration without `signer.witness.file` has it: beside itself. */
+  witness: 'payonce.witness',
 } as const;
 
 export type StateFile = {

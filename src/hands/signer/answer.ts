@@ -1,0 +1,214 @@
+import { type Db, inTransaction } from '../../base/db/index.ts';
+import { signedTransaction } from '../../base/effect/index.ts';
+import {
+  type Clock,
+  type Hex,
+  type Log,
+  type LogFields,
+  messageOf,
+  nonceKey,
+  Transient,
+} from '../../base/kernel/index.ts';
+import { check, type SigningRefusal } from './check.ts';
+import type { Order, Signing } from './grammar.ts';
+import type { Handshake } from './handshake/handshake.ts';
+import type { Main } from './handshake/judge.ts';
+import {
+  type JournalEntry,
+  journalGet,
+  laneEpochs,
+  refusalsInsert,
+  type SeenEpoch,
+  signedEffects,
+} from './journal.ts';
+import type { Keystore } from './keystore.ts';
+import { type Handed, ordersGet, signaturesInsert } from './orders.ts';
+import { recordSigned, recordUnsigned } from './record.ts';
+import { laneKey, type SigningRules } from './rules.ts';
+
+export type SignerContext = {
+  /** Written into claims. */
+  name: string;
+  /** The main database under the role payonce_signer. */
+  main: Db;
+  /** The journal's own database under the role payonce_signer. */
+  journal: Db;
+  rules: SigningRules;
+  keystore: Keystore;
+  /** Between main database, journal and witness, for as long as this signer runs. */
+  handshake: Handshake;
+  clock: Clock;
+  log: Log;
+};
+
+/**
+ * Answers claimed orders with signed bytes or a refusal, each recorded before the next step is taken. `main` is
+ * the main database as it was when they were claimed. Throws Frozen before anything is journaled, and what a database
+ * or the witness throws; safe to repeat after whatever was thrown.
+ */
+export async function answer(
+  context: SignerContext,
+  ids: readonly string[],
+  main: Main,
+): Promise<{ signed: number; refused: number }> {
+  const { handshake } = context;
+  const orders = await ordersGet(context.main, ids);
+  const known = await recall(context.journal, orders);
+  const entries = new Map([...known.entries].filter(([, entry]) => entry.signed !== null));
+  const { signings, refusals } = judge(context, orders, known, entries);
+
+  const witness = await handshake.witness();
+  const recorded = await recordUnsigned(context.journal, signings, {
+    main,
+    lockHead: (sql) => handshake.lockHead(sql, main, witness),
+  });
+  // A crash here leaves bound slots, unsigned bytes and a batch that the witness has not seen, which is
+  // allowed: whoever takes over binds the same, brings the witness up and signs.
+  for (const [id, refusal] of recorded.refused) refusals.set(id, refusal);
+  if (recorded.journal !== null) {
+    handshake.advanced(recorded.journal);
+    await handshake.witnessed(recorded.journal.head, witness);
+  }
+  // A crash here leaves a batch witnessed and unsigned: the same bytes are signed by whoever takes over.
+  const signed = await signRecorded(context, signings, recorded.entries);
+  // A crash here loses signatures that nobody has seen: the same bytes are signed again.
+  for (const [id, entry] of await recordSigned(context.journal, signed)) entries.set(id, entry);
+  for (const [id, entry] of recorded.entries) if (entry.signed !== null) entries.set(id, entry);
+  // A crash here leaves signed bytes in the journal only: asked again, the signer gives those.
+  await writeRefusals(context.journal, refusals);
+  // A crash here leaves a refusal noted and not handed over: it is judged, and noted, again.
+  const handed: Handed[] = [];
+  for (const [requestId, { signed: bytes }] of entries) {
+    if (bytes !== null) handed.push({ requestId, signed: bytes, refusal: null });
+  }
+  for (const [requestId, refusal] of refusals) handed.push({ requestId, signed: null, refusal });
+  if (handed.length > 0) await handOver(context, handed, main);
+  // A lost answer to this COMMIT: the same is handed over again and changes nothing.
+  logRefusals(context.log, orders, refusals);
+  return { signed: handed.length - refusals.size, refused: refusals.size };
+}
+
+/** The main database is sealed with it; one that was put back since the claim takes nothing. */
+async function handOver(
+  { handshake, main: db }: SignerContext,
+  handed: readonly Handed[],
+  main: Main,
+): Promise<void> {
+  const sealed = await signaturesInsert(db, handed, {
+    seal: handshake.head,
+    atLeast: main.seal.height,
+  });
+  if (!sealed) throw new Transient('the main database was put back since the orders were claimed');
+}
+
+type Known = {
+  entries: Map<string, JournalEntry>;
+  epochs: Map<string, SeenEpoch[]>;
+  effects: Set<Hex>;
+};
+
+async function recall(journal: Db, orders: readonly Order[]): Promise<Known> {
+  return inTransaction(journal, async (sql) => ({
+    entries: await journalGet(
+      sql,
+      orders.map(({ requestId }) => requestId),
+    ),
+    epochs: await laneEpochs(sql),
+    effects: await signedEffects(
+      sql,
+      orders.map(({ tx }) => tx.intentId),
+    ),
+  }));
+}
+
+function judge(
+  { rules, log }: SignerContext,
+  orders: readonly Order[],
+  known: Known,
+  given: ReadonlyMap<string, JournalEntry>,
+): { signings: Signing[]; refusals: Map<string, SigningRefusal> } {
+  const signings: Signing[] = [];
+  const refusals = new Map<string, SigningRefusal>();
+  for (const order of orders) {
+    // What was given once is given again, whatever the rules say by now.
+    if (given.has(order.requestId)) continue;
+    const verdict = check(rules, order, {
+      newerFrom: newerFrom(known.epochs.get(laneKey(order.slot.chainId, order.slot.from)), order),
+      effectSigned: known.effects.has(order.tx.intentId),
+    });
+    if (verdict.kind === 'ok') signings.push(verdict.signing);
+    else if (verdict.kind === 'refusal') refusals.set(order.requestId, verdict);
+    // Left claimed: it is taken over when what it waits for has passed.
+    else log.warn(fieldsOf(order), verdict.message);
+  }
+  return { signings, refusals };
+}
+
+/** The lowest nonce that epochs newer than the order's were seen at. */
+function newerFrom(seen: readonly SeenEpoch[] | undefined, { laneEpoch }: Order): bigint | null {
+  const newer = (seen ?? []).filter(({ epoch }) => epoch > laneEpoch);
+  return newer.reduce<bigint | null>(
+    (lowest, { lowestNonce }) => (lowest === null || lowestNonce < lowest ? lowestNonce : lowest),
+    null,
+  );
+}
+
+/**
+ * Signs what the journal holds unsigned. Orders of a key that can not be reached are left claimed and
+ * come back by take-over, so that they do not hold up other lanes.
+ */
+async function signRecorded(
+  { keystore, log }: SignerContext,
+  signings: readonly Signing[],
+  entries: ReadonlyMap<string, JournalEntry>,
+): Promise<{ requestId: string; raw: Buffer; hash: Hex }[]> {
+  const signatures: { requestId: string; raw: Buffer; hash: Hex }[] = [];
+  for (const { requestId, keyId } of signings) {
+    const entry = entries.get(requestId);
+    if (entry === undefined || entry.signed !== null) continue;
+    try {
+      const signature = await keystore.sign(keyId, entry.fingerprint);
+      signatures.push({ requestId, ...signedTransaction(entry.unsigned, signature) });
+    } catch (error) {
+      log.error(
+        { signatureRequestId: requestId, keyId, error: messageOf(error) },
+        'a key did not sign',
+      );
+    }
+  }
+  return signatures;
+}
+
+async function writeRefusals(
+  journal: Db,
+  refusals: ReadonlyMap<string, SigningRefusal>,
+): Promise<void> {
+  if (refusals.size === 0) return;
+  const rows = [...refusals].map(([requestId, refusal]) => ({ requestId, ...refusal }));
+  await inTransaction(journal, (sql) => refusalsInsert(sql, rows));
+}
+
+function logRefusals(
+  log: Log,
+  orders: readonly Order[],
+  refusals: ReadonlyMap<string, SigningRefusal>,
+): void {
+  for (const order of orders) {
+    const refusal = refusals.get(order.requestId);
+    if (refusal === undefined) continue;
+    log.warn({ ...fieldsOf(order), code: refusal.code }, `refused to sign: ${refusal.message}`);
+  }
+}
+
+function fieldsOf(order: Order): LogFields {
+  const { tx, slot } = order;
+  return {
+    signatureRequestId: order.requestId,
+    txId: order.txId,
+    tenantId: tx.tenantId,
+    ...(tx.ownerKind === 'withdrawal' ? { withdrawalId: tx.ownerId } : { ownerId: tx.ownerId }),
+    idempotencyKey: tx.idempotencyKey,
+    nonceKey: nonceKey(slot.chainId, slot.from, slot.nonce),
+    correlationId: tx.correlationId,
+  };
+}
