@@ -1,12 +1,14 @@
 import { configSchema } from '../src/base/config/index.ts';
 import { isEnd, MACHINES, type Machine } from '../src/base/kernel/index.ts';
 import { errorReference } from '../src/doors/http/index.ts';
+import { verifyReference } from './verify-docs.ts';
 
 /** Path → text of the documents that are made from data in the code; a test holds the files to it. */
 export function generatedDocs(): Map<string, string> {
   return new Map([
     ['docs/errors.md', errorReference()],
     ['docs/machines.md', machineReference()],
+    ['docs/verify.md', verifyReference()],
     ['docs/config.schema.json', `${JSON.stringify(configSchema(), null, 2)}\n`],
   ]);
 }

@@ -1,9 +1,8 @@
 import { expect } from 'vitest';
-import { caip19, toHex } from '../../src/base/kernel/index.ts';
-import { replayBreaks } from '../../src/books/ledger/index.ts';
 import { readLanes } from '../../src/books/tx/index.ts';
 import type { Installation } from './installation.ts';
 import { until } from './until.ts';
+import { verifyOf } from './verify.ts';
 
 const TRANSFER = '0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef';
 
@@ -39,61 +38,17 @@ export async function runOutLeases(on: Installation): Promise<void> {
   );
 }
 
-/** Every law of the books that must hold once it is quiet, held against the chain itself. */
+/** Every law of verify, and that nothing is open any more: what must hold once it is quiet. */
 export async function expectLaws(on: Installation): Promise<void> {
-  expect(await replayBreaks(on.owner)).toEqual([]);
-  expect(await on.rows('SELECT topic, subject_id, reason FROM dead_letter')).toEqual([]);
-  expect(
-    await on.rows(
-      `SELECT r.withdrawal_id FROM reserve r LEFT JOIN reserve_resolution x USING (withdrawal_id, generation)
-       WHERE x.withdrawal_id IS NULL`,
-    ),
-  ).toEqual([]);
+  const { mainUrl, signerUrl } = on.databases;
+  const report = await verifyOf({ mainUrl, signerUrl, nodes: [on.anvil.url] });
+  expect(report.laws.filter(({ status }) => status !== 'ok')).toEqual([]);
+  expect(report.result).toBe('clean');
   const open = await on.rows(
     `SELECT kind, owner, asset, balance FROM ledger_account
      WHERE kind IN ('reserved', 'in_transit', 'gas_in_transit') AND balance <> 0`,
   );
   expect(open).toEqual([]);
-  await expectLaneBalances(on);
-  await expectGas(on);
-}
-
-/** With nothing in transit a lane holds on the chain what the ledger says is free on it. */
-async function expectLaneBalances(on: Installation): Promise<void> {
-  const [native, token] = [null, on.token].map((address) => caip19(31337, address));
-  for (const lane of await readLanes(on.owner)) {
-    const books = await on.rows<{ asset: string; balance: bigint }>(
-      `SELECT asset, balance FROM ledger_account WHERE kind = 'hot' AND owner = $1`,
-      [String(lane.laneId)],
-    );
-    const free = new Map(books.map((row) => [row.asset, row.balance]));
-    expect(free.get(native!)).toBe(await on.nativeBalance(lane.address));
-    expect(free.get(token!)).toBe(await on.tokenBalance(lane.address));
-  }
-}
-
-/** Each slot's gas is booked once, as its receipt says, and the sum is the tenant's expense. */
-async function expectGas(on: Installation): Promise<void> {
-  const booked = await on.rows<{ tx_hash: Buffer; gas_cost: bigint }>(
-    `SELECT a.tx_hash, g.gas_cost FROM slot_gas g JOIN attempt a USING (lane_id, nonce)
-     JOIN inclusion i USING (attempt_id)
-     JOIN block b ON b.chain_id = i.chain_id AND b.height = i.block_number AND b.hash = i.block_hash`,
-  );
-  const [slots] = await on.rows<{ n: bigint }>('SELECT count(*) AS n FROM nonce_slot');
-  expect(BigInt(booked.length)).toBe(slots!.n);
-  let sum = 0n;
-  for (const { tx_hash, gas_cost } of booked) {
-    const receipt = await on.anvil.rpc<{ gasUsed: string; effectiveGasPrice: string }>(
-      'eth_getTransactionReceipt',
-      toHex(tx_hash),
-    );
-    expect(gas_cost).toBe(BigInt(receipt.gasUsed) * BigInt(receipt.effectiveGasPrice));
-    sum += gas_cost;
-  }
-  const [expense] = await on.rows<{ sum: bigint | null }>(
-    `SELECT sum(balance) AS sum FROM ledger_account WHERE kind = 'network_fee_expense'`,
-  );
-  expect(expense!.sum ?? 0n).toBe(sum);
 }
 
 /** Transfer logs of the token, from any lane: recipient → amounts, as the chain has them. */

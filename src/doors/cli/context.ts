@@ -22,6 +22,8 @@ export type DevSources = {
   apiKey: string;
   databaseUrl: string;
   signerDatabaseUrl: string;
+  /** What nodes there are; absent in files of older versions. */
+  chains?: readonly { chainId: number; rpcUrls: readonly string[] }[];
 };
 
 /** What the command asks of the rooms beside it; bin makes it. */

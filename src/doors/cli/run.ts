@@ -13,10 +13,12 @@ import { type CliContext, CliEnd, EXIT, type ExitCode, type Run } from './contex
 import { addDatabaseCommands } from './database-commands.ts';
 import { addLocalCommands } from './local-commands.ts';
 import { addPaymentCommands } from './payment-commands.ts';
+import { addVerify } from './verify-command.ts';
 
 /**
  * Runs one command line (without the program's own name) to its exit code: 0 well, 1 the withdrawal
- * failed, 2 usage or configuration, 3 not reachable, busy or timed out. Never throws.
+ * failed or verify found a break, 2 usage or configuration, 3 not reachable, busy, timed out or a law not checked. Never
+ * throws.
  */
 export async function runCli(argv: readonly string[], context: CliContext): Promise<number> {
   let exitCode: number = EXIT.well;
@@ -52,10 +54,11 @@ function buildProgram(run: Run): Command {
     });
   addLocalCommands(program, run);
   addDatabaseCommands(program, run);
+  addVerify(program, run);
   addPaymentCommands(program, run);
   program.addHelpText(
     'after',
-    '\nExit codes: 0 well · 1 the withdrawal failed · 2 usage or configuration · 3 not reachable, busy or timed out',
+    '\nExit codes: 0 well · 1 the withdrawal failed, or verify found a break · 2 usage or configuration · 3 not reachable, busy, timed out, or a law could not be checked',
   );
   throwUsageErrors(program);
   return program;

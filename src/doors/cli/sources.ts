@@ -16,7 +16,7 @@ type DatabaseUrls = {
 };
 
 /** The folder that --state-dir names, or `.payonce` in the working folder; also `.payonce` in the former. */
-function findDevFile(context: CliContext, stateDir: string | undefined): DevSources | null {
+export function findDevFile(context: CliContext, stateDir: string | undefined): DevSources | null {
   const { readDevFile } = context.doors;
   if (stateDir === undefined) return readDevFile(join(context.cwd, '.payonce'));
   const folder = resolve(context.cwd, stateDir);

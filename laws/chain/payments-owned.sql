@@ -1,0 +1,23 @@
+-- chain/payments-owned
+-- Everything of value that left a lane is the payment of one slot, with the recipient and the amount of its tx.
+-- asks: walk
+WITH moved AS (
+  SELECT f.hash, f.token, f."from", f."to", f.amount, f.height,
+    row_number() OVER (PARTITION BY f.hash) AS n FROM jsonb_to_recordset($1::jsonb -> 'transfers') AS f(hash bytea, token bytea, "from" bytea, "to" bytea, amount numeric, height bigint)
+  UNION ALL
+  SELECT f.hash, NULL, f."from", f."to", f.value, f.height, 1 FROM jsonb_to_recordset($1::jsonb -> 'transactions') AS f(hash bytea, "from" bytea, nonce bigint, "to" bytea, value numeric, plain boolean,
+    recipient bytea, amount numeric, height bigint, succeeded boolean)
+  WHERE f.value > 0 AND f.succeeded
+)
+SELECT 'transaction 0x' || encode(m.hash, 'hex') || ' in block ' || m.height AS subject,
+  concat_ws(' ', m.amount, 'of', coalesce('0x' || encode(m.token, 'hex'), 'the native coin'), 'to 0x' || encode(m."to", 'hex')) AS found,
+  CASE WHEN t.tx_id IS NULL THEN 'no payment' WHEN m.n > 1 THEN 'one movement'
+    ELSE concat_ws(' ', t.amount, 'of', t.asset, 'to 0x' || encode(t.recipient, 'hex')) END AS expected
+FROM moved m JOIN lane l ON l.chain_id = ($1::jsonb ->> 'chain')::bigint AND l.address = m."from"
+LEFT JOIN attempt a ON a.chain_id = l.chain_id AND a.tx_hash = m.hash AND a.lane_id = l.lane_id AND a.kind = 'effect'
+LEFT JOIN tx t ON t.tx_id = a.tx_id
+-- What happened in the blocks before the lane was adopted is in what it held then.
+WHERE (t.tx_id IS NULL OR m.n > 1 OR t.token IS DISTINCT FROM m.token OR t.recipient <> m."to" OR t.amount <> m.amount)
+  AND NOT EXISTS (SELECT 1 FROM jsonb_to_recordset($1::jsonb -> 'transactions') AS f(hash bytea, "from" bytea, nonce bigint, "to" bytea, value numeric, plain boolean,
+    recipient bytea, amount numeric, height bigint, succeeded boolean) WHERE f.hash = m.hash AND f.nonce < l.first_nonce)
+  AND m.height > coalesce((SELECT max(b.height) FROM block b WHERE b.chain_id = l.chain_id AND b.mined_at <= l.created_at), 0)

@@ -1,0 +1,17 @@
+-- ledger/reserve-amount
+-- RESERVE sets aside amount and fee of its withdrawal, once, from its own account.
+-- asks: main
+WITH found AS (
+  SELECT t.transfer_id, string_agg(d.kind || ' ' || d.owner || ' from ' || c.kind || ' ' || c.owner || ': ' || p.amount || ' ' || d.asset, '; ' ORDER BY d.kind, c.kind) AS postings
+  FROM transfer t JOIN posting p USING (transfer_id)
+  JOIN ledger_account d ON d.account_no = p.debit_no JOIN ledger_account c ON c.account_no = p.credit_no
+  WHERE t.kind = 'RESERVE' AND t.transfer_id >= ($1::jsonb ->> 'since')::uuid AND t.subject_id >= ($1::jsonb ->> 'since')::uuid GROUP BY 1
+), expected AS (
+  SELECT r.transfer_id, w.withdrawal_id,
+    'available ' || w.account || ' from reserved ' || w.account || ': ' || (w.amount + w.fee) || ' ' || w.asset AS postings
+  FROM reserve r JOIN withdrawal w USING (withdrawal_id)
+  WHERE r.generation = 1 AND w.withdrawal_id >= ($1::jsonb ->> 'since')::uuid
+)
+SELECT coalesce('withdrawal ' || e.withdrawal_id, 'transfer ' || f.transfer_id) AS subject, f.postings AS found, e.postings AS expected
+FROM found f FULL JOIN expected e USING (transfer_id)
+WHERE f.postings IS DISTINCT FROM e.postings

@@ -1,0 +1,15 @@
+-- state/tx-follows
+-- A withdrawal has a tx if and only if it was EXECUTING, and both stand where the other allows it.
+-- asks: main
+SELECT 'withdrawal ' || w.withdrawal_id AS subject, w.status || ' with ' || CASE WHEN t.tx_id IS NULL THEN 'no tx' ELSE 'tx ' || t.status END AS found,
+  CASE w.status WHEN 'COMPLETED' THEN 'INCLUDED or FINAL' WHEN 'FAILED' THEN 'REVERTED, REPLACED or CANCELLED'
+    WHEN 'EXECUTING' THEN 'a tx' ELSE 'no tx, or one that its filler ends' END AS expected
+FROM withdrawal w LEFT JOIN tx t ON t.owner_kind = 'withdrawal' AND t.owner_id = w.withdrawal_id
+LEFT JOIN nonce_slot s ON s.tx_id = t.tx_id
+WHERE w.withdrawal_id >= ($1::jsonb ->> 'since')::uuid AND NOT CASE
+  WHEN w.status IN ('REQUESTED', 'RESERVED', 'AWAITING_APPROVAL', 'APPROVED', 'REJECTED') THEN t.tx_id IS NULL
+  WHEN w.status = 'EXECUTING' THEN t.tx_id IS NOT NULL
+  WHEN w.status IN ('COMPLETED', 'RESETTLED') THEN coalesce(t.status IN ('INCLUDED', 'FINAL'), false)
+  WHEN w.status = 'FAILED' THEN coalesce(t.status IN ('REVERTED', 'REPLACED', 'CANCELLED'), false)
+  WHEN w.status IN ('CANCELLED', 'EXPIRED') THEN t.tx_id IS NULL OR t.status = 'CANCELLED' OR s.fill_reason IS NOT NULL
+  ELSE true END

@@ -1,0 +1,15 @@
+-- tx/end-final
+-- A tx that ended on chain has a final inclusion that shows this end: paid, reverted or filled.
+-- asks: main
+WITH final AS (
+  SELECT a.tx_id, CASE WHEN a.kind = 'filler' THEN 'CANCELLED' WHEN NOT i.succeeded THEN 'REVERTED' WHEN i.effect_ok THEN 'FINAL' ELSE 'another effect' END AS shows
+  FROM attempt a JOIN inclusion i USING (attempt_id)
+  JOIN block b ON b.chain_id = i.chain_id AND b.height = i.block_number AND b.hash = i.block_hash
+  JOIN chain_head h ON h.chain_id = i.chain_id AND i.block_number <= h.finalized
+)
+SELECT 'tx ' || t.tx_id AS subject, t.status AS found, coalesce(f.shows, 'no final inclusion') AS expected
+FROM tx t LEFT JOIN nonce_slot s USING (tx_id) LEFT JOIN final f USING (tx_id)
+WHERE t.tx_id >= ($1::jsonb ->> 'since')::uuid AND CASE WHEN t.status IN ('FINAL', 'REVERTED') OR (t.status = 'CANCELLED' AND s.tx_id IS NOT NULL)
+  THEN f.shows IS DISTINCT FROM t.status
+  WHEN t.status = 'REPLACED' THEN f.shows IS NULL
+  ELSE f.shows IS NOT NULL AND f.shows <> 'another effect' END

@@ -1,0 +1,77 @@
+import { type Hex, serializeTransaction } from 'viem';
+import { describe, expect, it } from 'vitest';
+import { decodeTransaction, decodeTransfer } from './decode.ts';
+
+const bytes = (hex: Hex) => Buffer.from(hex.slice(2), 'hex');
+const recipient: Hex = `0x${'c0'.repeat(20)}`;
+const data = (amount: bigint): Hex =>
+  `0xa9059cbb${recipient.slice(2).padStart(64, '0')}${amount.toString(16).padStart(64, '0')}`;
+const transaction = {
+  type: 'eip1559',
+  chainId: 31337,
+  nonce: 300,
+  maxPriorityFeePerGas: 1n,
+  maxFeePerGas: 2n ** 70n,
+  gas: 21_000n,
+  to: `0x${'aa'.repeat(20)}`,
+  value: 0n,
+} as const;
+const signature = { r: `0x${'11'.repeat(32)}`, s: `0x${'22'.repeat(32)}`, yParity: 1 } as const;
+
+describe('the decoder', () => {
+  it.each([0n, 1n, 127n, 128n, 2n ** 256n - 1n])('reads what others wrote, value %s', (value) => {
+    const whole = { ...transaction, value, data: data(12n) };
+    const read = decodeTransaction(bytes(serializeTransaction(whole)), 9);
+    expect(read).toMatchObject({
+      chainId: 31337n,
+      nonce: 300n,
+      maxPriorityFeePerGas: 1n,
+      maxFeePerGas: 2n ** 70n,
+      gasLimit: 21_000n,
+      value,
+    });
+    expect(read?.to.toString('hex')).toBe('aa'.repeat(20));
+    expect(decodeTransaction(bytes(serializeTransaction(whole, signature)), 12)).toEqual(read);
+    const paid = decodeTransfer(read!.data);
+    expect([paid?.recipient.toString('hex'), paid?.amount]).toEqual(['c0'.repeat(20), 12n]);
+  });
+
+  it('reads nothing into bytes that are another thing', () => {
+    const good = bytes(serializeTransaction(transaction));
+    for (const wrong of [
+      Buffer.alloc(0),
+      good.subarray(1),
+      good.subarray(0, -1),
+      Buffer.concat([good, Buffer.from([0])]),
+      Buffer.from([0x02, 0xf8]),
+      bytes(
+        serializeTransaction({ type: 'eip2930', chainId: 31337, to: transaction.to, gasPrice: 1n }),
+      ),
+      bytes(
+        serializeTransaction({
+          ...transaction,
+          accessList: [{ address: transaction.to, storageKeys: [] }],
+        }),
+      ),
+    ]) {
+      expect(decodeTransaction(wrong, 9)).toBeNull();
+    }
+    expect(decodeTransaction(good, 12)).toBeNull();
+  });
+
+  it('takes only a plain transfer call for a payment', () => {
+    const call = bytes(data(5n));
+    expect(decodeTransfer(call)?.amount).toBe(5n);
+    const dirty = Buffer.from(call);
+    dirty[6] = 1;
+    const other = Buffer.from(call);
+    other[0] = 0x23;
+    for (const wrong of [
+      dirty,
+      other,
+      call.subarray(0, 67),
+      Buffer.concat([call, Buffer.from([0])]),
+    ])
+      expect(decodeTransfer(wrong)).toBeNull();
+  });
+});

@@ -1,0 +1,105 @@
+import { randomBytes } from 'node:crypto';
+import pg from 'pg';
+import { Installation } from '../support/installation.ts';
+import { quiet, recipient } from '../support/laws.ts';
+import { until } from '../support/until.ts';
+
+/** Refuses every call. */
+const REFUSES = '0x60006000fd';
+
+/**
+ * A small installation with every end of a withdrawal in its books: paid at safe and at finalized, token and
+ * native, failed, rejected, cancelled with a slot that its filler closed; and one on its way to the signer and one that
+ * waits for the worker, for ever, since no process runs any more.
+ */
+export async function finishedInstallation(): Promise<Installation> {
+  const on = await Installation.start({ lanes: 1, blockTime: 0.1 });
+  await on.anvil.rpc('anvil_setCode', recipient(6), REFUSES);
+  await on.deposit('alice', 'USDC', '100000');
+  await on.deposit('alice', 'ETH', '10');
+  await on.deposit('bob', 'USDC', '50');
+  const order = async (n: number, asset: string, amount: string, more = {}) => {
+    const answer = await on.withdraw({
+      account: 'alice',
+      asset,
+      amount,
+      to: recipient(n),
+      ...more,
+    });
+    return answer.body['id'] as string;
+  };
+  await order(1, 'USDC', '5', { externalId: 'first' });
+  await order(2, 'USDC', '6');
+  await order(3, 'ETH', '0.25');
+  await order(4, 'USDC', '2000');
+  await order(5, 'USDC', '99999999', { externalId: 'too much' });
+  await order(6, 'ETH', '0.5');
+  await quiet(on);
+  await on.stopRole('signer');
+  const stopped = await order(7, 'USDC', '7');
+  await slotted(on, stopped);
+  await on.call('POST', `/v1/withdrawals/${stopped}/cancel`);
+  await on.startSigner();
+  await quiet(on);
+  await on.stopRole('signer');
+  await slotted(on, await order(8, 'USDC', '8'));
+  await on.stopRole('worker');
+  await order(9, 'USDC', '9');
+  await on.stopRole('api');
+  return on;
+}
+
+async function slotted(on: Installation, id: string): Promise<void> {
+  await until('a slot', async () => {
+    const rows = await on.rows(`SELECT FROM tx WHERE owner_id = $1 AND status = 'SLOTTED'`, [id]);
+    return rows.length === 1;
+  });
+}
+
+/** A copy of a database that nobody is connected to; its constraints and triggers are gone where asked. */
+export async function copyDatabase(
+  from: string,
+  options: { lawless: boolean },
+): Promise<{ url: string; drop(): Promise<void> }> {
+  const name = `copy_${randomBytes(6).toString('hex')}`;
+  const server = new URL(from);
+  const source = server.pathname.slice(1);
+  server.pathname = '/postgres';
+  const url = new URL(from);
+  url.pathname = `/${name}`;
+  await onServer(server.href, `CREATE DATABASE ${name} TEMPLATE ${source}`);
+  if (options.lawless) await onServer(url.href, LAWLESS);
+  return {
+    url: url.href,
+    drop: async () => {
+      await onServer(server.href, `DROP DATABASE ${name} WITH (FORCE)`);
+    },
+  };
+}
+
+const LAWLESS = `DO $$
+DECLARE
+  row record;
+BEGIN
+  FOR row IN SELECT conrelid::regclass AS place, conname FROM pg_constraint
+    WHERE contype IN ('c', 'u', 'p', 'f') AND conislocal AND conrelid <> 0 AND connamespace = 'public'::regnamespace
+    ORDER BY contype = 'p'
+  LOOP
+    EXECUTE format('ALTER TABLE %s DROP CONSTRAINT IF EXISTS %I CASCADE', row.place, row.conname);
+  END LOOP;
+END $$`;
+
+/** Rows of a statement as the superuser, triggers off. */
+export async function onServer<Row extends pg.QueryResultRow>(
+  url: string,
+  sql: string,
+): Promise<Row[]> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    await client.query('SET session_replication_role = replica');
+    return (await client.query<Row>(sql)).rows;
+  } finally {
+    await client.end();
+  }
+}

@@ -1,0 +1,244 @@
+/**
+ * One violation for every law. Each statement runs as the superuser in a copy of a finished installation whose
+ * constraints and triggers are gone, and returns the row that verify has to name.
+ */
+export type Plant = { law: string; on: 'main' | 'signer'; sql: string };
+
+const one = (from: string, where = 'true', column = `${from}_id`) =>
+  `(SELECT ${column} FROM ${from} WHERE ${where} ORDER BY 1 LIMIT 1)`;
+
+const COMPLETED = one('withdrawal', `status = 'COMPLETED'`);
+/** A token payment that is final. */
+export const PAID = `(SELECT t.tx_id FROM tx t JOIN withdrawal w ON w.withdrawal_id = t.owner_id
+  WHERE t.status = 'FINAL' AND t.token IS NOT NULL AND w.status = 'COMPLETED' ORDER BY 1 LIMIT 1)`;
+export const OWNER = `(SELECT owner_id FROM tx WHERE tx_id = ${PAID})`;
+export const HASH = `'\\x${'ab'.repeat(32)}'`;
+const ACCOUNT = `concat_ws(' ', kind, nullif(owner, ''), 'in', asset, 'of tenant', tenant_id)`;
+export const balance = (kind: string) =>
+  `UPDATE ledger_balance SET balance = balance + 1 WHERE account_no = ${one('ledger_balance', `kind = '${kind}'`, 'account_no')}`;
+const transfer = (kind: string) =>
+  `UPDATE transfer SET amounts[1] = amounts[1] + 1
+   WHERE transfer_id = ${one('transfer', `kind = '${kind}'`)}`;
+export const main = (law: string, sql: string): Plant => ({ law, on: 'main', sql });
+const LEDGER = [
+  main('ledger/replay', `${balance('revenue')} RETURNING ${ACCOUNT} AS subject`),
+  main(
+    'ledger/normal-side',
+    `UPDATE ledger_balance SET normal_side = 'credit' WHERE kind = 'hot'
+       AND account_no = ${one('ledger_balance', `kind = 'hot'`, 'account_no')} RETURNING ${ACCOUNT} AS subject`,
+  ),
+  main(
+    'ledger/never-overdrawn',
+    `UPDATE transfer SET transfer_id = payonce_uuid7() WHERE transfer_id = ${one('transfer', `kind = 'DEPOSIT'`)}
+     RETURNING (SELECT ${ACCOUNT} FROM ledger_account WHERE account_no = credit_nos[1]) AS subject`,
+  ),
+  main(
+    'ledger/one-book',
+    `UPDATE transfer SET debit_nos[1] = (SELECT min(account_no) FROM ledger_balance WHERE kind = 'hot' AND asset LIKE '%slip44%')
+     WHERE transfer_id = (SELECT min(t.transfer_id::text)::uuid FROM transfer t JOIN ledger_account a ON a.account_no = t.debit_nos[1]
+       WHERE t.kind = 'DEPOSIT' AND a.asset LIKE '%erc20%') RETURNING 'transfer ' || transfer_id AS subject`,
+  ),
+  main(
+    'ledger/posting-kinds',
+    `UPDATE transfer SET kind = 'FUND' WHERE transfer_id = ${one('transfer', `kind = 'DEPOSIT'`)}
+     RETURNING 'transfer ' || transfer_id AS subject`,
+  ),
+  main(
+    'ledger/balance-sheet',
+    `${balance('custody')} RETURNING 'asset ' || asset || ' of tenant ' || tenant_id AS subject`,
+  ),
+  main(
+    'ledger/customers',
+    `${balance('customer')} RETURNING owner || ' in ' || asset || ' of tenant ' || tenant_id AS subject`,
+  ),
+  main(
+    'ledger/reserved',
+    `UPDATE ledger_balance SET reserved = reserved + 1 WHERE account_no = ${one('ledger_balance', `kind = 'customer'`, 'account_no')}
+     RETURNING owner || ' in ' || asset || ' of tenant ' || tenant_id AS subject`,
+  ),
+  main(
+    'ledger/in-transit',
+    `${balance('in_transit')} RETURNING 'asset ' || asset || ' of tenant ' || tenant_id AS subject`,
+  ),
+  main(
+    'ledger/gas-in-transit',
+    `${balance('gas_in_transit')} RETURNING 'lane ' || owner AS subject`,
+  ),
+  main(
+    'ledger/reserve-made',
+    `DELETE FROM reserve WHERE withdrawal_id = ${COMPLETED} RETURNING 'withdrawal ' || withdrawal_id AS subject`,
+  ),
+  main(
+    'ledger/resolved-once',
+    `DELETE FROM reserve_resolution WHERE withdrawal_id = ${COMPLETED} RETURNING 'withdrawal ' || withdrawal_id AS subject`,
+  ),
+  ...(['RESERVE', 'COMMIT', 'RELEASE'] as const).map((kind) =>
+    main(
+      `ledger/${kind.toLowerCase()}-amount`,
+      `${transfer(kind)} RETURNING 'withdrawal ' || subject_id AS subject`,
+    ),
+  ),
+  main('ledger/assign-amount', `${transfer('ASSIGN')} RETURNING 'tx ' || subject_id AS subject`),
+  main(
+    'ledger/unassign-amount',
+    `${transfer('UNASSIGN')} RETURNING 'tx ' || subject_id AS subject`,
+  ),
+  main('ledger/gas-amount', `${transfer('GAS')} RETURNING 'transfer ' || transfer_id AS subject`),
+  main(
+    'ledger/gas-mined',
+    `UPDATE slot_gas SET gas_cost = gas_cost + 1 WHERE nonce = (SELECT min(nonce) FROM slot_gas)
+     RETURNING 'slot ' || lane_id || ':' || nonce AS subject`,
+  ),
+];
+
+const STATE = [
+  main(
+    'state/moves-declared',
+    `UPDATE event_batch SET to_state = 'FAILED' WHERE batch_id = ${one('event_batch', `type = 'withdrawal' AND from_state = 'RESERVED'`, 'batch_id')}
+     RETURNING 'withdrawal ' || subject_ids[1] AS subject`,
+  ),
+  main(
+    'state/one-chain',
+    `INSERT INTO event_batch (type, from_state, to_state, size, subject_ids)
+     SELECT 'withdrawal', 'EXECUTING', 'FAILED', 1, ARRAY[${COMPLETED}] RETURNING 'withdrawal ' || subject_ids[1] AS subject`,
+  ),
+  main(
+    'state/status-is-last',
+    `UPDATE withdrawal SET status = 'APPROVED' WHERE status = 'RESERVED' RETURNING 'withdrawal ' || withdrawal_id AS subject`,
+  ),
+  main(
+    'state/tx-follows',
+    `UPDATE tx SET status = 'BROADCASTED' WHERE tx_id = ${PAID} RETURNING 'withdrawal ' || owner_id AS subject`,
+  ),
+  main(
+    'state/end-told',
+    `UPDATE withdrawal SET completed_at = NULL WHERE withdrawal_id = ${COMPLETED} RETURNING 'withdrawal ' || withdrawal_id AS subject`,
+  ),
+];
+
+const TX = [
+  main(
+    'tx/intent',
+    `UPDATE tx SET amount = amount + 1 WHERE tx_id = ${PAID} RETURNING 'tx ' || tx_id AS subject`,
+  ),
+  main(
+    'tx/one-slot',
+    `DELETE FROM nonce_slot WHERE tx_id = ${PAID} RETURNING 'tx ' || tx_id AS subject`,
+  ),
+  main(
+    'tx/slots-contiguous',
+    `DELETE FROM nonce_slot WHERE tx_id = ${PAID} RETURNING 'lane ' || lane_id AS subject`,
+  ),
+  main(
+    'tx/slot-of-lane',
+    `UPDATE nonce_slot SET from_address = '\\x${'ab'.repeat(20)}' WHERE tx_id = ${PAID}
+     RETURNING 'slot ' || lane_id || ':' || nonce AS subject`,
+  ),
+  main(
+    'tx/decision-once',
+    `DELETE FROM decision_consumed WHERE tx_id = ${PAID} RETURNING 'tx ' || tx_id AS subject`,
+  ),
+  main(
+    'tx/attempt-ordered',
+    `UPDATE signature_request SET claimed_at = NULL WHERE tx_id = ${PAID} RETURNING 'attempt ' || signature_request_id AS subject`,
+  ),
+  main(
+    'tx/attempt-signed',
+    `UPDATE attempt SET tx_hash = ${HASH} WHERE tx_id = ${PAID} RETURNING 'request ' || attempt_id AS subject`,
+  ),
+  main(
+    'tx/one-inclusion',
+    `WITH more AS (
+       INSERT INTO attempt (attempt_id, tenant_id, lane_id, nonce, ordinal, chain_id, tx_id, kind, tx_hash, max_fee_per_gas, max_priority_fee_per_gas)
+       SELECT payonce_uuid7(), tenant_id, lane_id, nonce, 2, chain_id, tx_id, kind, ${HASH}, max_fee_per_gas, max_priority_fee_per_gas
+       FROM attempt WHERE tx_id = ${PAID} RETURNING *)
+     INSERT INTO inclusion (attempt_id, block_hash, chain_id, block_number, succeeded, effect_ok, gas_used, effective_gas_price)
+     SELECT more.attempt_id, i.block_hash, i.chain_id, i.block_number, true, true, i.gas_used, i.effective_gas_price
+     FROM more, attempt a JOIN inclusion i USING (attempt_id) WHERE a.tx_id = ${PAID}
+     RETURNING (SELECT 'slot ' || lane_id || ':' || nonce FROM nonce_slot WHERE tx_id = ${PAID}) AS subject`,
+  ),
+  main(
+    'tx/end-final',
+    `UPDATE inclusion SET effect_ok = false WHERE attempt_id = (SELECT attempt_id FROM attempt WHERE tx_id = ${PAID})
+     RETURNING 'tx ' || ${PAID} AS subject`,
+  ),
+  main(
+    'tx/included-once-seen',
+    `DELETE FROM inclusion WHERE attempt_id = (SELECT attempt_id FROM attempt WHERE tx_id = ${PAID}) RETURNING 'tx ' || ${PAID} AS subject`,
+  ),
+  main(
+    'tx/orphans-remembered',
+    `INSERT INTO inclusion (attempt_id, block_hash, chain_id, block_number, succeeded, effect_ok, gas_used, effective_gas_price)
+     SELECT attempt_id, ${HASH}, chain_id, 7, true, true, 1, 1 FROM attempt WHERE tx_id = ${PAID} RETURNING 'tx ' || ${PAID} AS subject`,
+  ),
+  main(
+    'tx/committed-is-paid',
+    `UPDATE inclusion SET succeeded = false WHERE attempt_id = (SELECT attempt_id FROM attempt WHERE tx_id = ${PAID})
+     RETURNING 'withdrawal ' || ${OWNER} AS subject`,
+  ),
+  main(
+    'tx/released-is-unpaid',
+    `UPDATE withdrawal SET status = 'FAILED' WHERE withdrawal_id = ${OWNER} RETURNING 'withdrawal ' || withdrawal_id AS subject`,
+  ),
+  main(
+    'tx/stopped-is-unsigned',
+    `UPDATE signature_request SET claimed_at = now(), cancelled_at = NULL WHERE cancelled_at IS NOT NULL
+     RETURNING (SELECT 'withdrawal ' || owner_id FROM tx WHERE tx.tx_id = signature_request.tx_id) AS subject`,
+  ),
+  main(
+    'tx/mined-nonces',
+    `UPDATE lane_progress SET mined_nonce = mined_nonce + 1 RETURNING 'lane ' || lane_id AS subject`,
+  ),
+  main(
+    'tx/blocks-linked',
+    `UPDATE block SET parent_hash = ${HASH} WHERE height = (SELECT max(height) FROM block) RETURNING 'block ' || chain_id || ':' || height AS subject`,
+  ),
+];
+
+const KEYS = [
+  main(
+    'keys/withdrawal-key',
+    `DELETE FROM idempotency_key WHERE resource_id = ${COMPLETED} RETURNING 'withdrawal ' || resource_id AS subject`,
+  ),
+  main(
+    'keys/key-used',
+    `UPDATE idempotency_key SET resource_id = payonce_uuid7() WHERE resource_id = ${COMPLETED} RETURNING 'key ' || key_hash AS subject`,
+  ),
+  main(
+    'keys/external-id',
+    `DELETE FROM external_id WHERE external_hash = (SELECT min(external_hash::text)::uuid FROM external_id)
+     RETURNING 'withdrawal ' || withdrawal_id AS subject`,
+  ),
+  main(
+    'keys/deposit-once',
+    `DELETE FROM deposit_reference WHERE deposit_id = ${one('deposit_reference', 'true', 'deposit_id')} RETURNING 'deposit ' || deposit_id AS subject`,
+  ),
+];
+
+const QUEUE = [
+  main(
+    'queue/withdrawals-move',
+    `DELETE FROM job WHERE topic = 'withdrawal.requested' RETURNING 'withdrawal ' || subject_id AS subject`,
+  ),
+  main(
+    'queue/txs-move',
+    `UPDATE signature_request SET cancelled_at = now() WHERE tx_id = (SELECT tx_id FROM tx WHERE status = 'SLOTTED')
+     RETURNING 'tx ' || tx_id AS subject`,
+  ),
+  main(
+    'queue/gas-is-booked',
+    `DELETE FROM slot_gas WHERE nonce = (SELECT min(nonce) FROM slot_gas) RETURNING 'lane ' || lane_id AS subject`,
+  ),
+  main(
+    'queue/jobs-have-subjects',
+    `INSERT INTO job (topic, subject_id, tenant_id) SELECT 'tx.send', payonce_uuid7(), tenant_id FROM tenant LIMIT 1
+     RETURNING 'job tx.send ' || subject_id AS subject`,
+  ),
+  main(
+    'queue/nothing-died',
+    `INSERT INTO dead_letter (topic, subject_id, tenant_id, attempts, reason) SELECT 'tx.send', payonce_uuid7(), tenant_id, 3, 'a test'
+     FROM tenant LIMIT 1 RETURNING 'job tx.send ' || subject_id AS subject`,
+  ),
+];
+
+export const BOOK_PLANTS: readonly Plant[] = [...LEDGER, ...STATE, ...TX, ...KEYS, ...QUEUE];
