@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { NODE_FLAGS } from '../src/doors/bin/node-flags.ts';
 import { guard, release } from '../test/support/guard.ts';
 
 export type RoleName = 'api' | 'worker' | 'signer';
@@ -45,6 +46,7 @@ export class RoleProcess {
     const child = spawn(
       process.execPath,
       [
+        ...NODE_FLAGS,
         ...(profileDir === null
           ? []
           : [
