@@ -41,6 +41,7 @@ const RULES: readonly Rule[] = [
     texts: [
       'execution reverted',
       'intrinsic gas too low',
+      'intrinsic gas too high',
       'exceeds block gas limit',
       'oversized data',
       'max initcode size exceeded',

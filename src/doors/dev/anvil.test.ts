@@ -43,7 +43,10 @@ describe('the development chain', () => {
     expect(isRunning(first)).toBe(false);
   });
 
-  test('starts empty, and says so, when its saved state is half written', async () => {
+  test('starts empty, and says so, when its saved state is half written and no copy is left', async () => {
+    for (const copy of ['copy', 'copy.older']) {
+      rmSync(join(stateDir, `anvil-31337.state.${copy}.json`), { force: true });
+    }
     truncateSync(stateFile, 100);
     const node = await startTestAnvil(options);
     expect(node.state).toBe('empty');

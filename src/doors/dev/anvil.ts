@@ -5,14 +5,12 @@ import {
   mkdirSync,
   openSync,
   readFileSync,
-  renameSync,
   rmSync,
-  statSync,
   writeFileSync,
 } from 'node:fs';
-import { copyFile, open, rename } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { ConfigurationError, messageOf, systemClock } from '../../base/kernel/index.ts';
+import { chooseState, keepCopies, type SavedState, type StateFiles } from './anvil-state.ts';
 import {
   claimPort,
   endProcess,
@@ -51,12 +49,12 @@ export type AnvilNode = ProcessIdentity & {
   logFile: string;
   adopted: boolean;
   /** What the chain began with: its saved state, an older copy of it, or nothing. */
-  state: 'saved' | 'older' | 'empty';
+  state: SavedState;
   /** Lets the node save its chain and ends it; kills it after 7 s. */
   stop(): Promise<void>;
 };
 
-type NodeFiles = { state: string; copy: string; record: string; log: string };
+type NodeFiles = StateFiles & { record: string; log: string };
 
 const READY_WITHIN_MS = 30_000;
 const STOP_STEPS = [
@@ -99,6 +97,7 @@ function nodeFiles(stateDir: string, chainId: number): NodeFiles {
   return {
     state: `${base}.state.json`,
     copy: `${base}.state.copy.json`,
+    older: `${base}.state.copy.older.json`,
     record: `${base}.process.json`,
     log: `${base}.log`,
   };
@@ -120,26 +119,6 @@ function anvilBinary(): string {
     );
   }
   return binary;
-}
-
-/** anvil overwrites its state file in place: a kill in the middle leaves half of it, the copy is whole. */
-function chooseState(files: NodeFiles): AnvilNode['state'] {
-  if (isWholeJson(files.state)) return 'saved';
-  if (isWholeJson(files.copy)) {
-    renameSync(files.copy, files.state);
-    return 'older';
-  }
-  rmSync(files.state, { force: true });
-  return 'empty';
-}
-
-function isWholeJson(file: string): boolean {
-  try {
-    JSON.parse(readFileSync(file, 'utf8'));
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 async function adopt(files: NodeFiles, chainId: number): Promise<AnvilNode | null> {
@@ -228,8 +207,7 @@ function describe(
   identity: ProcessIdentity,
   at: { chainId: number; port: number; adopted: boolean; state: AnvilNode['state'] },
 ): AnvilNode {
-  const keeping = setInterval(() => void keepCopy(files), 5_000);
-  keeping.unref();
+  const keeping = keepCopies(files);
   return {
     pid: identity.pid,
     startTime: identity.startTime,
@@ -240,24 +218,8 @@ function describe(
     adopted: at.adopted,
     state: at.state,
     stop: async () => {
-      clearInterval(keeping);
+      keeping.stop();
       await endProcess(identity, STOP_STEPS);
     },
   };
-}
-
-/** Keeps the last state that was written to its end, told by its last byte; parsed only when needed. */
-async function keepCopy(files: NodeFiles): Promise<void> {
-  const partial = `${files.copy}.partial`;
-  try {
-    if (statSync(files.state, { throwIfNoEntry: false }) === undefined) return;
-    await copyFile(files.state, partial);
-    const file = await open(partial);
-    const { size } = await file.stat();
-    const { buffer } = await file.read(Buffer.alloc(1), 0, 1, Math.max(0, size - 1));
-    await file.close();
-    if (buffer.toString('latin1') === '}') await rename(partial, files.copy);
-  } catch {
-    // The disk is full or the folder is gone: the next round tries again.
-  }
 }

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { afterEach, expect, test } from 'vitest';
+import { until } from '../../../../test/support/until.ts';
 import { systemClock } from '../../../base/kernel/index.ts';
 import { type ProcessIdentity, startTimeOf } from '../../dev/index.ts';
 import { KeptServer } from './kept-server.ts';
@@ -63,6 +64,21 @@ test('a server that dies is started again and told in one line', async () => {
     `! PostgreSQL (pid ${before}) died and was started again (pid ${kept.server.pid})`,
   ]);
   await kept.stop();
+});
+
+test('a restart that takes longer than two seconds is told while it lasts', async () => {
+  const one = keep(async () => {
+    await until('the telling', async () => one.told.length > 0);
+    return startServer();
+  });
+  const before = one.kept.server.pid;
+  process.kill(before, 'SIGKILL');
+  await one.change;
+  expect(one.told).toEqual([
+    `! PostgreSQL (pid ${before}) died, starting it again …`,
+    `! PostgreSQL (pid ${before}) died and was started again (pid ${one.kept.server.pid})`,
+  ]);
+  await one.kept.stop();
 });
 
 test('a restart that fails is told and tried again after longer waits', async () => {

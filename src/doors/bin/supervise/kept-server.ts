@@ -15,6 +15,7 @@ type KeptServerOptions<Server extends ProcessIdentity> = {
   fatal(error: unknown): void;
 };
 
+const QUIET_MS = 2_000;
 // Reading a process's start time costs a program run where there is no /proc.
 const LOOK_EVERY_MS = process.platform === 'linux' ? 200 : 1_000;
 
@@ -75,7 +76,7 @@ export class KeptServer<Server extends ProcessIdentity> {
       if (delay > 0) await clock.sleep(delay, signal);
       if (signal.aborted) return;
       try {
-        this.#server = await restart(this.#server);
+        this.#server = await this.#told(restart(this.#server));
         this.#begunAt = clock.monotonic();
         say(`! ${name} (pid ${pid}) died and was started again (pid ${this.#server.pid})`);
         return changed();
@@ -84,6 +85,21 @@ export class KeptServer<Server extends ProcessIdentity> {
         say(`! ${name} (pid ${pid}) died and does not start again: ${messageOf(error)}; trying on`);
         healthyMs = 0;
       }
+    }
+  }
+
+  /** A restart that takes its time (a recovery of PostgreSQL) is told before it is over. */
+  async #told(restarting: Promise<Server>): Promise<Server> {
+    const { name, say } = this.#options;
+    const { pid } = this.#server;
+    const slow = setTimeout(
+      () => say(`! ${name} (pid ${pid}) died, starting it again …`),
+      QUIET_MS,
+    );
+    try {
+      return await restarting;
+    } finally {
+      clearTimeout(slow);
     }
   }
 }

@@ -12,10 +12,14 @@ const LEFTOVER_STEPS = [
   { signal: 'SIGKILL', waitMs: 1_000 },
 ] as const;
 
-/** Ends api, worker and signer of a supervisor that was killed: two signers or ports would collide. */
-export async function endLeftovers(stateDir: string): Promise<void> {
+/**
+ * Ends api, worker and signer of a supervisor that was killed: two signers or ports would collide. Returns
+ * the pids that they had.
+ */
+export async function endLeftovers(stateDir: string): Promise<number[]> {
   const left = readState(stateDir, 'processes') ?? [];
-  await Promise.all(left.map((identity) => endProcess(identity, LEFTOVER_STEPS)));
+  const ended = await Promise.all(left.map((identity) => endProcess(identity, LEFTOVER_STEPS)));
+  return left.flatMap(({ pid }, index) => (ended[index] ? [pid] : []));
 }
 
 /** Deletes the local state. Databases that were named, not started here, are not ours to delete. */

@@ -18,6 +18,7 @@ function role(program: string, clock: Clock = systemClock) {
   const file = join(folder, `${Math.random().toString(36).slice(2)}.mjs`);
   writeFileSync(file, program);
   const told: string[] = [];
+  const dead: number[] = [];
   const watchers = new Set<() => void>();
   const wake = () => {
     for (const watcher of watchers) watcher();
@@ -34,6 +35,7 @@ function role(program: string, clock: Clock = systemClock) {
       wake();
     },
     changed: wake,
+    died: (pid) => dead.push(pid),
   });
   running.push(process);
   /** Waits for the telling or the change that makes it true. */
@@ -47,7 +49,7 @@ function role(program: string, clock: Clock = systemClock) {
       watchers.add(look);
       look();
     });
-  return { process, told, until, file };
+  return { process, told, dead, until, file };
 }
 
 const running: RoleProcess[] = [];
@@ -67,8 +69,17 @@ test('a process that says it is ready has a pid, a port, its environment and a l
   expect(readFileSync(`${file}.log`, 'utf8')).toBe('hello\n');
 });
 
-test('a process that dies comes back at once on its port, told in one line with its last words', async () => {
+test('what a process has to say to a person stands in one line at the terminal', async () => {
   const { process, told, until } = role(`
+    process.send({ type: 'ready' });
+    process.send({ type: 'say', line: 'signing is frozen' });${SERVE}`);
+  await process.start();
+  await until(() => told.length > 0);
+  expect(told).toEqual(['! worker: signing is frozen']);
+});
+
+test('a process that dies comes back at once on its port, told in one line with its last words', async () => {
+  const { process, told, dead, until } = role(`
     const port = process.argv[3];
     process.send({ type: 'ready', port: port ? Number(port) : 4711 });
     if (!port) { console.error('Error: out of luck'); setTimeout(() => process.exit(7), 10); }${SERVE}`);
@@ -78,6 +89,7 @@ test('a process that dies comes back at once on its port, told in one line with 
   expect(told).toEqual([
     `! worker (pid ${first}) died (exit code 7), restarting it at once; it said: Error: out of luck`,
   ]);
+  expect(dead).toEqual([first]);
   expect(process.identity!.pid).not.toBe(first);
   expect(process.port).toBe(4711);
 });
@@ -124,10 +136,10 @@ test('a process that ignores SIGTERM is killed when its time is over', async () 
 });
 
 test('a process that is ended on purpose is not told as dead and does not come back', async () => {
-  const { process, told } = role(`process.send({ type: 'ready' });${SERVE}`);
+  const { process, told, dead } = role(`process.send({ type: 'ready' });${SERVE}`);
   await process.start();
   await process.stop(5_000);
-  expect(told).toEqual([]);
+  expect([told, dead]).toEqual([[], []]);
   expect(process.identity).toBeNull();
 });
 

@@ -85,7 +85,7 @@ export class Supervisor {
     const { stateDir, fresh, demo, config, roles } = this.#options;
     const { terminal } = this.#context;
     terminal.say(`payonce starts in ${stateDir}`);
-    await endLeftovers(stateDir);
+    const dead = await endLeftovers(stateDir);
     if (fresh) await beginAnew(stateDir, named !== null, terminal);
     const installation = new Installation(this.#options, {
       ...this.#context,
@@ -98,6 +98,7 @@ export class Supervisor {
     });
     this.#installation = installation;
     await installation.prepare(named);
+    await installation.releaseLeasesOf(dead);
     await this.#startRoles(installation);
     this.#ready = true;
     this.#writeDevFile();
@@ -120,6 +121,7 @@ export class Supervisor {
         clock,
         say: (line) => terminal.say(line),
         changed: () => this.#writeDevFile(),
+        died: (pid) => void installation.releaseLeasesOf([pid]),
       });
       this.#roles.set(role, process);
     }
