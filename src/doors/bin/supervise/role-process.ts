@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { type Clock, ConfigurationError, Transient } from '../../../base/kernel/index.ts';
 import { type ProcessIdentity, startTimeOf } from '../../dev/index.ts';
+import { NODE_FLAGS } from '../node-flags.ts';
 import { LogFile } from './log-file.ts';
 import { RestartDelays, tellDelay } from './restart-delays.ts';
 
@@ -147,7 +148,7 @@ export class RoleProcess {
   #runOnce(onReady: () => void, onSpawn: () => void): Promise<End> {
     const { file, args, env, clock, changed } = this.#options;
     this.#log.forget();
-    const child = spawn(process.execPath, [file, ...args(this.#port)], {
+    const child = spawn(process.execPath, [...NODE_FLAGS, file, ...args(this.#port)], {
       env,
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       detached: true,
