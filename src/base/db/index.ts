@@ -19,6 +19,7 @@ export {
   type Db,
   type DbRole,
   dbErrorKind,
+  HEX_BYTES,
   inTransaction,
   openPool,
   type Sql,

@@ -9,8 +9,12 @@ export function toHex(bytes: Uint8Array): Hex {
 
 /** Bytes of 0x-prefixed hex. Throws RangeError on odd length or a character that is not hex. */
 export function fromHex(hex: string): Buffer {
-  if (!/^0x(?:[0-9a-fA-F]{2})*$/.test(hex)) throw new RangeError('not 0x-prefixed hex bytes');
-  return Buffer.from(hex.slice(2), 'hex');
+  const bytes = Buffer.from(hex.slice(2), 'hex');
+  // Decoding ends where a pair of digits is none.
+  if (!hex.startsWith('0x') || bytes.length * 2 + 2 !== hex.length) {
+    throw new RangeError('not 0x-prefixed hex bytes');
+  }
+  return bytes;
 }
 
 /**

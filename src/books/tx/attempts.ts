@@ -1,6 +1,6 @@
-import { advance, type Sql } from '../../base/db/index.ts';
+import { advance, HEX_BYTES, type Sql } from '../../base/db/index.ts';
 import { writeEvents } from '../../base/event/index.ts';
-import { type Address, type Hex, TX, toHex } from '../../base/kernel/index.ts';
+import { type Address, fromHex, type Hex, TX } from '../../base/kernel/index.ts';
 import { enqueue } from '../../base/queue/index.ts';
 import { TX_TOPICS } from './topics.ts';
 
@@ -115,13 +115,10 @@ export async function readSendable(
   attemptIds: readonly string[],
 ): Promise<SendableAttempt[]> {
   const { rows } = await sql.query<
-    Omit<SendableAttempt, 'from' | 'txHash' | 'chainId'> & {
-      from: Buffer;
-      txHash: Buffer;
-      chainId: bigint;
-    }
+    Omit<SendableAttempt, 'bytes' | 'chainId'> & { bytes: Hex; chainId: bigint }
   >({
     name: 'attempt_sendable',
+    types: HEX_BYTES,
     text: `
       SELECT a.attempt_id AS "attemptId", a.tx_id AS "txId", a.lane_id AS "laneId", a.chain_id AS "chainId",
         s.from_address AS "from", a.nonce, a.kind, a.tx_hash AS "txHash", g.raw AS bytes, t.status AS "txStatus",
@@ -138,8 +135,7 @@ export async function readSendable(
   return rows.map((row) => ({
     ...row,
     chainId: Number(row.chainId),
-    from: toHex(row.from),
-    txHash: toHex(row.txHash),
+    bytes: fromHex(row.bytes),
   }));
 }
 

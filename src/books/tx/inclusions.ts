@@ -1,5 +1,5 @@
-import type { Sql } from '../../base/db/index.ts';
-import { type Address, fromHex, type Hex, type TxState, toHex } from '../../base/kernel/index.ts';
+import { HEX_BYTES, type Sql } from '../../base/db/index.ts';
+import { type Address, fromHex, type Hex, type TxState } from '../../base/kernel/index.ts';
 
 /** An own attempt that a block holds, with what the intent wants. */
 export type OwnAttempt = {
@@ -24,15 +24,9 @@ export async function matchAttempts(
   hashes: readonly Hex[],
 ): Promise<Map<Hex, OwnAttempt>> {
   if (hashes.length === 0) return new Map();
-  const { rows } = await sql.query<
-    Omit<OwnAttempt, 'from' | 'txHash' | 'token' | 'recipient'> & {
-      from: Buffer;
-      txHash: Buffer;
-      token: Buffer | null;
-      recipient: Buffer;
-    }
-  >({
+  const { rows } = await sql.query<OwnAttempt>({
     name: 'attempt_match',
+    types: HEX_BYTES,
     text: `
       SELECT a.attempt_id AS "attemptId", a.tx_id AS "txId", t.tenant_id AS "tenantId", a.lane_id AS "laneId",
         s.from_address AS "from", a.nonce, a.kind, a.tx_hash AS "txHash", t.token, t.recipient, t.amount,
@@ -43,18 +37,7 @@ export async function matchAttempts(
       WHERE a.tx_hash = ANY($2::bytea[]) AND a.chain_id = $1`,
     values: [chainId, hashes.map(fromHex)],
   });
-  return new Map(
-    rows.map((row) => [
-      toHex(row.txHash),
-      {
-        ...row,
-        from: toHex(row.from),
-        txHash: toHex(row.txHash),
-        token: row.token === null ? null : toHex(row.token),
-        recipient: toHex(row.recipient),
-      },
-    ]),
-  );
+  return new Map(rows.map((row) => [row.txHash, row]));
 }
 
 export type NewInclusion = {

@@ -1,5 +1,5 @@
-import type { Sql } from '../../base/db/index.ts';
-import { type Address, type TxState, toHex } from '../../base/kernel/index.ts';
+import { HEX_BYTES, type Sql } from '../../base/db/index.ts';
+import type { Address, TxState } from '../../base/kernel/index.ts';
 
 export type TxRow = {
   txId: string;
@@ -27,12 +27,10 @@ export type TxRow = {
   } | null;
 };
 
-type Raw = Omit<TxRow, 'token' | 'recipient' | 'slot' | 'chainId'> & {
+type Raw = Omit<TxRow, 'slot' | 'chainId'> & {
   chainId: bigint;
-  token: Buffer | null;
-  recipient: Buffer;
   laneId: number | null;
-  from: Buffer | null;
+  from: Address | null;
   nonce: bigint | null;
   gasReserved: bigint | null;
   fillReason: string | null;
@@ -51,6 +49,7 @@ const SELECT = `
 export async function readTxs(sql: Sql, txIds: readonly string[]): Promise<Map<string, TxRow>> {
   const { rows } = await sql.query<Raw>({
     name: 'tx_read',
+    types: HEX_BYTES,
     text: `${SELECT} WHERE t.tx_id = ANY($1::uuid[])`,
     values: [txIds],
   });
@@ -64,6 +63,7 @@ export async function readTxsOfOwners(
 ): Promise<Map<string, TxRow>> {
   const { rows } = await sql.query<Raw>({
     name: 'tx_read_owner',
+    types: HEX_BYTES,
     text: `${SELECT} WHERE t.owner_id = ANY($1::uuid[])`,
     values: [ownerIds],
   });
@@ -75,11 +75,9 @@ function fromRaw(row: Raw): TxRow {
   return {
     ...rest,
     chainId: Number(row.chainId),
-    token: row.token === null ? null : toHex(row.token),
-    recipient: toHex(row.recipient),
     slot:
       laneId === null
         ? null
-        : { laneId, from: toHex(from!), nonce: nonce!, gasReserved: gasReserved!, fillReason },
+        : { laneId, from: from!, nonce: nonce!, gasReserved: gasReserved!, fillReason },
   };
 }

@@ -1,5 +1,5 @@
-import { type Db, inTransaction, type Sql } from '../../base/db/index.ts';
-import { fromHex, toHex } from '../../base/kernel/index.ts';
+import { type Db, HEX_BYTES, inTransaction, type Sql } from '../../base/db/index.ts';
+import { type Address, fromHex, type Hex } from '../../base/kernel/index.ts';
 import type { Order } from './grammar.ts';
 import type { Seal } from './handshake/chain.ts';
 
@@ -111,24 +111,24 @@ type OrderRow = {
   installation_id: string;
   slot_tx_id: string;
   slot_chain_id: bigint;
-  from_address: Buffer;
+  from_address: Address;
   nonce: bigint;
-  effect_digest: Buffer;
+  effect_digest: Hex;
   lane_chain_id: bigint;
-  lane_address: Buffer;
+  lane_address: Address;
   lane_tenant_id: string;
   current_epoch: bigint;
   tenant_id: string;
   tenant: string;
   owner_kind: string;
   owner_id: string;
-  intent_id: Buffer;
+  intent_id: Hex;
   operation: string;
   idempotency_key: string;
   tx_chain_id: bigint;
   asset: string;
-  token: Buffer | null;
-  recipient: Buffer;
+  token: Address | null;
+  recipient: Address;
   amount: bigint;
   correlation_id: string;
   decision_id: string | null;
@@ -150,6 +150,7 @@ export async function ordersGet(main: Db, ids: readonly string[]): Promise<Order
   const rows = await inTransaction(main, async (sql) => {
     const result = await sql.query<OrderRow>({
       name: 'signer_orders_get',
+      types: HEX_BYTES,
       text: `
         SELECT r.signature_request_id, r.tx_id, r.kind, r.gas_limit, r.max_fee_per_gas,
           r.max_priority_fee_per_gas, r.lane_epoch, i.installation_id,
@@ -193,13 +194,13 @@ function orderOf(row: OrderRow): Order {
     slot: {
       txId: row.slot_tx_id,
       chainId: Number(row.slot_chain_id),
-      from: toHex(row.from_address),
+      from: row.from_address,
       nonce: row.nonce,
-      effectDigest: toHex(row.effect_digest),
+      effectDigest: row.effect_digest,
     },
     lane: {
       chainId: Number(row.lane_chain_id),
-      address: toHex(row.lane_address),
+      address: row.lane_address,
       tenantId: row.lane_tenant_id,
       epoch: row.current_epoch,
     },
@@ -208,13 +209,13 @@ function orderOf(row: OrderRow): Order {
       tenant: row.tenant,
       ownerKind: row.owner_kind,
       ownerId: row.owner_id,
-      intentId: toHex(row.intent_id),
+      intentId: row.intent_id,
       operation: row.operation,
       idempotencyKey: row.idempotency_key,
       chainId: Number(row.tx_chain_id),
       asset: row.asset,
-      token: row.token === null ? null : toHex(row.token),
-      recipient: toHex(row.recipient),
+      token: row.token,
+      recipient: row.recipient,
       amount: row.amount,
       correlationId: row.correlation_id,
     },

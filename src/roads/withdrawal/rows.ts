@@ -1,5 +1,5 @@
-import type { Sql } from '../../base/db/index.ts';
-import { type Address, toHex, type WithdrawalState } from '../../base/kernel/index.ts';
+import { HEX_BYTES, type Sql } from '../../base/db/index.ts';
+import type { Address, WithdrawalState } from '../../base/kernel/index.ts';
 
 /** What the steps read of a withdrawal. */
 export type StepRow = {
@@ -23,8 +23,9 @@ export type StepRow = {
 
 /** Rows as they are now, without a lock: a step's advance() is judged against the status read here. */
 export async function readSteps(sql: Sql, ids: readonly string[]): Promise<StepRow[]> {
-  const { rows } = await sql.query<Omit<StepRow, 'recipient'> & { recipient: Buffer }>({
+  const { rows } = await sql.query<StepRow>({
     name: 'withdrawal_step',
+    types: HEX_BYTES,
     text: `
       SELECT withdrawal_id AS id, tenant_id AS "tenantId", account, asset, amount, fee, recipient,
         idempotency_key AS "idempotencyKey", correlation_id AS "correlationId", expires_at AS "expiresAt",
@@ -33,7 +34,7 @@ export async function readSteps(sql: Sql, ids: readonly string[]): Promise<StepR
       FROM withdrawal WHERE withdrawal_id = ANY($1::uuid[])`,
     values: [ids],
   });
-  return rows.map((row) => ({ ...row, recipient: toHex(row.recipient) }));
+  return rows;
 }
 
 /** The row as the ledger's transfers name it. */
