@@ -304,12 +304,13 @@ GRANT SELECT ON lane TO payonce_signer;
 CREATE TABLE lane_progress (
   lane_id integer NOT NULL,
   mined_nonce bigint NOT NULL,
+  final_nonce bigint NOT NULL DEFAULT 0,
   at_block bigint NOT NULL DEFAULT 0,
   CONSTRAINT lane_progress_lane_id_fkey FOREIGN KEY (lane_id) REFERENCES lane(lane_id),
   CONSTRAINT lane_progress_pkey PRIMARY KEY (lane_id)
 ) WITH (fillfactor=50);
 GRANT INSERT, SELECT ON lane_progress TO payonce_app;
-GRANT UPDATE (mined_nonce, at_block) ON lane_progress TO payonce_app;
+GRANT UPDATE (mined_nonce, final_nonce, at_block) ON lane_progress TO payonce_app;
 
 CREATE VIEW ledger_account AS
  SELECT ledger_balance.account_no,

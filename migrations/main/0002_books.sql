@@ -153,6 +153,8 @@ CREATE TABLE lane (
 CREATE TABLE lane_progress (
   lane_id int PRIMARY KEY REFERENCES lane,
   mined_nonce bigint NOT NULL,
+  -- Nonces below were consumed by inclusions of ours that are final, as far as any were seen.
+  final_nonce bigint NOT NULL DEFAULT 0,
   at_block bigint NOT NULL DEFAULT 0
 ) WITH (fillfactor = 50);
 
@@ -325,7 +327,7 @@ GRANT UPDATE (revoked_at) ON api_key TO payonce_app;
 GRANT UPDATE (blocked_reason) ON account TO payonce_app;
 GRANT UPDATE (balance, reserved) ON ledger_balance TO payonce_app;
 GRANT UPDATE (next_nonce, epoch, lease_owner, lease_until, paused_reason) ON lane TO payonce_app;
-GRANT UPDATE (mined_nonce, at_block) ON lane_progress TO payonce_app;
+GRANT UPDATE (mined_nonce, final_nonce, at_block) ON lane_progress TO payonce_app;
 GRANT UPDATE (status, waiting, furthest_level, reorgs, failure_code, failure_message, updated_at) ON tx TO payonce_app;
 GRANT UPDATE (fill_reason) ON nonce_slot TO payonce_app;
 GRANT UPDATE (cancelled_at) ON signature_request TO payonce_app;

@@ -99,7 +99,7 @@ describe('the app role', () => {
         'lane INSERT',
         'lane UPDATE (next_nonce, epoch, lease_owner, lease_until, paused_reason)',
         'lane_progress INSERT',
-        'lane_progress UPDATE (mined_nonce, at_block)',
+        'lane_progress UPDATE (mined_nonce, final_nonce, at_block)',
         'ledger_balance INSERT',
         'ledger_balance UPDATE (balance, reserved)',
         'nonce_slot INSERT',

@@ -92,6 +92,7 @@ export type Crossing = {
   fillReason: string | null;
   failureCode: string | null;
   laneId: number;
+  nonce: bigint;
   reorgs: number;
   correlationId: string;
 };
@@ -109,7 +110,7 @@ export async function readCrossings(
     text: `
       SELECT t.tx_id AS "txId", t.tenant_id AS "tenantId", t.owner_kind AS "ownerKind", t.owner_id AS "ownerId",
         t.status, t.settle_at AS "settleAt", a.kind, i.succeeded, i.effect_ok AS "effectOk",
-        s.fill_reason AS "fillReason", t.failure_code AS "failureCode", a.lane_id AS "laneId", t.reorgs, t.correlation_id AS "correlationId"
+        s.fill_reason AS "fillReason", t.failure_code AS "failureCode", a.lane_id AS "laneId", a.nonce, t.reorgs, t.correlation_id AS "correlationId"
       FROM inclusion i
       JOIN block b ON b.chain_id = i.chain_id AND b.height = i.block_number AND b.hash = i.block_hash
       JOIN attempt a USING (attempt_id)
@@ -169,6 +170,24 @@ export async function setProgress(
     text: `UPDATE lane_progress p SET mined_nonce = u.mined_nonce, at_block = $3
       FROM unnest($1::int[], $2::bigint[]) AS u(lane_id, mined_nonce) WHERE p.lane_id = u.lane_id`,
     values: [[...progress.keys()], [...progress.values()], atBlock],
+  });
+}
+
+/** How far each lane's nonces are final, from inclusions that became so; it only rises. */
+export async function setFinalProgress(
+  sql: Sql,
+  finals: readonly Pick<Crossing, 'laneId' | 'nonce'>[],
+): Promise<void> {
+  const next = new Map<number, bigint>();
+  for (const { laneId, nonce } of finals) {
+    if (nonce >= (next.get(laneId) ?? 0n)) next.set(laneId, nonce + 1n);
+  }
+  if (next.size === 0) return;
+  await sql.query({
+    name: 'lane_progress_final',
+    text: `UPDATE lane_progress p SET final_nonce = greatest(p.final_nonce, u.final_nonce)
+      FROM unnest($1::int[], $2::bigint[]) AS u(lane_id, final_nonce) WHERE p.lane_id = u.lane_id`,
+    values: [[...next.keys()], [...next.values()]],
   });
 }
 

@@ -36,6 +36,7 @@ export {
   readCrossings,
   readOrphans,
   rewind,
+  setFinalProgress,
   setProgress,
 } from './inclusions.ts';
 export {

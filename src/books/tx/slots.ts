@@ -146,7 +146,7 @@ export async function readSlotGas(
           JOIN block b ON b.chain_id = i.chain_id AND b.height = i.block_number AND b.hash = i.block_hash
           WHERE a.lane_id = s.lane_id AND a.nonce = s.nonce AND i.block_number <= h.finalized LIMIT 1
         ) i
-        WHERE s.lane_id = l.lane_id AND s.nonce >= booked.next AND s.nonce < p.mined_nonce
+        WHERE s.lane_id = l.lane_id AND s.nonce >= booked.next AND s.nonce < p.final_nonce
         ORDER BY s.nonce LIMIT $2
       ) s
       WHERE l.lane_id = ANY($1::int[]) ORDER BY s.lane_id, s.nonce`,
@@ -155,7 +155,7 @@ export async function readSlotGas(
   return rows.map((row) => ({ ...row, chainId: Number(row.chainId) }));
 }
 
-/** Asks for the gas of these lanes' finalized slots to be booked, in the caller's transaction. */
+/** Asks for the gas of lanes' finalized slots to be booked, in the caller's transaction. */
 export async function requestGas(
   sql: Sql,
   of: readonly { laneId: number; tenantId: string }[],

@@ -34,7 +34,7 @@ import {
   releaseLanes,
   resumeLanes,
   rewind,
-  setProgress,
+  setFinalProgress,
   startChain,
   stopUnclaimed,
   TX_TOPICS,
@@ -384,7 +384,7 @@ describe('the canonical chain', () => {
     expect(await level()).toEqual({ level: 'included', paid: true });
     const unbooked = async () =>
       (await readSlotGas(at.app, [laneId], 1_000)).filter((slot) => slot.nonce === tx.nonce);
-    await setProgress(at.app, new Map([[laneId, tx.nonce + 1n]]), 13);
+    await setFinalProgress(at.app, [{ laneId, nonce: tx.nonce }]);
     expect(await unbooked()).toEqual([]);
     await moveHead(at.app, CHAIN, { latest: 13, safe: 13, finalized: 13 });
     expect(await level()).toEqual({ level: 'finalized', paid: true });

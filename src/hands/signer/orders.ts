@@ -143,8 +143,9 @@ type OrderRow = {
 
 /**
  * The raw rows behind claimed orders, by lane and nonce; no lock, no judgement. One that is not claimed is left
- * out: a database put back may have forgotten the claim, and such an order can still be cancelled. The slot is looked up by its
- * key: joined by lane alone, as the planner would, 500 orders scanned every slot of their lane.
+ * out: a database put back may have forgotten the claim, and such an order can still be cancelled. Requests and
+ * slots are looked up by their keys: left to itself the planner walks every request of a lane in the
+ * order asked for, and joins by the lane alone.
  */
 export async function ordersGet(main: Db, ids: readonly string[]): Promise<Order[]> {
   const rows = await inTransaction(main, async (sql) => {
@@ -152,6 +153,10 @@ export async function ordersGet(main: Db, ids: readonly string[]): Promise<Order
       name: 'signer_orders_get',
       types: HEX_BYTES,
       text: `
+        WITH r AS MATERIALIZED (
+          SELECT * FROM signature_request
+          WHERE signature_request_id = ANY($1::uuid[]) AND claimed_at IS NOT NULL
+        )
         SELECT r.signature_request_id, r.tx_id, r.kind, r.gas_limit, r.max_fee_per_gas,
           r.max_priority_fee_per_gas, r.lane_epoch, i.installation_id,
           s.tx_id AS slot_tx_id, s.chain_id AS slot_chain_id, s.from_address, s.nonce, s.effect_digest,
@@ -162,9 +167,9 @@ export async function ordersGet(main: Db, ids: readonly string[]): Promise<Order
           t.correlation_id,
           d.decision_id, d.tenant_id AS decision_tenant_id, d.subject_id, d.policy_version, d.verdict,
           d.tier, c.tx_id AS consumed_by, h.halted_reason
-        FROM signature_request r
+        FROM r
         CROSS JOIN LATERAL (
-        SELECT * FROM nonce_slot WHERE lane_id = r.lane_id AND nonce = r.nonce OFFSET 0) s
+          SELECT * FROM nonce_slot WHERE lane_id = r.lane_id AND nonce = r.nonce OFFSET 0) s
         JOIN lane l ON l.lane_id = r.lane_id
         JOIN tx t ON t.tx_id = r.tx_id
         JOIN tenant n ON n.tenant_id = t.tenant_id
@@ -172,7 +177,6 @@ export async function ordersGet(main: Db, ids: readonly string[]): Promise<Order
         LEFT JOIN decision_consumed c ON c.decision_id = d.decision_id
         LEFT JOIN chain_head h ON h.chain_id = s.chain_id
         CROSS JOIN installation i
-        WHERE r.signature_request_id = ANY($1::uuid[]) AND r.claimed_at IS NOT NULL
         ORDER BY r.lane_id, r.nonce, r.ordinal`,
       values: [ids],
     });

@@ -14,6 +14,7 @@ import {
   readHeads,
   readLanes,
   requestGas,
+  setFinalProgress,
   setProgress,
   settleTopic,
   startChain,
@@ -169,6 +170,7 @@ async function crossFinalized(
     sql,
     telling.map(({ item }) => jobFor(item, finalTopic(item.ownerKind), item.ownerId)),
   );
+  await setFinalProgress(sql, crossings);
   await requestGas(sql, crossings);
   const parked = decided.filter(({ action }) => action.kind === 'park').map(({ item }) => item);
   await tellParked(context, sql, parked);
