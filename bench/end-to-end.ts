@@ -32,6 +32,8 @@ export type EndToEndResult = {
   window: number;
   /** Sends and awaits each hash on the same chain, after the run. */
   ruler: { runs: RulerResult[] };
+  /** The same loop, which awaits each receipt before it sends the next. */
+  awaited: { runs: RulerResult[] };
 };
 
 type EndToEndSize = {
@@ -64,14 +66,16 @@ export async function measureEndToEnd(
     { name: `paced ${paced}/s, ${plural(most)}`, lanes: most, ratePerSecond: paced },
   ].map((item) => ({ case: item, runs: [] }));
   const ruler: RulerResult[] = [];
+  const awaited: RulerResult[] = [];
   for (let round = 1; round <= size.rounds; round += 1) {
     for (const lanes of size.lanes) {
       const here = cases.filter((item) => item.case.lanes === lanes);
       const done = await onStage(server, { round, lanes, profileDir, size }, here);
-      ruler.push(done);
+      ruler.push(done.hash);
+      awaited.push(done.receipt);
     }
   }
-  return { cases, window: WINDOW, ruler: { runs: ruler } };
+  return { cases, window: WINDOW, ruler: { runs: ruler }, awaited: { runs: awaited } };
 }
 
 /** A fresh database and a fresh chain for each round; the cases of the same lanes follow each other on it. */
@@ -79,7 +83,7 @@ async function onStage(
   server: Server,
   at: { round: number; lanes: number; profileDir: string | null; size: EndToEndSize },
   cases: readonly { case: EndToEndCase; runs: EndToEndRun[] }[],
-): Promise<RulerResult> {
+): Promise<Record<'hash' | 'receipt', RulerResult>> {
   const { round, lanes, profileDir, size } = at;
   const name = `e2e-${round}-${lanes}`;
   const stage = await during(
@@ -109,7 +113,7 @@ async function onStage(
     await during('checking that everyone was paid once', checkPaidOnce(stage));
     await during('checking the ledger', checkLedger(stage, { reserved: accepted }));
     await stage.stopRoles();
-    return await during('ruler on the chain', measureRuler(stage, size.rulerSeconds));
+    return await during('rulers on the chain', measureRulers(stage, size.rulerSeconds));
   } finally {
     await load.stop();
     await stage.stop();
@@ -179,19 +183,27 @@ async function measureCase(
   };
 }
 
-async function measureRuler(stage: Stage, seconds: number): Promise<RulerResult> {
+async function measureRulers(
+  stage: Stage,
+  seconds: number,
+): Promise<Record<'hash' | 'receipt', RulerResult>> {
   const { url } = stage.anvil!;
   const wallet = privateKeyToAccount(RULER_KEY).address.toLowerCase() as Address;
   await fundLane(url, wallet, { nativeWei: 10n ** 21n, tokenAmount: 1_000_000n });
   const ruler = new Child<RulerOrder, RulerResult>('./rulers.js');
-  try {
-    return await ruler.ask({
+  const run = (until: 'hash' | 'receipt', firstNonce: number) =>
+    ruler.ask({
       kind: 'transfers',
       rpcUrl: url,
       privateKey: RULER_KEY,
       token: DEV_TOKEN_ADDRESS,
+      until,
+      firstNonce,
       durationMs: seconds * 1_000,
     });
+  try {
+    const receipt = await run('receipt', 0);
+    return { receipt, hash: await run('hash', receipt.done) };
   } finally {
     await ruler.stop();
   }

@@ -34,6 +34,9 @@ export type RulerOrder =
       rpcUrl: string;
       privateKey: string;
       token: Address;
+      /** What is awaited before the next one: the hash, or the receipt. */
+      until: 'hash' | 'receipt';
+      firstNonce: number;
       durationMs: number;
     };
 
@@ -140,7 +143,9 @@ function uuidOf(text: string): string {
   return createHash('sha256').update(text).digest('hex').slice(0, 32);
 }
 
-/** Sign, send, await the hash, next: from one wallet, without waiting for blocks and without any record. */
+const RECEIPT_POLL_MS = 50;
+
+/** Sign, send, await the hash or the receipt, next: from one wallet and without any record. */
 async function transfers(order: Extract<RulerOrder, { kind: 'transfers' }>): Promise<RulerResult> {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   const secret = fromHex(order.privateKey as `0x${string}`);
@@ -150,7 +155,7 @@ async function transfers(order: Extract<RulerOrder, { kind: 'transfers' }>): Pro
     const recipient = `0xc0${done.toString(16).padStart(38, '0')}` as Address;
     const unsigned = unsignedTransaction({
       chainId: 31337,
-      nonce: BigInt(done),
+      nonce: BigInt(order.firstNonce + done),
       effect: effectOf({ token: order.token, recipient, amount: 1n }),
       gasLimit: 100_000n,
       maxFeePerGas: 50_000_000_000n,
@@ -162,7 +167,12 @@ async function transfers(order: Extract<RulerOrder, { kind: 'transfers' }>): Pro
       s: Buffer.from(signature.subarray(32, 64)),
       yParity: recid === 0 ? 0 : 1,
     });
-    await send(agent, order.rpcUrl, toHex(raw));
+    const hash = await ask(agent, order.rpcUrl, 'eth_sendRawTransaction', toHex(raw));
+    while (order.until === 'receipt') {
+      if ((await ask(agent, order.rpcUrl, 'eth_getTransactionReceipt', String(hash))) !== null)
+        break;
+      await new Promise((resolve) => setTimeout(resolve, RECEIPT_POLL_MS));
+    }
     done += 1;
   }
   const seconds = (performance.now() - started) / 1_000;
@@ -170,8 +180,8 @@ async function transfers(order: Extract<RulerOrder, { kind: 'transfers' }>): Pro
   return { done, seconds, perSecond: done / seconds };
 }
 
-function send(agent: Agent, url: string, raw: string): Promise<void> {
-  const body = `{"jsonrpc":"2.0","id":1,"method":"eth_sendRawTransaction","params":["${raw}"]}`;
+function ask(agent: Agent, url: string, method: string, param: string): Promise<unknown> {
+  const body = `{"jsonrpc":"2.0","id":1,"method":"${method}","params":["${param}"]}`;
   return new Promise((resolve, reject) => {
     const headers = { 'content-type': 'application/json', 'content-length': body.length };
     const asked = request(url, { method: 'POST', agent, headers }, (answer) => {
@@ -180,8 +190,8 @@ function send(agent: Agent, url: string, raw: string): Promise<void> {
         text += chunk;
       });
       answer.on('end', () => {
-        if (text.includes('"error"')) reject(new Error(`eth_sendRawTransaction: ${text}`));
-        else resolve();
+        if (text.includes('"error"')) reject(new Error(`${method}: ${text}`));
+        else resolve((JSON.parse(text) as { result: unknown }).result);
       });
     });
     asked.on('error', reject);
