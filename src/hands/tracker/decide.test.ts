@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ChainSettings } from '../../base/config/index.ts';
-import { ZERO_ADDRESS } from '../../base/kernel/index.ts';
+import { Transient, ZERO_ADDRESS } from '../../base/kernel/index.ts';
 import { decideFinal, judgeReorg, levelsOf, type Tags } from './decide.ts';
 import { foreignLanes, ownProgress } from './foreign.ts';
 
@@ -100,6 +100,11 @@ describe('a foreign use of a lane', () => {
     ['a node that counts less than we saw', [lane(1, 8n)], [7n], []],
   ])('%s', async (_, lanes, counts, expected) => {
     expect((await asking(lanes, counts)).foreign).toEqual(expected);
+  });
+
+  it('is nothing known where a restarted node has the block and not its state', async () => {
+    const port = { transactionCounts: () => Promise.reject(new Transient('BlockOutOfRangeError')) };
+    expect(await foreignLanes(port, [lane(1, 6n)], 10)).toEqual([]);
   });
 
   it('is not asked of a lane that was adopted at a later block', async () => {

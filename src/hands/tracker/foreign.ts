@@ -1,6 +1,7 @@
 import type { ChainPort } from '../../base/chain/index.ts';
 import { inTransaction } from '../../base/db/index.ts';
 import { writeEvents } from '../../base/event/index.ts';
+import { Transient } from '../../base/kernel/index.ts';
 import { type LaneRow, pauseLanes } from '../../books/tx/index.ts';
 import type { Found, TrackerContext } from './context.ts';
 
@@ -26,10 +27,17 @@ export async function foreignLanes(
   head: number,
 ): Promise<number[]> {
   const asked = lanes.filter((lane) => lane.atBlock <= head);
-  const counts = await port.transactionCounts(
-    asked.map((lane) => lane.address),
-    head,
-  );
+  let counts: bigint[];
+  try {
+    counts = await port.transactionCounts(
+      asked.map((lane) => lane.address),
+      head,
+    );
+  } catch (error) {
+    // A node that was restarted may have the block and not its state: the walk goes on, later heads are asked about.
+    if (!(error instanceof Transient)) throw error;
+    return [];
+  }
   return asked.filter((lane, index) => counts[index]! > lane.minedNonce).map((lane) => lane.laneId);
 }
 

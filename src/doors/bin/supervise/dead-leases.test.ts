@@ -43,6 +43,32 @@ test('what a dead process held is free at once, and what others hold is not', as
   expect(await leaseChain(on.app, 1, other, 15_000)).toBe(2n);
 });
 
+test('a dead signer’s claims without an answer may be taken over at once, and no others', async () => {
+  const claims = [`${hostname()}:4711:aa`, `${hostname()}:4711:aa`, `${hostname()}:47110:bb`];
+  for (const [nonce, name] of claims.entries()) {
+    await on.owner.query(
+      `INSERT INTO signature_request (lane_id, nonce, ordinal, tx_id, kind, gas_limit, max_fee_per_gas,
+         max_priority_fee_per_gas, lane_epoch, claimed_by, claimed_at)
+       VALUES (1, $1, 1, payonce_uuid7(), 'effect', 1, 1, 1, 1, $2, now())`,
+      [nonce, name],
+    );
+  }
+  await on.owner.query(
+    `INSERT INTO signature (signature_request_id, refusal_code, refusal_message)
+     SELECT signature_request_id, 'cap', 'too much' FROM signature_request WHERE nonce = 1`,
+  );
+  await release([4711]);
+  const rows = await on.rows(
+    `SELECT nonce, claimed_by IS NOT NULL AS claimed, claimed_at < now() - interval '30 seconds' AS abandoned
+     FROM signature_request ORDER BY nonce`,
+  );
+  expect(rows).toEqual([
+    { nonce: 0n, claimed: true, abandoned: true },
+    { nonce: 1n, claimed: true, abandoned: false },
+    { nonce: 2n, claimed: true, abandoned: false },
+  ]);
+});
+
 test('a process of the same pid on another machine keeps its leases', async () => {
   await on.rows(
     `UPDATE lane SET lease_owner = 'elsewhere:4711:cc', lease_until = now() + '1 hour'`,
