@@ -1,0 +1,41 @@
+import { describe, expect, it } from 'vitest';
+import { testDatabases } from '../support/postgres.ts';
+import { tornEnd } from '../support/steps/plants.ts';
+import type { Verdict } from '../support/steps/points/actor.ts';
+import { Road } from '../support/steps/road.ts';
+import { SCENARIOS, scenarioOf } from './scenarios.ts';
+import { type Tries, tryEverywhere } from './tries.ts';
+
+/** Killed at each point; in full, each also fails, and happens and is not answered. */
+const VERDICTS: readonly Verdict[] =
+  process.env['PAYONCE_PROOF'] === 'full' ? ['kill', 'lose', 'fail'] : ['kill'];
+
+describe('a kill at every await of the road, one by one', { timeout: 600_000 }, () => {
+  async function tryOn(name: string, options: Parameters<typeof Road.open>[1]): Promise<Tries> {
+    const own = await testDatabases();
+    const road = await Road.open(own, options);
+    try {
+      return await tryEverywhere(road, scenarioOf(name, road.tenantId), () => VERDICTS);
+    } finally {
+      await road.close();
+      await own.drop();
+    }
+  }
+
+  it.each(SCENARIOS)('leaves a withdrawal that is %s as if nothing had been', async (name) => {
+    const { places, tries, broken } = await tryOn(name, {});
+    const steps = new Map(places.map(({ act, step }) => [act, step]));
+    const counted = [...steps].map(
+      ([act, step]) => `${step} ${places.filter((place) => place.act === act).length}`,
+    );
+    console.log(`${name}: ${places.length} points, ${tries} tries (${counted.join(', ')})`);
+    expect(broken).toEqual([]);
+  });
+
+  it('finds an end that is written in two transactions, and only where they part', async () => {
+    const { broken } = await tryOn('expired with a slot', { bend: tornEnd });
+    expect(new Set(broken.map((line) => line.split(':')[1]?.split('#')[0]))).toEqual(
+      new Set([' kill at withdrawal.expire']),
+    );
+  });
+});

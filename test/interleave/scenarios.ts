@@ -1,0 +1,166 @@
+import { recipient } from '../support/steps/payments.ts';
+import type { Verdict } from '../support/steps/points/actor.ts';
+import type { Processes } from '../support/steps/processes.ts';
+import type { Road } from '../support/steps/road.ts';
+
+/** A step in which every await is tried. `again`: a client repeats it, having got no answer. */
+export type Tried = { step: string; run(on: Processes): Promise<unknown>; again?: true };
+/** What leads up to it and is not tried here; or the world's part. */
+type Given = { given(on: Processes, road: Road): Promise<unknown> | unknown };
+type Act = Tried | Given;
+
+export type Scenario = {
+  name: string;
+  acts: Act[];
+  /** How the withdrawal may end, whatever happens in between. */
+  ends: readonly string[];
+};
+
+export const PAYEE = recipient(1);
+export const AMOUNT = 5_000_000n;
+const REQUEST = {
+  idempotencyKey: 'once',
+  correlationId: 'once',
+  body: { account: 'alice', asset: 'USDC', amount: '5', to: PAYEE },
+};
+
+const submit = (on: Processes, road: Pick<Road, 'tenantId'>, more: object = {}) =>
+  on.service.submit(road.tenantId, [{ ...REQUEST, body: { ...REQUEST.body, ...more } }]);
+
+const tried = (step: string, run: Tried['run']): Tried => ({ step, run });
+const job = (topic: string): Tried => tried(topic, (on) => on.job(topic));
+const given = (run: Given['given']): Given => ({ given: run });
+/** The same without trying it. */
+const before = ({ run }: Tried): Given => ({ given: run });
+
+const validate = job('withdrawal.requested');
+const prepare = job('tx.prepare');
+const sign = tried('sign', (on) => on.sign());
+const collect = tried('collect', (on) => on.collect());
+const send = job('tx.send');
+const observe = tried('observe', async (on) => {
+  while (await on.observe());
+});
+const gas = job('tx.gas');
+const final = job('withdrawal.final');
+const fill = job('tx.fill');
+const mine = (blocks: number) => given((_, road) => road.chain.mine(blocks));
+const elapse = (ms: number) =>
+  given(async (on, road) => {
+    await road.clock.elapse(ms);
+    await on.leases.renew();
+  });
+const intake = given((on, road) => submit(on, road));
+const upToSlot = [intake, before(validate), before(prepare)];
+const upToChain = [...upToSlot, before(sign), before(collect), before(send)];
+/** The slot's filler goes the way of an effect. */
+const closed = [sign, collect, send, mine(1), observe, mine(7), observe, gas];
+
+export function scenarioOf(name: string, tenantId: string): Scenario {
+  return scenarios(tenantId).find((scenario) => scenario.name === name)!;
+}
+
+/** The roads that a withdrawal can go, each with its steps in their order. */
+function scenarios(tenantId: string): Scenario[] {
+  const accept: Tried = { ...tried('intake', (on) => submit(on, { tenantId })), again: true };
+  const cancel: Tried = { ...tried('cancel', (on) => cancelOnly(on, tenantId)), again: true };
+  return [
+    {
+      name: 'paid',
+      acts: [
+        ...[accept, validate, prepare, sign, collect, send, mine(1), observe, mine(4), observe],
+        ...[job('withdrawal.settle'), mine(4), observe, final, gas],
+        ...[tried('sequence', (on) => on.sequence()), tried('sweep', (on) => on.sweep())],
+      ],
+      ends: ['COMPLETED'],
+    },
+    {
+      name: 'cancelled with a slot',
+      acts: [...upToSlot, cancel, fill, ...closed],
+      ends: ['CANCELLED'],
+    },
+    {
+      name: 'cancelled before a slot',
+      acts: [intake, before(validate), cancel, prepare],
+      ends: ['CANCELLED'],
+    },
+    {
+      name: 'expired with a slot',
+      acts: [
+        given((on, road) =>
+          submit(on, road, { expiresAt: new Date(Date.now() + 62_000).toISOString() }),
+        ),
+        ...[before(validate), before(prepare), elapse(63_000), job('withdrawal.expire')],
+      ],
+      ends: ['EXPIRED'],
+    },
+    {
+      name: 'reverted',
+      acts: [
+        ...upToChain,
+        given((_, road) => road.chain.revertNext(() => true)),
+        ...[mine(7), observe, final, gas],
+      ],
+      ends: ['FAILED'],
+    },
+    {
+      name: 'reorged',
+      acts: [
+        ...upToChain,
+        ...[mine(2), before(observe)],
+        given((_, road) => road.chain.reorg(2, { toPool: false })),
+        ...[observe, send, mine(1), observe],
+      ],
+      ends: ['COMPLETED'],
+    },
+    {
+      name: 'refused by the node',
+      acts: [
+        ...[...upToSlot, before(sign), before(collect)],
+        given((_, road) =>
+          road.node.failNext('send', { kind: 'says', message: 'execution reverted' }),
+        ),
+        ...[send, fill, sign, collect, send],
+      ],
+      // Killed before the refusal was written down, the effect is sent again and taken.
+      ends: ['FAILED', 'COMPLETED'],
+    },
+    {
+      name: 'out of funds',
+      acts: [
+        ...[...upToSlot, before(sign), before(collect)],
+        given((_, road) =>
+          road.node.failNext('send', { kind: 'says', message: 'insufficient funds for gas' }),
+        ),
+        ...[send, tried('resend', (on) => on.resend())],
+      ],
+      ends: ['COMPLETED'],
+    },
+    {
+      name: 'signed by another after a death',
+      acts: [
+        ...upToSlot,
+        given((on, road) => dieSigning(on, road)),
+        elapse(31_000),
+        tried('take over', (on) => on.takeOver()),
+      ],
+      ends: ['COMPLETED'],
+    },
+  ];
+}
+
+async function cancelOnly(on: Processes, tenantId: string): Promise<unknown> {
+  const [one] = await on.service.list(tenantId, {}, { limit: 1, before: null });
+  return on.service.cancel(tenantId, one!.id);
+}
+
+/** The signer dies when it has claimed and read, and written nothing yet. */
+async function dieSigning(on: Processes, road: Road): Promise<void> {
+  const step = road.step('signer', on, (processes) => processes.sign());
+  await road.scheduler.run([step], ([gate]) => {
+    const verdict: Verdict = gate!.what === 'journal signer_bindings_insert' ? 'kill' : 'go';
+    return { gate: gate!, verdict };
+  });
+}
+
+export const SCENARIOS: readonly string[] = scenarios('').map(({ name }) => name);

@@ -1,0 +1,3 @@
+import { simulateSeeds } from './run.ts';
+
+simulateSeeds({ from: 331, count: 330 });

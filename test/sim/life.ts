@@ -1,0 +1,190 @@
+import { dueSteps, finish, workOn } from '../support/steps/finish.ts';
+import { recipient } from '../support/steps/payments.ts';
+import type { Processes } from '../support/steps/processes.ts';
+import { Random } from '../support/steps/random.ts';
+import type { Road } from '../support/steps/road.ts';
+import { accountsOf, type Known } from './oracle.ts';
+import type { Action, Request, Script } from './script.ts';
+
+const AN_HOUR_MS = 3_600_000;
+
+/** Goes through a script, lets everything come to rest, and answers what is wrong then; empty: all is well. */
+export async function live(road: Road, script: Script): Promise<string[]> {
+  await road.reset();
+  await road.owner.query(
+    `UPDATE lane SET paused_reason = 'not in this life' WHERE lane_id > ${script.lanes}`,
+  );
+  const life = new Life(road, await road.start());
+  for (const action of script.actions) await life.act(action);
+  return life.end();
+}
+
+/** The client, the world and the operator of a simulated installation, and what the client was told. */
+class Life {
+  readonly #road: Road;
+  readonly #known: Known[] = [];
+  #on: Processes;
+  #mayFail = false;
+
+  constructor(road: Road, on: Processes) {
+    this.#road = road;
+    this.#on = on;
+  }
+
+  async act(action: Action): Promise<void> {
+    const { chain, node, clock } = this.#road;
+    switch (action.do) {
+      case 'request':
+        this.#known[action.n] = { ...action, ids: new Set(), refused: false, cancels: 0 };
+        return this.#submit(action.n);
+      case 'repeat':
+        return this.#submit(action.n);
+      case 'cancel':
+        return this.#cancel(action.n);
+      case 'work':
+        return workOn(this.#road, this.#on, action.passes);
+      case 'observe':
+      case 'resend':
+      case 'sequence':
+        return this.#calmly(() => run(this.#on, action.do));
+      case 'disturb':
+        return this.#disturb(action);
+      case 'meet':
+        return this.#meet(action);
+      case 'mine':
+        chain.mine(action.blocks);
+        return this.#calmly(() => run(this.#on, 'observe'));
+      case 'reorg':
+        chain.mine(action.mine);
+        await this.#calmly(() => run(this.#on, 'observe'));
+        chain.reorg(action.depth, action);
+        return;
+      case 'drop':
+        this.#drop();
+        return;
+      case 'late':
+        node.deliverLate();
+        return;
+      case 'stall':
+        chain.stall();
+        return;
+      case 'resume':
+        chain.resume();
+        return;
+      case 'node':
+        if ('message' in action.fault) this.#mayFail = true;
+        node.failNext(action.method, action.fault);
+        return;
+      case 'revert':
+        this.#mayFail = true;
+        chain.revertNext(() => true);
+        return;
+      case 'refuse':
+        this.#mayFail = true;
+        chain.world.refusing.add(recipient(action.n));
+        return;
+      case 'elapse':
+        await clock.elapse(action.ms);
+        return this.#calmly(() => this.#on.leases.renew());
+      case 'deliver again':
+        await this.#road.owner.query(
+          `UPDATE job SET lease_until = now() - interval '1 second' WHERE lease_until > now()`,
+        );
+        return;
+      case 'restart':
+        this.#on = await this.#road.start();
+    }
+  }
+
+  /** Faults are over: everything comes to rest, and is held against what the client was told. */
+  async end(): Promise<string[]> {
+    const { chain, node, clock } = this.#road;
+    node.deliverLate();
+    chain.resume();
+    this.#road.calm();
+    await clock.elapse(35_000);
+    const rest = await finish(this.#road, await this.#road.start());
+    return [...rest, ...(await accountsOf(this.#road, this.#known, this.#mayFail))];
+  }
+
+  async #submit(n: number): Promise<void> {
+    const known = this.#known[n];
+    if (known === undefined) return;
+    await this.#calmly(async () => {
+      const [verdict] = await this.#on.service.submit(this.#road.tenantId, [
+        { idempotencyKey: `key-${n}`, correlationId: `c-${n}`, body: bodyOf(n, known.request) },
+      ]);
+      if (verdict!.kind === 'refused') known.refused = true;
+      else known.ids.add(verdict!.view.id);
+    });
+  }
+
+  async #cancel(n: number): Promise<void> {
+    const known = this.#known[n];
+    const [id] = known?.ids ?? [];
+    if (id === undefined) return;
+    known!.cancels += 1;
+    await this.#calmly(() => this.#on.service.cancel(this.#road.tenantId, id));
+  }
+
+  async #disturb({ due, at, verdict }: Action & { do: 'disturb' }): Promise<void> {
+    const name = await this.#due(due);
+    const step = this.#road.step(name, this.#on, (on) => run(on, name));
+    await this.#road.scheduler.run([step], ([gate]) => ({
+      gate: gate!,
+      verdict: gate!.index === at ? verdict : 'go',
+    }));
+  }
+
+  async #meet({ due, seed }: Action & { do: 'meet' }): Promise<void> {
+    const random = new Random(seed);
+    const names = [await this.#due(due[0]), await this.#due(due[1])];
+    const steps = names.map((name, n) =>
+      this.#road.step(`${name} ${n}`, this.#on, (on) => run(on, name)),
+    );
+    await this.#road.scheduler.run(steps, (ready) => ({ gate: random.pick(ready), verdict: 'go' }));
+  }
+
+  async #due(n: number): Promise<string> {
+    const names = await dueSteps(this.#road);
+    return names[n % names.length]!;
+  }
+
+  #drop(): void {
+    const { chain } = this.#road;
+    for (const { address } of this.#road.settings.lanes) {
+      const tx = chain.pool.holder(address, chain.world.nonce(address, chain.height));
+      if (tx !== undefined) chain.drop(tx.hash);
+    }
+  }
+
+  /** What goes wrong is seen in the end, not here: a step that throws is tried again by its loop. */
+  async #calmly(act: () => Promise<unknown>): Promise<void> {
+    await act().catch((error: Error) => this.#road.told.push(error.message));
+  }
+}
+
+function bodyOf(n: number, { account, asset, amount, expires }: Request): object {
+  const expiresAt = new Date(Date.now() + AN_HOUR_MS / 2).toISOString();
+  return { account, asset, amount, to: recipient(n), ...(expires ? { expiresAt } : {}) };
+}
+
+async function run(on: Processes, step: string): Promise<unknown> {
+  switch (step) {
+    case 'sign':
+      return on.sign();
+    case 'take over':
+      return on.takeOver();
+    case 'collect':
+      return on.collect();
+    case 'resend':
+      return on.resend();
+    case 'sequence':
+      return on.sequence();
+    case 'observe':
+      while (await on.observe());
+      return;
+    default:
+      return on.job(step);
+  }
+}

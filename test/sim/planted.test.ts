@@ -1,0 +1,31 @@
+import { describe, expect, it } from 'vitest';
+import { testDatabases } from '../support/postgres.ts';
+import { hastyCancel, noResend, type Plant } from '../support/steps/plants.ts';
+import { Road } from '../support/steps/road.ts';
+import { live } from './life.ts';
+import { simulate, textOf } from './simulation.ts';
+
+const PLANTED: [string, Plant][] = [
+  ['bytes that were lost are never sent again', noResend],
+  ['a cancel does not take the order to sign away', hastyCancel],
+];
+
+describe('the simulation', () => {
+  it.each(PLANTED)('finds, shrinks and repeats it: %s', { timeout: 300_000 }, async (_, plant) => {
+    const databases = await testDatabases();
+    const road = await Road.open(databases, {
+      ...{ lanes: 3, warm: true, endings: 'roll back' },
+      bend: plant,
+    });
+    try {
+      const failure = await simulate(road, { from: 1, count: 300 });
+      expect(failure).not.toBeNull();
+      console.log(textOf(failure!));
+      expect(failure!.short.actions.length).toBeLessThan(8);
+      expect(await live(road, failure!.short)).not.toEqual([]);
+    } finally {
+      await road.close();
+      await databases.drop();
+    }
+  });
+});

@@ -1,0 +1,36 @@
+import { bend, split } from './points/bend.ts';
+import type { Wires } from './processes.ts';
+
+/** A fault that a test plants into how processes reach the world, to see it found. */
+export type Plant = (wires: Wires) => Wires;
+
+/** A cancel looks whether the signature was asked for, and does not take the order away. */
+export const hastyCancel: Plant = (wires) => ({
+  ...wires,
+  app: bend(wires.app, 'tx_stop_slotted', (text) =>
+    text
+      .replace(
+        'UPDATE signature_request r SET cancelled_at = now() FROM wanted w',
+        'SELECT r.tx_id FROM signature_request r, wanted w',
+      )
+      .replace('RETURNING r.tx_id', ''),
+  ),
+});
+
+/** A settle does not hold the chain's head while it acts. */
+export const looseHead: Plant = (wires) => ({
+  ...wires,
+  app: bend(wires.app, 'head_lock_share', () => 'SELECT 1 WHERE $1::bigint[] IS NOT NULL'),
+});
+
+/** Bytes that the chain has not taken are never sent again. */
+export const noResend: Plant = (wires) => ({
+  ...wires,
+  app: bend(wires.app, 'attempt_resend', (text) => text.replace('LIMIT $3', 'LIMIT 0 * $3')),
+});
+
+/** The end of a withdrawal and its postings are two transactions. */
+export const tornEnd: Plant = (wires) => ({
+  ...wires,
+  app: split(wires.app, 'advance_withdrawal'),
+});

@@ -1,0 +1,153 @@
+import type { Sql } from '../../../../src/base/db/index.ts';
+import { systemClock } from '../../../../src/base/kernel/index.ts';
+import { Actor, type Gate, type Verdict } from './actor.ts';
+
+export type Step<T = unknown> = { name: string; run(actor: Actor): Promise<T> };
+
+/** Which of the steps that may go on does, and what happens to it; asked before every point. */
+export type Chooser = (ready: readonly Gate[]) => { gate: Gate; verdict: Verdict };
+
+type Ended =
+  | { kind: 'done'; value: unknown }
+  | { kind: 'threw'; error: unknown }
+  | { kind: 'killed' };
+
+type Run = {
+  /** By the step's name. */
+  ended: Map<string, Ended>;
+  /** `step#index what verdict`, in the order in which they happened: the same for the same choices. */
+  trace: string[];
+  /** Times a step waited inside of the database for one that was held back. */
+  blocks: number;
+};
+
+/** A statement takes a fraction of this; one that takes longer is asked whether it waits for a lock. */
+const ASK_AFTER_MS = 3;
+const STUCK_AFTER_MS = 20_000;
+
+/**
+ * Lets one step at a time go on by one point, so that what two steps do to each other is a matter of
+ * choice and not of luck. A step that waits in PostgreSQL for a lock of one that is held back is set
+ * aside until that lock is free.
+ */
+export class Scheduler {
+  /** The owner's connection, of which no step makes use. */
+  readonly #control: Sql;
+  #actors: Actor[] = [];
+  #wake: () => void = () => {};
+
+  constructor(control: Sql) {
+    this.#control = control;
+  }
+
+  /** `after`: called behind each point, while nothing moves. */
+  async run(
+    steps: readonly Step[],
+    choose: Chooser,
+    after: (what: string) => Promise<void> = async () => {},
+  ): Promise<Run> {
+    const run: Run = { ended: new Map(), trace: [], blocks: 0 };
+    this.#actors = [];
+    for (const step of steps) {
+      const actor = new Actor(step.name, () => this.#wake());
+      this.#actors.push(actor);
+      this.#start(step, actor, run);
+      await this.#rest(run);
+    }
+    for (;;) {
+      const ready = this.#actors.flatMap((actor) =>
+        actor.over || actor.flight !== null ? [] : actor.gates.slice(0, 1),
+      );
+      if (ready.length === 0) {
+        if (this.#actors.every((actor) => actor.over)) return run;
+        // All that are left wait for each other in the database, which ends one of them.
+        await this.#moved(run);
+        continue;
+      }
+      const { gate, verdict } = choose(ready);
+      run.trace.push(`${gate.actor}#${gate.index} ${gate.what} ${verdict}`);
+      await this.#let(gate, verdict, run);
+      await after(gate.what);
+    }
+  }
+
+  #start(step: Step, actor: Actor, run: Run): void {
+    const end = (ended: Ended) => {
+      if (actor.over) return;
+      actor.over = true;
+      run.ended.set(step.name, ended);
+      this.#wake();
+    };
+    step.run(actor).then(
+      (value) => end({ kind: 'done', value }),
+      (error) => end({ kind: 'threw', error }),
+    );
+  }
+
+  async #let(gate: Gate, verdict: Verdict, run: Run): Promise<void> {
+    const actor = this.#actors.find((candidate) => candidate.name === gate.actor)!;
+    gate.open(verdict);
+    const frees = verdict !== 'go' || actor.flight?.releases === true;
+    if (verdict === 'kill') {
+      await actor.die();
+      run.ended.set(actor.name, { kind: 'killed' });
+    }
+    await this.#rest(run);
+    if (frees && this.#actors.some((other) => other.blocked)) {
+      // Who waits may have been let in: until each is known to wait on or has come back, nobody moves.
+      for (const other of this.#actors) other.blocked = false;
+      await this.#rest(run);
+    }
+  }
+
+  /** Until nothing moves any more. */
+  async #rest(run: Run): Promise<void> {
+    const begun = performance.now();
+    for (;;) {
+      // What came back runs on to its next point in this turn.
+      await new Promise((resolve) => setImmediate(resolve));
+      if (this.#actors.every((actor) => actor.atRest)) return;
+      if (await this.#changed(ASK_AFTER_MS)) continue;
+      await this.#findBlocked(run);
+      if (performance.now() - begun > STUCK_AFTER_MS) throw new Error(this.#stuck());
+    }
+  }
+
+  async #moved(run: Run): Promise<void> {
+    if (!(await this.#changed(STUCK_AFTER_MS))) throw new Error(this.#stuck());
+    await this.#rest(run);
+  }
+
+  /** True when a step came to a point, came back from one or ended; false after the time. */
+  async #changed(ms: number): Promise<boolean> {
+    const change = new AbortController();
+    this.#wake = () => change.abort();
+    await systemClock.sleep(ms, change.signal);
+    this.#wake = () => {};
+    return change.signal.aborted;
+  }
+
+  async #findBlocked(run: Run): Promise<void> {
+    const flying = this.#actors.filter((actor) => !actor.atRest && actor.flight?.pid != null);
+    if (flying.length === 0) return;
+    const asked = flying.map((actor) => ({ actor, flight: actor.flight }));
+    const { rows } = await this.#control.query<{ waits: boolean }>({
+      name: 'who_waits',
+      text: `SELECT cardinality(pg_blocking_pids(pid)) > 0 AS waits
+        FROM unnest($1::int[]) WITH ORDINALITY AS u(pid, n) ORDER BY n`,
+      values: [asked.map(({ flight }) => flight!.pid)],
+    });
+    asked.forEach(({ actor, flight }, index) => {
+      if (!rows[index]!.waits || actor.flight !== flight) return;
+      actor.blocked = true;
+      run.blocks += 1;
+    });
+  }
+
+  #stuck(): string {
+    const where = this.#actors.map(
+      (actor) => `${actor.name}: ${actor.over ? 'over' : `after ${actor.points.at(-1)}`}`,
+    );
+    return `no step moves: ${where.join('; ')}`;
+  }
+}

@@ -1,0 +1,162 @@
+import type { ChainPort } from '../../../src/base/chain/index.ts';
+import { Assets, type Settings } from '../../../src/base/config/index.ts';
+import type { Db } from '../../../src/base/db/index.ts';
+import { sequenceEvents } from '../../../src/base/event/index.ts';
+import type { Clock, Log } from '../../../src/base/kernel/index.ts';
+import {
+  type Handler,
+  type Loop,
+  postgresTransport,
+  runClaim,
+} from '../../../src/base/queue/index.ts';
+import { Ledger } from '../../../src/books/ledger/index.ts';
+import {
+  broadcasterHandlers,
+  collectLoop,
+  LaneLeases,
+  resendLoop,
+} from '../../../src/hands/broadcaster/index.ts';
+import {
+  Handshake,
+  type SignerContext,
+  signBatch,
+  takeOverBatch,
+  type Witness,
+} from '../../../src/hands/signer/index.ts';
+import { trackRound } from '../../../src/hands/tracker/index.ts';
+import { treasuryHandlers } from '../../../src/hands/treasury/index.ts';
+import {
+  settlerHandlers,
+  sweepStanding,
+  validatorHandlers,
+  WithdrawalService,
+} from '../../../src/roads/withdrawal/index.ts';
+
+/** By what a process reaches the world. */
+export type Wires = { app: Db; signer: Db; journal: Db; witness: Witness; chain: ChainPort };
+
+export type Site = {
+  settings: Settings;
+  installationId: string;
+  keys: Pick<SignerContext, 'rules' | 'keystore'>;
+  clock: Clock;
+  log: Log;
+};
+
+const BATCH = 500;
+const LEASE_MS = 6_000;
+const FROM_THE_START = '00000000-0000-0000-0000-000000000000';
+
+/**
+ * Everything that the processes of an installation do, as steps that are called one by one: what in
+ * production its runners and loops call. One object is one life of a process: what it remembers
+ * between steps, its caches and its name in leases, is gone with it.
+ */
+export class Processes {
+  readonly leases: LaneLeases;
+  readonly service: WithdrawalService;
+  /** By topic. */
+  readonly handlers: ReadonlyMap<string, Handler>;
+  readonly #site: Site;
+  readonly #wires: Wires;
+  readonly #broadcaster: Parameters<typeof collectLoop>[0];
+  readonly #signer: SignerContext;
+
+  /** `leases`: another part of the same process holds the lanes. */
+  constructor(site: Site, wires: Wires, owner: string, leases?: LaneLeases) {
+    const { settings, installationId, clock, log, keys } = site;
+    const { app, chain } = wires;
+    const ledger = new Ledger(app);
+    const assets = new Assets(settings.assets);
+    const { policyVersion } = settings;
+    const road = { db: app, ledger, assets, installationId, policyVersion, log };
+    this.#site = site;
+    this.#wires = wires;
+    this.leases = leases ?? new LaneLeases({ db: app, owner, clock, log });
+    const rules = { assets, lanes: settings.lanes, now: () => clock.now() };
+    this.service = new WithdrawalService({ ...road, clock, rules });
+    const chains = new Map(
+      settings.chains.map((each) => [each.chainId, { settings: each, port: chain }]),
+    );
+    this.#broadcaster = { db: app, ledger, assets, chains, leases: this.leases, clock, log };
+    const signer = { name: owner, main: wires.signer, journal: wires.journal, clock, log };
+    const handshake = new Handshake({ ...signer, witness: wires.witness });
+    this.#signer = { ...signer, ...keys, handshake };
+    const all = [
+      ...validatorHandlers(road),
+      ...broadcasterHandlers(this.#broadcaster),
+      ...settlerHandlers(road),
+      ...treasuryHandlers({ db: app, ledger }),
+    ];
+    this.handlers = new Map(all.map((handler) => [handler.topic, handler]));
+  }
+
+  /** One claim of a topic, run to its end; how many jobs it had. */
+  async job(topic: string): Promise<number> {
+    const handler = this.handlers.get(topic);
+    if (handler === undefined) throw new Error(`no handler of ${topic}`);
+    const { batch } = handler;
+    const limit = typeof batch === 'number' ? batch : await batch();
+    if (limit <= 0) return 0;
+    const { app } = this.#wires;
+    const claimed = await postgresTransport.claim(app, topic, { limit, leaseMs: LEASE_MS });
+    if (claimed.jobs.length === 0) return 0;
+    const options = { db: app, transport: postgresTransport, log: this.#site.log };
+    await runClaim({ ...options, random: () => 0.5 }, handler, claimed);
+    return claimed.jobs.length;
+  }
+
+  sign(): Promise<unknown> {
+    return signBatch(this.#signer, BATCH);
+  }
+
+  /** Orders whose signer died more than half a minute ago. */
+  takeOver(): Promise<unknown> {
+    return takeOverBatch(this.#signer, { limit: BATCH, watermark: { floor: FROM_THE_START } });
+  }
+
+  collect(): Promise<void> {
+    return oneRound((clock) => collectLoop({ ...this.#broadcaster, clock }));
+  }
+
+  resend(): Promise<void> {
+    return oneRound((clock) => resendLoop({ ...this.#broadcaster, clock }));
+  }
+
+  /** One round of the walk of each chain; true when there is more to do at once. */
+  async observe(): Promise<boolean> {
+    let more = false;
+    for (const settings of this.#site.settings.chains) {
+      const { clock, log } = this.#site;
+      const { chainId } = settings;
+      const { owner } = this.leases;
+      const { app: db, chain: port } = this.#wires;
+      more = (await trackRound({ db, owner, chainId, settings, port, clock, log })) || more;
+    }
+    return more;
+  }
+
+  sweep(): Promise<number> {
+    return sweepStanding(this.#wires.app);
+  }
+
+  sequence(): Promise<number> {
+    return sequenceEvents(this.#wires.app);
+  }
+}
+
+/** A loop's rounds until it rests for the first time. */
+async function oneRound(make: (clock: Clock) => Loop): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const loop = make({
+      now: () => Date.now(),
+      monotonic: () => performance.now(),
+      sleep: (_ms, signal) =>
+        new Promise<void>((awake) => {
+          signal?.addEventListener('abort', () => awake(), { once: true });
+          setImmediate(() => void loop.stop().then(resolve));
+        }),
+    });
+    loop.start();
+  });
+}
