@@ -8,6 +8,7 @@
 export { NodeChain } from './node.ts';
 export type {
   Block,
+  BlockHeader,
   ChainPort,
   GasEstimate,
   SendAnswer,

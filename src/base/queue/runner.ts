@@ -49,6 +49,8 @@ const RENEW_MS = 2_000;
  * jobs is most of a small one; a job on an idle system is claimed at once.
  */
 const PACE_MS = 150;
+/** Behind notifications, and behind the moments for which this process put jobs off itself. */
+const IDLE_MS = 3_000;
 
 /**
  * Claims jobs and gives them to handlers. A handler completes jobs inside the transaction that records
@@ -58,6 +60,7 @@ const PACE_MS = 150;
 export class Runner {
   readonly #options: RunnerOptions;
   readonly #loops = new Map<string, Loop[]>();
+  readonly #stopping = new AbortController();
   readonly #after = new Map<string, string>();
   /** Topics of which the pass over the tenants under way has claimed something. */
   readonly #served = new Set<string>();
@@ -70,7 +73,7 @@ export class Runner {
         () =>
           new Loop({
             name: handler.topic,
-            idleMs: options.idleMs ?? 1_000,
+            idleMs: options.idleMs ?? IDLE_MS,
             clock: options.clock,
             log: options.log,
             round: () => this.#round(handler),
@@ -92,6 +95,7 @@ export class Runner {
   }
 
   async stop(): Promise<void> {
+    this.#stopping.abort();
     await Promise.all([...this.#loops.values()].flat().map((loop) => loop.stop()));
   }
 
@@ -116,15 +120,22 @@ export class Runner {
       more = this.#served.delete(handler.topic);
     } else this.#after.set(handler.topic, claimed.next);
     if (claimed.jobs.length > 0) {
-      await this.#whileLeased(claimed, () => runClaim(this.#options, handler, claimed));
+      const again = await this.#whileLeased(claimed, () =>
+        runClaim(this.#options, handler, claimed),
+      );
+      if (again < (this.#options.idleMs ?? IDLE_MS)) this.#wakeIn(handler.topic, again);
       const next = began + PACE_MS - clock.monotonic();
       if (claimed.jobs.length < limit && next > 0) await clock.sleep(next);
     }
     return more;
   }
 
+  #wakeIn(topic: string, ms: number): void {
+    void this.#options.clock.sleep(ms, this.#stopping.signal).then(() => this.wake(topic));
+  }
+
   /** Keeps the lease while the step runs; should that fail, the step's act finds its jobs gone. */
-  async #whileLeased(claimed: Claim, work: () => Promise<void>): Promise<void> {
+  async #whileLeased<T>(claimed: Claim, work: () => Promise<T>): Promise<T> {
     const { clock, db, transport, log } = this.#options;
     const over = new AbortController();
     const renewing = (async () => {
@@ -137,7 +148,7 @@ export class Runner {
       }
     })();
     try {
-      await work();
+      return await work();
     } finally {
       over.abort();
       await renewing;
@@ -145,12 +156,15 @@ export class Runner {
   }
 }
 
-/** Runs one claim of a handler and settles what it did not complete. Exported for tests and one-shot commands. */
+/**
+ * Runs one claim of a handler and settles what it did not complete; returns in how many ms the first of its jobs
+ * is due again (Infinity: none). Exported for tests and one-shot commands.
+ */
 export async function runClaim(
   options: Pick<RunnerOptions, 'db' | 'transport' | 'log' | 'random'>,
   handler: Handler,
   claimed: Claim,
-): Promise<void> {
+): Promise<number> {
   let outcomes: Outcome[];
   try {
     outcomes = await handler.run(claimed);
@@ -169,14 +183,14 @@ export async function runClaim(
       }));
     } else if (claimed.jobs.length > 1) {
       const middle = claimed.jobs.length >> 1;
-      await runClaim(options, handler, { ...claimed, jobs: claimed.jobs.slice(0, middle) });
-      await runClaim(options, handler, { ...claimed, jobs: claimed.jobs.slice(middle) });
-      return;
+      const halves = [claimed.jobs.slice(0, middle), claimed.jobs.slice(middle)];
+      const first = await runClaim(options, handler, { ...claimed, jobs: halves[0]! });
+      return Math.min(first, await runClaim(options, handler, { ...claimed, jobs: halves[1]! }));
     } else {
       outcomes = claimed.jobs.map((job) => verdict(error, job));
     }
   }
-  await settle(options, handler, claimed, outcomes);
+  return settle(options, handler, claimed, outcomes);
 }
 
 /** Nobody's fault among the jobs: the same step again, later. */
@@ -197,8 +211,8 @@ async function settle(
   handler: Handler,
   claimed: Claim,
   outcomes: readonly Outcome[],
-): Promise<void> {
-  if (outcomes.length === 0) return;
+): Promise<number> {
+  if (outcomes.length === 0) return Number.POSITIVE_INFINITY;
   const jobs = new Map(claimed.jobs.map((job) => [job.subjectId, job]));
   const later: Postponement[] = [];
   const dead: { subjectId: string; reason: string }[] = [];
@@ -235,4 +249,5 @@ async function settle(
     await options.transport.postpone(sql, claimed, later);
     await options.transport.bury(sql, claimed, dead);
   });
+  return Math.min(...later.map((item) => item.delayMs));
 }

@@ -147,11 +147,19 @@ export async function leaseChain(
 ): Promise<bigint | null> {
   const { rows } = await sql.query<{ epoch: bigint }>({
     name: 'head_lease',
+    // Written again when a third of it is over: a walker looks several times a second.
     text: `
-      UPDATE chain_head SET lease_owner = $2, lease_until = clock_timestamp() + $3 * interval '1 millisecond',
-        epoch = CASE WHEN lease_owner = $2 AND lease_until > clock_timestamp() THEN epoch ELSE epoch + 1 END
-      WHERE chain_id = $1 AND (lease_owner IS NULL OR lease_owner = $2 OR lease_until <= clock_timestamp())
-      RETURNING epoch`,
+      WITH held AS (
+        SELECT epoch FROM chain_head WHERE chain_id = $1 AND lease_owner = $2 AND $3 > 0
+          AND lease_until > clock_timestamp() + $3 * interval '0.66 milliseconds'
+      ), taken AS (
+        UPDATE chain_head SET lease_owner = $2, lease_until = clock_timestamp() + $3 * interval '1 millisecond',
+          epoch = CASE WHEN lease_owner = $2 AND lease_until > clock_timestamp() THEN epoch ELSE epoch + 1 END
+        WHERE chain_id = $1 AND (lease_owner IS NULL OR lease_owner = $2 OR lease_until <= clock_timestamp())
+          AND NOT EXISTS (SELECT FROM held)
+        RETURNING epoch
+      )
+      SELECT epoch FROM held UNION ALL SELECT epoch FROM taken`,
     values: [chainId, owner, leaseMs],
   });
   return rows[0]?.epoch ?? null;

@@ -206,7 +206,7 @@ function cronLoops({ db, log, has }: Worker): Loop[] {
   const loop = (name: string, idleMs: number, round: () => Promise<boolean>) =>
     new Loop({ name, idleMs, clock: systemClock, log, round });
   return [
-    loop('sequence', 150, async () => (await sequenceEvents(db)) === SEQUENCE_ROUND),
+    loop('sequence', 500, async () => (await sequenceEvents(db)) === SEQUENCE_ROUND),
     loop('sweep', 300_000, async () => {
       const found = await sweepStanding(db);
       if (found > 0) log.warn({ withdrawals: found }, 'stood still; announced again');

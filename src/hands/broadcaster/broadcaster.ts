@@ -45,7 +45,7 @@ export function broadcasterHandlers(context: BroadcasterContext): Handler[] {
 export function collectLoop(context: BroadcasterContext): Loop {
   return new Loop({
     name: 'collect',
-    idleMs: 500,
+    idleMs: 1_000,
     clock: context.clock,
     log: context.log,
     round: async () =>
@@ -57,7 +57,7 @@ export function collectLoop(context: BroadcasterContext): Loop {
 export function resendLoop(context: BroadcasterContext): Loop {
   return new Loop({
     name: 'resend',
-    idleMs: 1_000,
+    idleMs: 2_000,
     clock: context.clock,
     log: context.log,
     round: async () => {

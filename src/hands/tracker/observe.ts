@@ -1,4 +1,4 @@
-import type { Block, ChainPort } from '../../base/chain/index.ts';
+import type { Block, BlockHeader, ChainPort } from '../../base/chain/index.ts';
 import type { Sql } from '../../base/db/index.ts';
 import { checkEffect } from '../../base/effect/index.ts';
 import { type Hex, Transient } from '../../base/kernel/index.ts';
@@ -21,13 +21,10 @@ export type Walk =
   /** Our head is not in the node's chain; null: the fork lies deeper than we looked. */
   | { kind: 'reorg'; fork: number | null; tags: Tags };
 
-export async function askTags(port: ChainPort): Promise<Tags | null> {
-  const [latest, safe, finalized] = await Promise.all([
-    port.header('latest'),
-    port.header('safe'),
-    port.header('finalized'),
-  ]);
+export async function askTags(port: ChainPort, asked?: BlockHeader | null): Promise<Tags | null> {
+  const latest = asked === undefined ? await port.header('latest') : asked;
   if (latest === null) return null;
+  const [safe, finalized] = await Promise.all([port.header('safe'), port.header('finalized')]);
   return {
     latest: latest.number,
     safe: safe?.number ?? null,
@@ -37,7 +34,10 @@ export async function askTags(port: ChainPort): Promise<Tags | null> {
 
 /** What the node shows beyond our head, linked by parent hashes. */
 export async function observeWalk(sql: Sql, port: ChainPort, head: HeadRow): Promise<Walk | null> {
-  const tags = await askTags(port);
+  const latest = await port.header('latest');
+  // Tags move with blocks: a look that finds our own head asks no more.
+  if (latest?.hash === head.hash) return null;
+  const tags = await askTags(port, latest);
   if (tags === null) return null;
   if (tags.latest < head.latest) {
     // Behind us: a node that lags, or a chain that lost blocks. The hash at its height tells apart
