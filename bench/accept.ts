@@ -33,9 +33,11 @@ export type AcceptResult = {
   ruler: { connections: number; runs: RulerResult[] };
   accounts: number;
   rows: number;
+  /** Processes of the api role. */
+  apis: number;
 };
 
-type Size = { rounds: number; seconds: number; openRate: number };
+type Size = { rounds: number; seconds: number; openRate: number; apis: number };
 
 const ACCOUNTS = 1_000;
 const RULER_CONNECTIONS = 8;
@@ -48,7 +50,7 @@ export async function measureAccept(
   const stage = await Stage.make(server, { name: 'accept', lanes: 1, chain: false, profileDir });
   const load = new Child<LoadOrder, LoadResult>('./load.js');
   try {
-    await during('starting the api', stage.startRole('api'));
+    await during('starting the api', stage.startApis(size.apis));
     await during('deposits', fund(stage, load, ACCOUNTS));
     const cases = casesOf(size).map((item) => ({ case: item, runs: [] as AcceptRun[] }));
     const ruler: RulerResult[] = [];
@@ -75,6 +77,7 @@ export async function measureAccept(
       ruler: { connections: RULER_CONNECTIONS, runs: ruler },
       accounts: ACCOUNTS,
       rows: expected,
+      apis: size.apis,
     };
   } finally {
     await load.stop();
@@ -108,7 +111,7 @@ export async function fund(
 ): Promise<void> {
   const done = await load.ask({
     kind: 'deposit',
-    at: { host: '127.0.0.1', port: stage.role('api').port },
+    ports: stage.apiPorts(),
     apiKey: stage.apiKey,
     connections: 16,
     batch: 1,
@@ -134,7 +137,7 @@ function acceptRunner(parts: {
     // So that no run pays for the checkpoint of the one before.
     await stage.owner.query('CHECKPOINT');
     const meter = new ProcessMeter({
-      api: { pid: stage.role('api').pid },
+      ...stage.apiMeters(),
       postgres: { pid: server.postgres.pid, family: true },
       load: { pid: load.pid },
     });
@@ -143,7 +146,7 @@ function acceptRunner(parts: {
     const { connections, batch, ratePerSecond } = item;
     const done = await load.ask({
       kind: 'withdrawal',
-      at: { host: '127.0.0.1', port: stage.role('api').port },
+      ports: stage.apiPorts(),
       apiKey: stage.apiKey,
       connections,
       batch,
@@ -161,13 +164,25 @@ function acceptRunner(parts: {
       withdrawals: done.withdrawals,
       seconds: done.seconds,
       latency: done.latency,
-      cpuMicros: microsEach(used.cpuSeconds, done.withdrawals),
+      cpuMicros: microsEach(oneApi(used.cpuSeconds), done.withdrawals),
       peakMiB: used.peakMiB,
       othersCores: used.othersCores,
       walBytes: (await wal()).bytes / done.withdrawals,
     };
   };
   return Object.assign(run, { accepted: () => accepted });
+}
+
+/** The processes of the api as one. */
+function oneApi(seconds: Record<string, number>): Record<string, number> {
+  const { api = 0, ...others } = seconds;
+  const more = Object.keys(others).filter((name) => name.startsWith('api '));
+  let all = api;
+  for (const name of more) {
+    all += others[name]!;
+    delete others[name];
+  }
+  return { api: all, ...others };
 }
 
 export function microsEach(seconds: Record<string, number>, count: number): Record<string, number> {

@@ -147,7 +147,7 @@ async function measureCase(
   const work = async () => {
     const accepted = load.ask({
       kind: 'withdrawal',
-      at: { host: '127.0.0.1', port: stage.role('api').port },
+      ports: stage.apiPorts(),
       apiKey: stage.apiKey,
       connections: CONNECTIONS,
       batch: 1,

@@ -9,7 +9,8 @@ import { Connection } from './sockets.ts';
 
 export type LoadOrder = {
   kind: 'deposit' | 'withdrawal';
-  at: { host: string; port: number };
+  /** Of each api process; connections are dealt out in turn. */
+  ports: readonly number[];
   apiKey: string;
   connections: number;
   /** Withdrawals in one request; 1 asks for single ones. */
@@ -187,7 +188,9 @@ async function load(order: LoadOrder): Promise<LoadResult> {
   });
   broken.catch(() => {});
   const connections = await Promise.all(
-    Array.from({ length: order.connections }, () => Connection.open(order.at, lost)),
+    Array.from({ length: order.connections }, (_, index) =>
+      Connection.open({ host: '127.0.0.1', port: order.ports[index % order.ports.length]! }, lost),
+    ),
   );
   const run = new Run(order, connections);
   if (order.ratePerSecond === undefined) run.closedLoop();

@@ -3,6 +3,7 @@
  * that nobody was paid twice, prints a table and writes it as JSON.
  */
 import { mkdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ConfigurationError, messageOf } from '../src/base/kernel/index.ts';
@@ -24,6 +25,7 @@ removed at the end. A full run takes about ten minutes, --quick about four.
   --quick               1,500 withdrawals end to end instead of 5,000, and shorter runs
   --withdrawals N       end to end, in each run
   --lanes N,N           end to end with these numbers of lanes (default 1,3; at most 8)
+  --apis N              processes of the api for accept (default: one per core, at most 4)
   --rounds N            runs of each measurement (default 3; median and spread are told)
   --label NAME          names the result file: bench/results/<UTC date>-NAME.json (default: full or quick)
   --profile DIR         CPU profiles of the roles, PostgreSQL's statements and log into DIR (costs some speed)
@@ -37,6 +39,7 @@ type Options = {
   quick: boolean;
   withdrawals: number;
   lanes: number[];
+  apis: number;
   rounds: number;
   label: string;
   profileDir: string | null;
@@ -51,6 +54,7 @@ function readOptions(args: readonly string[]): Options | 'help' {
       quick: { type: 'boolean', default: false },
       withdrawals: { type: 'string' },
       lanes: { type: 'string', default: '1,3' },
+      apis: { type: 'string', default: String(Math.min(4, availableParallelism())) },
       rounds: { type: 'string', default: '3' },
       label: { type: 'string' },
       profile: { type: 'string' },
@@ -75,6 +79,7 @@ function readOptions(args: readonly string[]): Options | 'help' {
     label,
     lanes: values.lanes.split(',').map((text) => count('--lanes', text, 8)),
     rounds: count('--rounds', values.rounds, 100),
+    apis: count('--apis', values.apis, 16),
     withdrawals: count('--withdrawals', values.withdrawals ?? (quick ? '1500' : '5000'), 1_000_000),
     profileDir: values.profile === undefined ? null : resolve(values.profile),
     settings: Object.fromEntries(values.postgres.map(readSetting)),
@@ -95,10 +100,10 @@ function readSetting(text: string): [string, string] {
 
 /** Fills in the report half by half, so that what was measured is told when the other half breaks. */
 async function bench(server: Server, options: Options, report: Report): Promise<void> {
-  const { only, quick, rounds, withdrawals, lanes, profileDir } = options;
+  const { only, quick, rounds, withdrawals, lanes, apis, profileDir } = options;
   if (only !== 'e2e') {
     say('accept: api and PostgreSQL only; worker and signer are not running');
-    const size = { rounds, seconds: quick ? 2 : 5, openRate: 5_000 };
+    const size = { rounds, seconds: quick ? 2 : 5, openRate: 5_000, apis };
     report.accept = await measureAccept(server, size, profileDir);
   }
   if (only !== 'accept') {

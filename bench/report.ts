@@ -127,7 +127,7 @@ function disturbanceOf({ accept, endToEnd, machine }: Report): string | null {
 function acceptTable(accept: AcceptResult): string[] {
   const ruler = median(accept.ruler.runs);
   const head = [
-    'ACCEPT (worker and signer stopped)',
+    `ACCEPT (${accept.apis === 1 ? 'one api process' : `${accept.apis} api processes`}, worker and signer stopped)`,
     'withdrawals/s',
     '÷ ruler 1',
     'ms p50',

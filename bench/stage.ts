@@ -87,7 +87,7 @@ export class Stage {
   readonly #environment: { DATABASE_URL: string; SIGNER_DATABASE_URL: string };
   readonly #profileDir: string | null;
   readonly #name: string;
-  readonly #roles = new Map<RoleName, RoleProcess>();
+  readonly #roles = new Map<string, RoleProcess>();
 
   private constructor(parts: {
     tenantId: string;
@@ -149,16 +149,35 @@ export class Stage {
     });
   }
 
-  async startRole(name: RoleName): Promise<void> {
+  /** Several processes of the api role share nothing but the database, as pods do. */
+  async startApis(count: number): Promise<void> {
+    for (let n = 1; n <= count; n += 1) await this.startRole('api', n);
+  }
+
+  apiPorts(): number[] {
+    return this.#apis().map((role) => role.port);
+  }
+
+  apiMeters(): Record<string, { pid: number }> {
+    return Object.fromEntries(
+      this.#apis().map(({ pid }, index) => [keyOf('api', index + 1), { pid }]),
+    );
+  }
+
+  #apis(): RoleProcess[] {
+    return [...this.#roles.values()].filter((role) => role.name === 'api');
+  }
+
+  async startRole(name: RoleName, n = 1): Promise<void> {
     const role = await RoleProcess.start({
       name,
       configFile: this.#configFile,
       // The signer alone may see its database.
       env: name === 'signer' ? this.#environment : { DATABASE_URL: this.#environment.DATABASE_URL },
-      logFile: join(this.#folder, `${name}.log`),
+      logFile: join(this.#folder, `${keyOf(name, n)}.log`),
       profileDir: this.#profileDir,
     });
-    this.#roles.set(name, role);
+    this.#roles.set(keyOf(name, n), role);
   }
 
   role(name: RoleName): RoleProcess {
@@ -265,4 +284,9 @@ function configOf(rpcUrl: string, lanes: readonly Lane[]) {
       tenant: TENANT,
     })),
   };
+}
+
+/** `api`, `api 2`, … */
+function keyOf(name: RoleName, n: number): string {
+  return n === 1 ? name : `${name} ${n}`;
 }

@@ -27,6 +27,7 @@ const FLUSH_SIZE = 1_000;
 /** While the database works on one flush this process prepares the next; with one, each waits for the other. */
 const FLUSHES = 2;
 const SECOND_FLUSH = 32;
+const SLICE = 8;
 const MAX_WAITING = 20_000;
 
 /**
@@ -109,16 +110,20 @@ export class Intake {
     }
     const orders = [...leaders.values()].map((item) => item.order);
     const results = await this.#flushHalving(orders);
+    let told = 0;
     for (const item of group) {
+      // Answers are written in slices: the statements of the other flush, which holds locks, come in between.
+      if (told > 0 && told % SLICE === 0) await new Promise((resolve) => setImmediate(resolve));
+      told += 1;
       const leader = leaders.get(item.order.keyHash)!;
       const result = results.get(leader.order)!;
       if (result instanceof Error) {
         item.reject(result);
         continue;
       }
-      const told = item === leader ? result : follow(item.order, leader.order, result);
-      if (told === null) this.#waiting.push(item);
-      else item.resolve(told);
+      const answer = item === leader ? result : follow(item.order, leader.order, result);
+      if (answer === null) this.#waiting.push(item);
+      else item.resolve(answer);
     }
   }
 
