@@ -87,7 +87,7 @@ export async function measureAccept(
 
 function casesOf({ openRate }: Size): AcceptCase[] {
   return [
-    ...[8, 64, 256].map((connections) => ({
+    ...[8, 64, 256, 512].map((connections) => ({
       name: `single, ${connections} connections`,
       connections,
       batch: 1,

@@ -53,14 +53,15 @@ export class Intake {
     const parsed = requests.map((request) =>
       parseRequest(this.#context.rules, { ...request, tenantId }),
     );
-    const refusals = await this.#checkNames(
-      parsed.filter((item) => !isRefusal(item)) as WithdrawalOrder[],
-    );
+    const orders = parsed.filter((item): item is WithdrawalOrder => !isRefusal(item));
+    // Mostly there is nothing to look up, and no turn of the event loop is spent on it.
+    const refusals = this.#namesAreKnown(orders) ? NONE : await this.#checkNames(orders);
     return allOrTruth(
-      parsed.map(async (item) => {
-        if (isRefusal(item)) return { kind: 'refused' as const, refusal: item };
-        const refusal = refusals.get(item);
-        return refusal === undefined ? this.#enter(item) : { kind: 'refused' as const, refusal };
+      parsed.map((item) => {
+        const refusal = isRefusal(item) ? item : refusals.get(item);
+        return refusal === undefined
+          ? this.#enter(item as WithdrawalOrder)
+          : Promise.resolve({ kind: 'refused' as const, refusal });
       }),
     );
   }
@@ -146,6 +147,12 @@ export class Intake {
     }
   }
 
+  #namesAreKnown(orders: readonly WithdrawalOrder[]): boolean {
+    return orders.every(
+      (order) => order.externalHash === null && this.#accounts.has(accountOf(order)),
+    );
+  }
+
   /**
    * What is refused without storing anything, asked before the flush in two set-based reads: an account that
    * does not exist, an external id that another key has. The constraint still decides a race.
@@ -191,14 +198,14 @@ export class Intake {
 }
 
 const KNOWN_ACCOUNTS = 500_000;
+const NONE: ReadonlyMap<WithdrawalOrder, Refusal> = new Map();
 
 async function missingAccounts(
   db: Db,
   known: Set<string>,
   orders: readonly WithdrawalOrder[],
 ): Promise<WithdrawalOrder[]> {
-  const nameOf = (order: WithdrawalOrder) => `${order.tenantId}|${order.account}`;
-  const unknown = orders.filter((order) => !known.has(nameOf(order)));
+  const unknown = orders.filter((order) => !known.has(accountOf(order)));
   if (unknown.length === 0) return [];
   const { rows } = await db.query<{ tenant_id: string; name: string }>({
     name: 'account_known',
@@ -209,7 +216,11 @@ async function missingAccounts(
   if (known.size + rows.length > KNOWN_ACCOUNTS) known.clear();
   for (const row of rows) known.add(`${row.tenant_id}|${row.name}`);
   const found = new Set(rows.map((row) => `${row.tenant_id}|${row.name}`));
-  return unknown.filter((order) => !found.has(nameOf(order)));
+  return unknown.filter((order) => !found.has(accountOf(order)));
+}
+
+function accountOf(order: WithdrawalOrder): string {
+  return `${order.tenantId}|${order.account}`;
 }
 
 async function externalIdsTaken(db: Db, orders: readonly WithdrawalOrder[]): Promise<Set<string>> {
@@ -225,6 +236,7 @@ async function externalIdsTaken(db: Db, orders: readonly WithdrawalOrder[]): Pro
  * happened` is said only when that is true of every item.
  */
 async function allOrTruth(items: readonly Promise<IntakeResult>[]): Promise<IntakeResult[]> {
+  if (items.length === 1) return [await items[0]!];
   const settled = await Promise.allSettled(items);
   const errors = settled.flatMap((item) => (item.status === 'rejected' ? [item.reason] : []));
   if (errors.length === 0) return Promise.all(items);

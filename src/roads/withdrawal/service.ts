@@ -51,6 +51,12 @@ export class WithdrawalService {
   }
 
   async #verdicts(results: readonly IntakeResult[]): Promise<Verdict[]> {
+    if (results.every((result) => result.kind === 'created')) {
+      return results.map(({ order, id, createdAt }) => ({
+        kind: 'created',
+        view: newView(order, id, createdAt),
+      }));
+    }
     const replayed = results.flatMap((result) => (result.kind === 'replay' ? [result.id] : []));
     const views = new Map(
       (await readViews(this.#context.db, this.#context.assets, replayed)).map((view) => [
