@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { ConfigurationError, systemClock } from '../../base/kernel/index.ts';
@@ -44,6 +45,11 @@ export type PostgresServer = ProcessIdentity & {
   stop(): Promise<void>;
 };
 
+/** A sixteenth of the machine's memory, within reason; taken from it only as far as it is used. */
+function sharedBuffersMb(totalBytes: number): number {
+  return Math.min(1_024, Math.max(128, Math.floor(totalBytes / 16 / 1_048_576)));
+}
+
 /** As in production: what was acknowledged survives a power cut. */
 const SERVER_SETTINGS: Readonly<Record<string, string>> = {
   fsync: 'on',
@@ -52,7 +58,7 @@ const SERVER_SETTINGS: Readonly<Record<string, string>> = {
   wal_compression: 'on',
   checkpoint_timeout: '30min',
   max_wal_size: '4GB',
-  shared_buffers: '256MB',
+  shared_buffers: `${sharedBuffersMb(totalmem())}MB`,
   max_connections: '200',
   listen_addresses: '127.0.0.1',
   timezone: 'UTC',
