@@ -5,6 +5,7 @@ import { privateKeyToAccount, privateKeyToAddress } from 'viem/accounts';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { ARTIFACT, compileDevToken } from '../../../scripts/compile-contracts.ts';
 import { startTestAnvil, type TestAnvil } from '../../../test/support/anvil.ts';
+import { until } from '../../../test/support/until.ts';
 import type { Address } from '../../base/kernel/index.ts';
 import {
   DEV_TOKEN_ADDRESS,
@@ -75,7 +76,10 @@ describe('the development chain', () => {
     const [from] = await anvil.rpc<string[]>('eth_accounts');
     const before = await tokenBalance(anvil.url, LANE);
     await anvil.rpc('eth_sendTransaction', { from, to: DEV_TOKEN_ADDRESS, data });
-    expect((await tokenBalance(anvil.url, LANE)) - before).toBe(100n);
+    await until(
+      'the transfer to be mined',
+      async () => (await tokenBalance(anvil.url, LANE)) - before === 100n,
+    );
     const decimals = { to: DEV_TOKEN_ADDRESS, data: '0x313ce567' };
     expect(Number(await anvil.rpc<string>('eth_call', decimals, 'latest'))).toBe(6);
   });

@@ -1,12 +1,15 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { guard, release } from '../../../test/support/guard.ts';
+import { until } from '../../../test/support/until.ts';
 import { ensureDatabase, type PostgresServer, startPostgres } from './postgres.ts';
-import { claimHome, removePostgres, serverHome } from './postgres-files.ts';
+import { asUser, claimHome, removePostgres, serverHome } from './postgres-files.ts';
 import { isRunning } from './process.ts';
 
 const stateDir = mkdtempSync(join(tmpdir(), 'payonce-postgres-'));
@@ -86,6 +89,43 @@ describe('the embedded PostgreSQL', () => {
     writeFileSync(join(first.dataDir, 'postmaster.pid'), lines.join('\n'));
     expect(await start()).toMatchObject({ adopted: false });
   });
+
+  test.runIf(process.platform === 'linux')(
+    'starts where nobody collected the killed server, once no session of it is left',
+    async () => {
+      const first = await start();
+      await first.stop();
+      // The shell that started it becomes a program that waits for no child: the child stays a zombie.
+      const parent = spawn('sh', ['-c', 'sleep 0 & echo $!; exec sleep 60'], {
+        stdio: ['ignore', 'pipe', 'ignore'],
+        ...asUser(serverHome(stateDir)),
+      });
+      guard(parent.pid!);
+      const [line] = (await once(parent.stdout, 'data')) as [Buffer];
+      const zombie = Number(String(line).trim());
+      await until('the zombie', async () =>
+        /\) Z /.test(readFileSync(`/proc/${zombie}/stat`, 'latin1')),
+      );
+      const lock = join(home, 'data', 'postmaster.pid');
+      const lines = [zombie, join(home, 'data'), 1, first.port, '', 'localhost', '', 'ready'];
+      const session = spawn('sleep', ['60'], {
+        cwd: join(home, 'data'),
+        ...asUser(serverHome(stateDir)),
+      });
+      guard(session.pid!);
+      writeFileSync(lock, `${lines.join('\n')}\n`);
+      const starting = start();
+      await until('a refusal', async () =>
+        /already exists/.test(readFileSync(first.logFile, 'utf8')),
+      );
+      expect(readFileSync(lock, 'utf8')).toContain(String(zombie));
+      session.kill('SIGKILL');
+      expect((await starting).adopted).toBe(false);
+      parent.kill('SIGKILL');
+      release(session.pid!);
+      release(parent.pid!);
+    },
+  );
 
   test('says in one line that its port is taken', async () => {
     const other = createServer();

@@ -13,6 +13,7 @@ import {
   type ServerHome,
   serverHome,
 } from './postgres-files.ts';
+import { dropZombieLock, type LockFile, readLockFile } from './postgres-lock.ts';
 import {
   claimPort,
   commandOf,
@@ -99,30 +100,16 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
         `PostgreSQL did not start: ${told || 'it said nothing'} (log: ${home.logFile})`,
       );
     }
-    if (lockHeld) await systemClock.sleep(200);
+    if (lockHeld) {
+      dropZombieLock(home);
+      await systemClock.sleep(200);
+    }
   }
 }
 
 /** The server that runs on this state folder's data, if there is one. Starts nothing. */
 export function adoptPostgres(stateDir: string): Promise<PostgresServer | null> {
   return adopt(serverHome(stateDir));
-}
-
-type LockFile = { pid: number; port: number; socketDir: string; status: string };
-
-/** postmaster.pid: pid, data folder, start, port, socket folder, address, shared memory, status. */
-function readLockFile(home: ServerHome): LockFile | null {
-  try {
-    const lines = readFileSync(join(home.dataDir, 'postmaster.pid'), 'utf8').split('\n');
-    return {
-      pid: Number(lines[0]),
-      port: Number(lines[3]),
-      socketDir: lines[4]?.trim() ?? '',
-      status: lines[7]?.trim() ?? '',
-    };
-  } catch {
-    return null;
-  }
 }
 
 /**
