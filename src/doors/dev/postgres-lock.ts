@@ -22,14 +22,33 @@ export function readLockFile(home: ServerHome): LockFile | null {
 
 /**
  * A killed server stays a zombie for ever where nobody collects the dead (a container whose first process is
- * not an init), and PostgreSQL takes it for alive. Its lock goes only when no process works in the data folder
- * any more: the lock is what keeps a new server away from the sessions of the old one.
+ * not an init), and PostgreSQL takes it for alive. Its locks go only when no process works in the data folder
+ * any more: they are what keeps a new server away from the sessions of the old one.
  */
 export function dropZombieLock(home: ServerHome): void {
-  const lock = readLockFile(home);
-  if (lock === null || process.platform !== 'linux' || startTimeOf(lock.pid) !== null) return;
-  if (!existsSync(`/proc/${lock.pid}`) || worksIn(home.dataDir)) return;
-  rmSync(join(home.dataDir, 'postmaster.pid'), { force: true });
+  if (process.platform !== 'linux') return;
+  const held = locksOf(home).filter((file) => isZombie(pidIn(file)));
+  if (held.length === 0 || worksIn(home.dataDir)) return;
+  for (const file of held) rmSync(file, { force: true });
+}
+
+/** Of the data folder and of the sockets, which lie in the home. */
+function locksOf(home: ServerHome): string[] {
+  const sockets = readdirSync(home.folder).filter((name) => /^\.s\.PGSQL\.\d+\.lock$/.test(name));
+  return [join(home.dataDir, 'postmaster.pid'), ...sockets.map((name) => join(home.folder, name))];
+}
+
+/** 0 when there is no such file. */
+function pidIn(lockFile: string): number {
+  try {
+    return Number(readFileSync(lockFile, 'utf8').split('\n')[0]);
+  } catch {
+    return 0;
+  }
+}
+
+function isZombie(pid: number): boolean {
+  return pid > 0 && startTimeOf(pid) === null && existsSync(`/proc/${pid}`);
 }
 
 /** Whether a process has the folder as its working directory, as a server and its sessions do. */

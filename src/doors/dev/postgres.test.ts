@@ -16,8 +16,8 @@ const stateDir = mkdtempSync(join(tmpdir(), 'payonce-postgres-'));
 const home = serverHome(stateDir).folder;
 let server: PostgresServer | undefined;
 
-async function start(): Promise<PostgresServer> {
-  server = await startPostgres({ stateDir, settings: { shared_buffers: '16MB' } });
+async function start(port: { port?: number } = {}): Promise<PostgresServer> {
+  server = await startPostgres({ stateDir, settings: { shared_buffers: '16MB' }, ...port });
   guard(server.pid);
   return server;
 }
@@ -114,7 +114,9 @@ describe('the embedded PostgreSQL', () => {
       });
       guard(session.pid!);
       writeFileSync(lock, `${lines.join('\n')}\n`);
-      const starting = start();
+      const socketLock = join(home, `.s.PGSQL.${first.port}.lock`);
+      writeFileSync(socketLock, `${lines.join('\n')}\n`);
+      const starting = start({ port: first.port });
       await until('a refusal', async () =>
         /already exists/.test(readFileSync(first.logFile, 'utf8')),
       );

@@ -71,7 +71,7 @@ const LONGEST_SOCKET_DIR = 88;
 const READY_WITHIN_MS = 60_000;
 /** How long sessions of a killed server, or its zombie, may hold the lock of the data folder. */
 const LOCK_HELD_MS = 15_000;
-const LOCK_HELD = /lock file "postmaster\.pid" already exists|shared memory block .* still in use/;
+const LOCK_HELD = /lock file ".*" already exists|shared memory block .* still in use/;
 const PORT_TAKEN = /could not bind|Address already in use|could not create any TCP\/IP sockets/;
 
 /**
