@@ -45,10 +45,13 @@ type RunnerOptions = {
 const LEASE_MS = 6_000;
 const RENEW_MS = 2_000;
 /**
- * From one claim that found jobs to the next of its topic, unless it was full. What a step costs apart from its
- * jobs is most of a small one; a job on an idle system is claimed at once.
+ * From one claim that found jobs to the next of its topic, unless it was full; never less than the step took twice,
+ * so that a machine that is behind works in larger batches. What a step costs apart from its jobs is
+ * most of a small one; a job on an idle system is claimed at once.
  */
 const PACE_MS = 150;
+/** A step that waited for a slow node is no sign of a busy machine. */
+const MOST_REST_MS = 500;
 /** Behind notifications, and behind the moments for which this process put jobs off itself. */
 const IDLE_MS = 3_000;
 
@@ -124,8 +127,9 @@ export class Runner {
         runClaim(this.#options, handler, claimed),
       );
       if (again < (this.#options.idleMs ?? IDLE_MS)) this.#wakeIn(handler.topic, again);
-      const next = began + PACE_MS - clock.monotonic();
-      if (claimed.jobs.length < limit && next > 0) await clock.sleep(next);
+      const took = clock.monotonic() - began;
+      const rest = Math.max(PACE_MS - took, Math.min(took, MOST_REST_MS));
+      if (claimed.jobs.length < limit) await clock.sleep(rest);
     }
     return more;
   }
