@@ -82,6 +82,26 @@ function effects(begin: Begin): void {
     expect(nobody).toMatchObject({ ok: false, kind: 'reverted' });
   });
 
+  it('simulates each call with its gas, and takes an estimate for enough', async () => {
+    const { chain, lane, token } = await begin();
+    const plain = { from: lane, to: PAYEE, value: 1n, data: '0x' as const };
+    const transfer = { token, recipient: PAYEE, amount: 1n };
+    const paid = { from: lane, ...effectOf(transfer) };
+    const [estimate] = await chain.estimateGas([paid]);
+    const gas = estimate!.ok ? estimate!.gas : 0n;
+    const answers = await chain.simulate([
+      { ...plain, gas: 21_000n },
+      { ...plain, gas: 20_999n },
+      { ...plain, from: POOR, gas: 21_000n },
+      { ...paid, gas },
+      { ...paid, gas: gas / 2n },
+      { from: lane, ...effectOf({ ...transfer, amount: 10n ** 18n }), gas },
+    ]);
+    const failed = { ok: false };
+    const yes = { ok: true, returned: `0x${'0'.repeat(63)}1` };
+    expect(answers).toEqual([{ ok: true, returned: '0x' }, failed, failed, yes, failed, failed]);
+  });
+
   it('moves a token with a Transfer log, and mines what reverts without effect', async () => {
     const { chain, mine, lane, nonce, token, ...on } = await begin();
     const [payee, own] = await chain.tokenBalances(token, [PAYEE, lane], 'latest');

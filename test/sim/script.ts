@@ -59,6 +59,7 @@ const READS: readonly Method[] = [
   'blocks',
   'receipts',
   'estimateGas',
+  'simulate',
   'transactionCounts',
 ];
 

@@ -12,6 +12,7 @@ export type {
   ChainPort,
   GasEstimate,
   SendAnswer,
+  Simulation,
 } from './port.ts';
 export { RpcClient } from './rpc.ts';
 export { classifySendError, type SendClass } from './send-errors.ts';

@@ -9,6 +9,7 @@ import type {
   GasEstimate,
   Receipt,
   SendAnswer,
+  Simulation,
   TransactionOnChain,
 } from './port.ts';
 import { type RpcCall, RpcClient, type RpcOptions, type RpcOutcome } from './rpc.ts';
@@ -113,15 +114,28 @@ export class NodeChain implements ChainPort {
 
   async estimateGas(calls: readonly Call[]): Promise<GasEstimate[]> {
     const outcomes = await this.#rpc.batch(
-      calls.map(({ from, to, value, data }) => ({
+      calls.map((call) => ({
         method: 'eth_estimateGas',
         // Of the latest block: some nodes default to pending, and build it anew for every call.
-        params: [{ from, to, value: `0x${value.toString(16)}`, data }, 'latest'],
+        params: [callParam(call), 'latest'],
       })),
     );
     return outcomes.map((outcome) => {
       if (outcome.kind === 'error') return estimateRefusal(outcome);
       return { ok: true, gas: this.#read(outcome, parse.quantity) };
+    });
+  }
+
+  async simulate(calls: readonly (Call & { gas: bigint })[]): Promise<Simulation[]> {
+    const outcomes = await this.#rpc.batch(
+      calls.map((call) => ({
+        method: 'eth_call',
+        params: [{ ...callParam(call), gas: hexOf(call.gas) }, 'latest'],
+      })),
+    );
+    return outcomes.map((outcome) => {
+      if (outcome.kind === 'error') return { ok: false };
+      return { ok: true, returned: this.#read(outcome, parse.bytes) };
     });
   }
 
@@ -163,7 +177,15 @@ export class NodeChain implements ChainPort {
 }
 
 function blockParam(block: BlockTag | 'pending'): string {
-  return typeof block === 'number' ? `0x${block.toString(16)}` : block;
+  return typeof block === 'number' ? hexOf(block) : block;
+}
+
+function callParam({ from, to, value, data }: Call) {
+  return { from, to, value: hexOf(value), data };
+}
+
+function hexOf(quantity: bigint | number): Hex {
+  return `0x${quantity.toString(16)}`;
 }
 
 function estimateRefusal(error: { code: number; message: string }): GasEstimate {

@@ -50,6 +50,9 @@ export type GasEstimate =
   | { ok: true; gas: bigint }
   | { ok: false; kind: 'reverted' | 'funds' | 'node'; message: string };
 
+/** What a call with a gas limit returned. Why it failed only an estimate's classes tell. */
+export type Simulation = { ok: true; returned: Hex } | { ok: false };
+
 /** What is known after a send; `message` holds the node's words where it said something else than yes. */
 export type SendAnswer = { hash: Hex; class: SendClass; message: string | null };
 
@@ -84,6 +87,8 @@ export type ChainPort = {
   code(address: Address): Promise<Hex>;
   /** Simulates each call on the latest block, independently of the others. */
   estimateGas(calls: readonly Call[]): Promise<GasEstimate[]>;
+  /** The same with this much gas each, at a fraction of an estimate's price. */
+  simulate(calls: readonly (Call & { gas: bigint })[]): Promise<Simulation[]>;
   /** Sends in the given order; `hash` is the one computed locally. */
   send(raw: readonly { hash: Hex; bytes: Buffer }[]): Promise<SendAnswer[]>;
 };

@@ -19,6 +19,7 @@ import {
   collectLoop,
   LaneLeases,
   resendLoop,
+  TransferGas,
 } from '../../hands/broadcaster/index.ts';
 import { trackRound } from '../../hands/tracker/index.ts';
 import { treasuryHandlers } from '../../hands/treasury/index.ts';
@@ -76,7 +77,12 @@ export async function startWorker(options: WorkerOptions): Promise<RoleHandle> {
     chains: new Map(),
   };
   const leases = new LaneLeases({ db, owner: worker.owner, clock: systemClock, log });
-  const broadcaster: BroadcasterContext = { ...worker, leases, clock: systemClock };
+  const broadcaster: BroadcasterContext = {
+    ...worker,
+    leases,
+    transferGas: new TransferGas(systemClock),
+    clock: systemClock,
+  };
   const runner = new Runner({
     db,
     transport: postgresTransport,

@@ -6,4 +6,5 @@
  */
 export { broadcasterHandlers, collectLoop, resendLoop } from './broadcaster.ts';
 export type { BroadcasterContext } from './context.ts';
+export { TransferGas } from './gas/transfer-gas.ts';
 export { LaneLeases } from './leases.ts';

@@ -24,6 +24,7 @@ import {
   priceOf,
   type WaitReason,
 } from './decide-prepare.ts';
+import { simulateTransfers } from './gas/simulate.ts';
 import { type Lane, observeChains, observeLanes } from './observe.ts';
 
 type Ready = {
@@ -150,12 +151,11 @@ async function simulate(
   for (const [chainId, { port }] of context.chains) {
     const here = placed.filter((item) => item.tx.chainId === chainId);
     if (here.length === 0) continue;
-    const estimates = await port
-      .estimateGas(here.map(({ tx, lane }) => ({ from: lane.address, ...effectOf(tx) })))
-      .catch((error) => {
-        if (error instanceof Transient) return null;
-        throw error;
-      });
+    const estimates = await simulateTransfers(
+      port,
+      context.transferGas,
+      here.map(({ tx, lane }) => ({ tx, from: lane.address })),
+    );
     here.forEach(({ tx, tries, lane, price }, index) => {
       const estimate = estimates?.[index];
       const judged =

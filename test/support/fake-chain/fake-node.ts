@@ -3,6 +3,7 @@ import {
   classifySendError,
   type GasEstimate,
   type SendAnswer,
+  type Simulation,
 } from '../../../src/base/chain/index.ts';
 import { type Address, type Hex, keccak256, Transient } from '../../../src/base/kernel/index.ts';
 import type { FakeChain } from './fake-chain.ts';
@@ -147,6 +148,16 @@ export class FakeNode implements ChainPort {
       return outcome.ok
         ? { ok: true, gas: outcome.gas }
         : { ok: false, kind: 'reverted', message: outcome.message };
+    });
+  }
+
+  async simulate(calls: readonly (Call & { gas: bigint })[]): Promise<Simulation[]> {
+    const top = await this.#serve('simulate', calls.length);
+    return calls.map((call) => {
+      if (this.chain.world.coins(call.from, top) < call.value) return { ok: false };
+      const outcome = this.chain.world.simulate(call, top);
+      if (!outcome.ok || outcome.gas > call.gas) return { ok: false };
+      return { ok: true, returned: outcome.returned };
     });
   }
 

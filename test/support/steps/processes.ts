@@ -15,6 +15,7 @@ import {
   collectLoop,
   LaneLeases,
   resendLoop,
+  TransferGas,
 } from '../../../src/hands/broadcaster/index.ts';
 import {
   Handshake,
@@ -78,7 +79,9 @@ export class Processes {
     const chains = new Map(
       settings.chains.map((each) => [each.chainId, { settings: each, port: chain }]),
     );
-    this.#broadcaster = { db: app, ledger, assets, chains, leases: this.leases, clock, log };
+    const transferGas = new TransferGas(clock);
+    const holds = { leases: this.leases, transferGas };
+    this.#broadcaster = { db: app, ledger, assets, chains, ...holds, clock, log };
     const signer = { name: owner, main: wires.signer, journal: wires.journal, clock, log };
     const handshake = new Handshake({ ...signer, witness: wires.witness });
     this.#signer = { ...signer, ...keys, handshake };
