@@ -1,4 +1,5 @@
-import { ConfigurationError, Transient } from '../kernel/index.ts';
+import { Transient } from '../kernel/index.ts';
+import { HttpPost, parseRpcUrl } from './http.ts';
 
 export type RpcCall = { method: string; params: readonly unknown[] };
 
@@ -28,28 +29,17 @@ const NOT_THE_NODE = new Set([408, 425, 429, 502, 503, 504]);
 /** A JSON-RPC 2.0 client over HTTP for one endpoint. Its messages name the host, never the URL. */
 export class RpcClient {
   readonly host: string;
-  readonly #url: string;
-  readonly #headers: Record<string, string>;
+  readonly #http: HttpPost;
   readonly #secrets: readonly string[];
   readonly #timeoutMs: number;
-  readonly #maxResponseBytes: number;
   #lastId = 0;
 
   constructor(options: RpcOptions) {
-    const url = parseUrl(options.url);
+    const url = parseRpcUrl(options.url);
     this.host = url.host;
-    this.#headers = { 'content-type': 'application/json' };
+    this.#http = new HttpPost(url, options.maxResponseBytes ?? 64 * 1024 * 1024);
     this.#secrets = secretsOf(url, options.url);
-    if (url.username !== '' || url.password !== '') {
-      // fetch refuses a URL with credentials.
-      const pair = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
-      this.#headers['authorization'] = `Basic ${Buffer.from(pair).toString('base64')}`;
-      url.username = '';
-      url.password = '';
-    }
-    this.#url = url.href;
     this.#timeoutMs = options.timeoutMs ?? 10_000;
-    this.#maxResponseBytes = options.maxResponseBytes ?? 64 * 1024 * 1024;
   }
 
   /**
@@ -83,7 +73,7 @@ export class RpcClient {
         params,
       })),
     );
-    const { status, text } = await this.#post(body);
+    const { status, text } = await this.#http.send(body, this.#timeoutMs);
     const parsed = NOT_THE_NODE.has(status) ? null : parseAnswers(text);
     if (parsed === null)
       throw new Transient(`${this.host} answered HTTP ${status} and no JSON-RPC`);
@@ -115,22 +105,6 @@ export class RpcClient {
     return outcomes;
   }
 
-  async #post(body: string): Promise<{ status: number; text: string }> {
-    try {
-      const response = await fetch(this.#url, {
-        method: 'POST',
-        headers: this.#headers,
-        body,
-        redirect: 'error',
-        signal: AbortSignal.timeout(this.#timeoutMs),
-      });
-      return { status: response.status, text: await readBody(response, this.#maxResponseBytes) };
-    } catch (error) {
-      // The driver's own message may hold the URL; its code says enough.
-      throw new Transient(`${this.host}: ${reasonOf(error, this.#timeoutMs)}`);
-    }
-  }
-
   readonly #clean = (message: string): string => {
     let text = message;
     for (const secret of this.#secrets) text = text.replaceAll(secret, '…');
@@ -138,39 +112,11 @@ export class RpcClient {
   };
 }
 
-function parseUrl(text: string): URL {
-  const url = URL.canParse(text) ? new URL(text) : null;
-  if (url === null || !/^https?:$/.test(url.protocol)) {
-    throw new ConfigurationError('an RPC endpoint is not an http:// or https:// URL');
-  }
-  return url;
-}
-
 /** The parts of a URL that may be a key, longest first so that no part of one is left standing. */
 function secretsOf(url: URL, original: string): string[] {
   const parts = [original, url.href, url.pathname, url.search, url.password, url.username];
   parts.push(...url.pathname.split('/'), ...url.searchParams.values());
   return [...new Set(parts)].filter((part) => part.length >= 8).sort((a, b) => b.length - a.length);
-}
-
-async function readBody(response: Response, maxBytes: number): Promise<string> {
-  if (response.body === null) return '';
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  // Leaving the loop cancels the stream, so an endless answer costs maxBytes and no more.
-  for await (const chunk of response.body) {
-    size += chunk.byteLength;
-    if (size > maxBytes) throw new RangeError(`the answer is larger than ${maxBytes} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
-}
-
-function reasonOf(error: unknown, timeoutMs: number): string {
-  if (error instanceof RangeError) return error.message;
-  if ((error as Error).name === 'TimeoutError') return `no answer within ${timeoutMs} ms`;
-  const cause = (error as { cause?: { code?: unknown } }).cause;
-  return typeof cause?.code === 'string' ? cause.code : 'the connection failed';
 }
 
 /** The parsed body when it has the form of JSON-RPC answers, one or many; null for anything else. */
