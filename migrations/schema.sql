@@ -637,7 +637,7 @@ CREATE TABLE withdrawal (
   CONSTRAINT withdrawal_pkey PRIMARY KEY (withdrawal_id),
   CONSTRAINT withdrawal_recipient_check CHECK ((octet_length(recipient) = 20)),
   CONSTRAINT withdrawal_status CHECK ((status = ANY (ARRAY['REQUESTED'::text, 'RESERVED'::text, 'AWAITING_APPROVAL'::text, 'APPROVED'::text, 'EXECUTING'::text, 'COMPLETED'::text, 'REVERSED'::text, 'RESETTLED'::text, 'REJECTED'::text, 'CANCELLED'::text, 'EXPIRED'::text, 'FAILED'::text])))
-) WITH (fillfactor=45);
+) WITH (fillfactor=30);
 CREATE INDEX withdrawal_account ON public.withdrawal USING btree (tenant_id, account, withdrawal_id);
 CREATE INDEX withdrawal_tenant ON public.withdrawal USING btree (tenant_id, withdrawal_id);
 CREATE TRIGGER withdrawal_insert AFTER INSERT ON public.withdrawal REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION withdrawal_insert_check();
