@@ -63,15 +63,17 @@ const READS: readonly Method[] = [
   'transactionCounts',
 ];
 
-/** `reorgBelow`: so many of the newest blocks may go; what is deeper may be committed. */
-type Shape = { random: Random; requests: number; reorgBelow: number; big: boolean };
+/** `big`: everything settles at finalized, else nearly everything at safe. */
+type Shape = { random: Random; requests: number; big: boolean };
+
+/** So many of the newest blocks may go: down to what is final, below safe. */
+const REORG_BELOW = 6;
 
 /** A life by its seed: a few withdrawals, and what befalls them. */
 export function scriptOf(seed: number): Script {
   const random = new Random(seed);
-  // Where everything settles at finalized, blocks may go down to there; else only above safe.
   const big = random.chance(0.3);
-  const shape: Shape = { random, requests: 0, reorgBelow: big ? 6 : 3, big };
+  const shape: Shape = { random, requests: 0, big };
   const actions: Action[] = [request(shape)];
   if (random.chance(0.5)) actions.push(request(shape));
   const length = 9 + random.below(12);
@@ -149,8 +151,8 @@ function meet({ random }: Shape): Action {
   return { do: 'meet', due, seed: random.below(1_000_000) };
 }
 
-function reorg({ random, reorgBelow }: Shape): Action {
-  const depth = 1 + random.below(reorgBelow);
+function reorg({ random }: Shape): Action {
+  const depth = 1 + random.below(REORG_BELOW);
   return {
     do: 'reorg',
     mine: random.below(depth + 1),

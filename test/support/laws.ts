@@ -13,7 +13,7 @@ export async function quiet(on: Installation, ms = 30_000): Promise<void> {
     async () => {
       const [row] = await on.rows<{ open: bigint }>(
         `SELECT (SELECT count(*) FROM job)
-           + (SELECT count(*) FROM withdrawal WHERE status IN ('REQUESTED', 'RESERVED', 'APPROVED', 'EXECUTING'))
+           + (SELECT count(*) FROM withdrawal WHERE status IN ('REQUESTED', 'RESERVED', 'APPROVED', 'EXECUTING', 'REVERSED'))
            + (SELECT count(*) FROM nonce_slot s WHERE NOT EXISTS (
                SELECT FROM slot_gas g WHERE g.lane_id = s.lane_id AND g.nonce = s.nonce)) AS open`,
       );

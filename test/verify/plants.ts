@@ -83,6 +83,11 @@ const LEDGER = [
     'ledger/unassign-amount',
     `${transfer('UNASSIGN')} RETURNING 'tx ' || subject_id AS subject`,
   ),
+  main(
+    'ledger/reverse-amount',
+    `INSERT INTO reserve (withdrawal_id, generation, transfer_id) SELECT ${COMPLETED}, 2, payonce_uuid7()
+     RETURNING 'withdrawal ' || withdrawal_id AS subject`,
+  ),
   main('ledger/gas-amount', `${transfer('GAS')} RETURNING 'transfer ' || transfer_id AS subject`),
   main(
     'ledger/gas-mined',

@@ -36,6 +36,7 @@ export function readChains(
       finality: {
         tag: section.finality?.tag ?? 'finalized',
         minDepth: section.finality?.minDepth ?? 0,
+        maxReorgDepth: section.finality?.maxReorgDepth ?? 64,
       },
       resendAfterMs: section.resendAfterMs ?? 15_000,
       pollMs: section.pollMs ?? (development ? 250 : 1000),

@@ -54,7 +54,7 @@ export function developmentSettings(options: DevelopmentOptions): Settings {
         rpc: [{ url: options.rpcUrl, roles: ['read', 'send'] }],
         window: 4096,
         fees: { maxFeePerGas: 50n * GWEI, minPriorityFeePerGas: GWEI },
-        finality: { tag: 'finalized', minDepth: 0 },
+        finality: { tag: 'finalized', minDepth: 0, maxReorgDepth: 64 },
         resendAfterMs: 15_000,
         pollMs: 250,
       },

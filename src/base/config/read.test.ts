@@ -106,7 +106,7 @@ describe('a well-formed file', () => {
           rpc: [{ url: ENV.BASE_RPC, roles: ['read', 'send'] }],
           window: 64,
           fees: { maxFeePerGas: 50_000_000_000n, minPriorityFeePerGas: 1_000_000_000n },
-          finality: { tag: 'finalized', minDepth: 0 },
+          finality: { tag: 'finalized', minDepth: 0, maxReorgDepth: 64 },
           resendAfterMs: 15_000,
           pollMs: 1000,
         },

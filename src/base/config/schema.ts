@@ -114,6 +114,7 @@ const Chain = Type.Object(
         {
           tag: Type.Optional(Type.Enum(['finalized', 'safe', 'latest'])),
           minDepth: Type.Optional(integer(0, 1_000_000, ' blocks')),
+          maxReorgDepth: Type.Optional(integer(1, 1_000_000, ' blocks')),
         },
         closed,
       ),

@@ -31,8 +31,11 @@ export type ChainSettings = {
   /** Slots a lane may have in flight: given and not yet included. */
   window: number;
   fees: { maxFeePerGas: bigint; minPriorityFeePerGas: bigint };
-  /** Both must hold: the tag says so, and the block is at least minDepth below the latest. */
-  finality: { tag: 'finalized' | 'safe' | 'latest'; minDepth: number };
+  /**
+   * Both must hold: the tag says so, and the block is at least minDepth below the latest. A reorg that takes
+   * back more than maxReorgDepth blocks halts the chain.
+   */
+  finality: { tag: 'finalized' | 'safe' | 'latest'; minDepth: number; maxReorgDepth: number };
   /** Bytes not seen in a block for this long are sent again. */
   resendAfterMs: number;
   /** How often the head is asked for when nothing else wakes the tracker. */

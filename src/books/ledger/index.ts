@@ -23,6 +23,7 @@ export {
   gasTransfer,
   releaseTransfer,
   reserveTransfer,
+  reverseTransfer,
   type Transfer,
   unassignTransfer,
 } from './transfers.ts';

@@ -26,6 +26,7 @@ type TransferKind =
   | 'COMMIT'
   | 'RELEASE'
   | 'UNASSIGN'
+  | 'REVERSE'
   | 'GAS';
 
 type Posting = { debit: AccountKey; credit: AccountKey; amount: bigint };
@@ -134,6 +135,16 @@ export function commitTransfer(order: Order): Transfer {
   return ofOrder(order, 'COMMIT', [
     { debit: reserved, credit: key(tenantId, 'in_transit', '', asset), amount: order.amount },
     { debit: reserved, credit: key(tenantId, 'revenue', '', asset), amount: order.fee },
+  ]);
+}
+
+/** A commit taken back: the next generation's reserve, of what the chain gave back and never of the customer's own. */
+export function reverseTransfer(order: Order): Transfer {
+  const { tenantId, account, asset } = order;
+  const reserved = key(tenantId, 'reserved', account, asset);
+  return ofOrder(order, 'REVERSE', [
+    { debit: key(tenantId, 'in_transit', '', asset), credit: reserved, amount: order.amount },
+    { debit: key(tenantId, 'revenue', '', asset), credit: reserved, amount: order.fee },
   ]);
 }
 

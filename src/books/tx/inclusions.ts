@@ -194,6 +194,8 @@ export async function setFinalProgress(
 export type Orphan = {
   txId: string;
   tenantId: string;
+  ownerKind: string;
+  ownerId: string;
   attemptId: string;
   laneId: number;
   nonce: bigint;
@@ -207,7 +209,8 @@ export async function readOrphans(sql: Sql, chainId: number, above: number): Pro
   const { rows } = await sql.query<Omit<Orphan, 'blockNumber'> & { blockNumber: bigint }>({
     name: 'inclusion_orphans',
     text: `
-      SELECT t.tx_id AS "txId", t.tenant_id AS "tenantId", a.attempt_id AS "attemptId", a.lane_id AS "laneId", a.nonce, t.settle_at AS "settleAt",
+      SELECT t.tx_id AS "txId", t.tenant_id AS "tenantId", t.owner_kind AS "ownerKind", t.owner_id AS "ownerId",
+        a.attempt_id AS "attemptId", a.lane_id AS "laneId", a.nonce, t.settle_at AS "settleAt",
         i.block_number AS "blockNumber", t.correlation_id AS "correlationId"
       FROM inclusion i
       JOIN block b ON b.chain_id = i.chain_id AND b.height = i.block_number AND b.hash = i.block_hash

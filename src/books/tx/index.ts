@@ -63,4 +63,11 @@ export {
   setWaiting,
 } from './slots.ts';
 export { stopUnclaimed } from './stop.ts';
-export { finalTopic, laneOfSubject, settleTopic, TX_TOPICS, WAKE_COLLECT } from './topics.ts';
+export {
+  finalTopic,
+  laneOfSubject,
+  orphanedTopic,
+  settleTopic,
+  TX_TOPICS,
+  WAKE_COLLECT,
+} from './topics.ts';

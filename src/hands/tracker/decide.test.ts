@@ -4,7 +4,7 @@ import { Transient, ZERO_ADDRESS } from '../../base/kernel/index.ts';
 import { decideFinal, judgeReorg, levelsOf, type Tags } from './decide.ts';
 import { foreignLanes, ownProgress } from './foreign.ts';
 
-type Finality = ChainSettings['finality'];
+type Finality = Omit<ChainSettings['finality'], 'maxReorgDepth'>;
 
 describe('the levels of a walk', () => {
   const all: Tags = { latest: 100, safe: 90, finalized: 80 };
@@ -55,21 +55,17 @@ describe('the end of a finalized slot', () => {
 });
 
 describe('a reorg', () => {
-  const head = { latest: 100, safe: 90, finalized: 80 };
-  const orphan = (settleAt: 'safe' | 'finalized', blockNumber: number) => ({
-    settleAt,
-    blockNumber,
-  });
-  it.each<[string, number | null, ReturnType<typeof orphan>[], RegExp | null]>([
-    ['of nothing of ours', 95, [], null],
-    ['of what is included only', 95, [orphan('safe', 96)], null],
-    ['below safe, of what settles at finalized', 85, [orphan('finalized', 86)], null],
-    ['down to finalized', 80, [orphan('finalized', 81), orphan('safe', 91)], null],
-    ['of what may be committed at safe', 85, [orphan('safe', 90)], /1 inclusions at safe/],
-    ['below finalized', 79, [], /below finalized.*at 79/],
-    ['deeper than was looked', null, [], /below finalized.*older/],
-  ])('%s', (_, fork, orphans, reason) => {
-    const verdict = judgeReorg(head, fork, orphans);
+  const head = { latest: 100, finalized: 80 };
+  it.each<[string, number | null, number, RegExp | null]>([
+    ['of the latest block', 99, 1, null],
+    ['as deep as is allowed', 88, 12, null],
+    ['one block deeper', 87, 12, /deeper than allowed: it takes back 13 blocks.*is 12/],
+    ['down to finalized', 80, 64, null],
+    ['below finalized', 79, 64, /below finalized.*at 79/],
+    ['below finalized and too deep', 79, 12, /below finalized/],
+    ['deeper than was looked', null, 64, /below finalized.*older/],
+  ])('%s', (_, fork, maxReorgDepth, reason) => {
+    const verdict = judgeReorg(head, fork, { maxReorgDepth });
     if (reason === null) expect(verdict).toEqual({ kind: 'follow' });
     else expect(verdict.kind === 'halt' && verdict.reason).toMatch(reason);
   });

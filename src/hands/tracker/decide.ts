@@ -1,6 +1,6 @@
 import type { ChainSettings } from '../../base/config/index.ts';
 import type { TxState } from '../../base/kernel/index.ts';
-import type { Crossing, Orphan } from '../../books/tx/index.ts';
+import type { Crossing } from '../../books/tx/index.ts';
 
 type Finality = ChainSettings['finality'];
 
@@ -15,7 +15,7 @@ export type Tags = { latest: number; safe: number | null; finalized: number | nu
 export function levelsOf(
   walked: number,
   tags: Tags,
-  finality: Finality,
+  finality: Pick<Finality, 'tag' | 'minDepth'>,
 ): { safe: number; finalized: number } | null {
   const tag = finality.tag === 'latest' ? tags.latest : tags[finality.tag];
   if (tag === null) return null;
@@ -45,13 +45,13 @@ export function decideFinal(
 }
 
 /**
- * Whether a reorg down to height `fork` may be followed. Not below finalized, and not where it orphans what
- * may have been committed at safe: then the chain stops completing and signing, and a person decides.
+ * Whether a reorg down to height `fork` may be followed: not below finalized, and not deeper than the
+ * configuration allows. Then the chain stops completing and signing, and persons decide.
  */
 export function judgeReorg(
-  head: { latest: number; safe: number; finalized: number },
+  head: { latest: number; finalized: number },
   fork: number | null,
-  orphans: readonly Pick<Orphan, 'settleAt' | 'blockNumber'>[],
+  { maxReorgDepth }: Pick<Finality, 'maxReorgDepth'>,
 ): { kind: 'follow' } | { kind: 'halt'; reason: string } {
   if (fork === null || fork < head.finalized) {
     return {
@@ -59,13 +59,10 @@ export function judgeReorg(
       reason: `reorg below finalized: block ${head.finalized} was finalized, the node's chain left ours at ${fork ?? 'an older'} block`,
     };
   }
-  const committed = orphans.filter(
-    (orphan) => orphan.settleAt === 'safe' && orphan.blockNumber <= head.safe,
-  );
-  return committed.length === 0
-    ? { kind: 'follow' }
-    : {
-        kind: 'halt',
-        reason: `reorg to block ${fork} takes back ${committed.length} inclusions at safe that may be committed`,
-      };
+  const depth = head.latest - fork;
+  if (depth <= maxReorgDepth) return { kind: 'follow' };
+  return {
+    kind: 'halt',
+    reason: `reorg deeper than allowed: it takes back ${depth} blocks, finality.maxReorgDepth is ${maxReorgDepth}`,
+  };
 }

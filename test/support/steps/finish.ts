@@ -25,7 +25,7 @@ const WORK = `SELECT j.*, r.*, running, unbooked, uncollected, halted FROM
       SELECT FROM signature s WHERE s.signature_request_id = r.signature_request_id)) r,
   (SELECT count(*) AS uncollected FROM signature WHERE collected_at IS NULL) s,
   (SELECT count(*) AS running FROM withdrawal
-    WHERE status IN ('REQUESTED', 'RESERVED', 'APPROVED', 'EXECUTING')) w,
+    WHERE status IN ('REQUESTED', 'RESERVED', 'APPROVED', 'EXECUTING', 'REVERSED')) w,
   (SELECT (SELECT count(*) FROM nonce_slot) - (SELECT count(*) FROM slot_gas) AS unbooked) g,
   (SELECT bool_or(halted_reason IS NOT NULL) AS halted FROM chain_head) h`;
 
