@@ -1,4 +1,4 @@
-import type { Hex } from './bytes.ts';
+import { type Hex, toHex } from './bytes.ts';
 import { keccakBytes } from './keccak.ts';
 
 /** A lower-case 0x address of 20 bytes. */
@@ -16,6 +16,11 @@ export function parseAddress(text: string): Address | 'syntax' | 'checksum' {
   const lower = `0x${digits.toLowerCase()}` as Address;
   if (digits === digits.toLowerCase() || digits === digits.toUpperCase()) return lower;
   return checksummed(lower) === text ? lower : 'checksum';
+}
+
+/** The address of an uncompressed public key (65 bytes). */
+export function addressOf(publicKey: Uint8Array): Address {
+  return toHex(keccakBytes(publicKey.subarray(1)).subarray(12));
 }
 
 /** EIP-55: a digit is upper case where the hash of the lower-case address has a nibble of 8 or more. */

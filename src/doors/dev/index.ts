@@ -9,6 +9,7 @@ export { type AnvilNode, type AnvilOptions, removeAnvil, startAnvil } from './an
 export {
   DEV_TOKEN_ADDRESS,
   deployToken,
+  developmentAddress,
   fundLane,
   PUBLIC_DEVELOPMENT_KEYS,
 } from './chain.ts';

@@ -1,4 +1,3 @@
-import { privateKeyToAccount } from 'viem/accounts';
 import { DEVELOPMENT_CHAIN_ID } from '../../../base/config/index.ts';
 import { openPool } from '../../../base/db/index.ts';
 import { type Address, ConfigurationError, type Hex, toHex } from '../../../base/kernel/index.ts';
@@ -6,6 +5,7 @@ import {
   type AnvilNode,
   DEV_TOKEN_ADDRESS,
   deployToken,
+  developmentAddress,
   fundLane,
   PUBLIC_DEVELOPMENT_KEYS,
   removeAnvil,
@@ -25,7 +25,7 @@ export const DEVELOPMENT_LANES: readonly DevelopmentLane[] = PUBLIC_DEVELOPMENT_
   1,
   1 + LANES,
 ).map((privateKey, index) => ({
-  address: privateKeyToAccount(privateKey).address.toLowerCase() as Address,
+  address: developmentAddress(privateKey),
   keyId: `development-${index + 1}`,
   privateKey,
 }));

@@ -11,9 +11,11 @@ import {
   type ProcessIdentity,
   startPostgres,
 } from '../../dev/index.ts';
+import type { Orders } from '../role.ts';
 import { ensureKeys, ensureTenants, type LocalKeys } from './access.ts';
 import { ChainLost, checkChain, DEVELOPMENT_LANES, prepareChain, startChain } from './chain.ts';
 import {
+  databaseVariables,
   developmentConfig,
   type judgeDatabases,
   readEverything,
@@ -99,16 +101,17 @@ export class Installation {
     return { host: host ?? this.settings.http.host, port: port ?? this.settings.http.port };
   }
 
-  argumentsOf(role: Role, port: number | null): string[] {
-    const common = ['--config', this.#configFile];
-    if (role !== 'api') return common;
-    const { host, port: wanted } = this.http();
-    return [...common, '--port', String(port ?? wanted), '--host', host];
+  /** May be asked for before prepare(). */
+  environmentOf(role: Role): NodeJS.ProcessEnv {
+    return roleEnvironment(role, this.#context.env, this.#options.config);
   }
 
-  environmentOf(role: Role): NodeJS.ProcessEnv {
-    const at = { ...this.databases, configFile: this.#configFile };
-    return roleEnvironment(role, this.#context.env, at);
+  ordersOf(role: Role, port: number | null): Orders {
+    const env = databaseVariables(role, this.databases);
+    const common = ['--config', this.#configFile];
+    if (role !== 'api') return { args: common, env };
+    const { host, port: wanted } = this.http();
+    return { args: [...common, '--port', String(port ?? wanted), '--host', host], env };
   }
 
   logOf(role: Role): string {
