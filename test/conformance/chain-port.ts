@@ -2,7 +2,14 @@ import { expect, it } from 'vitest';
 import { checkEffect, effectOf, fillerOf, TRANSFER_TOPIC } from '../../src/base/effect/index.ts';
 import { type Address, Transient } from '../../src/base/kernel/index.ts';
 import { pool, reorgs } from './chain-port-pool.ts';
-import { type Begin, beginOn, type ChainUnderTest, hashesOf, PAYEE } from './chain-under-test.ts';
+import {
+  type Begin,
+  beginOn,
+  type ChainUnderTest,
+  GWEI,
+  hashesOf,
+  PAYEE,
+} from './chain-under-test.ts';
 
 const POOR: Address = `0x${'5b'.repeat(20)}`;
 
@@ -64,6 +71,22 @@ function blocksAndTags(begin: Begin): void {
 }
 
 function effects(begin: Begin): void {
+  it('says what gas costs: the next base fee, and the tips of blocks that had some', async () => {
+    const { chain, mine, ...on } = await begin();
+    const tips = [3n, 1n, 2n].map((gwei) => gwei * GWEI);
+    const raw = tips.map((maxPriorityFeePerGas, index) =>
+      on.signed({ ahead: BigInt(index), maxFeePerGas: 20n * GWEI, maxPriorityFeePerGas }),
+    );
+    await chain.send(raw);
+    await mine(3);
+    const latest = await on.latest();
+    const market = await chain.feeMarket({ blocks: 3, percentiles: [1, 50, 99] });
+    expect(market.baseFeePerGas).toBeGreaterThan(0n);
+    expect(market.baseFeePerGas).toBeLessThanOrEqual(latest.baseFeePerGas!);
+    expect(market).toMatchObject({ tips: [[GWEI, 2n * GWEI, expect.any(BigInt)]] });
+    expect(await chain.feeMarket({ blocks: 1, percentiles: [50] })).toMatchObject({ tips: [] });
+  });
+
   it('estimates each call by itself', async () => {
     const { chain, lane, token } = await begin();
     const call = { from: lane, to: PAYEE, value: 1n, data: '0x' as const };

@@ -60,6 +60,7 @@ const READS: readonly Method[] = [
   'receipts',
   'estimateGas',
   'simulate',
+  'feeMarket',
   'transactionCounts',
 ];
 

@@ -10,6 +10,7 @@ export type {
   Block,
   BlockHeader,
   ChainPort,
+  FeeMarket,
   GasEstimate,
   SendAnswer,
   Simulation,

@@ -6,6 +6,7 @@ import type {
   BlockTag,
   Call,
   ChainPort,
+  FeeMarket,
   GasEstimate,
   Receipt,
   SendAnswer,
@@ -16,6 +17,7 @@ import { type RpcCall, RpcClient, type RpcOptions, type RpcOutcome } from './rpc
 import { classifySendError } from './send-errors.ts';
 
 type NodeOptions = RpcOptions;
+type FeeQuestion = Parameters<ChainPort['feeMarket']>[0];
 
 /** One node behind the chain port. A pool of several, with quorum, is another adapter of the same port. */
 export class NodeChain implements ChainPort {
@@ -110,6 +112,22 @@ export class NodeChain implements ChainPort {
 
   async code(address: Address): Promise<Hex> {
     return this.#one('eth_getCode', [address, 'latest'], parse.bytes);
+  }
+
+  async feeMarket({ blocks, percentiles }: FeeQuestion): Promise<FeeMarket> {
+    const [latest, history, gasPrice] = await this.#rpc.batch([
+      { method: 'eth_getBlockByNumber', params: ['latest', false] },
+      { method: 'eth_feeHistory', params: [hexOf(blocks), 'latest', percentiles] },
+      { method: 'eth_gasPrice', params: [] },
+    ]);
+    const { baseFeePerGas } = this.#read(latest!, parse.header);
+    if (baseFeePerGas === null) {
+      return { baseFeePerGas, gasPrice: this.#read(gasPrice!, parse.quantity) };
+    }
+    // A node that has no such method, or no history, says so in words of its own.
+    const past =
+      history!.kind === 'error' ? null : this.#read(history!, parse.orNull(parse.feeHistory));
+    return { baseFeePerGas: past?.nextBaseFee ?? baseFeePerGas, tips: past?.tips ?? [] };
   }
 
   async estimateGas(calls: readonly Call[]): Promise<GasEstimate[]> {

@@ -106,6 +106,18 @@ export function transaction(value: unknown): TransactionOnChain {
   };
 }
 
+/** eth_feeHistory: the base fee of the block after the last one, and the tips of blocks that were not empty. */
+export function feeHistory(value: unknown): { nextBaseFee: bigint | null; tips: bigint[][] } {
+  const fields = record(value);
+  const ratios = list(fields['gasUsedRatio']);
+  const baseFees = absent(fields['baseFeePerGas']) ? [] : list(fields['baseFeePerGas']);
+  const rewards = absent(fields['reward']) ? [] : list(fields['reward']);
+  return {
+    nextBaseFee: baseFees.length === ratios.length + 1 ? quantity(baseFees.at(-1)) : null,
+    tips: rewards.filter((_, at) => ratios[at] !== 0).map((tips) => list(tips).map(quantity)),
+  };
+}
+
 function absent(value: unknown): boolean {
   return value === null || value === undefined;
 }

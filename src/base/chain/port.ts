@@ -53,6 +53,15 @@ export type GasEstimate =
 /** What a call with a gas limit returned. Why it failed only an estimate's classes tell. */
 export type Simulation = { ok: true; returned: Hex } | { ok: false };
 
+/**
+ * What gas costs now, wei a gas: the base fee of the next block, as far as the node foretells it, and the tips of
+ * recent blocks that had transactions, oldest first, one for each percentile asked; none where a node keeps
+ * no fee history. A chain without a base fee (before EIP-1559) has a gas price.
+ */
+export type FeeMarket =
+  | { baseFeePerGas: bigint; tips: bigint[][] }
+  | { baseFeePerGas: null; gasPrice: bigint };
+
 /** What is known after a send; `message` holds the node's words where it said something else than yes. */
 export type SendAnswer = { hash: Hex; class: SendClass; message: string | null };
 
@@ -85,6 +94,8 @@ export type ChainPort = {
   tokenDecimals(token: Address): Promise<number>;
   /** '0x' for an account without code. */
   code(address: Address): Promise<Hex>;
+  /** `percentiles` ascend, 0 to 100. */
+  feeMarket(asked: { blocks: number; percentiles: readonly number[] }): Promise<FeeMarket>;
   /** Simulates each call on the latest block, independently of the others. */
   estimateGas(calls: readonly Call[]): Promise<GasEstimate[]>;
   /** The same with this much gas each, at a fraction of an estimate's price. */

@@ -360,6 +360,79 @@ describe('NodeChain reads', () => {
     ).rejects.toThrow(Transient);
   });
 
+  const HEADER = { number: '0x9', hash: OWN, parentHash: OWN, timestamp: '0x1' };
+  const no = (message: string) => ({ error: { code: -32601, message } });
+  it.each<[string, object, object, object]>([
+    [
+      'a history',
+      { result: { ...HEADER, baseFeePerGas: '0x7' } },
+      {
+        result: {
+          baseFeePerGas: ['0x6', '0x7', '0x8'],
+          gasUsedRatio: [0.5, 0],
+          reward: [
+            ['0x1', '0x2'],
+            ['0x0', '0x0'],
+          ],
+        },
+      },
+      { baseFeePerGas: 8n, tips: [[1n, 2n]] },
+    ],
+    [
+      'a history without the next base fee and without tips',
+      { result: { ...HEADER, baseFeePerGas: '0x7' } },
+      { result: { baseFeePerGas: ['0x6', '0x7'], gasUsedRatio: [0.5, 0], reward: null } },
+      { baseFeePerGas: 7n, tips: [] },
+    ],
+    [
+      'no such method',
+      { result: { ...HEADER, baseFeePerGas: '0x7' } },
+      no('the method eth_feeHistory does not exist'),
+      { baseFeePerGas: 7n, tips: [] },
+    ],
+    [
+      'a history of nothing',
+      { result: { ...HEADER, baseFeePerGas: '0x7' } },
+      { result: null },
+      { baseFeePerGas: 7n, tips: [] },
+    ],
+    [
+      'a history of zeros on a chain that has no base fee',
+      { result: HEADER },
+      { result: { baseFeePerGas: ['0x0', '0x0'], gasUsedRatio: [0.5], reward: [['0x0']] } },
+      { baseFeePerGas: null, gasPrice: 42n },
+    ],
+  ])('read what gas costs out of %s', async (_name, latest, history, expected) => {
+    node.answer = (batch, response) =>
+      response.end(
+        JSON.stringify(
+          batch.map(({ id }, index) => ({ id, ...[latest, history, { result: '0x2a' }][index] })),
+        ),
+      );
+    const market = await new NodeChain({ url }).feeMarket({ blocks: 2, percentiles: [25, 50] });
+    expect(market).toEqual(expected);
+    expect(node.batches[0]![1]).toMatchObject({
+      method: 'eth_feeHistory',
+      params: ['0x2', 'latest', [25, 50]],
+    });
+  });
+
+  it.each([
+    ['no block', { result: null }, { result: '0x2a' }],
+    ['a base fee that is none', { result: { ...HEADER, baseFeePerGas: 'x' } }, { result: '0x2a' }],
+    ['neither base fee nor gas price', { result: HEADER }, no('the method does not exist')],
+  ])('say of what gas costs only that it is not known: %s', async (_name, latest, gasPrice) => {
+    node.answer = (batch, response) =>
+      response.end(
+        JSON.stringify(
+          batch.map(({ id }, index) => ({ id, ...[latest, no('no'), gasPrice][index] })),
+        ),
+      );
+    await expect(
+      new NodeChain({ url }).feeMarket({ blocks: 2, percentiles: [50] }),
+    ).rejects.toThrow(Transient);
+  });
+
   it('take a tag that the chain has not reached for no block', async () => {
     node.answer = (batch, response) =>
       response.end(

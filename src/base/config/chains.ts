@@ -157,7 +157,25 @@ function readFees(section: Section, path: string, faults: Faults): ChainSettings
       `at most maxFeePerGasGwei ${shown(fees.maxFeePerGasGwei)}`,
     );
   }
-  return { maxFeePerGas: maxFeePerGas ?? 0n, minPriorityFeePerGas: minPriorityFeePerGas ?? 0n };
+  return {
+    maxFeePerGas: maxFeePerGas ?? 0n,
+    minPriorityFeePerGas: minPriorityFeePerGas ?? 0n,
+    percentile: fees.percentile ?? 50,
+    blocks: fees.blocks ?? 20,
+    baseFeeMultiplier: readMultiplier(fees.baseFeeMultiplier ?? '2', path, faults),
+    urgency: fees.urgency ?? 'normal',
+  };
+}
+
+/** In thousandths. */
+function readMultiplier(text: string, path: string, faults: Faults): bigint {
+  const thousandths = parseAmount(text, 3);
+  if (typeof thousandths === 'bigint' && thousandths >= 1_000n && thousandths <= 100_000n) {
+    return thousandths;
+  }
+  const allowed = 'a decimal string from "1" to "100" with at most 3 decimals';
+  faults.add(`${path}.fees.baseFeeMultiplier`, shown(text), allowed);
+  return 1_000n;
 }
 
 function readGwei(

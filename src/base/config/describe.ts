@@ -21,6 +21,10 @@ export function describeSettings(settings: Settings): Record<string, unknown> {
       fees: {
         maxFeePerGasGwei: formatAmount(chain.fees.maxFeePerGas, 9),
         minPriorityFeePerGasGwei: formatAmount(chain.fees.minPriorityFeePerGas, 9),
+        percentile: chain.fees.percentile,
+        blocks: chain.fees.blocks,
+        baseFeeMultiplier: formatAmount(chain.fees.baseFeeMultiplier, 3),
+        urgency: chain.fees.urgency,
       },
     })),
     assets: settings.assets.map((asset) => ({

@@ -13,8 +13,11 @@ export {
   type AssetSettings,
   Assets,
   type ChainSettings,
+  type FeeSettings,
   type KeySettings,
   type LaneSettings,
   type Settings,
   type Tier,
+  URGENCIES,
+  type Urgency,
 } from './settings.ts';

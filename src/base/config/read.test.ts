@@ -105,7 +105,14 @@ describe('a well-formed file', () => {
           chainId: 8453,
           rpc: [{ url: ENV.BASE_RPC, roles: ['read', 'send'] }],
           window: 64,
-          fees: { maxFeePerGas: 50_000_000_000n, minPriorityFeePerGas: 1_000_000_000n },
+          fees: {
+            maxFeePerGas: 50_000_000_000n,
+            minPriorityFeePerGas: 1_000_000_000n,
+            percentile: 50,
+            blocks: 20,
+            baseFeeMultiplier: 2_000n,
+            urgency: 'normal',
+          },
           finality: { tag: 'finalized', minDepth: 0, maxReorgDepth: 64 },
           resendAfterMs: 15_000,
           pollMs: 1000,
@@ -358,6 +365,21 @@ const SHAPE: Case[] = [
     },
     'signer.keys[0].development.privateKey: found text of 6 characters (not shown); allowed: { env: NAME }, or "0x" and 64 hex digits in quotes',
   ],
+  [
+    'a percentile that is none',
+    { 'chains[0].fees.percentile': 100 },
+    'chains[0].fees.percentile: found the number 100; allowed: a whole number from 1 to 99',
+  ],
+  [
+    'a fee history without blocks',
+    { 'chains[0].fees.blocks': 0 },
+    'chains[0].fees.blocks: found the number 0; allowed: a whole number from 1 to 1024 blocks',
+  ],
+  [
+    'an urgency that is not known',
+    { 'chains[0].fees.urgency': 'asap' },
+    'chains[0].fees.urgency: found "asap"; allowed: low, normal, high',
+  ],
 ];
 
 const MEANING: Case[] = [
@@ -460,6 +482,16 @@ const MEANING: Case[] = [
     'a priority fee above the fee cap',
     { 'chains[0].fees': { maxFeePerGasGwei: '0.5' } },
     'chains[0].fees.minPriorityFeePerGasGwei: found "1"; allowed: at most maxFeePerGasGwei "0.5"',
+  ],
+  [
+    'a bid below the base fee',
+    { 'chains[0].fees.baseFeeMultiplier': '0.999' },
+    'chains[0].fees.baseFeeMultiplier: found "0.999"; allowed: a decimal string from "1" to "100" with at most 3 decimals',
+  ],
+  [
+    'a bid far above the base fee',
+    { 'chains[0].fees.baseFeeMultiplier': '100.001' },
+    /^chains\[0\]\.fees\.baseFeeMultiplier: found "100\.001";/,
   ],
   [
     'finality at the latest block',

@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox';
+import { URGENCIES } from './settings.ts';
 
 // `description` is what a fault calls allowed; `writeOnly` marks a value that is never shown.
 const closed = { additionalProperties: false } as const;
@@ -106,6 +107,10 @@ const Chain = Type.Object(
       {
         maxFeePerGasGwei: Amount('a decimal string in quotes, like "50", above 0'),
         minPriorityFeePerGasGwei: Type.Optional(Amount('a decimal string in quotes, like "1"')),
+        percentile: Type.Optional(integer(1, 99, '')),
+        blocks: Type.Optional(integer(1, 1_024, ' blocks')),
+        baseFeeMultiplier: Type.Optional(Amount('a decimal string in quotes, like "2"')),
+        urgency: Type.Optional(Type.Enum([...URGENCIES])),
       },
       closed,
     ),

@@ -91,7 +91,12 @@ describe('describeSettings', () => {
     expect(described).toMatchObject({
       database: { host: 'postgres://127.0.0.1:5433' },
       signer: { keys: [{ id: 'dev-1', kind: 'development' }] },
-      chains: [{ rpc: [{ host: 'http://127.0.0.1:8545' }], fees: { maxFeePerGasGwei: '50' } }],
+      chains: [
+        {
+          rpc: [{ host: 'http://127.0.0.1:8545' }],
+          fees: { maxFeePerGasGwei: '50', percentile: 50, baseFeeMultiplier: '2' },
+        },
+      ],
       assets: [{ minimum: '1', fee: '0.5', tiers: [{ upTo: '1000' }, {}] }, { id: 'ETH' }],
     });
   });

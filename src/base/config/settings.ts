@@ -30,7 +30,7 @@ export type ChainSettings = {
   rpc: { url: string; roles: ('read' | 'send')[] }[];
   /** Slots a lane may have in flight: given and not yet included. */
   window: number;
-  fees: { maxFeePerGas: bigint; minPriorityFeePerGas: bigint };
+  fees: FeeSettings;
   /**
    * Both must hold: the tag says so, and the block is at least minDepth below the latest. A reorg that takes
    * back more than maxReorgDepth blocks halts the chain.
@@ -40,6 +40,25 @@ export type ChainSettings = {
   resendAfterMs: number;
   /** How often the head is asked for when nothing else wakes the tracker. */
   pollMs: number;
+};
+
+/** How much a transaction hurries: for the tip that others paid it takes a lower or a higher percentile. */
+export const URGENCIES = ['low', 'normal', 'high'] as const;
+export type Urgency = (typeof URGENCIES)[number];
+
+export type FeeSettings = {
+  /** Wei a gas; the cap of an effect. */
+  maxFeePerGas: bigint;
+  /** Wei a gas: the least tip, and on a chain without a base fee the least gas price. */
+  minPriorityFeePerGas: bigint;
+  /** Of the tips that recent blocks took, 1 to 99: what a transaction of normal urgency gives. */
+  percentile: number;
+  /** How many blocks are recent. */
+  blocks: number;
+  /** In thousandths: to how many times the present base fee a bid stays good. */
+  baseFeeMultiplier: bigint;
+  /** Of withdrawals that nothing else is known of. */
+  urgency: Urgency;
 };
 
 export type Tier = { name: string; upTo: bigint | null; commitAt: 'safe' | 'finalized' };

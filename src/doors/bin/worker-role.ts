@@ -17,6 +17,7 @@ import {
   type BroadcasterContext,
   broadcasterHandlers,
   collectLoop,
+  FeeMarkets,
   LaneLeases,
   resendLoop,
   TransferGas,
@@ -81,6 +82,7 @@ export async function startWorker(options: WorkerOptions): Promise<RoleHandle> {
     ...worker,
     leases,
     transferGas: new TransferGas(systemClock),
+    feeMarkets: new FeeMarkets(systemClock),
     clock: systemClock,
   };
   const runner = new Runner({

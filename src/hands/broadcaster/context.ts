@@ -3,6 +3,7 @@ import type { Assets, ChainSettings } from '../../base/config/index.ts';
 import type { Db } from '../../base/db/index.ts';
 import type { Clock, Log } from '../../base/kernel/index.ts';
 import type { Ledger } from '../../books/ledger/index.ts';
+import type { FeeMarkets } from './gas/fee-markets.ts';
 import type { TransferGas } from './gas/transfer-gas.ts';
 import type { LaneLeases } from './leases.ts';
 
@@ -13,6 +14,7 @@ export type BroadcasterContext = {
   chains: ReadonlyMap<number, { settings: ChainSettings; port: ChainPort }>;
   leases: LaneLeases;
   transferGas: TransferGas;
+  feeMarkets: FeeMarkets;
   clock: Clock;
   log: Log;
 };

@@ -77,17 +77,6 @@ function covers(lane: LaneState, cost: ReadonlyMap<string, bigint>): boolean {
   return [...cost].every(([asset, amount]) => (lane.funds.get(asset) ?? 0n) >= amount);
 }
 
-export type FeeRules = { maxFeePerGas: bigint; minPriorityFeePerGas: bigint };
-export type Price = { maxFeePerGas: bigint; maxPriorityFeePerGas: bigint };
-
-/** Twice the base fee and the tip, under the cap; null when the cap would not even be taken now. */
-export function priceOf(baseFeePerGas: bigint, rules: FeeRules): Price | null {
-  const wanted = baseFeePerGas * 2n + rules.minPriorityFeePerGas;
-  const maxFeePerGas = wanted < rules.maxFeePerGas ? wanted : rules.maxFeePerGas;
-  if (maxFeePerGas < baseFeePerGas + rules.minPriorityFeePerGas) return null;
-  return { maxFeePerGas, maxPriorityFeePerGas: rules.minPriorityFeePerGas };
-}
-
 export const GAS_LIMIT_CAP = 1_000_000n;
 const PLAIN_TRANSFER_GAS = 21_000n;
 

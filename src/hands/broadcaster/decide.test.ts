@@ -8,7 +8,6 @@ import {
   gasReservedOf,
   judgeEstimate,
   type LaneState,
-  priceOf,
   SIMULATION_TRIES,
   type WaitReason,
 } from './decide-prepare.ts';
@@ -73,18 +72,7 @@ describe('the lane that pays', () => {
   });
 });
 
-describe('price and gas', () => {
-  it.each<[bigint, bigint, ReturnType<typeof priceOf>]>([
-    [10n, 100n, { maxFeePerGas: 22n, maxPriorityFeePerGas: 2n }],
-    [49n, 100n, { maxFeePerGas: 100n, maxPriorityFeePerGas: 2n }],
-    [50n, 100n, { maxFeePerGas: 100n, maxPriorityFeePerGas: 2n }],
-    [98n, 100n, { maxFeePerGas: 100n, maxPriorityFeePerGas: 2n }],
-    [99n, 100n, null],
-    [0n, 100n, { maxFeePerGas: 2n, maxPriorityFeePerGas: 2n }],
-  ])('at a base fee of %s under a cap of %s', (base, cap, expected) => {
-    expect(priceOf(base, { maxFeePerGas: cap, minPriorityFeePerGas: 2n })).toEqual(expected);
-  });
-
+describe('gas', () => {
   it.each([
     [20_000n, 21_000n],
     [21_000n, 21_000n],

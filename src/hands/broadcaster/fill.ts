@@ -1,9 +1,9 @@
 import { inTransaction } from '../../base/db/index.ts';
-import { FILLER_GAS_LIMIT } from '../../base/effect/index.ts';
+import { FILLER_GAS_LIMIT, fillerFeeCap } from '../../base/effect/index.ts';
 import { type Claim, complete, type Outcome } from '../../base/queue/index.ts';
 import { orderFillers, readTxs } from '../../books/tx/index.ts';
 import type { BroadcasterContext } from './context.ts';
-import { priceOf } from './decide-prepare.ts';
+import { quote } from './gas/quote.ts';
 import { observeChains } from './observe.ts';
 
 /**
@@ -29,7 +29,9 @@ export async function fillStep(context: BroadcasterContext, claimed: Claim): Pro
       return [];
     }
     const affordable = tx.slot!.gasReserved / FILLER_GAS_LIMIT;
-    const price = priceOf(chain.baseFeePerGas, { ...chain.fees, maxFeePerGas: affordable });
+    const allowed = fillerFeeCap(chain.fees.rules.maxFeePerGas);
+    const cap = affordable < allowed ? affordable : allowed;
+    const price = quote(chain.fees, { urgency: 'high', cap });
     if (price === null) {
       outcomes.push({ kind: 'wait', subjectId: tx.txId, delayMs: 5_000, reason: 'fee_cap' });
       return [];

@@ -20,10 +20,9 @@ import {
   costOf,
   gasReservedOf,
   judgeEstimate,
-  type Price,
-  priceOf,
   type WaitReason,
 } from './decide-prepare.ts';
+import { type Price, quote } from './gas/quote.ts';
 import { simulateTransfers } from './gas/simulate.ts';
 import { type Lane, observeChains, observeLanes } from './observe.ts';
 
@@ -109,7 +108,7 @@ async function plan(
       continue;
     }
     const chain = chains.get(tx.chainId);
-    const price = chain?.kind === 'ok' ? priceOf(chain.baseFeePerGas, chain.fees) : null;
+    const price = chain?.kind === 'ok' ? quote(chain.fees) : null;
     if (chain === undefined || chain.kind !== 'ok') {
       planned.push({ kind: 'wait', tx, reason: chain?.kind ?? 'chain_unreachable' });
     } else if (price === null) {

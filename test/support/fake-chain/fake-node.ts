@@ -1,6 +1,7 @@
 import {
   type ChainPort,
   classifySendError,
+  type FeeMarket,
   type GasEstimate,
   type SendAnswer,
   type Simulation,
@@ -9,6 +10,7 @@ import { type Address, type Hex, keccak256, Transient } from '../../../src/base/
 import type { FakeChain } from './fake-chain.ts';
 import type { Block, Call, Fault, Header, Method, Raw, Receipt, Tag } from './types.ts';
 
+type FeeQuestion = Parameters<ChainPort['feeMarket']>[0];
 type Asked = { method: Method; count: number; items: number };
 
 type NodeOptions = {
@@ -135,6 +137,17 @@ export class FakeNode implements ChainPort {
   async code(address: Address): Promise<Hex> {
     await this.#serve('code', 1);
     return this.chain.world.tokens.has(address) ? '0xfe' : '0x';
+  }
+
+  async feeMarket({ blocks, percentiles }: FeeQuestion): Promise<FeeMarket> {
+    const top = await this.#serve('feeMarket', 1);
+    const tips: bigint[][] = [];
+    for (let height = Math.max(0, top - blocks + 1); height <= top; height += 1) {
+      const paid = this.chain.tips(height);
+      const at = (percentile: number) => paid[Math.floor((percentile * (paid.length - 1)) / 100)]!;
+      if (paid.length > 0) tips.push(percentiles.map(at));
+    }
+    return { baseFeePerGas: this.chain.baseFee(top + 1), tips };
   }
 
   async estimateGas(calls: readonly Call[]): Promise<GasEstimate[]> {

@@ -13,6 +13,7 @@ import { Ledger } from '../../../src/books/ledger/index.ts';
 import {
   broadcasterHandlers,
   collectLoop,
+  FeeMarkets,
   LaneLeases,
   resendLoop,
   TransferGas,
@@ -79,9 +80,9 @@ export class Processes {
     const chains = new Map(
       settings.chains.map((each) => [each.chainId, { settings: each, port: chain }]),
     );
-    const transferGas = new TransferGas(clock);
-    const holds = { leases: this.leases, transferGas };
-    this.#broadcaster = { db: app, ledger, assets, chains, ...holds, clock, log };
+    const gas = { transferGas: new TransferGas(clock), feeMarkets: new FeeMarkets(clock) };
+    const { leases: held } = this;
+    this.#broadcaster = { db: app, ledger, assets, chains, leases: held, ...gas, clock, log };
     const signer = { name: owner, main: wires.signer, journal: wires.journal, clock, log };
     const handshake = new Handshake({ ...signer, witness: wires.witness });
     this.#signer = { ...signer, ...keys, handshake };
