@@ -70,7 +70,6 @@ it.each<[RpcFault, string[]]>([
   [{ kind: 'status', status: 429 }, []],
   [{ kind: 'status', status: 502 }, []],
   [{ kind: 'status', status: 504, delivered: true }, ['0xaa', '0xbb']],
-  [{ kind: 'refuse_batch' }, []],
 ])('leaves the outcome of a batch unknown by %j', async (fault, wanted) => {
   proxy.failNext(SEND, fault);
   expect(await chain.chainId()).toBe(1);
@@ -106,8 +105,13 @@ it('is Transient to whoever reads', async () => {
     proxy.failNext('*', { kind });
     await expect(chain.chainId()).rejects.toThrow(Transient);
   }
-  proxy.failNext('*', { kind: 'refuse_batch' });
-  await expect(chain.chainId()).rejects.toThrow(Transient);
+});
+
+it('refuses a batch whole and undelivered, and lets single calls pass', async () => {
+  proxy.failNext(SEND, { kind: 'refuse_batch' });
+  expect(await classes('aa', 'bb')).toEqual(['accepted', 'accepted']);
+  expect(delivered).toEqual(['0xaa', '0xbb']);
+  expect(proxy.counts().requests).toBe(3);
 });
 
 it('meets the same calls with the same faults for the same seed, and others for another', async () => {

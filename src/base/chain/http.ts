@@ -5,7 +5,8 @@ import {
   request as requestHttp,
 } from 'node:http';
 import { request as requestHttps, Agent as TlsAgent } from 'node:https';
-import { ConfigurationError, Transient } from '../kernel/index.ts';
+import { ConfigurationError } from '../kernel/index.ts';
+import { EndpointFailure, type FailureKind } from './failure.ts';
 
 type HttpAnswer = { status: number; text: string };
 
@@ -44,25 +45,26 @@ export class HttpPost {
 
   /**
    * The whole answer, whatever its status but a redirect, which is not followed: the body is for this host
-   * alone. Throws Transient when none came within the time, connecting and reading included.
+   * alone. Throws EndpointFailure when none came within the time, connecting and reading included.
    */
   send(body: string, timeoutMs: number): Promise<HttpAnswer> {
     return new Promise((resolve, reject) => {
       const request = this.#request(this.#options, (response) => {
         const status = response.statusCode ?? 0;
-        if (status >= 300 && status < 400) return fail(`HTTP ${status}, a redirect`);
+        if (status >= 300 && status < 400) return fail('malformed', `HTTP ${status}, a redirect`);
         read(response, this.#maxBytes, fail, (text) => {
           clearTimeout(timer);
           resolve({ status, text });
         });
       });
-      const timer = setTimeout(() => fail(`no answer within ${timeoutMs} ms`), timeoutMs);
-      const fail = (reason: string) => {
+      const late = () => fail('timeout', `no answer within ${timeoutMs} ms`);
+      const timer = setTimeout(late, timeoutMs);
+      const fail = (kind: FailureKind, reason: string) => {
         clearTimeout(timer);
         request.destroy();
-        reject(new Transient(`${this.host}: ${reason}`));
+        reject(new EndpointFailure(kind, `${this.host}: ${reason}`));
       };
-      request.on('error', (error) => fail(reasonOf(error)));
+      request.on('error', (error) => fail('unreachable', reasonOf(error)));
       request.end(body);
     });
   }
@@ -71,7 +73,7 @@ export class HttpPost {
 function read(
   response: IncomingMessage,
   maxBytes: number,
-  fail: (reason: string) => void,
+  fail: (kind: FailureKind, reason: string) => void,
   done: (text: string) => void,
 ): void {
   const chunks: Buffer[] = [];
@@ -79,10 +81,10 @@ function read(
   response.on('data', (chunk: Buffer) => {
     size += chunk.byteLength;
     // An endless answer costs maxBytes and no more.
-    if (size > maxBytes) return fail(`the answer is larger than ${maxBytes} bytes`);
+    if (size > maxBytes) return fail('malformed', `the answer is larger than ${maxBytes} bytes`);
     chunks.push(chunk);
   });
-  response.on('error', (error) => fail(reasonOf(error)));
+  response.on('error', (error) => fail('unreachable', reasonOf(error)));
   response.on('end', () => done(Buffer.concat(chunks).toString('utf8')));
 }
 

@@ -1,4 +1,6 @@
-import { type Address, type Hex, Transient, toHex } from '../kernel/index.ts';
+import { type Address, type Hex, toHex } from '../kernel/index.ts';
+import type { RpcOutcome } from './answers.ts';
+import { EndpointFailure, type FailureKind, failureOfError, isRateLimit } from './failure.ts';
 import * as parse from './parse.ts';
 import type {
   Block,
@@ -13,18 +15,17 @@ import type {
   Simulation,
   TransactionOnChain,
 } from './port.ts';
-import { type RpcCall, RpcClient, type RpcOptions, type RpcOutcome } from './rpc.ts';
+import { type RpcCall, RpcClient, type RpcOptions } from './rpc.ts';
 import { classifySendError } from './send-errors.ts';
 
-type NodeOptions = RpcOptions;
 type FeeQuestion = Parameters<ChainPort['feeMarket']>[0];
 
-/** One node behind the chain port. A pool of several, with quorum, is another adapter of the same port. */
+/** One node behind the chain port. A pool of several is another adapter of the same port. */
 export class NodeChain implements ChainPort {
   readonly #rpc: RpcClient;
 
-  constructor(options: NodeOptions) {
-    this.#rpc = new RpcClient(options);
+  constructor(options: RpcOptions | RpcClient) {
+    this.#rpc = options instanceof RpcClient ? options : new RpcClient(options);
   }
 
   async chainId(): Promise<number> {
@@ -179,19 +180,22 @@ export class NodeChain implements ChainPort {
   }
 
   #read<T>(outcome: RpcOutcome, read: (result: unknown) => T): T {
-    if (outcome.kind === 'result') {
-      try {
-        return read(outcome.result);
-      } catch (error) {
-        throw new Transient(`${this.#rpc.host}: ${(error as Error).message}`);
-      }
-    }
-    throw new Transient(
-      outcome.kind === 'error'
-        ? `${this.#rpc.host} answered ${outcome.code}: ${outcome.message}`
-        : outcome.message,
-    );
+    return readOutcome(this.#rpc.host, outcome, read);
   }
+}
+
+/** A result in its form. Throws EndpointFailure, which is Transient, for all else. */
+function readOutcome<T>(host: string, outcome: RpcOutcome, read: (result: unknown) => T): T {
+  if (outcome.kind === 'result') {
+    try {
+      return read(outcome.result);
+    } catch (error) {
+      throw new EndpointFailure('malformed', `${host}: ${(error as Error).message}`);
+    }
+  }
+  if (outcome.kind === 'lost') throw new EndpointFailure(outcome.failure, outcome.message);
+  const { code, message } = outcome;
+  throw new EndpointFailure(failureOfError(code, message), `${host} answered ${code}: ${message}`);
 }
 
 function blockParam(block: BlockTag | 'pending'): string {
@@ -216,18 +220,23 @@ function estimateRefusal(error: { code: number; message: string }): GasEstimate 
 }
 
 function sendAnswer(hash: Hex, outcome: RpcOutcome): SendAnswer {
-  if (outcome.kind === 'lost') return { hash, class: 'unknown', message: outcome.message };
+  const unknown = (message: string, failure?: FailureKind): SendAnswer => ({
+    hash,
+    class: 'unknown',
+    message,
+    ...(failure === undefined ? {} : { failure }),
+  });
+  if (outcome.kind === 'lost') return unknown(outcome.message, outcome.failure);
   if (outcome.kind === 'error') {
-    return { hash, class: classifySendError(outcome.message, hash), message: outcome.message };
+    const { code, message } = outcome;
+    const classified = classifySendError(message, hash);
+    if (classified !== 'unknown') return { hash, class: classified, message };
+    return unknown(message, isRateLimit(code, message) ? 'rate_limited' : undefined);
   }
   const { result } = outcome;
   if (typeof result === 'string' && result.toLowerCase() === hash) {
     return { hash, class: 'accepted', message: null };
   }
   // A loaded node has been seen to answer with the hash of another transaction.
-  return {
-    hash,
-    class: 'unknown',
-    message: `the node answered with ${String(result).slice(0, 80)}`,
-  };
+  return unknown(`the node answered with ${String(result).slice(0, 80)}`, 'malformed');
 }

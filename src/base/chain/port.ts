@@ -1,4 +1,5 @@
 import type { Address, Hex } from '../kernel/index.ts';
+import type { FailureKind } from './failure.ts';
 import type { SendClass } from './send-errors.ts';
 
 /** Heights are safe integers, times seconds since the epoch, fees wei a gas. Hex is lower case. */
@@ -62,8 +63,16 @@ export type FeeMarket =
   | { baseFeePerGas: bigint; tips: bigint[][] }
   | { baseFeePerGas: null; gasPrice: bigint };
 
-/** What is known after a send; `message` holds the node's words where it said something else than yes. */
-export type SendAnswer = { hash: Hex; class: SendClass; message: string | null };
+/**
+ * What is known after a send; `message` holds the node's words where it said something else than yes, `failure`
+ * what was wrong with the endpoint where that is why nothing is known.
+ */
+export type SendAnswer = {
+  hash: Hex;
+  class: SendClass;
+  message: string | null;
+  failure?: FailureKind;
+};
 
 /**
  * What the rooms above may ask of one chain. Lists are answered in the order asked. Every method throws
