@@ -11,7 +11,9 @@ export type {
   BlockHeader,
   ChainPort,
   GasEstimate,
+  Receipt,
   SendAnswer,
+  TransactionOnChain,
 } from './port.ts';
 export { RpcClient } from './rpc.ts';
 export { classifySendError, type SendClass } from './send-errors.ts';
