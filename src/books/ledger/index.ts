@@ -8,8 +8,10 @@ export { readAccount, readAmount, readAsset } from './fields.ts';
 export { Ledger, lockAccounts } from './ledger.ts';
 export {
   type Balance,
+  type LaneBalance,
   readBalances,
   readBalancesAt,
+  readLaneBalances,
   readStatement,
   replayBreaks,
 } from './read.ts';
@@ -23,6 +25,7 @@ export {
   gasTransfer,
   releaseTransfer,
   reserveTransfer,
+  suspendTransfer,
   type Transfer,
   unassignTransfer,
 } from './transfers.ts';

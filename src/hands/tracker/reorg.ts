@@ -5,6 +5,7 @@ import {
   type HeadRow,
   haltChain,
   type Orphan,
+  readForeignOrphans,
   readLanes,
   readOrphans,
   rewind,
@@ -45,8 +46,9 @@ export async function followReorg(
       { chainId, from: head.latest, fork: fork!, orphans: orphans.length },
       'reorg: the same bytes are sent again',
     );
+    const foreign = await readForeignOrphans(sql, chainId, fork!);
     await rewind(sql, chainId, fork!, orphans);
-    await setProgress(sql, lowestNonces(orphans), fork!);
+    await setProgress(sql, lowestNonces([...orphans, ...foreign]), fork!);
     await tellOrphans(sql, chainId, fork!, orphans);
     return true;
   });
@@ -81,7 +83,7 @@ async function tellOrphans(
 }
 
 /** Lane → its lowest orphaned nonce: nonces are mined in order, so below it all are still consumed. */
-function lowestNonces(orphans: readonly Orphan[]): Map<number, bigint> {
+function lowestNonces(orphans: readonly Pick<Orphan, 'laneId' | 'nonce'>[]): Map<number, bigint> {
   const lowest = new Map<number, bigint>();
   for (const { laneId, nonce } of orphans) {
     const before = lowest.get(laneId);
