@@ -214,6 +214,27 @@ CREATE TABLE external_id (
 );
 GRANT INSERT, SELECT ON external_id TO payonce_app;
 
+CREATE TABLE foreign_inclusion (
+  tx_hash bytea NOT NULL,
+  block_hash bytea NOT NULL,
+  chain_id bigint NOT NULL,
+  block_number bigint NOT NULL,
+  lane_id integer NOT NULL,
+  nonce bigint NOT NULL,
+  pays_intent boolean NOT NULL,
+  did jsonb NOT NULL,
+  seen_at timestamp with time zone NOT NULL DEFAULT now(),
+  adopted_at timestamp with time zone,
+  CONSTRAINT foreign_inclusion_block_hash_check CHECK ((octet_length(block_hash) = 32)),
+  CONSTRAINT foreign_inclusion_lane_id_fkey FOREIGN KEY (lane_id) REFERENCES lane(lane_id),
+  CONSTRAINT foreign_inclusion_nonce_check CHECK ((nonce >= 0)),
+  CONSTRAINT foreign_inclusion_pkey PRIMARY KEY (tx_hash, block_hash),
+  CONSTRAINT foreign_inclusion_tx_hash_check CHECK ((octet_length(tx_hash) = 32))
+);
+CREATE INDEX foreign_inclusion_slot ON public.foreign_inclusion USING btree (lane_id, nonce);
+GRANT INSERT, SELECT ON foreign_inclusion TO payonce_app;
+GRANT UPDATE (adopted_at) ON foreign_inclusion TO payonce_app;
+
 CREATE TABLE idempotency_key (
   key_hash uuid NOT NULL,
   resource_id uuid NOT NULL,
@@ -291,6 +312,9 @@ CREATE TABLE lane (
   lease_until timestamp with time zone,
   paused_reason text,
   created_at timestamp with time zone NOT NULL DEFAULT now(),
+  paused_at timestamp with time zone,
+  paused_by text,
+  paused_note text,
   CONSTRAINT lane_address_check CHECK ((octet_length(address) = 20)),
   CONSTRAINT lane_chain_id_address_key UNIQUE (chain_id, address),
   CONSTRAINT lane_check CHECK ((next_nonce >= first_nonce)),
@@ -298,7 +322,7 @@ CREATE TABLE lane (
   CONSTRAINT lane_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenant(tenant_id)
 ) WITH (fillfactor=50);
 GRANT INSERT, SELECT ON lane TO payonce_app;
-GRANT UPDATE (next_nonce, epoch, lease_owner, lease_until, paused_reason) ON lane TO payonce_app;
+GRANT UPDATE (next_nonce, epoch, lease_owner, lease_until, paused_reason, paused_at, paused_by, paused_note) ON lane TO payonce_app;
 GRANT SELECT ON lane TO payonce_signer;
 
 CREATE TABLE lane_progress (
@@ -591,7 +615,7 @@ CREATE TABLE tx (
   correlation_id text NOT NULL,
   created_at timestamp with time zone NOT NULL DEFAULT now(),
   updated_at timestamp with time zone NOT NULL DEFAULT now(),
-  CONSTRAINT tx_amount_check CHECK ((amount > (0)::numeric)),
+  CONSTRAINT tx_amount_check CHECK (((amount > (0)::numeric) OR ((amount = (0)::numeric) AND (owner_kind = 'filler'::text)))),
   CONSTRAINT tx_furthest_level_check CHECK ((furthest_level = ANY (ARRAY['none'::text, 'included'::text, 'safe'::text, 'finalized'::text]))),
   CONSTRAINT tx_intent_id_check CHECK ((octet_length(intent_id) = 32)),
   CONSTRAINT tx_intent_id_key UNIQUE (intent_id),

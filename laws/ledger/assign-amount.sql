@@ -7,8 +7,8 @@ WITH found AS (
   JOIN ledger_account d ON d.account_no = p.debit_no JOIN ledger_account c ON c.account_no = p.credit_no
   WHERE t.kind = 'ASSIGN' AND t.transfer_id >= ($1::jsonb ->> 'since')::uuid AND t.subject_id >= ($1::jsonb ->> 'since')::uuid GROUP BY 1
 ), expected AS (
-  SELECT t.tx_id, 'gas_in_transit ' || s.lane_id || ' from hot ' || s.lane_id || ': ' || s.gas_reserved || ' eip155:' || s.chain_id || '/slip44:60; '
-    || 'in_transit  from hot ' || s.lane_id || ': ' || t.amount || ' ' || t.asset AS postings
+  SELECT t.tx_id, 'gas_in_transit ' || s.lane_id || ' from hot ' || s.lane_id || ': ' || s.gas_reserved || ' eip155:' || s.chain_id || '/slip44:60'
+    || CASE WHEN t.amount > 0 THEN '; in_transit  from hot ' || s.lane_id || ': ' || t.amount || ' ' || t.asset ELSE '' END AS postings
   FROM nonce_slot s JOIN tx t USING (tx_id) WHERE t.tx_id >= ($1::jsonb ->> 'since')::uuid
 )
 SELECT 'tx ' || tx_id AS subject, f.postings AS found, e.postings AS expected

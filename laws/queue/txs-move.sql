@@ -14,6 +14,10 @@ WITH moving AS (
         WHERE r.lane_id = m.lane_id AND r.nonce = m.nonce AND r.cancelled_at IS NULL AND g.collected_at IS NULL)
     -- Bytes above what the lane has consumed are sent again.
     WHEN nonce >= mined_nonce THEN EXISTS (SELECT 1 FROM attempt a WHERE a.lane_id = m.lane_id AND a.nonce = m.nonce)
+    -- Used by another, which is to become final.
+    WHEN EXISTS (SELECT 1 FROM foreign_inclusion x
+      JOIN block b ON b.chain_id = x.chain_id AND b.height = x.block_number AND b.hash = x.block_hash
+      WHERE x.lane_id = m.lane_id AND x.nonce = m.nonce AND x.block_number > m.finalized) THEN true
     ELSE status = 'INCLUDED' AND EXISTS (SELECT 1 FROM attempt a JOIN inclusion i USING (attempt_id)
       JOIN block b ON b.chain_id = i.chain_id AND b.height = i.block_number AND b.hash = i.block_hash
       WHERE a.lane_id = m.lane_id AND a.nonce = m.nonce AND i.block_number > m.finalized) END AS moves

@@ -1,15 +1,20 @@
 -- tx/end-final
--- A tx that ended on chain has a final inclusion that shows this end: paid, reverted or filled.
+-- A tx that ended on chain has a final inclusion that shows this end: paid, reverted, filled, or its nonce used by another.
 -- asks: main
 WITH final AS (
   SELECT a.tx_id, CASE WHEN a.kind = 'filler' THEN 'CANCELLED' WHEN NOT i.succeeded THEN 'REVERTED' WHEN i.effect_ok THEN 'FINAL' ELSE 'another effect' END AS shows
   FROM attempt a JOIN inclusion i USING (attempt_id)
   JOIN block b ON b.chain_id = i.chain_id AND b.height = i.block_number AND b.hash = i.block_hash
   JOIN chain_head h ON h.chain_id = i.chain_id AND i.block_number <= h.finalized
+  UNION ALL
+  SELECT s.tx_id, 'REPLACED' FROM foreign_inclusion x JOIN nonce_slot s USING (lane_id, nonce)
+  JOIN block b ON b.chain_id = x.chain_id AND b.height = x.block_number AND b.hash = x.block_hash
+  JOIN chain_head h ON h.chain_id = x.chain_id AND x.block_number <= h.finalized
+  -- What may have paid stays open until a person has decided; so does what is not signed yet.
+  JOIN tx ended ON ended.tx_id = s.tx_id AND ended.status <> 'SLOTTED' WHERE NOT x.pays_intent
 )
 SELECT 'tx ' || t.tx_id AS subject, t.status AS found, coalesce(f.shows, 'no final inclusion') AS expected
 FROM tx t LEFT JOIN nonce_slot s USING (tx_id) LEFT JOIN final f USING (tx_id)
-WHERE t.tx_id >= ($1::jsonb ->> 'since')::uuid AND CASE WHEN t.status IN ('FINAL', 'REVERTED') OR (t.status = 'CANCELLED' AND s.tx_id IS NOT NULL)
+WHERE t.tx_id >= ($1::jsonb ->> 'since')::uuid AND CASE WHEN t.status IN ('FINAL', 'REVERTED', 'REPLACED') OR (t.status = 'CANCELLED' AND s.tx_id IS NOT NULL)
   THEN f.shows IS DISTINCT FROM t.status
-  WHEN t.status = 'REPLACED' THEN f.shows IS NULL
   ELSE f.shows IS NOT NULL AND f.shows <> 'another effect' END

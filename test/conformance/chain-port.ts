@@ -149,6 +149,12 @@ function effects(begin: Begin): void {
       expect(checkEffect({ ...intent, from: lane }, reverted!)).toBe('reverted');
     }
     expect(starved!.gasUsed).toBe(30_000n);
+    const block = (await chain.blockTransactions(paid!.blockNumber))!;
+    expect(block.hash).toBe(paid!.blockHash);
+    const shown = await chain.transactionsByHash(hashesOf(raw));
+    expect(block.transactions).toEqual(expect.arrayContaining(shown));
+    expect(shown[0]).toMatchObject({ from: lane, nonce, blockHash: block.hash });
+    expect(await chain.blockTransactions(paid!.blockNumber + 1_000)).toBeNull();
     const gas = receipts.reduce((sum, { gasUsed, effectiveGasPrice }) => {
       return sum + gasUsed * effectiveGasPrice;
     }, 0n);

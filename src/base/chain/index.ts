@@ -12,8 +12,10 @@ export type {
   ChainPort,
   FeeMarket,
   GasEstimate,
+  Receipt,
   SendAnswer,
   Simulation,
+  TransactionOnChain,
 } from './port.ts';
 export { RpcClient } from './rpc.ts';
 export { classifySendError, type SendClass } from './send-errors.ts';

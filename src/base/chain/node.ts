@@ -51,6 +51,13 @@ export class NodeChain implements ChainPort {
     return this.#many(calls, parse.orNull(parse.block));
   }
 
+  async blockTransactions(
+    height: number,
+  ): Promise<{ hash: Hex; transactions: TransactionOnChain[] } | null> {
+    const params = [blockParam(height), true];
+    return this.#one('eth_getBlockByNumber', params, parse.orNull(parse.blockTransactions));
+  }
+
   async receipts(hashes: readonly Hex[]): Promise<(Receipt | null)[]> {
     return this.#many(
       hashes.map((hash) => ({ method: 'eth_getTransactionReceipt', params: [hash] })),

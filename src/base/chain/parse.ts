@@ -65,6 +65,14 @@ export function block(value: unknown): Block {
   return { ...header(value), transactions: list(record(value)['transactions']).map(hash) };
 }
 
+export function blockTransactions(value: unknown): {
+  hash: Hex;
+  transactions: TransactionOnChain[];
+} {
+  const transactions = list(record(value)['transactions']).map(transaction);
+  return { hash: header(value).hash, transactions };
+}
+
 export function receipt(value: unknown): Receipt | null {
   const fields = record(value);
   // Some nodes show a receipt of a transaction that still waits in the pool.

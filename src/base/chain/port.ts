@@ -85,6 +85,10 @@ export type ChainPort = {
   header(tag: BlockTag): Promise<BlockHeader | null>;
   /** Blocks from..to, both included; null where the node has none. */
   blocks(from: number, to: number): Promise<(Block | null)[]>;
+  /** A block with its whole transactions, which is dear: for a look at one block. Null: there is none. */
+  blockTransactions(
+    height: number,
+  ): Promise<{ hash: Hex; transactions: TransactionOnChain[] } | null>;
   receipts(hashes: readonly Hex[]): Promise<(Receipt | null)[]>;
   transactionsByHash(hashes: readonly Hex[]): Promise<(TransactionOnChain | null)[]>;
   /** The next nonce of each account as of a block: what the chain has consumed lies below it. */

@@ -97,6 +97,11 @@ export const ERRORS = {
     title: 'The withdrawal can not be sped up',
     help: 'Only a transaction that is on its way can be replaced.',
   },
+  lane_frozen: {
+    kind: 'refusal',
+    title: 'The lane waits for its adoption',
+    help: 'Chain and books do not agree about the wallet; `payonce lanes adopt` shows what is so and opens it.',
+  },
   body_too_large: {
     kind: 'refusal',
     title: 'The body is too large',
@@ -193,6 +198,11 @@ export const ERRORS = {
     title: 'The signer refused to sign',
     help: 'Its nonce was closed without paying and the reserve released; see the message.',
   },
+  replaced: {
+    kind: 'refusal',
+    title: 'Another transaction used its nonce',
+    help: 'That one is final and did not pay; the reserve was released. The wallet is in use elsewhere, and its lane is frozen.',
+  },
   // Invariants and halts, as codes of logs and events.
   state_move_refused: {
     kind: 'invariant',
@@ -217,7 +227,7 @@ export const ERRORS = {
   foreign_nonce: {
     kind: 'invariant',
     title: 'A nonce of a lane was used by a transaction that is not ours',
-    help: 'The lane is frozen: its key may be in use elsewhere.',
+    help: 'The lane is frozen: its key may be in use elsewhere. `payonce lanes adopt` shows what it did.',
   },
   configuration: {
     kind: 'refusal',

@@ -8,8 +8,10 @@ export { readAccount, readAmount, readAsset } from './fields.ts';
 export { Ledger, lockAccounts } from './ledger.ts';
 export {
   type Balance,
+  type LaneBalance,
   readBalances,
   readBalancesAt,
+  readLaneBalances,
   readStatement,
   replayBreaks,
 } from './read.ts';
@@ -24,6 +26,7 @@ export {
   releaseTransfer,
   reserveTransfer,
   reverseTransfer,
+  suspendTransfer,
   type Transfer,
   unassignTransfer,
 } from './transfers.ts';

@@ -55,6 +55,35 @@ export async function readBalancesAt(
   return rows.filter((row) => row.asset !== null);
 }
 
+export type LaneBalance = {
+  laneId: number;
+  asset: string;
+  /** Free: what new slots may take. */
+  hot: bigint;
+  /** Set aside for the gas of slots that is not booked yet. */
+  gasInTransit: bigint;
+};
+
+/** What lanes have by the books, one row per asset that they ever had. */
+export async function readLaneBalances(
+  sql: Sql,
+  laneIds: readonly number[],
+): Promise<LaneBalance[]> {
+  const { rows } = await sql.query<LaneBalance>({
+    name: 'ledger_lanes',
+    text: `
+      SELECT l.lane_id AS "laneId", b.asset,
+        coalesce(sum(b.balance) FILTER (WHERE b.kind = 'hot'), 0) AS hot,
+        coalesce(sum(b.balance) FILTER (WHERE b.kind = 'gas_in_transit'), 0) AS "gasInTransit"
+      FROM lane l
+      JOIN ledger_balance b ON b.tenant_id = l.tenant_id AND b.kind IN ('hot', 'gas_in_transit')
+        AND b.owner = l.lane_id::text
+      WHERE l.lane_id = ANY($1::int[]) GROUP BY l.lane_id, b.asset ORDER BY l.lane_id, b.asset`,
+    values: [laneIds],
+  });
+  return rows;
+}
+
 type StatementLine = {
   transferId: string;
   kind: string;

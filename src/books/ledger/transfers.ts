@@ -27,7 +27,8 @@ type TransferKind =
   | 'RELEASE'
   | 'UNASSIGN'
   | 'REVERSE'
-  | 'GAS';
+  | 'GAS'
+  | 'ADJUST';
 
 type Posting = { debit: AccountKey; credit: AccountKey; amount: bigint };
 
@@ -256,6 +257,32 @@ export function fundTransfer(fund: {
     postings: some([
       { debit: hot, credit: key(tenantId, 'custody', '', asset), amount: fromCustody },
       { debit: hot, credit: key(tenantId, 'capital', '', asset), amount: amount - fromCustody },
+    ]),
+  };
+}
+
+/** What left a lane and nobody can explain: a person looks for it in suspense. */
+export function suspendTransfer(missing: {
+  tenantId: string;
+  laneId: number;
+  asset: string;
+  amount: bigint;
+  correlationId: string;
+}): Transfer {
+  const { tenantId, asset, amount } = missing;
+  return {
+    tenantId,
+    kind: 'ADJUST',
+    account: null,
+    subjectId: null,
+    generation: 0,
+    correlationId: missing.correlationId,
+    postings: some([
+      {
+        debit: key(tenantId, 'suspense', '', asset),
+        credit: key(tenantId, 'hot', String(missing.laneId), asset),
+        amount,
+      },
     ]),
   };
 }

@@ -5,6 +5,18 @@
  * a row's own status. Never names its owners: progress is told as jobs `<owner_kind>.settle` and `.final`.
  * Writes happen in the caller's transaction, so a crash leaves a step whole or undone.
  */
+
+export { type GapFees, openFillers } from './adoption/fillers.ts';
+export {
+  endReplaced,
+  type ForeignUse,
+  insertForeign,
+  type MissingNonce,
+  readForeignOrphans,
+  readMissingNonces,
+  type SlotIntent,
+} from './adoption/foreign.ts';
+export { type LaneUse, readLaneUse, reopenLane } from './adoption/use.ts';
 export {
   collectSignatures,
   enqueueResends,
@@ -44,6 +56,7 @@ export {
   type LaneRow,
   leaseLanes,
   lockLanes,
+  type PauseReason,
   pauseLanes,
   readLanes,
   registerLane,

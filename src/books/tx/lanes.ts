@@ -9,11 +9,18 @@ export type LaneRow = {
   nextNonce: bigint;
   /** Nonces below are consumed on the canonical chain; the difference to nextNonce is in flight. */
   minedNonce: bigint;
+  /** Nonces below are final, as far as inclusions of ours were seen to become so. */
+  finalNonce: bigint;
   /** The block that minedNonce is of. */
   atBlock: number;
   epoch: bigint;
   leaseOwner: string | null;
+  /** A code; null: it gives slots. */
   pausedReason: string | null;
+  pausedAt: Date | null;
+  /** Who paused it and what they said, where a person did. */
+  pausedBy: string | null;
+  pausedNote: string | null;
 };
 
 type Raw = Omit<LaneRow, 'address' | 'chainId' | 'atBlock'> & {
@@ -24,8 +31,8 @@ type Raw = Omit<LaneRow, 'address' | 'chainId' | 'atBlock'> & {
 
 const SELECT = `
   SELECT l.lane_id AS "laneId", l.tenant_id AS "tenantId", l.chain_id AS "chainId", l.address,
-    l.next_nonce AS "nextNonce", p.mined_nonce AS "minedNonce", p.at_block AS "atBlock", l.epoch, l.lease_owner AS "leaseOwner",
-    l.paused_reason AS "pausedReason"
+    l.next_nonce AS "nextNonce", p.mined_nonce AS "minedNonce", p.final_nonce AS "finalNonce", p.at_block AS "atBlock", l.epoch, l.lease_owner AS "leaseOwner",
+    l.paused_reason AS "pausedReason", l.paused_at AS "pausedAt", l.paused_by AS "pausedBy", l.paused_note AS "pausedNote"
   FROM lane l JOIN lane_progress p USING (lane_id)`;
 
 const fromRaw = (row: Raw): LaneRow => ({
@@ -55,12 +62,12 @@ export async function registerLane(
     firstNonce: bigint;
     atBlock: number;
   },
-  pausedReason: string,
+  pausedReason: PauseReason,
 ): Promise<void> {
   await sql.query(
     `WITH made AS (
-       INSERT INTO lane (tenant_id, chain_id, address, first_nonce, next_nonce, paused_reason)
-       VALUES ($1, $2, $3, $4, $4, $5)
+       INSERT INTO lane (tenant_id, chain_id, address, first_nonce, next_nonce, paused_reason, paused_at)
+       VALUES ($1, $2, $3, $4, $4, $5, now())
        ON CONFLICT (chain_id, address) DO NOTHING RETURNING lane_id
      )
      INSERT INTO lane_progress (lane_id, mined_nonce, at_block) SELECT lane_id, $4, $6 FROM made`,
@@ -132,29 +139,56 @@ export async function advanceLanes(sql: Sql, next: ReadonlyMap<number, bigint>):
   });
 }
 
-/** Pauses lanes (no new slots) with a reason; returns those that were not paused before. */
+/**
+ * Why a lane gives no slots. `adopting` and `foreign_nonce` end by adoption only; `funds` and `low_gas` by
+ * themselves when the wallet has enough again; `operator` by a person.
+ */
+export type PauseReason = 'adopting' | 'foreign_nonce' | 'operator' | 'low_gas' | 'funds';
+
+/** A weightier reason takes the place of a lighter one: what opens a lane for the lighter must not open it then. */
+const WEIGHT: readonly PauseReason[] = [
+  'funds',
+  'low_gas',
+  'operator',
+  'foreign_nonce',
+  'adopting',
+];
+
+type Pause = { reason: PauseReason; by?: string; note?: string };
+
+/** Pauses lanes (no new slots) that are open or paused for a lighter reason; returns those. */
 export async function pauseLanes(
   sql: Sql,
   laneIds: readonly number[],
-  reason: string,
+  { reason, by, note }: Pause,
 ): Promise<LaneRow[]> {
-  const { rows } = await sql.query<{ lane_id: number }>(
-    'UPDATE lane SET paused_reason = $2 WHERE lane_id = ANY($1::int[]) AND paused_reason IS NULL RETURNING lane_id',
-    [laneIds, reason],
-  );
+  const lighter = WEIGHT.slice(0, WEIGHT.indexOf(reason));
+  const { rows } = await sql.query<{ lane_id: number }>({
+    name: 'lane_pause',
+    text: `
+      WITH wanted AS (
+        SELECT lane_id FROM lane WHERE lane_id = ANY($1::int[])
+          AND (paused_reason IS NULL OR paused_reason = ANY($5::text[])) ORDER BY lane_id FOR UPDATE
+      )
+      UPDATE lane l SET paused_reason = $2, paused_at = now(), paused_by = $3, paused_note = $4
+      FROM wanted w WHERE l.lane_id = w.lane_id RETURNING l.lane_id`,
+    values: [laneIds, reason, by ?? null, note ?? null, lighter],
+  });
   const paused = new Set(rows.map((row) => row.lane_id));
   return paused.size === 0 ? [] : (await readLanes(sql)).filter((lane) => paused.has(lane.laneId));
 }
 
-/** Opens lanes that are paused for this reason and no other; true when one was. */
+/** Opens lanes that are paused for one of these reasons and no other; returns their ids. */
 export async function resumeLanes(
   sql: Sql,
   laneIds: readonly number[],
-  reason: string,
-): Promise<boolean> {
-  const { rowCount } = await sql.query(
-    'UPDATE lane SET paused_reason = NULL WHERE lane_id = ANY($1::int[]) AND paused_reason = $2',
-    [laneIds, reason],
-  );
-  return (rowCount ?? 0) > 0;
+  reasons: readonly PauseReason[],
+): Promise<number[]> {
+  const { rows } = await sql.query<{ lane_id: number }>({
+    name: 'lane_resume',
+    text: `UPDATE lane SET paused_reason = NULL, paused_at = NULL, paused_by = NULL, paused_note = NULL
+      WHERE lane_id = ANY($1::int[]) AND paused_reason = ANY($2::text[]) RETURNING lane_id`,
+    values: [laneIds, reasons],
+  });
+  return rows.map((row) => row.lane_id);
 }

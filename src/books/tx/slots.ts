@@ -144,7 +144,11 @@ export async function readSlotGas(
           SELECT i.gas_used, i.effective_gas_price FROM attempt a
           JOIN inclusion i USING (attempt_id)
           JOIN block b ON b.chain_id = i.chain_id AND b.height = i.block_number AND b.hash = i.block_hash
-          WHERE a.lane_id = s.lane_id AND a.nonce = s.nonce AND i.block_number <= h.finalized LIMIT 1
+          WHERE a.lane_id = s.lane_id AND a.nonce = s.nonce AND i.block_number <= h.finalized
+          -- A nonce that another used cost this slot nothing.
+          UNION ALL SELECT 0, 0 FROM foreign_inclusion f JOIN tx t ON t.tx_id = s.tx_id
+          WHERE f.lane_id = s.lane_id AND f.nonce = s.nonce AND t.status = 'REPLACED'
+          LIMIT 1
         ) i
         WHERE s.lane_id = l.lane_id AND s.nonce >= booked.next AND s.nonce < p.final_nonce
         ORDER BY s.nonce LIMIT $2

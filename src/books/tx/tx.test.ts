@@ -66,11 +66,11 @@ beforeAll(async () => {
   await registerLane(
     at.app,
     { tenantId: at.tenantId, chainId: CHAIN, address: FROM, firstNonce: 0n, atBlock: 10 },
-    'new',
+    'adopting',
   );
-  expect(await resumeLanes(at.app, [1], 'other')).toBe(false);
+  expect(await resumeLanes(at.app, [1], ['funds'])).toEqual([]);
   laneId = (await readLanes(at.app))[0]!.laneId;
-  await resumeLanes(at.app, [laneId], 'new');
+  await resumeLanes(at.app, [laneId], ['adopting']);
 });
 afterAll(() => at.stop());
 
@@ -319,10 +319,16 @@ describe('lanes', () => {
     expect(await lock('one', held)).toEqual(new Map());
     expect(await lock('two', held)).toEqual(new Map());
     expect([...(await lock('two', taken)).keys()]).toEqual([laneId]);
-    expect(await pauseLanes(at.app, [laneId], 'funds')).toMatchObject([{ laneId }]);
-    expect(await pauseLanes(at.app, [laneId], 'again')).toEqual([]);
+    expect(await pauseLanes(at.app, [laneId], { reason: 'low_gas' })).toMatchObject([{ laneId }]);
+    // What opens the lane for the lighter reason must not open it for the weightier one.
+    expect(await pauseLanes(at.app, [laneId], { reason: 'funds' })).toEqual([]);
+    expect(await resumeLanes(at.app, [laneId], ['funds'])).toEqual([]);
+    const pause = { reason: 'operator', by: 'a key', note: 'looking' } as const;
+    expect(await pauseLanes(at.app, [laneId], pause)).toMatchObject([
+      { pausedReason: 'operator', pausedBy: 'a key', pausedNote: 'looking' },
+    ]);
     expect(await lock('two', taken)).toEqual(new Map());
-    expect(await resumeLanes(at.app, [laneId], 'funds')).toBe(true);
+    expect(await resumeLanes(at.app, [laneId], ['operator'])).toEqual([laneId]);
     await releaseLanes(at.app, 'two');
     expect((await leaseLanes(at.app, 'three', HOUR)).get(laneId)).toBe(taken.get(laneId)! + 1n);
   });

@@ -10,6 +10,7 @@ import { buildServer, eventView, type Services } from '../http/index.ts';
 import { VERSION } from '../version.ts';
 import { chainsOf, readinessOf } from './health.ts';
 import { databaseReady, installationOf, type RoleHandle } from './role.ts';
+import { walletServices } from './wallets.ts';
 
 type ApiOptions = { settings: Settings; log: Log; port: number; host: string };
 
@@ -98,6 +99,7 @@ async function servicesOf(
     authenticate: (bearer) => keys.authenticate(bearer),
     readiness: () => readinessOf(db, settings),
     chains: () => chainsOf(db, settings),
+    wallets: walletServices(db, settings),
   };
   return { services, withdrawals };
 }

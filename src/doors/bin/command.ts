@@ -5,6 +5,7 @@ import { ConfigurationError, systemClock } from '../../base/kernel/index.ts';
 import { runCli, type StartFlags } from '../cli/index.ts';
 import { projectFolder, readDevFile } from '../dev/index.ts';
 import { adoptConfiguredLanes } from './adopt.ts';
+import { portOf } from './chains.ts';
 import { Supervisor, Terminal } from './supervise/index.ts';
 
 /** Runs the `payonce` command as this process: its exit code is the process's. */
@@ -22,6 +23,7 @@ export async function runCommand(argv: readonly string[]): Promise<void> {
       readDevFile,
       start: (flags) => start(flags, ended),
       bench,
+      portOf,
     },
   });
   process.exitCode = code;

@@ -1,10 +1,20 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { WithdrawalView } from '../../roads/withdrawal/index.ts';
-import type { CliContext } from './context.ts';
+import type { CliContext, CliDoors } from './context.ts';
 import { runCli } from './run.ts';
 
 type Ran = { code: number; out: string; err: string };
+
+/** Nothing runs here. */
+export const DOORS: CliDoors = {
+  readDevFile: () => null,
+  start: async () => 0,
+  bench: async () => 0,
+  portOf: () => {
+    throw new Error('no chain here');
+  },
+};
 
 /** Runs a command line in this process and gathers what it printed. */
 export async function run(argv: readonly string[], given: Partial<CliContext> = {}): Promise<Ran> {
@@ -14,11 +24,7 @@ export async function run(argv: readonly string[], given: Partial<CliContext> = 
     stderr: { write: (text) => (ran.err += text) },
     env: {},
     cwd: '/nowhere',
-    doors: {
-      readDevFile: () => null,
-      start: async () => 0,
-      bench: async () => 0,
-    },
+    doors: DOORS,
     ...given,
   });
   return ran;

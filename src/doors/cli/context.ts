@@ -1,3 +1,6 @@
+import type { ChainPort } from '../../base/chain/index.ts';
+import type { ChainSettings } from '../../base/config/index.ts';
+
 /** Where text goes; process.stdout is one. */
 export type Output = { write(text: string): unknown };
 
@@ -22,6 +25,8 @@ export type DevSources = {
   apiKey: string;
   databaseUrl: string;
   signerDatabaseUrl: string;
+  /** What it runs on; absent in files of older versions. */
+  configFile?: string;
   /** What nodes there are; absent in files of older versions. */
   chains?: readonly { chainId: number; rpcUrls: readonly string[] }[];
 };
@@ -33,6 +38,8 @@ export type CliDoors = {
   /** Runs until it is told to stop; its exit code. */
   start(flags: StartFlags): Promise<number>;
   bench(args: readonly string[]): Promise<number>;
+  /** The way to a chain's nodes. */
+  portOf(chain: ChainSettings): ChainPort;
 };
 
 export type CliContext = {

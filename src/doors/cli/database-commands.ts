@@ -14,7 +14,7 @@ import {
   revokeKey,
   type Tenant,
 } from '../../books/access/index.ts';
-import { CliEnd, EXIT, type Run } from './context.ts';
+import { CliEnd, EXIT, type ExitCode, type Run } from './context.ts';
 import { printJson, printTable, sentence } from './print.ts';
 import { findDatabases, type SourceFlags } from './sources.ts';
 
@@ -29,7 +29,7 @@ export function addDatabaseCommands(program: Command, run: Run): void {
   addKeyCommands(key, run);
 }
 
-function withSources(command: Command): Command {
+export function withSources(command: Command): Command {
   return command
     .option('--config <file>', 'configuration file that names the databases')
     .option('--state-dir <dir>', 'folder of dev.json (default: .payonce here)')
@@ -80,7 +80,11 @@ function addConfig(program: Command, run: Run): void {
 const names = (list: readonly { id: string }[]) => list.map(({ id }) => id).join(', ');
 
 /** As the application's role: the command has no more rights than the processes. */
-async function withDatabase<T>(run: Run, flags: Flags, work: (db: Db) => Promise<T>): Promise<T> {
+export async function withDatabase<T>(
+  run: Run,
+  flags: SourceFlags,
+  work: (db: Db) => Promise<T>,
+): Promise<T> {
   const { url } = findDatabases(run, flags, { signer: false });
   const db = openPool({ url, role: 'payonce_app', name: 'payonce-cli', max: 1 });
   try {
@@ -90,9 +94,9 @@ async function withDatabase<T>(run: Run, flags: Flags, work: (db: Db) => Promise
   }
 }
 
-function orEnd<T>(answer: T | Refusal): T {
+export function orEnd<T>(answer: T | Refusal, exitCode: ExitCode = EXIT.usage): T {
   if (!isRefusal(answer)) return answer;
-  throw new CliEnd(EXIT.usage, sentence(answer));
+  throw new CliEnd(exitCode, sentence(answer));
 }
 
 function addTenantCommands(tenant: Command, run: Run): void {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { ConfigurationError, Transient, UnknownOutcome } from '../../base/kernel/index.ts';
-import { run } from './cli.fixture.ts';
+import { DOORS, run } from './cli.fixture.ts';
 import type { CliDoors, StartFlags } from './context.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'payonce-cli-'));
@@ -18,6 +18,11 @@ const COMMANDS = [
   ['key', 'create'],
   ['key', 'revoke'],
   ['key', 'list'],
+  ['lanes', 'list'],
+  ['lanes', 'show'],
+  ['lanes', 'pause'],
+  ['lanes', 'resume'],
+  ['lanes', 'adopt'],
   ['withdraw'],
   ['status'],
   ['deposit'],
@@ -26,7 +31,7 @@ const COMMANDS = [
 ];
 
 const doors = (part: Partial<CliDoors>): { doors: CliDoors } => ({
-  doors: { readDevFile: () => null, start: async () => 0, bench: async () => 0, ...part },
+  doors: { ...DOORS, ...part },
 });
 
 describe('usage', () => {

@@ -12,6 +12,7 @@ import { ApiProblem } from './api-client.ts';
 import { type CliContext, CliEnd, EXIT, type ExitCode, type Run } from './context.ts';
 import { addDatabaseCommands } from './database-commands.ts';
 import { addLocalCommands } from './local-commands.ts';
+import { addLaneCommands } from './operate/lanes.ts';
 import { addPaymentCommands } from './payment-commands.ts';
 import { addVerify } from './verify-command.ts';
 
@@ -55,6 +56,7 @@ function buildProgram(run: Run): Command {
   addLocalCommands(program, run);
   addDatabaseCommands(program, run);
   addVerify(program, run);
+  addLaneCommands(program, run);
   addPaymentCommands(program, run);
   program.addHelpText(
     'after',

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { DOORS } from './cli.fixture.ts';
 import type { CliContext, DevSources } from './context.ts';
 import { findApi, findDatabases } from './sources.ts';
 
@@ -32,9 +33,8 @@ function context(env: NodeJS.ProcessEnv, ...where: string[]): CliContext {
     env,
     cwd: folder,
     doors: {
+      ...DOORS,
       readDevFile: (stateDir) => (where.includes(stateDir) ? DEV : null),
-      start: async () => 0,
-      bench: async () => 0,
     },
   };
 }

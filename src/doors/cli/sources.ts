@@ -1,5 +1,5 @@
 import { join, resolve } from 'node:path';
-import { readSettings } from '../../base/config/index.ts';
+import { readSettings, type Settings } from '../../base/config/index.ts';
 import { ConfigurationError } from '../../base/kernel/index.ts';
 import { ApiClient } from './api-client.ts';
 import type { CliContext, DevSources } from './context.ts';
@@ -63,6 +63,25 @@ export function findDatabases(
     );
   }
   return { url: dev.databaseUrl, signerUrl: dev.signerDatabaseUrl, from: 'dev.json' };
+}
+
+/**
+ * The configuration: the --config file, or that of a running `npm start` together with its database. Throws
+ * ConfigurationError when there is neither.
+ */
+export function findSettings(context: CliContext, flags: SourceFlags): Settings {
+  const need = { signer: false };
+  if (flags.config !== undefined) {
+    return readSettings({ file: resolve(context.cwd, flags.config), env: context.env, need });
+  }
+  const dev = findDevFile(context, flags.stateDir);
+  if (dev?.configFile === undefined) {
+    throw new ConfigurationError(
+      'no configuration is named: give --config FILE, or run `npm start` (its .payonce/dev.json is looked for in the working folder or --state-dir)',
+    );
+  }
+  const env = { ...context.env, DATABASE_URL: dev.databaseUrl };
+  return readSettings({ file: dev.configFile, env, need });
 }
 
 /** The API and its key: flags, PAYONCE_URL and PAYONCE_API_KEY, dev.json, each for itself in this order. */

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MainDatabase } from '../../../test/support/main-database.ts';
 import { readLaws, type VerifyReport } from '../../roads/reconcile/index.ts';
-import { run } from './cli.fixture.ts';
+import { DOORS, run } from './cli.fixture.ts';
 
 const NO_WITHDRAWAL = '00000000-0000-7000-8000-000000000000';
 
@@ -97,7 +97,7 @@ describe('payonce verify', () => {
       ...{ apiUrl: '', apiKey: '', databaseUrl: mainUrl, signerDatabaseUrl: signerUrl },
       chains: [{ chainId: 31337, rpcUrls: ['http://127.0.0.1:7'] }],
     };
-    const doors = { readDevFile: () => dev, start: async () => 0, bench: async () => 0 };
+    const doors = { ...DOORS, readDevFile: () => dev };
     const local = await run(['verify'], { doors });
     expect(local.code).toBe(3);
     expect(local.out).toMatch(/chain 31337: .*127\.0\.0\.1:7/);

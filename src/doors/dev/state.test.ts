@@ -37,6 +37,7 @@ const DEV: DevFile = {
   assets: [],
   wallets: [],
   merchantPayTo: null,
+  configFile: '/project/.payonce/config.yaml',
   pids: { supervisor: process.ppid, api: [], worker: [], signer: [], postgres: null, anvil: {} },
 };
 

@@ -22,6 +22,8 @@ export type DevFile = {
   adminApiKey: string;
   consoleUrl: string | null;
   metricsUrl: string | null;
+  /** That the processes run on. */
+  configFile: string;
   /** The owner's role, as signerDatabaseUrl. */
   databaseUrl: string;
   signerDatabaseUrl: string;

@@ -10,6 +10,7 @@ import type {
 } from '../../roads/withdrawal/index.ts';
 import type { EventView } from './event-view.ts';
 import type { DepositVerdict, Order, Page, Principal, Services } from './services.ts';
+import { FakeWallets } from './wallets.fixture.ts';
 
 export const TENANT = '01890000-0000-7000-8000-000000000001';
 export const OTHER_TENANT = '01890000-0000-7000-8000-000000000002';
@@ -42,6 +43,7 @@ export class FakeServices implements Services {
   eventReads = 0;
   listeners = new Set<() => void>();
   ready = true;
+  wallets = new FakeWallets(TENANT);
   /** Resolves the running waitFor calls. */
   reached = new Set<() => void>();
 

@@ -1,5 +1,6 @@
 import type { Refusal } from '../../base/kernel/index.ts';
 import type { Grant } from '../../books/access/index.ts';
+import type { WalletView } from '../../hands/treasury/index.ts';
 import type { BalanceView, DepositView, TransferView } from '../../roads/deposit/index.ts';
 import type {
   PublicStatus,
@@ -20,6 +21,15 @@ export type DepositVerdict =
 
 /** `limit` rows, newest first, with ids below `before`. */
 export type Page = { limit: number; before: string | null };
+
+type WalletChange = { by: string; note: string };
+
+/** The hot wallets of a tenant. A change answers null where the tenant has no such wallet. */
+type WalletServices = {
+  list(tenantId: string): Promise<WalletView[]>;
+  pause(tenantId: string, id: string, change: WalletChange): Promise<WalletView | Refusal | null>;
+  resume(tenantId: string, id: string, change: WalletChange): Promise<WalletView | Refusal | null>;
+};
 
 /**
  * What the server asks of the rooms below; bin makes it. Every call may throw Transient (nothing
@@ -56,4 +66,5 @@ export type Services = {
   authenticate(bearer: string): Principal | null | Promise<Principal | null>;
   readiness(): Promise<{ ready: boolean; checks: Record<string, { ok: boolean; detail: string }> }>;
   chains(): Promise<unknown[]>;
+  wallets: WalletServices;
 };

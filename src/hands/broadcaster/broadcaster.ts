@@ -83,7 +83,7 @@ async function reopenFunded(context: BroadcasterContext): Promise<void> {
     const [balance] = await chain.port.balances([lane.address], 'latest');
     const enough = chain.settings.fees.maxFeePerGas * 100_000n;
     if ((balance ?? 0n) < enough) continue;
-    await resumeLanes(context.db, [lane.laneId], 'funds');
+    await resumeLanes(context.db, [lane.laneId], ['funds']);
     context.log.info(
       { lane: lane.laneId, asset: caip19(lane.chainId, null) },
       'the lane has funds again',

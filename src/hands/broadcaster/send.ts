@@ -117,7 +117,7 @@ async function pauseForFunds(context: BroadcasterContext, sent: readonly Sent[])
     .map((item) => item.attempt.laneId);
   if (broke.length === 0) return;
   await inTransaction(context.db, async (sql) => {
-    const paused = await pauseLanes(sql, [...new Set(broke)], 'funds');
+    const paused = await pauseLanes(sql, [...new Set(broke)], { reason: 'funds' });
     await writeEvents(
       sql,
       paused.map((lane) => ({

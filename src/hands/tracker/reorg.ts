@@ -6,6 +6,7 @@ import {
   haltChain,
   type Orphan,
   orphanedTopic,
+  readForeignOrphans,
   readLanes,
   readOrphans,
   rewind,
@@ -56,8 +57,9 @@ export async function followReorg(
 /** Takes everything above the fork out of our chain, under its head's lock. */
 async function takeBack(sql: Sql, head: HeadRow, fork: number): Promise<Orphan[]> {
   const orphans = await readOrphans(sql, head.chainId, fork);
+  const foreign = await readForeignOrphans(sql, head.chainId, fork);
   await rewind(sql, head.chainId, fork, orphans);
-  await setProgress(sql, lowestNonces(orphans), fork);
+  await setProgress(sql, lowestNonces([...orphans, ...foreign]), fork);
   await tellOrphans(sql, head, orphans);
   return orphans;
 }
@@ -89,7 +91,7 @@ const jobOf = (orphan: Orphan, topic: string, subjectId: string): JobRequest => 
 });
 
 /** Lane → its lowest orphaned nonce: nonces are mined in order, so below it all are still consumed. */
-function lowestNonces(orphans: readonly Orphan[]): Map<number, bigint> {
+function lowestNonces(orphans: readonly Pick<Orphan, 'laneId' | 'nonce'>[]): Map<number, bigint> {
   const lowest = new Map<number, bigint>();
   for (const { laneId, nonce } of orphans) {
     const before = lowest.get(laneId);

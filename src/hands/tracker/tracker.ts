@@ -4,6 +4,7 @@ import { Transient, TX } from '../../base/kernel/index.ts';
 import { enqueue, type JobRequest } from '../../base/queue/index.ts';
 import {
   type Crossing,
+  endReplaced,
   finalTopic,
   type HeadRow,
   insertBlocks,
@@ -22,7 +23,7 @@ import {
 } from '../../books/tx/index.ts';
 import { type Found, type TrackerContext, takeHead } from './context.ts';
 import { decideFinal, levelsOf } from './decide.ts';
-import { foreignLanes, freezeForeign, ownProgress } from './foreign.ts';
+import { findForeign, ownProgress, recordForeign } from './foreign.ts';
 import { askTags, observeInclusions, observeWalk, type Walk } from './observe.ts';
 import { followReorg } from './reorg.ts';
 
@@ -88,8 +89,8 @@ async function extend(
   // the next one's count, and those without an archive know the state of their newest blocks only.
   const foreign =
     walk.blocks.length > 0 && walk.tags.latest - head.latest <= RECENT_BLOCKS
-      ? await foreignLanes(port, lanes, head.latest)
-      : [];
+      ? await findForeign(context, lanes, head.latest)
+      : null;
   await inTransaction(db, async (sql) => {
     await takeHead(sql, head, epoch);
     await insertBlocks(sql, chainId, walk.blocks);
@@ -103,10 +104,15 @@ async function extend(
     await setProgress(sql, ownProgress(lanes, found), tip);
     await crossSafe(sql, chainId, head.safe, safe);
     await crossFinalized(context, sql, head.finalized, finalized);
+    if (lanes.some((lane) => lane.pausedReason === 'foreign_nonce')) {
+      await endReplaced(sql, chainId);
+    }
     // Room in the windows: whoever waits for a slot need not poll for it.
     await sql.query(`SELECT pg_notify('payonce_job', $1)`, [TX_TOPICS.prepare]);
   });
-  await freezeForeign(context, foreign);
+  if (foreign !== null) {
+    await recordForeign(context, { ...head, hash: walk.blocks.at(-1)!.hash }, epoch, foreign);
+  }
   return tip < walk.tags.latest;
 }
 

@@ -1,9 +1,17 @@
 import type { ChainPort } from '../../base/chain/index.ts';
 import type { Assets, LaneSettings } from '../../base/config/index.ts';
 import { type Db, inTransaction } from '../../base/db/index.ts';
-import { caip19, Transient } from '../../base/kernel/index.ts';
+import { writeEvents } from '../../base/event/index.ts';
+import { Transient } from '../../base/kernel/index.ts';
 import { fundTransfer, type Ledger } from '../../books/ledger/index.ts';
-import { type LaneRow, readLanes, registerLane, resumeLanes } from '../../books/tx/index.ts';
+import {
+  type LaneRow,
+  pauseLanes,
+  readLanes,
+  registerLane,
+  resumeLanes,
+} from '../../books/tx/index.ts';
+import { readHoldings } from './adoption/observe.ts';
 
 const ADOPTING = 'adopting';
 
@@ -17,8 +25,9 @@ type AdoptContext = {
 /**
  * Takes a hot wallet into the books: registers the lane at the nonce that the chain shows, closed, then
  * books what it holds as FUND and opens it in one transaction, so that it happens once; a crash
- * in between leaves a closed lane that the next call opens. Returns the lane's id, or null when it
- * was in the books already.
+ * in between leaves a closed lane that the next call opens. A wallet with transactions in the pool stays
+ * closed: they may still move its funds. One in the books that the chain is ahead of is frozen. Returns
+ * the lane's id, or null when it was not opened.
  */
 export async function adoptLane(
   context: AdoptContext,
@@ -28,7 +37,10 @@ export async function adoptLane(
   const { db, ledger } = context;
   const { port } = context;
   const known = await findLane(db, lane);
-  if (known !== undefined && known.pausedReason !== ADOPTING) return null;
+  if (known !== undefined && known.pausedReason !== ADOPTING) {
+    await freezeIfAhead(db, port, known);
+    return null;
+  }
   // The newest block, also when the walk is behind it: nodes without an archive forget older states.
   const head = await port.header('latest');
   if (head === null) throw new Transient(`chain ${lane.chainId} shows no block`);
@@ -39,7 +51,15 @@ export async function adoptLane(
   const row = await findLane(db, lane);
   if (row?.pausedReason !== ADOPTING) return null;
   const { laneId } = row;
-  const holdings = await readHoldings(context, port, lane, head.number);
+  const [pending] = await port.transactionCounts([lane.address], 'pending');
+  if (pending !== firstNonce) {
+    const data = { chainId, address, reason: ADOPTING, pending: String(pending! - firstNonce!) };
+    await writeEvents(db, [{ tenantId, type: 'lane.paused', data }]);
+    return null;
+  }
+  const holdings = (await readHoldings(context, lane, head.number)).filter(
+    (holding) => holding.amount > 1n,
+  );
   const custodyOf = (asset: string) => ({ tenantId, kind: 'custody' as const, owner: '', asset });
   const fund = (custody: (asset: string) => bigint) =>
     holdings.map(({ asset, amount }) =>
@@ -52,7 +72,7 @@ export async function adoptLane(
   await ledger.open(probe);
   return inTransaction(db, async (sql) => {
     const balanceOf = await ledger.lock(sql, probe);
-    if (!(await resumeLanes(sql, [laneId], ADOPTING))) return null;
+    if ((await resumeLanes(sql, [laneId], [ADOPTING])).length === 0) return null;
     await ledger.post(
       sql,
       fund((asset) => balanceOf(custodyOf(asset))),
@@ -66,18 +86,18 @@ async function findLane(db: Db, lane: LaneSettings): Promise<LaneRow | undefined
   return lanes.find(({ address }) => address === lane.address);
 }
 
-async function readHoldings(
-  context: AdoptContext,
-  port: ChainPort,
-  lane: LaneSettings,
-  at: number,
-): Promise<{ asset: string; amount: bigint }[]> {
-  const [native] = await port.balances([lane.address], at);
-  const holdings = [{ asset: caip19(lane.chainId, null), amount: native! }];
-  for (const asset of context.assets.all) {
-    if (asset.chainId !== lane.chainId || asset.address === null) continue;
-    const [amount] = await port.tokenBalances(asset.address, [lane.address], at);
-    holdings.push({ asset: asset.caip19, amount: amount! });
-  }
-  return holdings.filter((holding) => holding.amount > 1n);
+/**
+ * A nonce above our next one was used by somebody else, perhaps while no worker ran: nothing given from here on
+ * could be mined. The walk finds the transactions later.
+ */
+async function freezeIfAhead(db: Db, port: ChainPort, lane: LaneRow): Promise<void> {
+  const { laneId, tenantId, chainId, address, nextNonce } = lane;
+  const [consumed] = await port.transactionCounts([address], 'latest');
+  if (consumed! <= nextNonce) return;
+  await inTransaction(db, async (sql) => {
+    const paused = await pauseLanes(sql, [laneId], { reason: 'foreign_nonce' });
+    if (paused.length === 0) return;
+    const data = { chainId, address, reason: 'foreign_nonce', consumed: String(consumed) };
+    await writeEvents(sql, [{ tenantId, type: 'lane.paused', data }]);
+  });
 }

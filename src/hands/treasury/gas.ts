@@ -3,6 +3,7 @@ import { caip19, Invariant } from '../../base/kernel/index.ts';
 import { type Claim, complete, type Handler, type Outcome } from '../../base/queue/index.ts';
 import { gasTransfer, type Ledger, type Transfer } from '../../books/ledger/index.ts';
 import {
+  finalTopic,
   insertSlotGas,
   laneOfSubject,
   readSlotGas,
@@ -85,6 +86,16 @@ export function treasuryHandlers(context: TreasuryContext): Handler[] {
       batch: 500,
       backoff: { baseMs: 1_000, capMs: 60_000, limit: 100 },
       run: (claimed) => gasStep(context, claimed),
+    },
+    {
+      // A filler that closed a gap pays nobody: that it is final is all that anybody waited for.
+      topic: finalTopic('filler'),
+      batch: 500,
+      backoff: { baseMs: 1_000, capMs: 60_000, limit: 100 },
+      run: async (claimed) => {
+        await inTransaction(context.db, (sql) => complete(sql, claimed));
+        return [];
+      },
     },
   ];
 }

@@ -8,7 +8,17 @@ import {
 } from '../../../src/base/chain/index.ts';
 import { type Address, type Hex, keccak256, Transient } from '../../../src/base/kernel/index.ts';
 import type { FakeChain } from './fake-chain.ts';
-import type { Block, Call, Fault, Header, Method, Raw, Receipt, Tag } from './types.ts';
+import type {
+  Block,
+  Call,
+  Fault,
+  Header,
+  Method,
+  Raw,
+  Receipt,
+  Tag,
+  TransactionOnChain,
+} from './types.ts';
 
 type FeeQuestion = Parameters<ChainPort['feeMarket']>[0];
 type Asked = { method: Method; count: number; items: number };
@@ -86,20 +96,30 @@ export class FakeNode implements ChainPort {
     });
   }
 
+  async blockTransactions(height: number): ReturnType<ChainPort['blockTransactions']> {
+    const top = await this.#serve('blockTransactions', 1);
+    const block = this.#seen(height, top);
+    if (block === null) return null;
+    const { hash, transactions } = block;
+    return { hash, transactions: transactions.map((one) => this.#transaction(one, top)!) };
+  }
+
   async transactionsByHash(hashes: readonly Hex[]): ReturnType<ChainPort['transactionsByHash']> {
     const top = await this.#serve('transactionsByHash', hashes.length);
-    return hashes.map((hash) => {
-      const tx = this.chain.transaction(hash);
-      if (tx === undefined) return null;
-      const receipt = this.chain.receipt(hash);
-      const placed = receipt !== undefined && receipt.blockNumber <= top;
-      const { from, nonce, to, value, data } = tx;
-      return {
-        ...{ hash, from, nonce, to, value, data },
-        blockNumber: placed ? receipt.blockNumber : null,
-        blockHash: placed ? receipt.blockHash : null,
-      };
-    });
+    return hashes.map((hash) => this.#transaction(hash, top));
+  }
+
+  #transaction(hash: Hex, top: number): TransactionOnChain | null {
+    const tx = this.chain.transaction(hash);
+    if (tx === undefined) return null;
+    const receipt = this.chain.receipt(hash);
+    const placed = receipt !== undefined && receipt.blockNumber <= top;
+    const { from, nonce, to, value, data } = tx;
+    return {
+      ...{ hash, from, nonce, to, value, data },
+      blockNumber: placed ? receipt.blockNumber : null,
+      blockHash: placed ? receipt.blockHash : null,
+    };
   }
 
   async transactionCounts(

@@ -4,6 +4,9 @@ import type { Address, Hex } from '../../../src/base/kernel/index.ts';
 export type Header = NonNullable<Awaited<ReturnType<ChainPort['header']>>>;
 export type Block = NonNullable<Awaited<ReturnType<ChainPort['blocks']>>[number]>;
 export type Receipt = NonNullable<Awaited<ReturnType<ChainPort['receipts']>>[number]>;
+export type TransactionOnChain = NonNullable<
+  Awaited<ReturnType<ChainPort['transactionsByHash']>>[number]
+>;
 export type Tag = Parameters<ChainPort['header']>[0];
 export type Call = Parameters<ChainPort['estimateGas']>[0][number];
 export type Raw = Parameters<ChainPort['send']>[0][number];

@@ -16,7 +16,11 @@ beforeAll(async () => {
     });
     const address = `0x${String(n + 1).repeat(40)}` as const;
     const { tenantId } = on;
-    await registerLane(on.app, { tenantId, chainId, address, firstNonce: 0n, atBlock: 1 }, 'new');
+    await registerLane(
+      on.app,
+      { tenantId, chainId, address, firstNonce: 0n, atBlock: 1 },
+      'adopting',
+    );
   }
 });
 afterAll(() => on.stop());

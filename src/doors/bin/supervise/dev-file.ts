@@ -9,15 +9,17 @@ export function devFileOf(running: {
   keys: Pick<LocalKeys, 'apiKey' | 'adminApiKey'>;
   databases: Databases;
   settings: Settings;
+  configFile: string;
   pids: DevFile['pids'];
 }): DevFile {
-  const { apiUrl, keys, databases, settings, pids } = running;
+  const { apiUrl, keys, databases, settings, configFile, pids } = running;
   return {
     apiUrl,
     apiKey: keys.apiKey,
     adminApiKey: keys.adminApiKey,
     consoleUrl: null,
     metricsUrl: null,
+    configFile,
     databaseUrl: databases.url,
     signerDatabaseUrl: databases.signerUrl,
     chains: settings.chains.map(({ id, chainId, rpc }) => ({

@@ -67,6 +67,10 @@ export class Installation {
     return made(this.#settings);
   }
 
+  get configFile(): string {
+    return this.#configFile;
+  }
+
   get keys(): LocalKeys {
     return made(this.#keys);
   }

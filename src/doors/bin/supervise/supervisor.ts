@@ -196,7 +196,7 @@ export class Supervisor {
       const identity = this.#roles.get(role)?.identity;
       return identity ? [identity.pid] : [];
     };
-    const { databases, keys, settings } = installation;
+    const { databases, keys, settings, configFile } = installation;
     const pids = {
       supervisor: process.pid,
       api: pidsOf('api'),
@@ -204,7 +204,8 @@ export class Supervisor {
       signer: pidsOf('signer'),
       ...installation.serverPids(),
     };
-    writeDevFile(stateDir, devFileOf({ apiUrl: this.#apiUrl(), databases, keys, settings, pids }));
+    const running = { apiUrl: this.#apiUrl(), databases, keys, settings, configFile, pids };
+    writeDevFile(stateDir, devFileOf(running));
   }
 
   /** In order: no new requests, no new work, then what both stand on. */

@@ -1,0 +1,204 @@
+import { advance, HEX_BYTES, type Sql } from '../../../base/db/index.ts';
+import { type Address, fromHex, type Hex, TX, type TxState } from '../../../base/kernel/index.ts';
+import { enqueue } from '../../../base/queue/index.ts';
+import { setFinalProgress } from '../inclusions.ts';
+import { requestGas } from '../slots.ts';
+import { finalTopic } from '../topics.ts';
+
+/** Rows of foreign_inclusion `f` that stand in the canonical chain. */
+const CANONICAL = `foreign_inclusion f
+  JOIN block b ON b.chain_id = f.chain_id AND b.height = f.block_number AND b.hash = f.block_hash`;
+
+/** What the tx of a slot wants. */
+export type SlotIntent = { token: Address | null; recipient: Address; amount: bigint };
+
+/** A consumed nonce of which no transaction is known. */
+export type MissingNonce = {
+  laneId: number;
+  nonce: bigint;
+  /** The transaction stands in this block or above it. */
+  fromBlock: number;
+  /** Null: the nonce has no slot. */
+  intent: SlotIntent | null;
+};
+
+/**
+ * Nonces below `consumed` that neither our inclusions nor known foreign ones account for, the highest first:
+ * such a use is recent, and what lies below was accounted for before.
+ */
+export async function readMissingNonces(
+  sql: Sql,
+  laneId: number,
+  consumed: bigint,
+  limit: number,
+): Promise<MissingNonce[]> {
+  const { rows } = await sql.query<{
+    nonce: bigint;
+    from_block: bigint;
+    token: Address | null;
+    recipient: Address | null;
+    amount: bigint | null;
+  }>({
+    name: 'foreign_missing',
+    types: HEX_BYTES,
+    text: `
+      WITH missing AS MATERIALIZED (
+        SELECT l.lane_id, l.chain_id, n.nonce
+        FROM lane l, generate_series($2::bigint - 1, l.first_nonce, -1) AS n(nonce)
+        WHERE l.lane_id = $1
+          AND NOT EXISTS (SELECT 1 FROM attempt a JOIN inclusion i USING (attempt_id)
+            JOIN block b ON b.chain_id = i.chain_id AND b.height = i.block_number AND b.hash = i.block_hash
+            WHERE a.lane_id = l.lane_id AND a.nonce = n.nonce)
+          AND NOT EXISTS (SELECT 1 FROM ${CANONICAL} WHERE f.lane_id = l.lane_id AND f.nonce = n.nonce)
+        LIMIT $3
+      )
+      SELECT m.nonce, coalesce(below.height, (SELECT min(height) FROM block WHERE chain_id = m.chain_id)) AS from_block,
+        t.token, t.recipient, t.amount
+      FROM missing m
+      LEFT JOIN LATERAL (
+        SELECT i.block_number AS height FROM attempt a JOIN inclusion i USING (attempt_id)
+        JOIN block b ON b.chain_id = i.chain_id AND b.height = i.block_number AND b.hash = i.block_hash
+        WHERE a.lane_id = m.lane_id AND a.nonce < m.nonce ORDER BY a.nonce DESC LIMIT 1) below ON true
+      LEFT JOIN nonce_slot s ON s.lane_id = m.lane_id AND s.nonce = m.nonce
+      LEFT JOIN tx t ON t.tx_id = s.tx_id
+      ORDER BY m.nonce`,
+    values: [laneId, consumed, limit],
+  });
+  return rows.map((row) => ({
+    laneId,
+    nonce: row.nonce,
+    fromBlock: Number(row.from_block),
+    intent:
+      row.recipient === null
+        ? null
+        : { token: row.token, recipient: row.recipient, amount: row.amount! },
+  }));
+}
+
+/** A foreign transaction on a nonce of a lane, as it is written down. */
+export type ForeignUse = {
+  laneId: number;
+  nonce: bigint;
+  txHash: Hex;
+  blockNumber: number;
+  blockHash: Hex;
+  paysIntent: boolean;
+  did: Record<string, unknown>;
+};
+
+/**
+ * Writes down foreign transactions whose blocks are canonical, and counts their nonces as consumed. The caller
+ * holds the chain's head, so that each is counted once. Returns those that are new.
+ */
+export async function insertForeign(
+  sql: Sql,
+  chainId: number,
+  uses: readonly ForeignUse[],
+): Promise<ForeignUse[]> {
+  if (uses.length === 0) return [];
+  const { rows } = await sql.query<{ tx_hash: Hex }>({
+    name: 'foreign_insert',
+    types: HEX_BYTES,
+    text: `
+      WITH made AS (
+        INSERT INTO foreign_inclusion (tx_hash, block_hash, chain_id, block_number, lane_id, nonce, pays_intent, did)
+        SELECT u.tx_hash, u.block_hash, b.chain_id, b.height, u.lane_id, u.nonce, u.pays_intent, u.did
+        FROM unnest($2::bytea[], $3::bytea[], $4::bigint[], $5::int[], $6::bigint[], $7::bool[], $8::jsonb[])
+          AS u(tx_hash, block_hash, block_number, lane_id, nonce, pays_intent, did)
+        JOIN block b ON b.chain_id = $1 AND b.height = u.block_number AND b.hash = u.block_hash
+        ON CONFLICT DO NOTHING RETURNING tx_hash, lane_id
+      ), counted AS (
+        UPDATE lane_progress p SET mined_nonce = p.mined_nonce + m.uses
+        FROM (SELECT lane_id, count(*) AS uses FROM made GROUP BY lane_id) m WHERE p.lane_id = m.lane_id
+      )
+      SELECT tx_hash FROM made`,
+    values: [
+      chainId,
+      uses.map((use) => fromHex(use.txHash)),
+      uses.map((use) => fromHex(use.blockHash)),
+      uses.map((use) => use.blockNumber),
+      uses.map((use) => use.laneId),
+      uses.map((use) => use.nonce),
+      uses.map((use) => use.paysIntent),
+      uses.map((use) => JSON.stringify(use.did)),
+    ],
+  });
+  const made = new Set(rows.map((row) => row.tx_hash));
+  return uses.filter((use) => made.has(use.txHash));
+}
+
+/** Nonces of canonical foreign transactions above a height: what a reorg down to it gives back. */
+export async function readForeignOrphans(
+  sql: Sql,
+  chainId: number,
+  above: number,
+): Promise<{ laneId: number; nonce: bigint }[]> {
+  const { rows } = await sql.query<{ laneId: number; nonce: bigint }>({
+    name: 'foreign_orphans',
+    text: `SELECT f.lane_id AS "laneId", f.nonce FROM ${CANONICAL}
+      WHERE f.chain_id = $1 AND f.block_number > $2`,
+    values: [chainId, above],
+  });
+  return rows;
+}
+
+/**
+ * Ends transactions whose nonce a foreign one used for good, without paying: REPLACED, their owners are told,
+ * and their gas is given back. The caller holds the chain's head. A slot that is not signed yet is
+ * ended by a later call: its signature is on its way. One that seems paid is left to a person.
+ */
+export async function endReplaced(sql: Sql, chainId: number): Promise<void> {
+  const { rows } = await sql.query<{
+    tx_id: string;
+    tenantId: string;
+    owner_kind: string;
+    owner_id: string;
+    correlation_id: string;
+    status: TxState;
+    laneId: number;
+    nonce: bigint;
+    tx_hash: Hex;
+  }>({
+    name: 'foreign_final',
+    types: HEX_BYTES,
+    text: `
+      SELECT t.tx_id, t.tenant_id AS "tenantId", t.owner_kind, t.owner_id, t.correlation_id, t.status,
+        f.lane_id AS "laneId", f.nonce, f.tx_hash
+      FROM ${CANONICAL}
+      JOIN chain_head h ON h.chain_id = f.chain_id AND f.block_number <= h.finalized
+      JOIN nonce_slot s ON s.lane_id = f.lane_id AND s.nonce = f.nonce
+      JOIN tx t ON t.tx_id = s.tx_id
+      WHERE f.chain_id = $1 AND NOT f.pays_intent AND t.status IN ('SIGNED', 'BROADCASTED', 'INCLUDED')`,
+    values: [chainId],
+  });
+  if (rows.length === 0) return;
+  const ended = await advance(
+    sql,
+    TX,
+    rows.map((row) => ({
+      id: row.tx_id,
+      from: row.status,
+      to: 'REPLACED',
+      data: { txHash: row.tx_hash },
+    })),
+    {
+      failure_code: { type: 'text', values: rows.map(() => 'replaced') },
+      failure_message: {
+        type: 'text',
+        values: rows.map((row) => `its nonce was used by ${row.tx_hash}, which is not ours`),
+      },
+    },
+  );
+  const moved = rows.filter((row) => ended.has(row.tx_id));
+  await enqueue(
+    sql,
+    moved.map((row) => ({
+      topic: finalTopic(row.owner_kind),
+      subjectId: row.owner_id,
+      tenantId: row.tenantId,
+      trace: row.correlation_id,
+    })),
+  );
+  await setFinalProgress(sql, moved);
+  await requestGas(sql, moved);
+}

@@ -1,0 +1,95 @@
+import { Type } from 'typebox';
+import { isRefusal, parseForm, type Refusal, refuse } from '../../../base/kernel/index.ts';
+import type { WalletView } from '../../../hands/treasury/index.ts';
+import { guard } from '../auth.ts';
+import { readQuery } from '../query.ts';
+import { sendRefusal } from '../reply.ts';
+import { problems } from '../schemas.ts';
+import type { App, RouteContext } from './context.ts';
+import { EMPTY_BODY } from './request.ts';
+
+const tags = ['Operations'];
+const closed = { additionalProperties: false } as const;
+const Wallet = Type.Unsafe<WalletView>({
+  description: 'A hot wallet: nonces, what is in flight, why it is paused, funds by the books',
+});
+const WalletList = Type.Object({ wallets: Type.Array(Wallet) }, closed);
+const WalletParams = Type.Object({ id: Type.String({ pattern: '^[0-9]{1,9}$' }) }, closed);
+const Change = Type.Object(
+  { reason: Type.String({ minLength: 1, maxLength: 255, description: 'Kept with the event' }) },
+  closed,
+);
+
+const NO_WALLET = refuse('not_found', 'This tenant has no wallet of this id.');
+
+export function addWalletRoutes(app: App, { services }: RouteContext): void {
+  const onRequest = guard(services, 'admin');
+  const { wallets } = services;
+  app.get(
+    '/v1/wallets',
+    {
+      onRequest,
+      schema: { tags, summary: 'List the hot wallets', response: { 200: WalletList, ...problems } },
+    },
+    async (request, reply) => {
+      const query = readQuery({}, request.query);
+      if (isRefusal(query)) return sendRefusal(request, reply, query);
+      return reply.send({ wallets: await wallets.list(request.principal.tenantId) });
+    },
+  );
+  app.get(
+    '/v1/wallets/:id',
+    {
+      onRequest,
+      schema: {
+        tags,
+        summary: 'Read a hot wallet',
+        params: WalletParams,
+        response: { 200: Wallet, ...problems },
+      },
+    },
+    async (request, reply) => {
+      const listed = await wallets.list(request.principal.tenantId);
+      const wallet = listed.find(({ id }) => id === request.params.id);
+      return wallet === undefined ? sendRefusal(request, reply, NO_WALLET) : reply.send(wallet);
+    },
+  );
+  const changes = [
+    ['pause', 'Give no more slots on a wallet; what is in flight goes on'],
+    ['resume', 'Give slots on a paused wallet again'],
+  ] as const;
+  for (const [verb, summary] of changes) {
+    app.post(
+      `/v1/wallets/:id/${verb}`,
+      {
+        onRequest,
+        schema: {
+          tags,
+          summary,
+          description: 'Idempotent by nature; needs no key.',
+          params: WalletParams,
+          body: Change,
+          response: { 200: Wallet, ...problems },
+        },
+      },
+      async (request, reply) => {
+        const note = readReason(request.body);
+        if (isRefusal(note)) return sendRefusal(request, reply, note);
+        const { tenantId, keyId } = request.principal;
+        const { id } = request.params as { id: string };
+        const changed = await wallets[verb](tenantId, id, { by: `API key ${keyId}`, note });
+        if (changed === null) return sendRefusal(request, reply, NO_WALLET);
+        return isRefusal(changed) ? sendRefusal(request, reply, changed) : reply.send(changed);
+      },
+    );
+  }
+}
+
+function readReason(body: unknown): string | Refusal {
+  if (body === undefined) return EMPTY_BODY;
+  const form = parseForm(body, new Set(['reason']), (fields) => {
+    const reason = fields.label('reason');
+    return reason === null ? null : { reason };
+  });
+  return isRefusal(form) ? form : form.reason;
+}

@@ -1,0 +1,182 @@
+import type { ChainPort } from '../../../base/chain/index.ts';
+import type { Assets, ChainSettings } from '../../../base/config/index.ts';
+import { type Db, inTransaction, type Sql } from '../../../base/db/index.ts';
+import { FILLER_GAS_LIMIT } from '../../../base/effect/index.ts';
+import { writeEvents } from '../../../base/event/index.ts';
+import { caip19, randomToken, Transient } from '../../../base/kernel/index.ts';
+import {
+  assignTransfer,
+  fundTransfer,
+  type Ledger,
+  suspendTransfer,
+  type Transfer,
+} from '../../../books/ledger/index.ts';
+import {
+  type GapFees,
+  type LaneRow,
+  lockHeads,
+  openFillers,
+  readHeads,
+  readLanes,
+  reopenLane,
+} from '../../../books/tx/index.ts';
+import { type AdoptionFacts, type AdoptionPlan, decideAdoption } from './decide.ts';
+import { type Observed, observeAdoption } from './observe.ts';
+
+type AdoptAgainContext = {
+  db: Db;
+  ledger: Ledger;
+  assets: Assets;
+  installationId: string;
+  /** Of the lane's chain. */
+  chain: ChainSettings;
+  port: ChainPort;
+};
+
+export type Adoption = { facts: AdoptionFacts; plan: AdoptionPlan; done: boolean };
+
+/** Who opens it, and why the difference is what it is: kept with the event as evidence. */
+type Word = { by: string; note: string; forced: boolean };
+
+/**
+ * Brings a closed lane into agreement with the chain and opens it: what the wallet has more than the books is
+ * FUND, what it has less stands in suspense with the person's word for it, and the lane goes on at the
+ * chain's nonce. A gap is filled first, and the lane stays closed until that is final. Without a word
+ * nothing is done: it says what would be. One transaction; a crash leaves the lane closed.
+ */
+export async function adoptAgain(
+  context: AdoptAgainContext,
+  lane: LaneRow,
+  word: Word | null,
+): Promise<Adoption> {
+  const observed = await observeAdoption(context.db, context, lane);
+  const plan = decideAdoption(observed.facts, word?.forced ?? false);
+  if (word === null || plan.kind === 'unclear') return { facts: observed.facts, plan, done: false };
+  if (plan.kind === 'fill') await fillGaps(context, lane, plan.gaps, word);
+  else await open(context, lane, observed, plan, word);
+  return { facts: observed.facts, plan, done: true };
+}
+
+async function open(
+  context: AdoptAgainContext,
+  lane: LaneRow,
+  { head, facts }: Observed,
+  plan: AdoptionPlan & { kind: 'open' },
+  word: Word,
+): Promise<void> {
+  const { db, ledger } = context;
+  const { tenantId, laneId, chainId, address } = lane;
+  const correlationId = randomToken();
+  const custodyOf = (asset: string) => ({ tenantId, kind: 'custody' as const, owner: '', asset });
+  const transfers = (custody: (asset: string) => bigint): Transfer[] =>
+    plan.differences.map(({ asset, amount }) =>
+      amount > 0n
+        ? fundTransfer({ tenantId, laneId, asset, amount, custody: custody(asset) })
+        : suspendTransfer({ tenantId, laneId, asset, amount: -amount, correlationId }),
+    );
+  // Names every account that may be touched: half of an even amount from custody, half from capital.
+  const probe = plan.differences.map(({ asset }) =>
+    fundTransfer({ tenantId, laneId, asset, amount: 2n, custody: 1n }),
+  );
+  const touched = [...probe, ...transfers(() => 0n)];
+  await ledger.open(touched);
+  await inTransaction(db, async (sql) => {
+    const balanceOf = await ledger.lock(sql, touched);
+    for (const { asset, booked } of facts.balances) {
+      const hot = { tenantId, kind: 'hot' as const, owner: String(laneId), asset };
+      if (plan.differences.some((one) => one.asset === asset) && balanceOf(hot) !== booked) {
+        throw new Transient('the books of the lane moved while it was looked at: try again');
+      }
+    }
+    if (!(await reopenLane(sql, lane, plan.nextNonce))) {
+      throw new Transient('the lane moved while it was looked at: try again');
+    }
+    await lockHeads(sql, [chainId], 'share');
+    const now = (await readHeads(sql)).get(chainId);
+    if (now === undefined || now.finalized < head.finalized) {
+      throw new Transient('the chain went back while it was looked at: try again');
+    }
+    const posting = transfers((asset) => balanceOf(custodyOf(asset)));
+    const ids = await ledger.post(sql, posting);
+    await writeEvents(sql, [
+      {
+        tenantId,
+        type: 'lane.adopted',
+        correlationId,
+        data: {
+          chainId,
+          address,
+          by: word.by,
+          reason: word.note,
+          forced: word.forced,
+          atBlock: head.finalized,
+          nextNonce: plan.nextNonce.toString(),
+          booked: plan.differences.map(({ asset, amount }, index) => ({
+            asset,
+            amount: amount.toString(),
+            transferId: ids[index],
+          })),
+          foreign: facts.use.foreign.map(({ txHash }) => txHash),
+        },
+      },
+    ]);
+  });
+}
+
+/** At the fee cap, of which only the block's price is paid; half as much again is set aside for a bump. */
+function gapFeesOf({ fees }: ChainSettings): GapFees {
+  return {
+    maxFeePerGas: fees.maxFeePerGas,
+    maxPriorityFeePerGas: fees.minPriorityFeePerGas,
+    gasReserved: (FILLER_GAS_LIMIT * fees.maxFeePerGas * 3n) / 2n,
+  };
+}
+
+async function fillGaps(
+  context: AdoptAgainContext,
+  lane: LaneRow,
+  gaps: readonly bigint[],
+  word: Word,
+): Promise<void> {
+  const { db, ledger, chain, installationId } = context;
+  const { tenantId, laneId, chainId, address } = lane;
+  const fees = gapFeesOf(chain);
+  const correlationId = randomToken();
+  const native = caip19(chainId, null);
+  const assign = (txId: string): Transfer =>
+    assignTransfer({
+      ...{ tenantId, txId, laneId, correlationId, amount: 0n, gasReserved: fees.gasReserved },
+      asset: native,
+      nativeAsset: native,
+    });
+  await ledger.open([assign('')]);
+  await inTransaction(db, async (sql) => {
+    const balanceOf = await ledger.lock(sql, [assign('')]);
+    const hot = { tenantId, kind: 'hot' as const, owner: String(laneId), asset: native };
+    if (balanceOf(hot) < fees.gasReserved * BigInt(gaps.length)) {
+      throw new Transient(
+        `lane ${address} has not the gas for ${gaps.length} self-transfers: send it some first`,
+      );
+    }
+    const epoch = await lockClosed(sql, lane);
+    const made = { ...fees, installationId, correlationId };
+    const txIds = await openFillers(sql, { ...lane, epoch }, gaps, made);
+    await ledger.post(sql, txIds.map(assign));
+    await writeEvents(sql, [
+      {
+        tenantId,
+        type: 'lane.gap_filled',
+        correlationId,
+        data: { chainId, address, nonces: gaps.map(String), by: word.by, reason: word.note },
+      },
+    ]);
+  });
+}
+
+/** Still closed, under its lock; the epoch that it has. */
+async function lockClosed(sql: Sql, { laneId, pausedReason }: LaneRow): Promise<bigint> {
+  await sql.query('SELECT 1 FROM lane WHERE lane_id = $1 FOR UPDATE', [laneId]);
+  const now = (await readLanes(sql)).find((one) => one.laneId === laneId);
+  if (now?.pausedReason !== pausedReason) throw new Transient('the lane moved: try again');
+  return now!.epoch;
+}

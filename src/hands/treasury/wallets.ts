@@ -1,0 +1,86 @@
+import type { AssetSettings, Settings } from '../../base/config/index.ts';
+import type { Sql } from '../../base/db/index.ts';
+import { checksummed, formatAmount } from '../../base/kernel/index.ts';
+import { type LaneBalance, readLaneBalances } from '../../books/ledger/index.ts';
+import { type LaneRow, readLanes } from '../../books/tx/index.ts';
+
+export type WalletView = {
+  id: string;
+  /** The configuration's name of the chain; null: it is no longer configured. */
+  chain: string | null;
+  chainId: number;
+  address: string;
+  nonces: { next: string; mined: string; final: string };
+  inFlight: number;
+  window: number | null;
+  paused: { reason: string; since: string | null; by: string | null; note: string | null } | null;
+  /** By the books: what is free, and what is set aside for the gas of slots under way. */
+  balances: { asset: string; available: string; availableAtomic: string; gasSetAside: string }[];
+};
+
+type Known = Pick<Settings, 'chains' | 'assets'>;
+
+/** The hot wallets of a tenant, or of all. Reads rows only; no node is asked. */
+export async function readWallets(
+  sql: Sql,
+  known: Known,
+  tenantId: string | null,
+): Promise<WalletView[]> {
+  const lanes = (await readLanes(sql)).filter(
+    (lane) => tenantId === null || lane.tenantId === tenantId,
+  );
+  const balances = await readLaneBalances(
+    sql,
+    lanes.map((lane) => lane.laneId),
+  );
+  return lanes.map((lane) =>
+    viewOf(
+      lane,
+      balances.filter((one) => one.laneId === lane.laneId),
+      known,
+    ),
+  );
+}
+
+function viewOf(lane: LaneRow, balances: readonly LaneBalance[], known: Known): WalletView {
+  const chain = known.chains.find(({ chainId }) => chainId === lane.chainId);
+  return {
+    id: String(lane.laneId),
+    chain: chain?.id ?? null,
+    chainId: lane.chainId,
+    address: checksummed(lane.address),
+    nonces: {
+      next: lane.nextNonce.toString(),
+      mined: lane.minedNonce.toString(),
+      final: lane.finalNonce.toString(),
+    },
+    // What others used beyond our next nonce is nothing of ours under way.
+    inFlight: Math.max(0, Number(lane.nextNonce - lane.minedNonce)),
+    window: chain?.window ?? null,
+    paused:
+      lane.pausedReason === null
+        ? null
+        : {
+            reason: lane.pausedReason,
+            since: lane.pausedAt?.toISOString() ?? null,
+            by: lane.pausedBy,
+            note: lane.pausedNote,
+          },
+    balances: balances.map((balance) => amountsOf(balance, known.assets)),
+  };
+}
+
+function amountsOf(
+  { asset, hot, gasInTransit }: LaneBalance,
+  assets: readonly AssetSettings[],
+): WalletView['balances'][number] {
+  const settings = assets.find(({ caip19 }) => caip19 === asset);
+  // Of what is not configured only base units are known; the native coin has 18 on every chain of ours.
+  const decimals = settings?.decimals ?? (asset.endsWith('/slip44:60') ? 18 : 0);
+  return {
+    asset: settings?.id ?? asset,
+    available: formatAmount(hot, decimals),
+    availableAtomic: hot.toString(),
+    gasSetAside: formatAmount(gasInTransit, decimals),
+  };
+}
