@@ -477,6 +477,7 @@ CREATE TABLE signature_request (
   ordinal integer NOT NULL,
   tx_id uuid NOT NULL,
   kind text NOT NULL,
+  tx_type smallint NOT NULL DEFAULT 2,
   gas_limit numeric(78,0) NOT NULL,
   max_fee_per_gas numeric(78,0) NOT NULL,
   max_priority_fee_per_gas numeric(78,0) NOT NULL,
@@ -487,12 +488,14 @@ CREATE TABLE signature_request (
   created_at timestamp with time zone NOT NULL DEFAULT now(),
   CONSTRAINT signature_request_check CHECK (((claimed_at IS NULL) OR (cancelled_at IS NULL))),
   CONSTRAINT signature_request_check1 CHECK ((max_priority_fee_per_gas <= max_fee_per_gas)),
+  CONSTRAINT signature_request_check2 CHECK (((tx_type = 2) OR (max_priority_fee_per_gas = max_fee_per_gas))),
   CONSTRAINT signature_request_gas_limit_check CHECK ((gas_limit > (0)::numeric)),
   CONSTRAINT signature_request_kind_check CHECK ((kind = ANY (ARRAY['effect'::text, 'filler'::text]))),
   CONSTRAINT signature_request_lane_id_nonce_ordinal_key UNIQUE (lane_id, nonce, ordinal),
   CONSTRAINT signature_request_max_fee_per_gas_check CHECK ((max_fee_per_gas > (0)::numeric)),
   CONSTRAINT signature_request_max_priority_fee_per_gas_check CHECK ((max_priority_fee_per_gas >= (0)::numeric)),
-  CONSTRAINT signature_request_pkey PRIMARY KEY (signature_request_id)
+  CONSTRAINT signature_request_pkey PRIMARY KEY (signature_request_id),
+  CONSTRAINT signature_request_tx_type_check CHECK ((tx_type = ANY (ARRAY[0, 2])))
 ) WITH (fillfactor=45);
 CREATE INDEX signature_request_open ON public.signature_request USING btree (signature_request_id) WHERE ((claimed_at IS NULL) AND (cancelled_at IS NULL));
 GRANT INSERT, SELECT ON signature_request TO payonce_app;

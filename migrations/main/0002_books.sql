@@ -215,6 +215,8 @@ CREATE TABLE signature_request (
   ordinal int NOT NULL,
   tx_id uuid NOT NULL,
   kind text NOT NULL CHECK (kind IN ('effect', 'filler')),
+  -- EIP-2718: 2 is EIP-1559's; 0, legacy, has one price for gas, which is both fees.
+  tx_type smallint NOT NULL DEFAULT 2 CHECK (tx_type IN (0, 2)),
   gas_limit numeric(78, 0) NOT NULL CHECK (gas_limit > 0),
   max_fee_per_gas numeric(78, 0) NOT NULL CHECK (max_fee_per_gas > 0),
   max_priority_fee_per_gas numeric(78, 0) NOT NULL CHECK (max_priority_fee_per_gas >= 0),
@@ -225,7 +227,8 @@ CREATE TABLE signature_request (
   created_at timestamptz NOT NULL DEFAULT now(),
   UNIQUE (lane_id, nonce, ordinal),
   CHECK (claimed_at IS NULL OR cancelled_at IS NULL),
-  CHECK (max_priority_fee_per_gas <= max_fee_per_gas)
+  CHECK (max_priority_fee_per_gas <= max_fee_per_gas),
+  CHECK (tx_type = 2 OR max_priority_fee_per_gas = max_fee_per_gas)
 ) WITH (fillfactor = 45);
 CREATE INDEX signature_request_open ON signature_request (signature_request_id)
   WHERE claimed_at IS NULL AND cancelled_at IS NULL;

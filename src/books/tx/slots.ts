@@ -3,7 +3,12 @@ import { type Address, fromHex, type Hex } from '../../base/kernel/index.ts';
 import { enqueue } from '../../base/queue/index.ts';
 import { laneSubject, TX_TOPICS, WAKE_SIGNER } from './topics.ts';
 
-type Fees = { gasLimit: bigint; maxFeePerGas: bigint; maxPriorityFeePerGas: bigint };
+type Fees = {
+  gasLimit: bigint;
+  maxFeePerGas: bigint;
+  maxPriorityFeePerGas: bigint;
+  txType: 0 | 2;
+};
 
 export type NewSlot = Fees & {
   txId: string;
@@ -27,16 +32,16 @@ export async function insertSlots(sql: Sql, slots: readonly NewSlot[]): Promise<
     text: `
       WITH s AS MATERIALIZED (
         SELECT * FROM unnest($1::int[], $2::bigint[], $3::bigint[], $4::bytea[], $5::uuid[], $6::bytea[],
-          $7::numeric[], $8::numeric[], $9::numeric[], $10::numeric[], $11::bigint[])
+          $7::numeric[], $8::numeric[], $9::numeric[], $10::numeric[], $11::bigint[], $12::smallint[])
           AS u(lane_id, nonce, chain_id, from_address, tx_id, effect_digest, gas_reserved, gas_limit,
-            max_fee_per_gas, max_priority_fee_per_gas, lane_epoch)
+            max_fee_per_gas, max_priority_fee_per_gas, lane_epoch, tx_type)
       ), slot AS (
         INSERT INTO nonce_slot (lane_id, nonce, chain_id, from_address, tx_id, effect_digest, gas_reserved)
         SELECT lane_id, nonce, chain_id, from_address, tx_id, effect_digest, gas_reserved FROM s
       )
-      INSERT INTO signature_request (lane_id, nonce, ordinal, tx_id, kind, gas_limit, max_fee_per_gas,
+      INSERT INTO signature_request (lane_id, nonce, ordinal, tx_id, kind, tx_type, gas_limit, max_fee_per_gas,
         max_priority_fee_per_gas, lane_epoch)
-      SELECT lane_id, nonce, 1, tx_id, 'effect', gas_limit, max_fee_per_gas, max_priority_fee_per_gas, lane_epoch
+      SELECT lane_id, nonce, 1, tx_id, 'effect', tx_type, gas_limit, max_fee_per_gas, max_priority_fee_per_gas, lane_epoch
       FROM s ORDER BY lane_id, nonce`,
     values: [
       slots.map((slot) => slot.laneId),
@@ -50,6 +55,7 @@ export async function insertSlots(sql: Sql, slots: readonly NewSlot[]): Promise<
       slots.map((slot) => slot.maxFeePerGas),
       slots.map((slot) => slot.maxPriorityFeePerGas),
       slots.map((slot) => slot.laneEpoch),
+      slots.map((slot) => slot.txType),
     ],
   });
   await sql.query(`SELECT pg_notify('${WAKE_SIGNER}', '')`);
@@ -67,18 +73,19 @@ export async function orderFillers(sql: Sql, orders: readonly FillerOrder[]): Pr
     name: 'slot_fill',
     text: `
       WITH o AS (
-        SELECT s.lane_id, s.nonce, u.* FROM unnest($1::uuid[], $2::numeric[], $3::numeric[], $4::numeric[], $5::bigint[], $6::text[])
-          AS u(tx_id, gas_limit, max_fee_per_gas, max_priority_fee_per_gas, lane_epoch, reason)
+        SELECT s.lane_id, s.nonce, u.* FROM unnest($1::uuid[], $2::numeric[], $3::numeric[], $4::numeric[], $5::bigint[], $6::text[],
+            $7::smallint[])
+          AS u(tx_id, gas_limit, max_fee_per_gas, max_priority_fee_per_gas, lane_epoch, reason, tx_type)
         JOIN nonce_slot s USING (tx_id)
         WHERE NOT EXISTS (SELECT 1 FROM signature_request r
           WHERE r.lane_id = s.lane_id AND r.nonce = s.nonce AND r.kind = 'filler' AND r.cancelled_at IS NULL)
       ), reason AS (
         UPDATE nonce_slot s SET fill_reason = coalesce(s.fill_reason, o.reason) FROM o WHERE s.tx_id = o.tx_id
       )
-      INSERT INTO signature_request (lane_id, nonce, ordinal, tx_id, kind, gas_limit, max_fee_per_gas,
+      INSERT INTO signature_request (lane_id, nonce, ordinal, tx_id, kind, tx_type, gas_limit, max_fee_per_gas,
         max_priority_fee_per_gas, lane_epoch)
       SELECT lane_id, nonce, (SELECT max(ordinal) + 1 FROM signature_request r WHERE r.lane_id = o.lane_id
-        AND r.nonce = o.nonce), tx_id, 'filler', gas_limit, max_fee_per_gas, max_priority_fee_per_gas, lane_epoch
+        AND r.nonce = o.nonce), tx_id, 'filler', tx_type, gas_limit, max_fee_per_gas, max_priority_fee_per_gas, lane_epoch
       FROM o
       RETURNING tx_id`,
     values: [
@@ -88,6 +95,7 @@ export async function orderFillers(sql: Sql, orders: readonly FillerOrder[]): Pr
       orders.map((order) => order.maxPriorityFeePerGas),
       orders.map((order) => order.laneEpoch),
       orders.map((order) => order.reason),
+      orders.map((order) => order.txType),
     ],
   });
   if (rows.length > 0) await sql.query(`SELECT pg_notify('${WAKE_SIGNER}', '')`);

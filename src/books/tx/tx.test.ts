@@ -126,6 +126,7 @@ const slotFor = (txId: string, slotNonce: bigint) => ({
   gasLimit: 21_000n,
   maxFeePerGas: 3n,
   maxPriorityFeePerGas: 1n,
+  txType: 2 as const,
 });
 /** A transaction with the next nonce of the lane. */
 async function slottedTx(): Promise<{ txId: string; ownerId: string; nonce: bigint }> {
@@ -296,6 +297,7 @@ describe('what the signer gave', () => {
       gasLimit: 21_000n,
       maxFeePerGas: 3n,
       maxPriorityFeePerGas: 1n,
+      txType: 2 as const,
     };
     expect(await orderFillers(at.app, [order])).toEqual(new Set([tx.txId]));
     expect(await orderFillers(at.app, [order])).toEqual(new Set());

@@ -59,6 +59,7 @@ function order(
     requestId: 'r',
     txId: 'tx',
     kind: 'effect',
+    txType: 2,
     gasLimit: 60_000n,
     maxFeePerGas: CAP,
     maxPriorityFeePerGas: 1n,
@@ -148,6 +149,10 @@ describe('check of an effect', () => {
       value: 7n,
     });
     expect(verdict.signing.maxSpend).toBe(60_000n * CAP + 7n);
+    const legacy = check(rules, order({ txType: 0 }, { token: null, amount: 7n }), fresh);
+    expect(legacy).toMatchObject({ signing: { maxSpend: 60_000n * CAP + 7n } });
+    const { unsigned } = (legacy as typeof verdict).signing;
+    expect(parseTransaction(toHex(unsigned))).toMatchObject({ type: 'legacy', gasPrice: CAP });
   });
 
   it.each<[string, Order, RefusalReason | 'ok' | 'wait']>([
