@@ -31,6 +31,8 @@ type InstallationOptions = {
   /** Seconds; fractions make finality quick. */
   blockTime?: number;
   slotsInEpoch?: number;
+  /** In the place of a node of its own; it mines by itself, and is stopped with the installation. */
+  node?: TestAnvil;
   settings?: (settings: Settings) => Settings | Promise<Settings>;
   /** What one role sees instead, such as its own wire to the database. */
   roleSettings?: (role: RoleName, settings: Settings) => Settings;
@@ -92,11 +94,8 @@ export class Installation {
   /** Everything but the roles. */
   static async make(options: InstallationOptions = {}): Promise<Installation> {
     const databases = await testDatabases();
-    const anvil = await startTestAnvil({
-      blockTime: options.blockTime ?? 0.2,
-      slotsInEpoch: options.slotsInEpoch ?? 4,
-      gasLimit: 1_000_000_000,
-    });
+    const { blockTime = 0.2, slotsInEpoch = 4 } = options;
+    const anvil = options.node ?? (await startTestAnvil({ blockTime, slotsInEpoch }));
     const token = await deployToken(anvil.url);
     const lanes = PUBLIC_DEVELOPMENT_KEYS.slice(1, 1 + (options.lanes ?? 1)).map(
       (privateKey, index) => ({
