@@ -1,7 +1,7 @@
 import { privateKeyToAccount } from 'viem/accounts';
 import type { Address } from '../../src/base/kernel/index.ts';
 import { deployToken, fundLane, PUBLIC_DEVELOPMENT_KEYS } from '../../src/doors/dev/index.ts';
-import { startTestAnvil } from './anvil.ts';
+import { startTestAnvil, type TestAnvil } from './anvil.ts';
 
 const ETHER = 10n ** 18n;
 
@@ -17,11 +17,14 @@ export async function startFundedChain(options: {
   blockTime: number;
   slotsInEpoch: number;
   hardfork?: 'berlin' | undefined;
+  /** In the place of a node started here. */
+  node?: TestAnvil | undefined;
 }) {
   const { blockTime, slotsInEpoch, hardfork } = options;
   const time = hardfork === undefined ? {} : { hardfork };
   const gasLimit = 1_000_000_000;
-  const anvil = await startTestAnvil({ blockTime, slotsInEpoch, gasLimit, ...time });
+  const anvil =
+    options.node ?? (await startTestAnvil({ blockTime, slotsInEpoch, gasLimit, ...time }));
   const token = hardfork === undefined ? await deployToken(anvil.url) : NO_TOKEN;
   const keys = PUBLIC_DEVELOPMENT_KEYS.slice(1, 1 + options.lanes);
   const lanes = keys.map((privateKey, index) => ({

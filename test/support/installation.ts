@@ -31,6 +31,8 @@ type InstallationOptions = {
   slotsInEpoch?: number;
   /** A chain of an earlier time, which knows only its coin: the token is of a later one. */
   hardfork?: 'berlin';
+  /** In the place of a node of its own; it mines by itself, and is stopped with the installation. */
+  node?: TestAnvil;
   settings?: (settings: Settings) => Settings | Promise<Settings>;
   /** What one role sees instead, such as its own wire to the database. */
   roleSettings?: (role: RoleName, settings: Settings) => Settings;
@@ -97,6 +99,7 @@ export class Installation {
       blockTime: options.blockTime ?? 0.2,
       slotsInEpoch: options.slotsInEpoch ?? 4,
       hardfork: options.hardfork,
+      node: options.node,
     });
     const folder = mkdtempSync(join(tmpdir(), 'payonce-installation-'));
     guard(folder);
