@@ -12,6 +12,8 @@ export type {
   ChainPort,
   GasEstimate,
   SendAnswer,
+  TransferLog,
+  TransferQuery,
 } from './port.ts';
 export { RpcClient } from './rpc.ts';
 export { classifySendError, type SendClass } from './send-errors.ts';

@@ -1,4 +1,4 @@
-import { type Address, type Hex, Transient, toHex } from '../kernel/index.ts';
+import { type Address, type Hex, TRANSFER_TOPIC, Transient, toHex } from '../kernel/index.ts';
 import * as parse from './parse.ts';
 import type {
   Block,
@@ -10,6 +10,8 @@ import type {
   Receipt,
   SendAnswer,
   TransactionOnChain,
+  TransferLog,
+  TransferQuery,
 } from './port.ts';
 import { type RpcCall, RpcClient, type RpcOptions, type RpcOutcome } from './rpc.ts';
 import { classifySendError } from './send-errors.ts';
@@ -52,6 +54,20 @@ export class NodeChain implements ChainPort {
       hashes.map((hash) => ({ method: 'eth_getTransactionReceipt', params: [hash] })),
       parse.orNull(parse.receipt),
     );
+  }
+
+  async transfers(query: TransferQuery): Promise<TransferLog[]> {
+    const parties = 'from' in query ? query.from : query.to;
+    // To a node an empty list stands for everything.
+    if (query.tokens.length === 0 || parties.length === 0) return [];
+    const topics = parties.map(topicOf);
+    const filter = {
+      fromBlock: blockParam(query.fromBlock),
+      toBlock: blockParam(query.toBlock),
+      address: query.tokens,
+      topics: 'from' in query ? [TRANSFER_TOPIC, topics] : [TRANSFER_TOPIC, null, topics],
+    };
+    return this.#one('eth_getLogs', [filter], parse.transferLogs);
   }
 
   async transactionsByHash(hashes: readonly Hex[]): Promise<(TransactionOnChain | null)[]> {
@@ -164,6 +180,10 @@ export class NodeChain implements ChainPort {
 
 function blockParam(block: BlockTag | 'pending'): string {
   return typeof block === 'number' ? `0x${block.toString(16)}` : block;
+}
+
+function topicOf(address: Address): Hex {
+  return `0x${address.slice(2).padStart(64, '0')}`;
 }
 
 function estimateRefusal(error: { code: number; message: string }): GasEstimate {

@@ -1,8 +1,7 @@
-import type { Address, Hex } from '../../../src/base/kernel/index.ts';
+import { type Address, type Hex, TRANSFER_TOPIC } from '../../../src/base/kernel/index.ts';
 import { History } from './history.ts';
 import type { Call, Receipt, TokenOptions, Transaction } from './types.ts';
 
-const TRANSFER_TOPIC: Hex = '0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef';
 const TRANSFER_SELECTOR = '0xa9059cbb';
 export const PLAIN_GAS = 21_000n;
 /** A first balance of a holder costs a new storage slot. */
@@ -89,6 +88,7 @@ export class World {
       status: done === null ? 'reverted' : 'success',
       gasUsed,
       effectiveGasPrice,
+      l1Fee: 0n,
       from: tx.from,
       to: tx.to,
       logs: done?.logs ?? [],
