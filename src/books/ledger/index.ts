@@ -21,6 +21,7 @@ export {
   depositTransfer,
   fundTransfer,
   gasTransfer,
+  lossTransfer,
   releaseTransfer,
   reserveTransfer,
   type Transfer,

@@ -13,6 +13,15 @@ export {
   type SendableAttempt,
 } from './attempts.ts';
 export {
+  type BookedStretch,
+  insertAdoption,
+  insertStretches,
+  type OpenStretch,
+  readOpenStretches,
+  readStretchTransactions,
+  requestGas,
+} from './funds/stretches.ts';
+export {
   type HeadRow,
   leaseChain,
   lockHeads,
@@ -53,13 +62,9 @@ export {
 export { type NewTx, openTxs } from './open.ts';
 export { readTxs, readTxsOfOwners, type TxRow } from './rows.ts';
 export {
-  insertSlotGas,
   insertSlots,
   type NewSlot,
   orderFillers,
-  readSlotGas,
-  requestGas,
-  type SlotGas,
   setWaiting,
 } from './slots.ts';
 export { stopUnclaimed } from './stop.ts';

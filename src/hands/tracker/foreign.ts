@@ -3,7 +3,8 @@ import { inTransaction } from '../../base/db/index.ts';
 import { writeEvents } from '../../base/event/index.ts';
 import { Transient } from '../../base/kernel/index.ts';
 import { type LaneRow, pauseLanes } from '../../books/tx/index.ts';
-import type { Found, TrackerContext } from './context.ts';
+import type { TrackerContext } from './context.ts';
+import type { Found } from './inclusions.ts';
 
 /** Lane → nonces consumed after these blocks, as far as our own hashes consumed them. */
 export function ownProgress(
