@@ -65,6 +65,7 @@ CREATE TABLE block (
   height bigint NOT NULL,
   hash bytea NOT NULL,
   parent_hash bytea NOT NULL,
+  base_fee_per_gas numeric(78,0),
   mined_at timestamp with time zone NOT NULL,
   CONSTRAINT block_hash_check CHECK ((octet_length(hash) = 32)),
   CONSTRAINT block_parent_hash_check CHECK ((octet_length(parent_hash) = 32)),
@@ -250,8 +251,8 @@ CREATE TABLE inclusion (
   block_number bigint NOT NULL,
   succeeded boolean NOT NULL,
   effect_ok boolean NOT NULL,
-  gas_used numeric(78,0) NOT NULL,
-  effective_gas_price numeric(78,0) NOT NULL,
+  gas_used numeric(78,0),
+  effective_gas_price numeric(78,0),
   seen_at timestamp with time zone NOT NULL DEFAULT now(),
   CONSTRAINT inclusion_block_hash_check CHECK ((octet_length(block_hash) = 32)),
   CONSTRAINT inclusion_pkey PRIMARY KEY (attempt_id, block_hash)
@@ -335,6 +336,40 @@ CREATE TABLE lane_progress (
 ) WITH (fillfactor=50);
 GRANT INSERT, SELECT ON lane_progress TO payonce_app;
 GRANT UPDATE (mined_nonce, final_nonce, at_block) ON lane_progress TO payonce_app;
+
+CREATE TABLE lane_stretch (
+  lane_id integer NOT NULL,
+  above_block bigint,
+  up_to_block bigint NOT NULL,
+  from_nonce bigint NOT NULL,
+  to_nonce bigint NOT NULL,
+  gas_reserved numeric(78,0) NOT NULL DEFAULT 0,
+  gas_cost numeric(78,0) NOT NULL DEFAULT 0,
+  gas_by text,
+  gas_transfer_id uuid,
+  sent numeric(78,0) NOT NULL DEFAULT 0,
+  arrived numeric(78,0) NOT NULL DEFAULT 0,
+  arrival_transfer_id uuid,
+  native_balance numeric(78,0) NOT NULL,
+  booked_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT lane_stretch_check CHECK ((up_to_block > above_block)),
+  CONSTRAINT lane_stretch_check1 CHECK ((to_nonce >= from_nonce)),
+  CONSTRAINT lane_stretch_check2 CHECK (((above_block IS NULL) = (gas_by IS NULL))),
+  CONSTRAINT lane_stretch_check3 CHECK (((above_block IS NOT NULL) OR (from_nonce = to_nonce))),
+  CONSTRAINT lane_stretch_check4 CHECK (((gas_transfer_id IS NULL) = (gas_reserved = (0)::numeric))),
+  CONSTRAINT lane_stretch_check5 CHECK (((arrival_transfer_id IS NULL) = (arrived = (0)::numeric))),
+  CONSTRAINT lane_stretch_gas_by_check CHECK ((gas_by = ANY (ARRAY['balance'::text, 'receipts'::text]))),
+  CONSTRAINT lane_stretch_gas_cost_check CHECK ((gas_cost >= (0)::numeric)),
+  CONSTRAINT lane_stretch_gas_reserved_check CHECK ((gas_reserved >= (0)::numeric)),
+  CONSTRAINT lane_stretch_lane_id_above_block_from_nonce_fkey FOREIGN KEY (lane_id, above_block, from_nonce) REFERENCES lane_stretch(lane_id, up_to_block, to_nonce),
+  CONSTRAINT lane_stretch_lane_id_above_block_key UNIQUE NULLS NOT DISTINCT (lane_id, above_block),
+  CONSTRAINT lane_stretch_lane_id_fkey FOREIGN KEY (lane_id) REFERENCES lane(lane_id),
+  CONSTRAINT lane_stretch_lane_id_up_to_block_to_nonce_key UNIQUE (lane_id, up_to_block, to_nonce),
+  CONSTRAINT lane_stretch_native_balance_check CHECK ((native_balance >= (0)::numeric)),
+  CONSTRAINT lane_stretch_pkey PRIMARY KEY (lane_id, up_to_block),
+  CONSTRAINT lane_stretch_sent_check CHECK ((sent >= (0)::numeric))
+);
+GRANT INSERT, SELECT ON lane_stretch TO payonce_app;
 
 CREATE VIEW ledger_account AS
  SELECT ledger_balance.account_no,
@@ -536,15 +571,6 @@ CREATE TABLE signing_freeze_told (
   CONSTRAINT signing_freeze_told_pkey PRIMARY KEY (freeze_id, lifted)
 );
 GRANT INSERT, SELECT ON signing_freeze_told TO payonce_app;
-
-CREATE TABLE slot_gas (
-  lane_id integer NOT NULL,
-  nonce bigint NOT NULL,
-  transfer_id uuid NOT NULL,
-  gas_cost numeric(78,0) NOT NULL,
-  CONSTRAINT slot_gas_pkey PRIMARY KEY (lane_id, nonce)
-);
-GRANT INSERT, SELECT ON slot_gas TO payonce_app;
 
 CREATE TABLE state_initial (
   machine text NOT NULL,

@@ -279,8 +279,9 @@ CREATE TABLE inclusion (
   block_number bigint NOT NULL,
   succeeded boolean NOT NULL,
   effect_ok boolean NOT NULL,
-  gas_used numeric(78, 0) NOT NULL,
-  effective_gas_price numeric(78, 0) NOT NULL,
+  -- Known where the receipt was read; a payment that its logs prove needs none.
+  gas_used numeric(78, 0),
+  effective_gas_price numeric(78, 0),
   seen_at timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (attempt_id, block_hash)
 );
@@ -291,6 +292,8 @@ CREATE TABLE block (
   height bigint NOT NULL,
   hash bytea NOT NULL CHECK (octet_length(hash) = 32),
   parent_hash bytea NOT NULL CHECK (octet_length(parent_hash) = 32),
+  -- Null where the chain has none.
+  base_fee_per_gas numeric(78, 0),
   mined_at timestamptz NOT NULL,
   PRIMARY KEY (chain_id, height)
 );
@@ -311,21 +314,12 @@ CREATE TABLE chain_head (
   CHECK (finalized <= safe AND safe <= latest)
 ) WITH (fillfactor = 50);
 
--- Gas of a slot is booked once.
-CREATE TABLE slot_gas (
-  lane_id int NOT NULL,
-  nonce bigint NOT NULL,
-  transfer_id uuid NOT NULL,
-  gas_cost numeric(78, 0) NOT NULL,
-  PRIMARY KEY (lane_id, nonce)
-);
-
 ---------------------------------------------------------------------------------------- grants
 GRANT SELECT ON ledger_account, posting TO payonce_app;
 GRANT USAGE ON SEQUENCE ledger_account_no TO payonce_app;
 GRANT SELECT, INSERT ON tenant, account, idempotency_key, ledger_balance, transfer, reserve,
   reserve_resolution, deposit_reference, decision, decision_consumed, lane, lane_progress, tx, nonce_slot,
-  signature_request, attempt, inclusion, chain_head, slot_gas, api_key TO payonce_app;
+  signature_request, attempt, inclusion, chain_head, api_key TO payonce_app;
 GRANT UPDATE (revoked_at) ON api_key TO payonce_app;
 GRANT UPDATE (blocked_reason) ON account TO payonce_app;
 GRANT UPDATE (balance, reserved) ON ledger_balance TO payonce_app;

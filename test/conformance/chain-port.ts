@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { checkEffect, effectOf, fillerOf, TRANSFER_TOPIC } from '../../src/base/effect/index.ts';
-import { type Address, Transient } from '../../src/base/kernel/index.ts';
+import { checkEffect, effectOf, fillerOf, paidByTransfers } from '../../src/base/effect/index.ts';
+import { type Address, TRANSFER_TOPIC, Transient } from '../../src/base/kernel/index.ts';
 import { pool, reorgs } from './chain-port-pool.ts';
 import {
   type Begin,
@@ -143,6 +143,20 @@ function effects(begin: Begin): void {
     expect(checkEffect({ ...intent, from: lane }, paid!)).toBe('paid');
     expect(checkEffect({ ...intent, from: lane, amount: 1n }, paid!)).toBe('mismatch');
     expect(paid!.logs[0]).toMatchObject({ address: token, topics: [TRANSFER_TOPIC, {}, {}] });
+    const asked = { tokens: [token], fromBlock: paid!.blockNumber, toBlock: paid!.blockNumber };
+    const sent = await chain.transfers({ ...asked, from: [lane] });
+    const { transactionHash, blockNumber, blockHash } = paid!;
+    const log = { transactionHash, blockNumber, blockHash, logIndex: 0, ...paid!.logs[0]! };
+    expect(sent).toEqual([log]);
+    expect(paidByTransfers({ ...intent, from: lane }, sent)).toBe(true);
+    expect(await chain.transfers({ ...asked, to: [POOR, PAYEE] })).toEqual([log]);
+    expect(await chain.transfers({ ...asked, to: [lane] })).toEqual([]);
+    expect(await chain.transfers({ ...asked, from: [PAYEE] })).toEqual([]);
+    expect(await chain.transfers({ ...asked, tokens: [POOR], from: [lane] })).toEqual([]);
+    expect(await chain.transfers({ ...asked, to: [] })).toEqual([]);
+    expect(await chain.transfers({ ...asked, tokens: [], from: [lane] })).toEqual([]);
+    const before = { ...asked, fromBlock: blockNumber - 1, toBlock: blockNumber - 1 };
+    expect(await chain.transfers({ ...before, from: [lane] })).toEqual([]);
     expect(filler).toMatchObject({ status: 'success', from: lane, to: lane, gasUsed: 21_000n });
     for (const reverted of [tooMuch, starved]) {
       expect(reverted).toMatchObject({ status: 'reverted', logs: [], to: token });

@@ -14,8 +14,8 @@ export async function quiet(on: Installation, ms = 30_000): Promise<void> {
       const [row] = await on.rows<{ open: bigint }>(
         `SELECT (SELECT count(*) FROM job)
            + (SELECT count(*) FROM withdrawal WHERE status IN ('REQUESTED', 'RESERVED', 'APPROVED', 'EXECUTING', 'REVERSED'))
-           + (SELECT count(*) FROM nonce_slot s WHERE NOT EXISTS (
-               SELECT FROM slot_gas g WHERE g.lane_id = s.lane_id AND g.nonce = s.nonce)) AS open`,
+           + (SELECT count(*) FROM nonce_slot s WHERE s.nonce >= (
+               SELECT max(to_nonce) FROM lane_stretch g WHERE g.lane_id = s.lane_id)) AS open`,
       );
       return row!.open === 0n;
     },

@@ -18,6 +18,10 @@ export async function finishedInstallation(): Promise<Installation> {
   await on.deposit('alice', 'USDC', '100000');
   await on.deposit('alice', 'ETH', '10');
   await on.deposit('bob', 'USDC', '50');
+  // Funds that come after the wallet was taken into the books.
+  const [from] = await on.anvil.rpc<string[]>('eth_accounts');
+  const to = on.settings.lanes[0]!.address;
+  await on.anvil.rpc('eth_sendTransaction', { from, to, value: '0xde0b6b3a7640000' });
   const order = async (n: number, asset: string, amount: string, more = {}) => {
     const answer = await on.withdraw({
       account: 'alice',

@@ -7,7 +7,7 @@ import { verifyOf } from '../support/verify.ts';
 import { copyDatabase, onServer } from './finished.ts';
 
 /** Withdrawals that are on their way while verify looks. */
-const COUNT = 300;
+const COUNT = 500;
 
 describe('verify beside a running installation', () => {
   let on: Installation;
@@ -133,9 +133,15 @@ describe('verify beside a running installation', () => {
     const [lane] = on.settings.lanes;
     const stray = { from: lane!.address, to: recipient(77), value: '0x7' };
     const hash = await on.anvil.rpc<string>('eth_sendTransaction', stray);
-    await on.anvil.mine(16);
+    await on.anvil.mine(48);
     const block = await on.anvil.rpc<{ blockNumber: string }>('eth_getTransactionReceipt', hash);
     await finalizedAt(Number(block.blockNumber));
+    await until('a look at the lane', async () => {
+      const rows = await on.rows('SELECT FROM lane_stretch WHERE up_to_block >= $1', [
+        Number(block.blockNumber),
+      ]);
+      return rows.length > 0;
+    });
     const report = await look();
     const subjects = new Map(
       broken(report).map(({ law, first }) => [law, first.map(({ subject }) => subject)]),

@@ -16,6 +16,8 @@ export type {
   SendAnswer,
   Simulation,
   TransactionOnChain,
+  TransferLog,
+  TransferQuery,
 } from './port.ts';
 export { RpcClient } from './rpc.ts';
 export { classifySendError, type SendClass } from './send-errors.ts';

@@ -1,4 +1,4 @@
-import { type Address, type Hex, toHex } from '../kernel/index.ts';
+import { type Address, type Hex, TRANSFER_TOPIC, toHex } from '../kernel/index.ts';
 import type { RpcOutcome } from './answers.ts';
 import { EndpointFailure, type FailureKind, failureOfError, isRateLimit } from './failure.ts';
 import * as parse from './parse.ts';
@@ -14,6 +14,8 @@ import type {
   SendAnswer,
   Simulation,
   TransactionOnChain,
+  TransferLog,
+  TransferQuery,
 } from './port.ts';
 import { type RpcCall, RpcClient, type RpcOptions } from './rpc.ts';
 import { classifySendError } from './send-errors.ts';
@@ -63,6 +65,20 @@ export class NodeChain implements ChainPort {
       hashes.map((hash) => ({ method: 'eth_getTransactionReceipt', params: [hash] })),
       parse.orNull(parse.receipt),
     );
+  }
+
+  async transfers(query: TransferQuery): Promise<TransferLog[]> {
+    const parties = 'from' in query ? query.from : query.to;
+    // To a node an empty list stands for everything.
+    if (query.tokens.length === 0 || parties.length === 0) return [];
+    const topics = parties.map(topicOf);
+    const filter = {
+      fromBlock: blockParam(query.fromBlock),
+      toBlock: blockParam(query.toBlock),
+      address: query.tokens,
+      topics: 'from' in query ? [TRANSFER_TOPIC, topics] : [TRANSFER_TOPIC, null, topics],
+    };
+    return this.#one('eth_getLogs', [filter], parse.transferLogs);
   }
 
   async transactionsByHash(hashes: readonly Hex[]): Promise<(TransactionOnChain | null)[]> {
@@ -215,6 +231,10 @@ function callParam({ from, to, value, data }: Call) {
 
 function hexOf(quantity: bigint | number): Hex {
   return `0x${quantity.toString(16)}`;
+}
+
+function topicOf(address: Address): Hex {
+  return `0x${address.slice(2).padStart(64, '0')}`;
 }
 
 function estimateRefusal(error: { code: number; message: string }): GasEstimate {

@@ -24,10 +24,31 @@ export type Receipt = {
   status: 'success' | 'reverted';
   gasUsed: bigint;
   effectiveGasPrice: bigint;
+  /** What a rollup takes beside its gas for its own chain's (`l1Fee`), in wei; elsewhere 0. */
+  l1Fee: bigint;
   from: Address;
   to: Address | null;
   logs: { address: Address; topics: Hex[]; data: Hex }[];
 };
+
+/** A Transfer log of an ERC-20. As with receipts, hold on to (blockNumber, blockHash). */
+export type TransferLog = {
+  transactionHash: Hex;
+  blockNumber: number;
+  blockHash: Hex;
+  /** Within its block. */
+  logIndex: number;
+  address: Address;
+  topics: Hex[];
+  data: Hex;
+};
+
+/** Of which tokens, in which blocks (both included), and by whom or to whom: one of the two. */
+export type TransferQuery = {
+  tokens: readonly Address[];
+  fromBlock: number;
+  toBlock: number;
+} & ({ from: readonly Address[] } | { to: readonly Address[] });
 
 /** A transaction that a node knows; without a block it waits in that node's pool. */
 export type TransactionOnChain = {
@@ -90,6 +111,11 @@ export type ChainPort = {
     height: number,
   ): Promise<{ hash: Hex; transactions: TransactionOnChain[] } | null>;
   receipts(hashes: readonly Hex[]): Promise<(Receipt | null)[]>;
+  /**
+   * Transfer logs as far as the node has indexed them: some lag behind their own head, so a missing log proves
+   * nothing about a recent block. Nodes bound the answer (10,000 logs are usual) and some the range.
+   */
+  transfers(query: TransferQuery): Promise<TransferLog[]>;
   transactionsByHash(hashes: readonly Hex[]): Promise<(TransactionOnChain | null)[]>;
   /** The next nonce of each account as of a block: what the chain has consumed lies below it. */
   transactionCounts(

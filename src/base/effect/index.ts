@@ -13,7 +13,7 @@ export {
   fillerOf,
   intentId,
 } from './effect.ts';
-export { checkEffect, type Mined, TRANSFER_TOPIC } from './outcome.ts';
+export { checkEffect, type Mined, paidByTransfers, transferOf } from './outcome.ts';
 export {
   type Signature,
   signedTransaction,

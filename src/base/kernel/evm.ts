@@ -6,6 +6,10 @@ export type Address = Hex;
 
 export const ZERO_ADDRESS: Address = '0x0000000000000000000000000000000000000000';
 
+/** keccak256("Transfer(address,address,uint256)"), the first topic of every ERC-20 transfer's log. */
+export const TRANSFER_TOPIC: Hex =
+  '0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef';
+
 /**
  * Reads an address: 0x and 40 hex digits. All lower or all upper case is taken as it is; mixed case
  * must be the EIP-55 checksum.

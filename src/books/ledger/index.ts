@@ -23,10 +23,10 @@ export {
   depositTransfer,
   fundTransfer,
   gasTransfer,
+  lossTransfer,
   releaseTransfer,
   reserveTransfer,
   reverseTransfer,
-  suspendTransfer,
   type Transfer,
   unassignTransfer,
 } from './transfers.ts';

@@ -203,7 +203,10 @@ export function unassignTransfer(slot: Omit<Slot, 'gasReserved' | 'nativeAsset'>
   ]);
 }
 
-/** Gas of finalized slots of one lane: what it cost, and the rest back to the lane. */
+/**
+ * Gas of finalized slots of one lane: what it cost, and the rest back to the lane. A rollup that takes more than
+ * gas may have cost more than was set aside; that left the lane's free funds.
+ */
 export function gasTransfer(gas: {
   tenantId: string;
   laneId: number;
@@ -212,28 +215,15 @@ export function gasTransfer(gas: {
   cost: bigint;
 }): Transfer {
   const lane = String(gas.laneId);
-  const { tenantId, nativeAsset } = gas;
+  const { tenantId, nativeAsset, reserved, cost } = gas;
   const inTransit = key(tenantId, 'gas_in_transit', lane, nativeAsset);
-  return {
-    tenantId,
-    kind: 'GAS',
-    account: null,
-    subjectId: null,
-    generation: 0,
-    correlationId: null,
-    postings: some([
-      {
-        debit: key(tenantId, 'network_fee_expense', '', nativeAsset),
-        credit: inTransit,
-        amount: gas.cost,
-      },
-      {
-        debit: key(tenantId, 'hot', lane, nativeAsset),
-        credit: inTransit,
-        amount: gas.reserved - gas.cost,
-      },
-    ]),
-  };
+  const expense = key(tenantId, 'network_fee_expense', '', nativeAsset);
+  const hot = key(tenantId, 'hot', lane, nativeAsset);
+  return ofLane(tenantId, 'GAS', [
+    { debit: expense, credit: inTransit, amount: cost < reserved ? cost : reserved },
+    { debit: hot, credit: inTransit, amount: reserved - cost },
+    { debit: expense, credit: hot, amount: cost - reserved },
+  ]);
 }
 
 /** Funds found on a lane: out of custody while it has that much, else the tenant's own capital. */
@@ -247,42 +237,37 @@ export function fundTransfer(fund: {
   const { tenantId, asset, amount } = fund;
   const fromCustody = fund.custody < amount ? fund.custody : amount;
   const hot = key(tenantId, 'hot', String(fund.laneId), asset);
-  return {
-    tenantId,
-    kind: 'FUND',
-    account: null,
-    subjectId: null,
-    generation: 0,
-    correlationId: null,
-    postings: some([
-      { debit: hot, credit: key(tenantId, 'custody', '', asset), amount: fromCustody },
-      { debit: hot, credit: key(tenantId, 'capital', '', asset), amount: amount - fromCustody },
-    ]),
-  };
+  return ofLane(tenantId, 'FUND', [
+    { debit: hot, credit: key(tenantId, 'custody', '', asset), amount: fromCustody },
+    { debit: hot, credit: key(tenantId, 'capital', '', asset), amount: amount - fromCustody },
+  ]);
 }
 
-/** What left a lane and nobody can explain: a person looks for it in suspense. */
-export function suspendTransfer(missing: {
+/** What left a lane, and no transaction of ours says why: for a person to explain. */
+export function lossTransfer(loss: {
   tenantId: string;
   laneId: number;
   asset: string;
   amount: bigint;
-  correlationId: string;
 }): Transfer {
-  const { tenantId, asset, amount } = missing;
+  const { tenantId, laneId, asset, amount } = loss;
+  return ofLane(tenantId, 'ADJUST', [
+    {
+      debit: key(tenantId, 'suspense', '', asset),
+      credit: key(tenantId, 'hot', String(laneId), asset),
+      amount,
+    },
+  ]);
+}
+
+function ofLane(tenantId: string, kind: TransferKind, postings: Posting[]): Transfer {
   return {
     tenantId,
-    kind: 'ADJUST',
+    kind,
     account: null,
     subjectId: null,
     generation: 0,
-    correlationId: missing.correlationId,
-    postings: some([
-      {
-        debit: key(tenantId, 'suspense', '', asset),
-        credit: key(tenantId, 'hot', String(missing.laneId), asset),
-        amount,
-      },
-    ]),
+    correlationId: null,
+    postings: some(postings),
   };
 }

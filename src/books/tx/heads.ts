@@ -1,5 +1,6 @@
 import type { Sql } from '../../base/db/index.ts';
 import { fromHex, type Hex, type Level, toHex } from '../../base/kernel/index.ts';
+import type { NewBlock } from './inclusions.ts';
 import { levelOf } from './view.ts';
 
 export type HeadRow = {
@@ -106,34 +107,22 @@ export async function readSettled(sql: Sql, txIds: readonly string[]): Promise<S
   };
 }
 
-/** Where the walk begins, once per chain; a chain that has a head keeps it. */
-export async function startChain(
-  sql: Sql,
-  chain: {
-    chainId: number;
-    height: number;
-    safe: number;
-    finalized: number;
-    hash: Hex;
-    parentHash: Hex;
-    timestamp: number;
-  },
-): Promise<void> {
+/** Where the walk begins, once per chain: at a final block. A chain that has a head keeps it. */
+export async function startChain(sql: Sql, chainId: number, block: NewBlock): Promise<void> {
   await sql.query(
     `WITH head AS (
-       INSERT INTO chain_head (chain_id, latest, safe, finalized) VALUES ($1, $2, $3, $4)
+       INSERT INTO chain_head (chain_id, latest, safe, finalized) VALUES ($1, $2, $2, $2)
        ON CONFLICT (chain_id) DO NOTHING RETURNING chain_id
      )
-     INSERT INTO block (chain_id, height, hash, parent_hash, mined_at)
-     SELECT chain_id, $2, $5, $6, to_timestamp($7) FROM head`,
+     INSERT INTO block (chain_id, height, hash, parent_hash, base_fee_per_gas, mined_at)
+     SELECT chain_id, $2, $3, $4, $5, to_timestamp($6) FROM head`,
     [
-      chain.chainId,
-      chain.height,
-      chain.safe,
-      chain.finalized,
-      fromHex(chain.hash),
-      fromHex(chain.parentHash),
-      chain.timestamp,
+      chainId,
+      block.number,
+      fromHex(block.hash),
+      fromHex(block.parentHash),
+      block.baseFeePerGas,
+      block.timestamp,
     ],
   );
 }

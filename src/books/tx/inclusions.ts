@@ -46,8 +46,9 @@ export type NewInclusion = {
   blockHash: Hex;
   succeeded: boolean;
   effectOk: boolean;
-  gasUsed: bigint;
-  effectiveGasPrice: bigint;
+  /** Known where the receipt was read. */
+  gasUsed: bigint | null;
+  effectiveGasPrice: bigint | null;
 };
 
 /** Append-only: a re-inclusion in another block is another row, the same one again is nothing. */
@@ -123,22 +124,32 @@ export async function readCrossings(
   return rows;
 }
 
+export type NewBlock = {
+  number: number;
+  hash: Hex;
+  parentHash: Hex;
+  baseFeePerGas: bigint | null;
+  timestamp: number;
+};
+
 export async function insertBlocks(
   sql: Sql,
   chainId: number,
-  blocks: readonly { number: number; hash: Hex; parentHash: Hex; timestamp: number }[],
+  blocks: readonly NewBlock[],
 ): Promise<void> {
   if (blocks.length === 0) return;
   await sql.query({
     name: 'block_insert',
-    text: `INSERT INTO block (chain_id, height, hash, parent_hash, mined_at)
-      SELECT $1, height, hash, parent_hash, to_timestamp(at)
-      FROM unnest($2::bigint[], $3::bytea[], $4::bytea[], $5::float8[]) AS u(height, hash, parent_hash, at)`,
+    text: `INSERT INTO block (chain_id, height, hash, parent_hash, base_fee_per_gas, mined_at)
+      SELECT $1, height, hash, parent_hash, base_fee_per_gas, to_timestamp(at)
+      FROM unnest($2::bigint[], $3::bytea[], $4::bytea[], $5::numeric[], $6::float8[])
+        AS u(height, hash, parent_hash, base_fee_per_gas, at)`,
     values: [
       chainId,
       blocks.map((block) => block.number),
       blocks.map((block) => fromHex(block.hash)),
       blocks.map((block) => fromHex(block.parentHash)),
+      blocks.map((block) => block.baseFeePerGas),
       blocks.map((block) => block.timestamp),
     ],
   });

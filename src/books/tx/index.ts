@@ -25,6 +25,16 @@ export {
   type SendableAttempt,
 } from './attempts.ts';
 export {
+  type BookedStretch,
+  insertAdoptedStretch,
+  insertAdoption,
+  insertStretches,
+  type OpenStretch,
+  readOpenStretches,
+  readStretchTransactions,
+  requestGas,
+} from './funds/stretches.ts';
+export {
   type HeadRow,
   leaseChain,
   lockHeads,
@@ -66,13 +76,9 @@ export {
 export { type NewTx, openTxs } from './open.ts';
 export { readTxs, readTxsOfOwners, type TxRow } from './rows.ts';
 export {
-  insertSlotGas,
   insertSlots,
   type NewSlot,
   orderFillers,
-  readSlotGas,
-  requestGas,
-  type SlotGas,
   setWaiting,
 } from './slots.ts';
 export { stopUnclaimed } from './stop.ts';

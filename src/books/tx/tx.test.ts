@@ -8,10 +8,11 @@ import {
   advanceLanes,
   collectSignatures,
   haltChain,
+  insertAdoption,
   insertBlocks,
   insertInclusions,
-  insertSlotGas,
   insertSlots,
+  insertStretches,
   leaseChain,
   leaseLanes,
   lockHeads,
@@ -24,10 +25,11 @@ import {
   readCrossings,
   readHeads,
   readLanes,
+  readOpenStretches,
   readOrphans,
   readSendable,
   readSettled,
-  readSlotGas,
+  readStretchTransactions,
   readTxs,
   recordSends,
   registerLane,
@@ -54,13 +56,11 @@ let nonce = 0n;
 beforeAll(async () => {
   at = await MainDatabase.start();
   signer = at.pool('payonce_signer');
-  await startChain(at.app, {
-    chainId: CHAIN,
-    height: 10,
-    safe: 10,
-    finalized: 10,
+  await startChain(at.app, CHAIN, {
+    number: 10,
     hash: hash('block 10'),
     parentHash: hash('block 9'),
+    baseFeePerGas: 1n,
     timestamp: 1_700_000_000,
   });
   await registerLane(
@@ -71,6 +71,7 @@ beforeAll(async () => {
   expect(await resumeLanes(at.app, [1], ['funds'])).toEqual([]);
   laneId = (await readLanes(at.app))[0]!.laneId;
   await resumeLanes(at.app, [laneId], ['adopting']);
+  await insertAdoption(at.app, { laneId, atBlock: 10, nativeBalance: 1_000_000n });
 });
 afterAll(() => at.stop());
 
@@ -341,6 +342,7 @@ describe('the canonical chain', () => {
     number,
     hash: hash(name),
     parentHash: hash(`block ${number - 1}`),
+    baseFeePerGas: 1n,
     timestamp: 1_700_000_000 + number,
   });
   async function included(
@@ -357,8 +359,8 @@ describe('the canonical chain', () => {
         blockHash: block(number, name).hash,
         succeeded: true,
         effectOk: true,
-        gasUsed: 21_000n,
-        effectiveGasPrice: 2n,
+        gasUsed: null,
+        effectiveGasPrice: null,
       },
     ]);
     expect(attempt.txId).toBe(txId);
@@ -390,18 +392,39 @@ describe('the canonical chain', () => {
     await moveHead(at.app, CHAIN, { latest: 13, safe: 11, finalized: 11 });
     await included(tx.txId, txHash, 13, 'other 13');
     expect(await level()).toEqual({ level: 'included', paid: true });
-    const unbooked = async () =>
-      (await readSlotGas(at.app, [laneId], 1_000)).filter((slot) => slot.nonce === tx.nonce);
+    const open = async () => (await readOpenStretches(at.app, [laneId]))[0];
     await setFinalProgress(at.app, [{ laneId, nonce: tx.nonce }]);
-    expect(await unbooked()).toEqual([]);
+    expect(await open()).toMatchObject({ upToBlock: 11, fromNonce: 0n, toNonce: 0n, sent: 0n });
     await moveHead(at.app, CHAIN, { latest: 13, safe: 13, finalized: 13 });
     expect(await level()).toEqual({ level: 'finalized', paid: true });
-    const [gas] = await unbooked();
-    expect(gas).toMatchObject({ reserved: 100_000n, cost: 42_000n });
-    const booked = { ...gas!, transferId: randomUUID() };
-    await insertSlotGas(at.app, [booked]);
-    await expect(insertSlotGas(at.app, [booked])).rejects.toMatchObject({ code: '23505' });
-    expect(await unbooked()).toEqual([]);
+    const stretch = (await open())!;
+    // The price of its block: a base fee of one and a tip of one, of at most three.
+    expect(stretch).toMatchObject({
+      ...{ aboveBlock: 10, upToBlock: 13, toNonce: tx.nonce + 1n, opening: 1_000_000n },
+      ...{ gasLeast: 42_000n, gasMost: 42_000n, sent: 5n },
+    });
+    expect(stretch.gasReserved).toBe(100_000n * (tx.nonce + 1n));
+    expect(await readStretchTransactions(at.app, stretch, null)).toEqual([
+      { txHash, blockNumber: 13, blockHash: block(13, 'other 13').hash },
+    ]);
+    const booked = {
+      ...stretch,
+      ...{ gasCost: 42_000n, gasBy: 'balance' as const, gasTransferId: randomUUID() },
+      ...{ arrived: 7n, arrivalTransferId: randomUUID() },
+    };
+    const elsewhere = { ...booked, aboveBlock: 11, upToBlock: 14 };
+    await expect(insertStretches(at.app, [elsewhere])).rejects.toMatchObject({ code: '23503' });
+    await insertStretches(at.app, [booked]);
+    await expect(insertStretches(at.app, [booked])).rejects.toMatchObject({ code: '23505' });
+    const branch = { ...booked, upToBlock: 14 };
+    await expect(insertStretches(at.app, [branch])).rejects.toMatchObject({ code: '23505' });
+    expect(await open()).toBeUndefined();
+    await insertBlocks(at.app, CHAIN, [block(14)]);
+    await moveHead(at.app, CHAIN, { latest: 14, safe: 14, finalized: 14 });
+    expect(await open()).toMatchObject({
+      ...{ aboveBlock: 13, fromNonce: tx.nonce + 1n, toNonce: tx.nonce + 1n },
+      ...{ opening: 1_000_000n - 42_000n - 5n + 7n, gasReserved: 0n },
+    });
   });
 
   it('never lets a head’s levels fall, nor finalized pass safe', async () => {

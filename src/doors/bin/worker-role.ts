@@ -139,9 +139,7 @@ async function handlersOf(worker: Worker, broadcaster: BroadcasterContext): Prom
   return [
     ...(worker.has('validator') ? validatorHandlers(withdrawal) : []),
     ...(worker.has('broadcaster') ? broadcasterHandlers(broadcaster) : []),
-    ...(worker.has('settler')
-      ? [...settlerHandlers(withdrawal), ...treasuryHandlers({ db, ledger })]
-      : []),
+    ...(worker.has('settler') ? [...settlerHandlers(withdrawal), ...treasuryHandlers(worker)] : []),
   ];
 }
 

@@ -3,7 +3,6 @@ import type { ChainSettings } from '../../base/config/index.ts';
 import type { Db, Sql } from '../../base/db/index.ts';
 import { type Clock, type Log, Transient } from '../../base/kernel/index.ts';
 import { type HeadRow, lockHeads, readHeads } from '../../books/tx/index.ts';
-import type { observeInclusions } from './observe.ts';
 
 export type TrackerContext = {
   db: Db;
@@ -14,8 +13,6 @@ export type TrackerContext = {
   clock: Clock;
   log: Log;
 };
-
-export type Found = Awaited<ReturnType<typeof observeInclusions>>[number];
 
 /** The head under lock, ours and unmoved; else this round is void. */
 export async function takeHead(sql: Sql, head: HeadRow, epoch: bigint): Promise<void> {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ChainSettings } from '../../base/config/index.ts';
 import { Transient, ZERO_ADDRESS } from '../../base/kernel/index.ts';
-import { decideFinal, judgeReorg, levelsOf, type Tags } from './decide.ts';
+import { decideFinal, firstBlock, judgeReorg, levelsOf, looksDue, type Tags } from './decide.ts';
 import { foreignLanes, ownProgress } from './foreign.ts';
 
 type Finality = Omit<ChainSettings['finality'], 'maxReorgDepth'>;
@@ -26,6 +26,43 @@ describe('the levels of a walk', () => {
   ])('%#: walked %s of %j under %j', (walked, tags, finality, expected) => {
     const levels = levelsOf(walked, tags, finality);
     expect(levels === null ? null : [levels.safe, levels.finalized]).toEqual(expected);
+  });
+});
+
+describe('the first block of a walk', () => {
+  const finality = { tag: 'finalized', minDepth: 0 } as const;
+  it.each<[string, Tags, Finality, number]>([
+    ['the finalized one', { latest: 100, safe: 90, finalized: 80 }, finality, 80],
+    [
+      'as deep as wanted',
+      { latest: 100, safe: 90, finalized: 80 },
+      { ...finality, minDepth: 30 },
+      70,
+    ],
+    ['the genesis of a young chain', { latest: 5, safe: 0, finalized: 0 }, finality, 0],
+    [
+      'a young chain, deeper than it is',
+      { latest: 5, safe: 5, finalized: 5 },
+      { ...finality, minDepth: 6 },
+      0,
+    ],
+    ['a tag that stands still', { latest: 1_000_000, safe: 7, finalized: 7 }, finality, 990_000],
+    ['no tag', { latest: 1_000_000, safe: null, finalized: null }, finality, 990_000],
+  ])('%s', (_, tags, wanted, expected) => {
+    expect(firstBlock(tags, wanted)).toBe(expected);
+  });
+});
+
+describe('a look at a lane with nothing under way', () => {
+  it.each([
+    [0, 31, false],
+    [31, 32, true],
+    [32, 63, false],
+    [31, 63, true],
+    [40, 40, false],
+    [40, 4_000, true],
+  ])('finalized %i to %i: %s', (before, after, due) => {
+    expect(looksDue(before, after)).toBe(due);
   });
 });
 

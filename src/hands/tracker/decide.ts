@@ -24,6 +24,22 @@ export function levelsOf(
   return finalized < 0 ? null : { safe, finalized };
 }
 
+/** A chain whose tag stands still far back, or that has none, is walked from so many blocks below its latest. */
+const MOST_BLOCKS_BACK = 10_000;
+
+/** Where the walk of a chain begins. */
+export function firstBlock(tags: Tags, finality: Pick<Finality, 'tag' | 'minDepth'>): number {
+  const finalized = levelsOf(tags.latest, tags, finality)?.finalized ?? 0;
+  return Math.max(finalized, tags.latest - MOST_BLOCKS_BACK);
+}
+
+/** A lane with nothing under way is looked at when finality passes a multiple of so many blocks: coin may have come. */
+const LOOK_BLOCKS = 32;
+
+export function looksDue(finalized: number, next: number): boolean {
+  return Math.floor(next / LOOK_BLOCKS) > Math.floor(finalized / LOOK_BLOCKS);
+}
+
 type FinalAction =
   | { kind: 'end'; to: TxState & ('FINAL' | 'REVERTED' | 'CANCELLED'); code: string | null }
   /** Mined and successful, and not what was wanted: parked with its reserve for a person. */

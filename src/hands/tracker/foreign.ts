@@ -13,8 +13,9 @@ import {
   readBlockHashes,
   readMissingNonces,
 } from '../../books/tx/index.ts';
-import { type Found, type TrackerContext, takeHead } from './context.ts';
+import { type TrackerContext, takeHead } from './context.ts';
 import { judgeForeign } from './decide-foreign.ts';
+import type { Found } from './inclusions.ts';
 
 /** Found in one round; the rest in the next ones. */
 const FOUND_A_ROUND = 16;

@@ -21,36 +21,31 @@ import {
   startChain,
   TX_TOPICS,
 } from '../../books/tx/index.ts';
-import { type Found, type TrackerContext, takeHead } from './context.ts';
-import { decideFinal, levelsOf } from './decide.ts';
+import { type TrackerContext, takeHead } from './context.ts';
+import { decideFinal, firstBlock, levelsOf, looksDue } from './decide.ts';
 import { findForeign, ownProgress, recordForeign } from './foreign.ts';
-import { askTags, observeInclusions, observeWalk, type Walk } from './observe.ts';
+import { type Found, observeInclusions } from './inclusions.ts';
+import { askTags, observeWalk, type Walk } from './observe.ts';
 import { followReorg } from './reorg.ts';
 
 const LEASE_MS = 15_000;
 /** Less than the 128 blocks whose state usual nodes keep. */
 const RECENT_BLOCKS = 100;
 
-/** Where the walk of a chain begins: at the node's latest block, before anything of ours is sent. */
+/**
+ * Where the walk of a chain begins: at its finalized block, so that no reorg that may happen reaches below it.
+ * Nothing of ours was sent before, so the walk to the latest block only links hashes.
+ */
 export async function beginChain(
   context: Pick<TrackerContext, 'db' | 'chainId' | 'settings' | 'port'>,
 ): Promise<void> {
   const { db, chainId, port } = context;
   if ((await readHeads(db)).has(chainId)) return;
   const tags = await askTags(port);
-  const header = tags === null ? null : await port.header(tags.latest);
-  if (tags === null || header === null) throw new Transient(`chain ${chainId} shows no block yet`);
-  const levels = levelsOf(header.number, tags, context.settings.finality);
-  const finalized = levels?.finalized ?? 0;
-  await startChain(db, {
-    chainId,
-    height: header.number,
-    safe: levels?.safe ?? finalized,
-    finalized,
-    hash: header.hash,
-    parentHash: header.parentHash,
-    timestamp: header.timestamp,
-  });
+  const first = tags === null ? null : firstBlock(tags, context.settings.finality);
+  const header = first === null ? null : await port.header(first);
+  if (header === null) throw new Transient(`chain ${chainId} shows no block yet`);
+  await startChain(db, chainId, header);
 }
 
 /**
@@ -107,6 +102,7 @@ async function extend(
     if (lanes.some((lane) => lane.pausedReason === 'foreign_nonce')) {
       await endReplaced(sql, chainId);
     }
+    if (looksDue(head.finalized, finalized)) await requestGas(sql, await readLanes(sql, chainId));
     // Room in the windows: whoever waits for a slot need not poll for it.
     await sql.query(`SELECT pg_notify('payonce_job', $1)`, [TX_TOPICS.prepare]);
   });

@@ -5,7 +5,10 @@ import {
   type GasEstimate,
   type SendAnswer,
   type Simulation,
+  type TransferLog,
+  type TransferQuery,
 } from '../../../src/base/chain/index.ts';
+import { transferOf } from '../../../src/base/effect/index.ts';
 import { type Address, type Hex, keccak256, Transient } from '../../../src/base/kernel/index.ts';
 import type { FakeChain } from './fake-chain.ts';
 import type {
@@ -102,6 +105,35 @@ export class FakeNode implements ChainPort {
     if (block === null) return null;
     const { hash, transactions } = block;
     return { hash, transactions: transactions.map((one) => this.#transaction(one, top)!) };
+  }
+
+  async transfers(query: TransferQuery): Promise<TransferLog[]> {
+    const top = await this.#serve('transfers', 1);
+    const found: TransferLog[] = [];
+    for (let height = query.fromBlock; height <= Math.min(query.toBlock, top); height += 1) {
+      const receipts = this.chain
+        .block(height)!
+        .transactions.map((hash) => this.chain.receipt(hash)!);
+      receipts
+        .flatMap((receipt) => receipt.logs.map((log) => ({ receipt, log })))
+        .forEach(({ receipt, log }, logIndex) => {
+          const moved = transferOf(log);
+          const asked =
+            'from' in query
+              ? query.from.includes(moved?.from as Address)
+              : query.to.includes(moved?.to as Address);
+          if (!asked || !query.tokens.includes(log.address)) return;
+          const { transactionHash, blockNumber, blockHash } = receipt;
+          found.push({
+            transactionHash,
+            blockNumber,
+            blockHash,
+            logIndex,
+            ...structuredClone(log),
+          });
+        });
+    }
+    return found;
   }
 
   async transactionsByHash(hashes: readonly Hex[]): ReturnType<ChainPort['transactionsByHash']> {

@@ -1,8 +1,7 @@
-import type { Address, Hex } from '../../../src/base/kernel/index.ts';
+import { type Address, type Hex, TRANSFER_TOPIC } from '../../../src/base/kernel/index.ts';
 import { History } from './history.ts';
 import type { Call, Receipt, TokenOptions, Transaction } from './types.ts';
 
-const TRANSFER_TOPIC: Hex = '0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef';
 const TRANSFER_SELECTOR = '0xa9059cbb';
 const TRUE: Hex = `0x${'0'.repeat(63)}1`;
 const FALSE: Hex = `0x${'0'.repeat(64)}`;
@@ -99,6 +98,7 @@ export class World {
       status: done === null ? 'reverted' : 'success',
       gasUsed,
       effectiveGasPrice,
+      l1Fee: 0n,
       from: tx.from,
       to: tx.to,
       logs: done?.logs ?? [],

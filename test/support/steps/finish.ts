@@ -26,7 +26,8 @@ const WORK = `SELECT j.*, r.*, running, unbooked, uncollected, halted FROM
   (SELECT count(*) AS uncollected FROM signature WHERE collected_at IS NULL) s,
   (SELECT count(*) AS running FROM withdrawal
     WHERE status IN ('REQUESTED', 'RESERVED', 'APPROVED', 'EXECUTING', 'REVERSED')) w,
-  (SELECT (SELECT count(*) FROM nonce_slot) - (SELECT count(*) FROM slot_gas) AS unbooked) g,
+  (SELECT count(*) AS unbooked FROM nonce_slot s WHERE s.nonce >= (
+    SELECT max(to_nonce) FROM lane_stretch g WHERE g.lane_id = s.lane_id)) g,
   (SELECT bool_or(halted_reason IS NOT NULL) AS halted FROM chain_head) h`;
 
 async function readWork(road: Road): Promise<Work> {

@@ -90,7 +90,7 @@ export class Processes {
       ...validatorHandlers(road),
       ...broadcasterHandlers(this.#broadcaster),
       ...settlerHandlers(road),
-      ...treasuryHandlers({ db: app, ledger }),
+      ...treasuryHandlers({ db: app, ledger, chains, log }),
     ];
     this.handlers = new Map(all.map((handler) => [handler.topic, handler]));
   }

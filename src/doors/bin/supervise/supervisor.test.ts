@@ -58,13 +58,11 @@ async function seeChain(settings: Settings): Promise<string[]> {
   );
   const db = openPool({ url: settings.database.url, role: 'payonce_app', name: 'test', max: 1 });
   await inTransaction(db, (sql) =>
-    beginWalk(sql, {
-      chainId: 31337,
-      height: Number(block.number),
-      safe: 0,
-      finalized: 0,
+    beginWalk(sql, 31337, {
+      number: Number(block.number),
       hash: block.hash,
       parentHash: block.parentHash,
+      baseFeePerGas: null,
       timestamp: Number(block.timestamp),
     }),
   );
