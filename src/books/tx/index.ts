@@ -13,6 +13,13 @@ export {
   type SendableAttempt,
 } from './attempts.ts';
 export {
+  insertArrivals,
+  type NewArrival,
+  type OpenArrival,
+  readOpenArrivals,
+  setArrivalsBooked,
+} from './funds/arrivals.ts';
+export {
   type BookedStretch,
   insertAdoption,
   insertStretches,
