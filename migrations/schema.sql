@@ -33,6 +33,28 @@ CREATE INDEX api_key_tenant ON public.api_key USING btree (tenant_id, key_id);
 GRANT INSERT, SELECT ON api_key TO payonce_app;
 GRANT UPDATE (revoked_at) ON api_key TO payonce_app;
 
+CREATE TABLE arrival (
+  chain_id bigint NOT NULL,
+  tx_hash bytea NOT NULL,
+  log_index integer NOT NULL,
+  lane_id integer NOT NULL,
+  asset text NOT NULL,
+  amount numeric(78,0) NOT NULL,
+  sender bytea NOT NULL,
+  block_number bigint NOT NULL,
+  transfer_id uuid,
+  seen_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT arrival_amount_check CHECK ((amount > (0)::numeric)),
+  CONSTRAINT arrival_lane_id_fkey FOREIGN KEY (lane_id) REFERENCES lane(lane_id),
+  CONSTRAINT arrival_log_index_check CHECK ((log_index >= 0)),
+  CONSTRAINT arrival_pkey PRIMARY KEY (tx_hash, log_index, chain_id),
+  CONSTRAINT arrival_sender_check CHECK ((octet_length(sender) = 20)),
+  CONSTRAINT arrival_tx_hash_check CHECK ((octet_length(tx_hash) = 32))
+);
+CREATE INDEX arrival_open ON public.arrival USING btree (lane_id) WHERE (transfer_id IS NULL);
+GRANT INSERT, SELECT ON arrival TO payonce_app;
+GRANT UPDATE (transfer_id) ON arrival TO payonce_app;
+
 CREATE TABLE attempt (
   attempt_id uuid NOT NULL,
   tenant_id uuid NOT NULL,

@@ -26,6 +26,8 @@ WITH final AS (
   SELECT lane_id, asset, sum(amount) AS balance FROM (
     SELECT * FROM waiting
     UNION ALL
+    SELECT h.lane_id, h.asset, r.amount FROM held h JOIN arrival r ON r.lane_id = h.lane_id AND r.asset = h.asset AND r.transfer_id IS NULL
+    UNION ALL
     SELECT h.lane_id, h.asset, a.balance FROM held h JOIN ledger_account a ON a.kind = 'hot' AND a.owner = h.lane_id::text AND a.asset = h.asset) parts
   GROUP BY 1, 2
 )

@@ -4,6 +4,9 @@
 WITH arrived AS (
   SELECT arrival_transfer_id AS transfer_id, 'lane ' || lane_id || ' in eip155:' || l.chain_id || '/slip44:60: ' || arrived AS amounts
   FROM lane_stretch JOIN lane l USING (lane_id) WHERE arrived <> 0
+  UNION ALL
+  SELECT transfer_id, 'lane ' || lane_id || ' in ' || asset || ': ' || sum(amount) FROM arrival WHERE transfer_id IS NOT NULL
+  GROUP BY transfer_id, lane_id, asset
 ), posted AS (
   SELECT t.transfer_id, string_agg(DISTINCT t.kind, ' and ') AS kinds,
     'lane ' || coalesce(max(d.owner) FILTER (WHERE d.kind = 'hot'), max(c.owner)) || ' in ' || max(d.asset) || ': '

@@ -1,11 +1,13 @@
 -- queue/gas-is-booked
--- Where final slots of a lane are not booked, or finality passed a height at which lanes are looked at, its lane has the job for it.
+-- Where final slots of a lane or its arrivals are not booked, or finality passed a height at which lanes are looked at, the lane has the job.
 -- asks: main
 WITH last AS (
   SELECT l.lane_id, l.chain_id, max(s.to_nonce) AS nonce, max(s.up_to_block) AS height FROM lane l JOIN lane_stretch s USING (lane_id) GROUP BY 1, 2
 ), due AS (
   SELECT lane_id, 'slots below ' || p.final_nonce || ' are final, below ' || nonce || ' booked' AS found
   FROM last JOIN lane_progress p USING (lane_id) WHERE p.final_nonce > last.nonce
+  UNION ALL
+  SELECT lane_id, count(*) || ' arrivals are not booked' FROM arrival WHERE transfer_id IS NULL GROUP BY 1
   UNION ALL
   SELECT lane_id, 'finalized is ' || h.finalized || ', looked at up to ' || height
   FROM last JOIN chain_head h USING (chain_id) WHERE h.finalized / 32 > last.height / 32

@@ -1,5 +1,5 @@
 -- min_code_version: 1
--- What became of the native coin of lanes, stretch by stretch of final blocks.
+-- What became of the funds of lanes: the native coin stretch by stretch of final blocks, tokens log by log.
 
 -- A stretch of a lane: what it held after a final block, and what led there from the stretch before: gas of its
 -- final slots, native amounts that its slots sent, arrivals. The first one is its adoption, without `above_block`.
@@ -33,3 +33,21 @@ CREATE TABLE lane_stretch (
 );
 
 GRANT SELECT, INSERT ON lane_stretch TO payonce_app;
+
+-- A token that arrived on a lane by a final Transfer log, once its adoption is past; booked by `transfer_id`.
+CREATE TABLE arrival (
+  chain_id bigint NOT NULL,
+  tx_hash bytea NOT NULL CHECK (octet_length(tx_hash) = 32),
+  log_index int NOT NULL CHECK (log_index >= 0),
+  lane_id int NOT NULL REFERENCES lane,
+  asset text NOT NULL,
+  amount numeric(78, 0) NOT NULL CHECK (amount > 0),
+  sender bytea NOT NULL CHECK (octet_length(sender) = 20),
+  block_number bigint NOT NULL,
+  transfer_id uuid,
+  seen_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (tx_hash, log_index, chain_id)
+);
+CREATE INDEX arrival_open ON arrival (lane_id) WHERE transfer_id IS NULL;
+
+GRANT SELECT, INSERT, UPDATE (transfer_id) ON arrival TO payonce_app;

@@ -1,4 +1,6 @@
+import { encodeFunctionData, parseAbi } from 'viem';
 import { expect } from 'vitest';
+import type { Address, Hex } from '../../src/base/kernel/index.ts';
 import { readLanes } from '../../src/books/tx/index.ts';
 import type { Installation } from './installation.ts';
 import { until } from './until.ts';
@@ -73,4 +75,10 @@ export async function tokenPayments(on: Installation): Promise<Map<string, bigin
 /** A recipient of a test's own: no two numbers give the same address. */
 export function recipient(n: number): `0x${string}` {
   return `0x${(0xfee0_0000_0000n + BigInt(n)).toString(16).padStart(40, 'a')}`;
+}
+
+/** Calldata by which the development token's owner gives an address more of it. */
+export function mintTo(to: Address, amount: bigint): Hex {
+  const abi = parseAbi(['function mint(address to, uint256 value)']);
+  return encodeFunctionData({ abi, args: [to, amount] });
 }

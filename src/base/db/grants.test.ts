@@ -75,6 +75,8 @@ describe('the app role', () => {
         'account UPDATE (blocked_reason)',
         'api_key INSERT',
         'api_key UPDATE (revoked_at)',
+        'arrival INSERT',
+        'arrival UPDATE (transfer_id)',
         'attempt INSERT',
         'attempt UPDATE (first_sent_at, last_sent_at, accepted_at, sends, last_answer)',
         'block DELETE',

@@ -25,6 +25,13 @@ export {
   type SendableAttempt,
 } from './attempts.ts';
 export {
+  insertArrivals,
+  type NewArrival,
+  type OpenArrival,
+  readOpenArrivals,
+  setArrivalsBooked,
+} from './funds/arrivals.ts';
+export {
   type BookedStretch,
   insertAdoptedStretch,
   insertAdoption,

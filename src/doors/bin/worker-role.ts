@@ -3,6 +3,7 @@ import { Assets, type ChainSettings, type Settings } from '../../base/config/ind
 import { type Db, Listener, openPool } from '../../base/db/index.ts';
 import { SEQUENCE_ROUND, sequenceEvents } from '../../base/event/index.ts';
 import {
+  type Address,
   ConfigurationError,
   type Log,
   messageOf,
@@ -186,11 +187,18 @@ function trackerLoop(worker: Worker, settings: ChainSettings): Loop {
         chainId,
         settings,
         port: chain.port,
+        tokens: tokensOn(worker.assets, chainId),
         clock: systemClock,
         log,
       });
     },
   });
+}
+
+function tokensOn(assets: Assets, chainId: number): Address[] {
+  return assets.all.flatMap((asset) =>
+    asset.chainId === chainId && asset.address !== null ? [asset.address] : [],
+  );
 }
 
 /** The signer declares and lifts a freeze and rings; it may not write events itself. */

@@ -1,7 +1,7 @@
 import type { ChainPort } from '../../base/chain/index.ts';
 import type { ChainSettings } from '../../base/config/index.ts';
 import type { Db, Sql } from '../../base/db/index.ts';
-import { type Clock, type Log, Transient } from '../../base/kernel/index.ts';
+import { type Address, type Clock, type Log, Transient } from '../../base/kernel/index.ts';
 import { type HeadRow, lockHeads, readHeads } from '../../books/tx/index.ts';
 
 export type TrackerContext = {
@@ -10,6 +10,8 @@ export type TrackerContext = {
   chainId: number;
   settings: ChainSettings;
   port: ChainPort;
+  /** Whose arrivals on lanes are booked: those of the configured assets. */
+  tokens: readonly Address[];
   clock: Clock;
   log: Log;
 };

@@ -7,6 +7,7 @@ import {
   endReplaced,
   finalTopic,
   type HeadRow,
+  insertArrivals,
   insertBlocks,
   insertInclusions,
   leaseChain,
@@ -21,6 +22,7 @@ import {
   startChain,
   TX_TOPICS,
 } from '../../books/tx/index.ts';
+import { observeArrivals } from './arrivals.ts';
 import { type TrackerContext, takeHead } from './context.ts';
 import { decideFinal, firstBlock, levelsOf, looksDue } from './decide.ts';
 import { findForeign, ownProgress, recordForeign } from './foreign.ts';
@@ -29,6 +31,8 @@ import { askTags, observeWalk, type Walk } from './observe.ts';
 import { followReorg } from './reorg.ts';
 
 const LEASE_MS = 15_000;
+/** Blocks that become final in one round: bounds its acts, and the question for arrivals in them. */
+const FINAL_STEP = 512;
 /** Less than the 128 blocks whose state usual nodes keep. */
 const RECENT_BLOCKS = 100;
 
@@ -76,7 +80,8 @@ async function extend(
   const tip = walk.blocks.at(-1)?.number ?? head.latest;
   const levels = levelsOf(tip, walk.tags, context.settings.finality);
   const safe = Math.max(head.safe, levels?.safe ?? 0);
-  const finalized = Math.max(head.finalized, levels?.finalized ?? 0);
+  const final = Math.max(head.finalized, levels?.finalized ?? 0);
+  const finalized = Math.min(final, head.finalized + FINAL_STEP);
   if (walk.blocks.length === 0 && safe === head.safe && finalized === head.finalized) return false;
   const found = await observeInclusions(db, port, chainId, walk.blocks);
   const lanes = await readLanes(db, chainId);
@@ -86,6 +91,8 @@ async function extend(
     walk.blocks.length > 0 && walk.tags.latest - head.latest <= RECENT_BLOCKS
       ? await findForeign(context, lanes, head.latest)
       : null;
+  const range = { above: head.finalized, upTo: finalized, fresh: walk.blocks };
+  const arrivals = await observeArrivals(context, lanes, range);
   await inTransaction(db, async (sql) => {
     await takeHead(sql, head, epoch);
     await insertBlocks(sql, chainId, walk.blocks);
@@ -102,6 +109,7 @@ async function extend(
     if (lanes.some((lane) => lane.pausedReason === 'foreign_nonce')) {
       await endReplaced(sql, chainId);
     }
+    await requestGas(sql, await insertArrivals(sql, chainId, arrivals));
     if (looksDue(head.finalized, finalized)) await requestGas(sql, await readLanes(sql, chainId));
     // Room in the windows: whoever waits for a slot need not poll for it.
     await sql.query(`SELECT pg_notify('payonce_job', $1)`, [TX_TOPICS.prepare]);
@@ -109,7 +117,7 @@ async function extend(
   if (foreign !== null) {
     await recordForeign(context, { ...head, hash: walk.blocks.at(-1)!.hash }, epoch, foreign);
   }
-  return tip < walk.tags.latest;
+  return tip < walk.tags.latest || finalized < final;
 }
 
 /**

@@ -3,75 +3,69 @@ import { writeEvents } from '../../base/event/index.ts';
 import { caip19 } from '../../base/kernel/index.ts';
 import { type Claim, complete, type Handler, type Outcome } from '../../base/queue/index.ts';
 import {
-  type AccountKey,
-  gasTransfer,
-  lossTransfer,
-  type Transfer,
-} from '../../books/ledger/index.ts';
-import {
   type BookedStretch,
   finalTopic,
-  insertStretches,
   laneOfSubject,
-  type OpenStretch,
+  readOpenArrivals,
   readOpenStretches,
   requestGas,
   TX_TOPICS,
 } from '../../books/tx/index.ts';
+import { type Arrived, accountsOf, book, groupArrivals } from './book.ts';
 import type { TreasuryContext } from './context.ts';
-import type { Booking } from './decide-gas.ts';
-import { fundingAccounts, fundingTransfers } from './fund.ts';
 import { observeStretches } from './observe-gas.ts';
 
 /** Until a node that could not say is asked again. */
 const AGAIN_MS = 3_000;
-
-type Due = { stretch: OpenStretch; booking: Booking };
+/** Logs of one round. */
+const ARRIVALS = 1_000;
+/** Hashes that an event names. */
+const NAMED = 20;
 
 /**
- * Books what became of lanes' native coin since their last stretch: the gas of final slots, what arrived, what left
- * unexplained. One row per lane and round, which can only be written where the lane's last one ended.
- * A crash before the COMMIT leaves the job, and the chain says the same again.
+ * Books what became of lanes' funds: the gas of final slots, coin that arrived or left unexplained since the last
+ * stretch, tokens that arrived by final logs. A stretch can only be written where the lane's last one
+ * ended, and an arrival is booked by one transfer. A crash before the COMMIT leaves the job, and
+ * rows and chain say the same again.
  */
 async function gasStep(context: TreasuryContext, claimed: Claim): Promise<Outcome[]> {
+  const { db, ledger } = context;
   const subjects = new Map(
     claimed.jobs.map((job) => [laneOfSubject(job.subjectId), job.subjectId]),
   );
-  const open = await readOpenStretches(context.db, [...subjects.keys()]);
+  const open = await readOpenStretches(db, [...subjects.keys()]);
+  const arrivals = await readOpenArrivals(db, [...subjects.keys()], ARRIVALS);
   const observed = await observeStretches(context, open);
-  const due = observed.flatMap((item) => (item.kind === 'due' ? [item] : []));
-  const outcomes = observed.flatMap((item): Outcome[] =>
-    item.kind === 'wait'
-      ? [
-          {
-            kind: 'wait',
-            subjectId: subjects.get(item.laneId)!,
-            delayMs: AGAIN_MS,
-            reason: item.reason,
-          },
-        ]
-      : [],
-  );
+  const outcomes = observed.flatMap((item): Outcome[] => {
+    if (item.kind === 'due') return [];
+    const subjectId = subjects.get(item.laneId)!;
+    return [{ kind: 'wait', subjectId, delayMs: AGAIN_MS, reason: item.reason }];
+  });
   const waiting = new Set(outcomes.map(({ subjectId }) => subjectId));
   const finished = [...subjects.values()].filter((subjectId) => !waiting.has(subjectId));
-  await context.ledger.open(due.flatMap(accountsOf));
-  const booked = await inTransaction(context.db, async (sql) => {
+  const due = observed.flatMap((item) => (item.kind === 'due' ? [item] : []));
+  const arrived = groupArrivals(arrivals);
+  await ledger.open(accountsOf(due, arrived));
+  const booked = await inTransaction(db, async (sql) => {
     const ours = await complete(sql, claimed, finished);
+    const isOurs = (laneId: number) => ours.has(subjects.get(laneId)!);
+    const groups = arrived.filter(([one]) => isOurs(one!.laneId));
     const stretches = await book(
-      context,
+      ledger,
       sql,
-      due.filter(({ stretch }) => ours.has(subjects.get(stretch.laneId)!)),
+      due.filter(({ stretch }) => isOurs(stretch.laneId)),
+      groups,
     );
-    await tell(sql, stretches);
-    // One that was cut left some behind.
+    await tell(sql, stretches, groups);
+    // A stretch that was cut, or so many arrivals, left some behind.
     const ends = new Map(open.map((stretch) => [stretch.laneId, stretch.upToBlock]));
-    await requestGas(
-      sql,
-      stretches.filter(({ laneId, upToBlock }) => upToBlock < ends.get(laneId)!),
-    );
+    await requestGas(sql, [
+      ...stretches.filter(({ laneId, upToBlock }) => upToBlock < ends.get(laneId)!),
+      ...(arrivals.length === ARRIVALS ? groups.flat() : []),
+    ]);
     return stretches;
   });
-  for (const stretch of booked.filter(({ arrived }) => arrived < 0n)) {
+  for (const stretch of booked.filter((one) => one.arrived < 0n)) {
     context.log.error(
       { ...factsOf(stretch), code: 'lane_unexplained' },
       'coin left the lane, and no transaction of ours says why: booked to suspense',
@@ -80,100 +74,34 @@ async function gasStep(context: TreasuryContext, claimed: Claim): Promise<Outcom
   return outcomes;
 }
 
-const nativeOf = ({ tenantId, laneId, chainId }: OpenStretch) => ({
-  tenantId,
-  laneId,
-  asset: caip19(chainId, null),
-});
-
-const gasOf = ({ stretch, booking }: Due) =>
-  gasTransfer({
-    tenantId: stretch.tenantId,
-    laneId: stretch.laneId,
-    nativeAsset: caip19(stretch.chainId, null),
-    reserved: stretch.gasReserved,
-    cost: booking.gasCost,
-  });
-
-/** Names every account that booking it may touch. */
-function accountsOf(item: Due): Transfer[] {
-  const native = nativeOf(item.stretch);
-  const { arrived } = item.booking;
-  return [
-    gasOf(item),
-    ...(arrived > 0n ? [fundingAccounts(native)] : []),
-    ...(arrived < 0n ? [lossTransfer({ ...native, amount: -arrived })] : []),
-  ];
-}
-
-/** Arrivals first: what a lane got it could pay with. */
-async function book(
-  { ledger }: TreasuryContext,
+async function tell(
   sql: Sql,
-  due: readonly Due[],
-): Promise<BookedStretch[]> {
-  const balanceOf = await ledger.lock(sql, due.flatMap(accountsOf));
-  const items = due.map((item) => ({ ...item, arrived: bookable(item, balanceOf) }));
-  const funded = items.filter(({ arrived }) => arrived > 0n);
-  const spent = items.filter(({ stretch }) => stretch.gasReserved > 0n);
-  const lost = items.filter(({ arrived }) => arrived < 0n);
-  const fundings = funded.map(({ stretch, arrived }) => ({
-    ...nativeOf(stretch),
-    amount: arrived,
+  stretches: readonly BookedStretch[],
+  arrived: readonly Arrived[],
+): Promise<void> {
+  const ofCoin = stretches.filter(({ arrived: amount }) => amount !== 0n);
+  const coins = ofCoin.map((stretch) => ({
+    tenantId: stretch.tenantId,
+    type: stretch.arrived > 0n ? 'lane.funded' : 'lane.unexplained',
+    data: factsOf(stretch),
   }));
-  const ids = await ledger.post(sql, [
-    ...fundingTransfers(fundings, balanceOf),
-    ...spent.map(gasOf),
-    ...lost.map(({ stretch, arrived }) => lossTransfer({ ...nativeOf(stretch), amount: -arrived })),
-  ]);
-  const arrivalIds = new Map([
-    ...funded.map((item, index) => [item, ids[index]!] as const),
-    ...lost.map((item, index) => [item, ids[funded.length + spent.length + index]!] as const),
-  ]);
-  const gasIds = new Map(spent.map((item, index) => [item, ids[funded.length + index]!]));
-  const stretches = items.map((item): BookedStretch => {
-    const { stretch, booking, arrived } = item;
+  const tokens = arrived.map((logs) => {
+    const { tenantId, chainId, address, asset } = logs[0]!;
+    const amountAtomic = String(logs.reduce((sum, { amount }) => sum + amount, 0n));
+    const txHashes = [...new Set(logs.map(({ txHash }) => txHash))].slice(0, NAMED);
     return {
-      ...stretch,
-      ...booking,
-      arrived,
-      gasTransferId: gasIds.get(item) ?? null,
-      arrivalTransferId: arrivalIds.get(item) ?? null,
+      tenantId,
+      type: 'lane.funded',
+      data: { chainId, address, asset, amountAtomic, txHashes },
     };
   });
-  await insertStretches(sql, stretches);
-  return stretches;
+  await writeEvents(sql, [...coins, ...tokens]);
 }
 
-/** What is missing is booked as far as the lane's free funds go; the rest is missing in the next stretch too. */
-function bookable({ stretch, booking }: Due, balanceOf: (key: AccountKey) => bigint): bigint {
-  const { arrived, gasCost } = booking;
-  if (arrived >= 0n) return arrived;
-  const { tenantId, laneId, asset } = nativeOf(stretch);
-  const free =
-    balanceOf({ tenantId, kind: 'hot', owner: String(laneId), asset }) +
-    stretch.gasReserved -
-    gasCost;
-  return -arrived < free ? arrived : -free;
-}
-
-async function tell(sql: Sql, stretches: readonly BookedStretch[]): Promise<void> {
-  await writeEvents(
-    sql,
-    stretches
-      .filter(({ arrived }) => arrived !== 0n)
-      .map((stretch) => ({
-        tenantId: stretch.tenantId,
-        type: stretch.arrived > 0n ? 'lane.funded' : 'lane.unexplained',
-        data: factsOf(stretch),
-      })),
-  );
-}
-
-function factsOf(stretch: BookedStretch) {
-  const { chainId, address, arrived, aboveBlock, upToBlock } = stretch;
+function factsOf({ chainId, address, arrived, aboveBlock, upToBlock }: BookedStretch) {
   const amountAtomic = String(arrived < 0n ? -arrived : arrived);
-  return { chainId, address, asset: nativeOf(stretch).asset, amountAtomic, aboveBlock, upToBlock };
+  const asset = caip19(chainId, null);
+  return { chainId, address, asset, amountAtomic, aboveBlock, upToBlock };
 }
 
 export function treasuryHandlers(context: TreasuryContext): Handler[] {

@@ -33,6 +33,7 @@ import {
   validatorHandlers,
   WithdrawalService,
 } from '../../../src/roads/withdrawal/index.ts';
+import { TOKEN } from './surroundings.ts';
 
 /** By what a process reaches the world. */
 export type Wires = { app: Db; signer: Db; journal: Db; witness: Witness; chain: ChainPort };
@@ -135,7 +136,8 @@ export class Processes {
       const { chainId } = settings;
       const { owner } = this.leases;
       const { app: db, chain: port } = this.#wires;
-      more = (await trackRound({ db, owner, chainId, settings, port, clock, log })) || more;
+      const context = { db, owner, chainId, settings, port, tokens: [TOKEN], clock, log };
+      more = (await trackRound(context)) || more;
     }
     return more;
   }
