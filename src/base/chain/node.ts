@@ -1,4 +1,5 @@
 import { type Address, type Hex, Transient, toHex } from '../kernel/index.ts';
+import { classifyEstimateError } from './estimate-errors.ts';
 import * as parse from './parse.ts';
 import type {
   Block,
@@ -139,7 +140,7 @@ export class NodeChain implements ChainPort {
       })),
     );
     return outcomes.map((outcome) => {
-      if (outcome.kind === 'error') return estimateRefusal(outcome);
+      if (outcome.kind === 'error') return classifyEstimateError(outcome);
       return { ok: true, gas: this.#read(outcome, parse.quantity) };
     });
   }
@@ -204,15 +205,6 @@ function callParam({ from, to, value, data }: Call) {
 
 function hexOf(quantity: bigint | number): Hex {
   return `0x${quantity.toString(16)}`;
-}
-
-function estimateRefusal(error: { code: number; message: string }): GasEstimate {
-  const { code, message } = error;
-  // Code 3 is the execution API's "execution reverted"; other clients say it in words only.
-  if (code === 3 || /revert|invalid opcode|invalid jump/i.test(message)) {
-    return { ok: false, kind: 'reverted', message };
-  }
-  return { ok: false, kind: classifySendError(message) === 'funds' ? 'funds' : 'node', message };
 }
 
 function sendAnswer(hash: Hex, outcome: RpcOutcome): SendAnswer {

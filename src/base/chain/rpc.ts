@@ -1,4 +1,4 @@
-import { ConfigurationError, Transient } from '../kernel/index.ts';
+import { ConfigurationError, printable, Transient } from '../kernel/index.ts';
 
 export type RpcCall = { method: string; params: readonly unknown[] };
 
@@ -132,7 +132,7 @@ export class RpcClient {
   }
 
   readonly #clean = (message: string): string => {
-    let text = message;
+    let text = printable(message);
     for (const secret of this.#secrets) text = text.replaceAll(secret, '…');
     return text.length > MAX_MESSAGE ? `${text.slice(0, MAX_MESSAGE)}…` : text;
   };
