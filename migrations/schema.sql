@@ -659,6 +659,7 @@ CREATE TABLE tx (
   expires_at timestamp with time zone,
   status text NOT NULL,
   waiting text,
+  waiting_detail text,
   furthest_level text NOT NULL DEFAULT 'none'::text,
   reorgs integer NOT NULL DEFAULT 0,
   failure_code text,
@@ -680,7 +681,7 @@ CREATE INDEX tx_owner ON public.tx USING btree (owner_id);
 CREATE TRIGGER tx_insert AFTER INSERT ON public.tx REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION tx_insert_check();
 CREATE TRIGGER tx_update AFTER UPDATE ON public.tx REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION tx_update_check();
 GRANT INSERT, SELECT ON tx TO payonce_app;
-GRANT UPDATE (status, waiting, furthest_level, reorgs, failure_code, failure_message, updated_at) ON tx TO payonce_app;
+GRANT UPDATE (status, waiting, waiting_detail, furthest_level, reorgs, failure_code, failure_message, updated_at) ON tx TO payonce_app;
 GRANT SELECT ON tx TO payonce_signer;
 
 CREATE TABLE withdrawal (

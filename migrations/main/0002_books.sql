@@ -180,6 +180,8 @@ CREATE TABLE tx (
   expires_at timestamptz,
   status text NOT NULL,
   waiting text,
+  -- In somebody else's words; of the present reason only.
+  waiting_detail text,
   furthest_level text NOT NULL DEFAULT 'none' CHECK (furthest_level IN ('none', 'included', 'safe', 'finalized')),
   reorgs int NOT NULL DEFAULT 0,
   failure_code text,
@@ -325,7 +327,7 @@ GRANT UPDATE (blocked_reason) ON account TO payonce_app;
 GRANT UPDATE (balance, reserved) ON ledger_balance TO payonce_app;
 GRANT UPDATE (next_nonce, epoch, lease_owner, lease_until, paused_reason) ON lane TO payonce_app;
 GRANT UPDATE (mined_nonce, final_nonce, at_block) ON lane_progress TO payonce_app;
-GRANT UPDATE (status, waiting, furthest_level, reorgs, failure_code, failure_message, updated_at) ON tx TO payonce_app;
+GRANT UPDATE (status, waiting, waiting_detail, furthest_level, reorgs, failure_code, failure_message, updated_at) ON tx TO payonce_app;
 GRANT UPDATE (fill_reason) ON nonce_slot TO payonce_app;
 GRANT UPDATE (cancelled_at) ON signature_request TO payonce_app;
 GRANT SELECT, UPDATE (collected_at) ON signature TO payonce_app;

@@ -1,5 +1,6 @@
 import { type Address, type Hex, TRANSFER_TOPIC, toHex } from '../kernel/index.ts';
 import type { RpcOutcome } from './answers.ts';
+import { classifyEstimateError } from './estimate-errors.ts';
 import { EndpointFailure, type FailureKind, failureOfError, isRateLimit } from './failure.ts';
 import * as parse from './parse.ts';
 import type {
@@ -163,7 +164,7 @@ export class NodeChain implements ChainPort {
       })),
     );
     return outcomes.map((outcome) => {
-      if (outcome.kind === 'error') return estimateRefusal(outcome);
+      if (outcome.kind === 'error') return classifyEstimateError(outcome);
       return { ok: true, gas: this.#read(outcome, parse.quantity) };
     });
   }
@@ -235,15 +236,6 @@ function hexOf(quantity: bigint | number): Hex {
 
 function topicOf(address: Address): Hex {
   return `0x${address.slice(2).padStart(64, '0')}`;
-}
-
-function estimateRefusal(error: { code: number; message: string }): GasEstimate {
-  const { code, message } = error;
-  // Code 3 is the execution API's "execution reverted"; other clients say it in words only.
-  if (code === 3 || /revert|invalid opcode|invalid jump/i.test(message)) {
-    return { ok: false, kind: 'reverted', message };
-  }
-  return { ok: false, kind: classifySendError(message) === 'funds' ? 'funds' : 'node', message };
 }
 
 function sendAnswer(hash: Hex, outcome: RpcOutcome): SendAnswer {

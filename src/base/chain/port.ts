@@ -65,7 +65,8 @@ export type TransactionOnChain = {
 export type Call = { from: Address; to: Address; value: bigint; data: Hex };
 
 /**
- * Gas units, or why there is none: the call reverts, the sender lacks funds, the node would not say.
+ * Gas units, or why there is none: the call reverts (`message` is the reason that its contract gives), the sender
+ * lacks funds, the node would not say (its words).
  * No proof of funds: anvil, for one, does not look at the balance for a plain transfer.
  */
 export type GasEstimate =

@@ -355,6 +355,14 @@ describe('NodeChain.send', () => {
     });
   });
 
+  it('keeps control characters out of the words of a node', async () => {
+    const error = { code: -32000, message: 'bad\u0000\u0001\nthing' };
+    node.answer = (batch, response) =>
+      response.end(JSON.stringify(batch.map(({ id }) => ({ id, error }))));
+    const [answer] = await new NodeChain({ url }).send([{ hash: OWN, bytes }]);
+    expect(answer).toMatchObject({ message: 'bad thing' });
+  });
+
   it('is unknown, not thrown, when the answer is lost or the node is not there', async () => {
     node.answer = (_batch, response) => response.destroy();
     const chain = new NodeChain({ url });

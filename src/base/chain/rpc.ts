@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from '../kernel/index.ts';
+import { type Clock, printable, systemClock } from '../kernel/index.ts';
 import { answersOf, errorOf, matchAnswers, type RpcOutcome } from './answers.ts';
 import {
   EndpointFailure,
@@ -146,7 +146,7 @@ export class RpcClient {
   }
 
   #clean(message: string): string {
-    let text = message;
+    let text = printable(message);
     for (const secret of this.#secrets) text = text.replaceAll(secret, '…');
     return text.length > MAX_MESSAGE ? `${text.slice(0, MAX_MESSAGE)}…` : text;
   }

@@ -118,7 +118,7 @@ describe('the app role', () => {
         'tenant INSERT',
         'transfer INSERT',
         'tx INSERT',
-        'tx UPDATE (status, waiting, furthest_level, reorgs, failure_code, failure_message, updated_at)',
+        'tx UPDATE (status, waiting, waiting_detail, furthest_level, reorgs, failure_code, failure_message, updated_at)',
         'withdrawal INSERT',
         'withdrawal UPDATE (status, generation, decision_id, risk_tier, cancel_requested_at, failure_code, failure_message, failure_members, completed_at, updated_at)',
       ].sort(),

@@ -104,14 +104,18 @@ export async function orderFillers(sql: Sql, orders: readonly FillerOrder[]): Pr
 /** Says why transactions wait, where the reason changed; null: they do not wait any more. */
 export async function setWaiting(
   sql: Sql,
-  items: readonly { txId: string; reason: string | null }[],
+  items: readonly { txId: string; reason: string | null; detail: string | null }[],
 ): Promise<void> {
   if (items.length === 0) return;
   await sql.query({
     name: 'tx_waiting',
-    text: `UPDATE tx t SET waiting = u.reason, updated_at = now()
-      FROM unnest($1::uuid[], $2::text[]) AS u(tx_id, reason)
-      WHERE t.tx_id = u.tx_id AND t.waiting IS DISTINCT FROM u.reason`,
-    values: [items.map((item) => item.txId), items.map((item) => item.reason)],
+    text: `UPDATE tx t SET waiting = u.reason, waiting_detail = u.detail, updated_at = now()
+      FROM unnest($1::uuid[], $2::text[], $3::text[]) AS u(tx_id, reason, detail)
+      WHERE t.tx_id = u.tx_id AND (t.waiting, t.waiting_detail) IS DISTINCT FROM (u.reason, u.detail)`,
+    values: [
+      items.map((item) => item.txId),
+      items.map((item) => item.reason),
+      items.map((item) => item.detail),
+    ],
   });
 }

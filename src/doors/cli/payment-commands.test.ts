@@ -154,12 +154,16 @@ describe('following', () => {
   });
 
   test('time that runs out is exit code 3 with how to go on', async () => {
-    const api = await serve(road({ status: 'APPROVED', waiting: { reason: 'lane_balance' } }));
+    const api = await serve(
+      road({ status: 'APPROVED', waiting: { reason: 'lane_gas', detail: 'no funds' } }),
+    );
     const argv = ['status', WITHDRAWAL_ID, '--watch', '--timeout', '1', '--json'];
     const { code, out, err } = await run(argv, { env: api.env });
     expect(code).toBe(3);
     expect(JSON.parse(out).status).toBe('APPROVED');
-    expect(err).toMatch(/still APPROVED, waiting: lane_balance: go on with payonce status/);
+    expect(err).toMatch(
+      /still APPROVED, waiting: lane_gas \(no funds\): go on with payonce status/,
+    );
   });
 
   test('an API that is away for a moment does not end the watch', async () => {

@@ -226,7 +226,7 @@ async function follow(run: Run, flags: WatchFlags, client: ApiClient, id: string
   });
   if (flags.json) printJson(run.stdout, view);
   if (!isEnd(view.status)) {
-    const waiting = view.waiting === null ? '' : `, waiting: ${view.waiting.reason}`;
+    const waiting = view.waiting === null ? '' : `, waiting: ${whyOf(view.waiting)}`;
     throw new CliEnd(
       EXIT.unavailable,
       `withdrawal ${id} is still ${view.status}${waiting}: go on with payonce status ${id} --watch`,
@@ -255,7 +255,11 @@ function detail(view: WithdrawalView, stage: string): string {
   if (stage === 'INCLUDED' && view.confirmation.blockNumber !== null) {
     return `  block ${view.confirmation.blockNumber}`;
   }
-  return stage === view.status && view.waiting !== null ? `  waiting: ${view.waiting.reason}` : '';
+  return stage === view.status && view.waiting !== null ? `  waiting: ${whyOf(view.waiting)}` : '';
+}
+
+function whyOf({ reason, detail }: NonNullable<WithdrawalView['waiting']>): string {
+  return detail === null ? reason : `${reason} (${detail})`;
 }
 
 function readObject(text: string): Record<string, unknown> {

@@ -81,7 +81,7 @@ const withdrawal = object(
       },
       { description: 'What the canonical chain shows now' },
     ),
-    waiting: nullable(object({ reason: text })),
+    waiting: nullable(object({ reason: text, detail: nullable(text) })),
     account,
     asset,
     amount,

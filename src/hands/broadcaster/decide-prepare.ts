@@ -95,7 +95,8 @@ export function gasReservedOf(gasLimit: bigint, maxFeePerGas: bigint): bigint {
 
 type Simulated =
   | { kind: 'ok'; gasLimit: bigint }
-  | { kind: 'wait'; reason: WaitReason }
+  /** `detail`: what the contract or the node says. */
+  | { kind: 'wait'; reason: WaitReason; detail: string }
   | { kind: 'refused'; message: string };
 
 /** Tries after which a transfer that reverts in simulation is given up; nothing was signed, so it may end here. */
@@ -111,9 +112,10 @@ export function judgeEstimate(estimate: GasEstimate, tries: number): Simulated {
         }
       : { kind: 'ok', gasLimit: gasLimitOf(estimate.gas) };
   }
-  if (estimate.kind === 'funds') return { kind: 'wait', reason: 'lane_gas' };
-  if (estimate.kind === 'node') return { kind: 'wait', reason: 'chain_unreachable' };
+  const detail = estimate.message;
+  if (estimate.kind === 'funds') return { kind: 'wait', reason: 'lane_gas', detail };
+  if (estimate.kind === 'node') return { kind: 'wait', reason: 'chain_unreachable', detail };
   return tries >= SIMULATION_TRIES
-    ? { kind: 'refused', message: estimate.message.slice(0, 300) }
-    : { kind: 'wait', reason: 'simulation_reverted' };
+    ? { kind: 'refused', message: `the transfer would revert: ${detail}` }
+    : { kind: 'wait', reason: 'simulation_reverted', detail };
 }

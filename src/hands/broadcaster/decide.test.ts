@@ -103,6 +103,7 @@ describe('gas', () => {
   ])('%o at try %s is %s', (estimate, tries, expected) => {
     const judged = judgeEstimate(estimate, tries);
     expect(judged.kind === 'wait' ? `wait ${judged.reason}` : judged.kind).toBe(expected);
+    if (!estimate.ok) expect(JSON.stringify(judged)).toContain(estimate.message);
   });
 });
 

@@ -36,7 +36,7 @@ type Ready = {
 };
 type Planned =
   | { kind: 'ready'; ready: Ready }
-  | { kind: 'wait'; tx: TxRow; reason: WaitReason }
+  | { kind: 'wait'; tx: TxRow; reason: WaitReason; detail?: string }
   | { kind: 'refused'; tx: TxRow; message: string };
 
 /**
@@ -75,7 +75,7 @@ export async function prepareStep(context: BroadcasterContext, claimed: Claim): 
   });
   await setWaiting(
     context.db,
-    waits.map(({ tx, reason }) => ({ txId: tx.txId, reason })),
+    waits.map(({ tx, reason, detail = null }) => ({ txId: tx.txId, reason, detail })),
   );
   return waits.map(({ tx, reason }) => outcomeOf(tx.txId, reason));
 }
@@ -156,14 +156,12 @@ async function simulate(
       here.map(({ tx, lane }) => ({ tx, from: lane.address })),
     );
     here.forEach(({ tx, tries, lane, price }, index) => {
-      const estimate = estimates?.[index];
-      const judged =
-        estimate === undefined
-          ? ({ kind: 'wait', reason: 'chain_unreachable' } as const)
-          : judgeEstimate(estimate, tries);
-      if (judged.kind === 'wait') planned.push({ kind: 'wait', tx, reason: judged.reason });
-      else if (judged.kind === 'refused')
-        planned.push({ kind: 'refused', tx, message: judged.message });
+      if (estimates === null) {
+        planned.push({ kind: 'wait', tx, reason: 'chain_unreachable' });
+        return;
+      }
+      const judged = judgeEstimate(estimates[index]!, tries);
+      if (judged.kind !== 'ok') planned.push({ tx, ...judged });
       else planned.push({ kind: 'ready', ready: readyOf(tx, lane, price, judged.gasLimit) });
     });
   }

@@ -82,7 +82,7 @@ function toView(row: WithdrawalRow, tx: TxProgress | null, assets: Assets): With
       blockNumber: tx?.blockNumber?.toString() ?? null,
       blockHash: tx?.blockHash ?? null,
     },
-    waiting: tx?.waiting == null ? null : { reason: tx.waiting },
+    waiting: tx?.waiting ?? null,
     account: row.account,
     asset: asset?.id ?? row.asset,
     amount: formatAmount(row.amount, decimals),
