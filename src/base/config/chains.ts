@@ -38,7 +38,7 @@ export function readChains(
         minDepth: section.finality?.minDepth ?? 0,
       },
       resendAfterMs: section.resendAfterMs ?? 15_000,
-      pollMs: section.pollMs ?? (development ? 250 : 1000),
+      pollMs: section.pollMs ?? (development ? 500 : 1000),
     };
     // The latest block is no evidence by itself: it would make every one-block reorg a lost payment.
     if (chain.finality.tag === 'latest' && chain.finality.minDepth === 0 && !development) {

@@ -56,7 +56,7 @@ export function developmentSettings(options: DevelopmentOptions): Settings {
         fees: { maxFeePerGas: 50n * GWEI, minPriorityFeePerGas: GWEI },
         finality: { tag: 'finalized', minDepth: 0 },
         resendAfterMs: 15_000,
-        pollMs: 250,
+        pollMs: 500,
       },
     ],
     assets,

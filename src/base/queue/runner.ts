@@ -50,7 +50,7 @@ const RENEW_MS = 2_000;
  */
 const PACE_MS = 150;
 /** Behind notifications, and behind the moments for which this process put jobs off itself. */
-const IDLE_MS = 3_000;
+const IDLE_MS = 5_000;
 
 /**
  * Claims jobs and gives them to handlers. A handler completes jobs inside the transaction that records
