@@ -39,7 +39,7 @@ export function readChains(
         maxReorgDepth: section.finality?.maxReorgDepth ?? 64,
       },
       resendAfterMs: section.resendAfterMs ?? 15_000,
-      pollMs: section.pollMs ?? (development ? 250 : 1000),
+      pollMs: section.pollMs ?? (development ? 500 : 1000),
     };
     // The latest block is no evidence by itself: it would make every one-block reorg a lost payment.
     if (chain.finality.tag === 'latest' && chain.finality.minDepth === 0 && !development) {

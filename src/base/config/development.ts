@@ -63,7 +63,7 @@ export function developmentSettings(options: DevelopmentOptions): Settings {
         },
         finality: { tag: 'finalized', minDepth: 0, maxReorgDepth: 64 },
         resendAfterMs: 15_000,
-        pollMs: 250,
+        pollMs: 500,
       },
     ],
     assets,

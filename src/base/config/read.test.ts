@@ -167,7 +167,7 @@ describe('a well-formed file', () => {
         'signer.keys': [{ id: 'hot-1', development: { privateKey: PRIVATE_KEY } }],
       }),
     );
-    expect(settings.chains[0]).toMatchObject({ window: 4096, pollMs: 250 });
+    expect(settings.chains[0]).toMatchObject({ window: 4096, pollMs: 500 });
     expect(settings.signer?.keys).toEqual([
       { id: 'hot-1', kind: 'development', privateKey: PRIVATE_KEY },
     ]);

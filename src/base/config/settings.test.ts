@@ -51,7 +51,7 @@ describe('developmentSettings', () => {
   it('is one local chain with a token, the native coin and the given lanes', () => {
     const settings = development();
     expect(settings.chains).toMatchObject([
-      { id: 'local', chainId: 31337, window: 4096, pollMs: 250 },
+      { id: 'local', chainId: 31337, window: 4096, pollMs: 500 },
     ]);
     expect(settings.assets).toMatchObject([
       {

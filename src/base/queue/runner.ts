@@ -53,7 +53,7 @@ const PACE_MS = 150;
 /** A step that waited for a slow node is no sign of a busy machine. */
 const MOST_REST_MS = 500;
 /** Behind notifications, and behind the moments for which this process put jobs off itself. */
-const IDLE_MS = 3_000;
+const IDLE_MS = 5_000;
 
 /**
  * Claims jobs and gives them to handlers. A handler completes jobs inside the transaction that records
@@ -63,7 +63,8 @@ const IDLE_MS = 3_000;
 export class Runner {
   readonly #options: RunnerOptions;
   readonly #loops = new Map<string, Loop[]>();
-  readonly #stopping = new AbortController();
+  /** Of the moments for which jobs were put off. */
+  readonly #alarms = new Set<AbortController>();
   readonly #after = new Map<string, string>();
   /** Topics of which the pass over the tenants under way has claimed something. */
   readonly #served = new Set<string>();
@@ -98,8 +99,8 @@ export class Runner {
   }
 
   async stop(): Promise<void> {
-    this.#stopping.abort();
     await Promise.all([...this.#loops.values()].flat().map((loop) => loop.stop()));
+    for (const alarm of this.#alarms) alarm.abort();
   }
 
   /** One claim of a topic, run to its end; true when there may be more at once. */
@@ -135,7 +136,12 @@ export class Runner {
   }
 
   #wakeIn(topic: string, ms: number): void {
-    void this.#options.clock.sleep(ms, this.#stopping.signal).then(() => this.wake(topic));
+    const alarm = new AbortController();
+    this.#alarms.add(alarm);
+    void this.#options.clock.sleep(ms, alarm.signal).then(() => {
+      this.#alarms.delete(alarm);
+      this.wake(topic);
+    });
   }
 
   /** Keeps the lease while the step runs; should that fail, the step's act finds its jobs gone. */

@@ -1,21 +1,64 @@
 import type { Settings } from '../../base/config/index.ts';
-import { checkSchema, type Db } from '../../base/db/index.ts';
-import { checksummed, messageOf } from '../../base/kernel/index.ts';
+import { checkSchema, type Db, openPool } from '../../base/db/index.ts';
+import { type Clock, checksummed, messageOf } from '../../base/kernel/index.ts';
 import { readFreeze } from '../../books/freeze/index.ts';
 import { readHeads, readLanes } from '../../books/tx/index.ts';
 
 type Checks = Record<string, { ok: boolean; detail: string }>;
+type Readiness = { ready: boolean; checks: Checks };
 
 const QUIET_MS = 60_000;
+const ANSWER_WITHIN_MS = 2_000;
 
 /**
  * The api role is ready when its database answers and fits: requests are accepted and reserved. Frozen signing and
- * what chains do is told and never turns it unready.
+ * what chains do is told and never turns it unready. Tells within two seconds whatever the database does: one that
+ * hangs is asked by one look at a time, on a connection of its own that is given up then.
  */
-export async function readinessOf(
-  db: Db,
-  settings: Settings,
-): Promise<{ ready: boolean; checks: Checks }> {
+export class ReadinessProbe {
+  readonly #settings: Settings;
+  readonly #clock: Clock;
+  readonly #db: Db;
+  #looking: Promise<Readiness> | null = null;
+
+  constructor(settings: Settings, clock: Clock) {
+    this.#settings = settings;
+    this.#clock = clock;
+    this.#db = openPool({
+      url: settings.database.url,
+      role: 'payonce_app',
+      name: 'payonce-api-ready',
+      max: 1,
+      answerWithinMs: ANSWER_WITHIN_MS,
+    });
+  }
+
+  async tell(): Promise<Readiness> {
+    this.#looking ??= look(this.#db, this.#settings).finally(() => {
+      this.#looking = null;
+    });
+    const told = new AbortController();
+    const late = this.#clock
+      .sleep(ANSWER_WITHIN_MS, told.signal)
+      .then(() => notReachable(`no answer within ${ANSWER_WITHIN_MS / 1_000} s`));
+    try {
+      return await Promise.race([this.#looking, late]);
+    } finally {
+      told.abort();
+    }
+  }
+
+  async stop(): Promise<void> {
+    await this.#db.end();
+  }
+}
+
+const notReachable = (why: string): Readiness => ({
+  ready: false,
+  checks: { database: { ok: false, detail: `not reachable: ${why}` } },
+});
+
+async function look(db: Db, settings: Settings): Promise<Readiness> {
   try {
     const misfit = await checkSchema(db, 'main');
     const checks: Checks = {
@@ -27,10 +70,7 @@ export async function readinessOf(
     }
     return { ready: misfit === null, checks };
   } catch (error) {
-    return {
-      ready: false,
-      checks: { database: { ok: false, detail: `not reachable: ${messageOf(error)}` } },
-    };
+    return notReachable(messageOf(error));
   }
 }
 

@@ -23,7 +23,7 @@ import {
   resendLoop,
   TransferGas,
 } from '../../hands/broadcaster/index.ts';
-import { trackRound } from '../../hands/tracker/index.ts';
+import { TipWatch, trackRound } from '../../hands/tracker/index.ts';
 import { treasuryHandlers } from '../../hands/treasury/index.ts';
 import {
   settlerHandlers,
@@ -173,6 +173,7 @@ function openLoop(worker: Worker, onMisfit: (error: ConfigurationError) => void)
 function trackerLoop(worker: Worker, settings: ChainSettings): Loop {
   const { db, owner, log } = worker;
   const { chainId } = settings;
+  const tip = new TipWatch(systemClock);
   return new Loop({
     name: `track:${settings.id}`,
     idleMs: settings.pollMs,
@@ -181,16 +182,11 @@ function trackerLoop(worker: Worker, settings: ChainSettings): Loop {
     round: async () => {
       const chain = worker.chains.get(chainId);
       if (chain === undefined) return false;
-      return trackRound({
-        db,
-        owner,
-        chainId,
-        settings,
-        port: chain.port,
-        tokens: tokensOn(worker.assets, chainId),
-        clock: systemClock,
-        log,
-      });
+      const { port } = chain;
+      const tokens = tokensOn(worker.assets, chainId);
+      return tip.round(port, () =>
+        trackRound({ db, owner, chainId, settings, port, tokens, clock: systemClock, log }),
+      );
     },
   });
 }
@@ -219,8 +215,17 @@ function cronLoops({ db, log, has }: Worker): Loop[] {
   if (!has('cron')) return [];
   const loop = (name: string, idleMs: number, round: () => Promise<boolean>) =>
     new Loop({ name, idleMs, clock: systemClock, log, round });
+  let quiet = false;
   return [
-    loop('sequence', 500, async () => (await sequenceEvents(db)) === SEQUENCE_ROUND),
+    loop('sequence', 500, async () => {
+      // Twice a second while there is something to number, once while there is not.
+      const pass = quiet;
+      quiet = false;
+      if (pass) return false;
+      const numbered = await sequenceEvents(db);
+      quiet = numbered === 0;
+      return numbered === SEQUENCE_ROUND;
+    }),
     loop('sweep', 300_000, async () => {
       const found = await sweepStanding(db);
       if (found > 0) log.warn({ withdrawals: found }, 'stood still; announced again');

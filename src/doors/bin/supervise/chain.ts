@@ -1,8 +1,15 @@
 import { DEVELOPMENT_CHAIN_ID } from '../../../base/config/index.ts';
 import { openPool } from '../../../base/db/index.ts';
-import { type Address, ConfigurationError, type Hex, toHex } from '../../../base/kernel/index.ts';
+import {
+  type Address,
+  type Clock,
+  ConfigurationError,
+  type Hex,
+  toHex,
+} from '../../../base/kernel/index.ts';
 import {
   type AnvilNode,
+  BlockMaker,
   DEV_TOKEN_ADDRESS,
   deployToken,
   developmentAddress,
@@ -17,6 +24,7 @@ import { onKnownPort } from './databases.ts';
 import { readState, writeState } from './state-files.ts';
 
 const LANES = 2;
+const SLOTS_IN_EPOCH = 4;
 const LANE_NATIVE_WEI = 1_000n * 10n ** 18n;
 const LANE_TOKENS = 10_000_000n * 10n ** 6n;
 
@@ -30,12 +38,22 @@ export const DEVELOPMENT_LANES: readonly DevelopmentLane[] = PUBLIC_DEVELOPMENT_
   privateKey,
 }));
 
+/** Blocks of a node started here come from nothing else. */
+export function makeBlocks(node: AnvilNode, clock: Clock): BlockMaker {
+  return new BlockMaker({ url: node.url, clock, finalAfter: 2 * SLOTS_IN_EPOCH }).start();
+}
+
 /** The chain that the books speak of is gone: going on would pay without the proof that it was paid. */
 export class ChainLost extends ConfigurationError {}
 
 /** On the port of the last start where that is free; with a port, on that or not at all. */
 export async function startChain(stateDir: string, port?: number): Promise<AnvilNode> {
-  const options = { stateDir, blockTime: 1, slotsInEpoch: 4, gasLimit: 1_000_000_000 };
+  const options = {
+    stateDir,
+    noMining: true,
+    slotsInEpoch: SLOTS_IN_EPOCH,
+    gasLimit: 1_000_000_000,
+  };
   if (port !== undefined) return startAnvil({ ...options, port });
   const node = await onKnownPort(readState(stateDir, 'ports')?.anvil, (known) =>
     startAnvil({ ...options, ...known }),

@@ -5,6 +5,7 @@ import { type Clock, ConfigurationError, Transient } from '../../../base/kernel/
 import type { Role, StartFlags } from '../../cli/index.ts';
 import {
   type AnvilNode,
+  type BlockMaker,
   isPortFree,
   isRunning,
   type PostgresServer,
@@ -13,7 +14,14 @@ import {
 } from '../../dev/index.ts';
 import type { Orders } from '../role.ts';
 import { ensureKeys, ensureTenants, type LocalKeys } from './access.ts';
-import { ChainLost, checkChain, DEVELOPMENT_LANES, prepareChain, startChain } from './chain.ts';
+import {
+  ChainLost,
+  checkChain,
+  DEVELOPMENT_LANES,
+  makeBlocks,
+  prepareChain,
+  startChain,
+} from './chain.ts';
 import {
   databaseVariables,
   developmentConfig,
@@ -49,6 +57,7 @@ export class Installation {
   readonly #context: InstallationContext;
   #postgres: KeptServer<PostgresServer> | null = null;
   #anvil: KeptServer<AnvilNode> | null = null;
+  #blocks: BlockMaker | null = null;
   #databases: Databases | null = null;
   #configFile = '';
   #settings: Settings | null = null;
@@ -132,6 +141,7 @@ export class Installation {
   }
 
   async stopKeeping(): Promise<void> {
+    this.#blocks?.stop();
     await Promise.all([this.#anvil?.stop(), this.#postgres?.stop()]);
   }
 
@@ -210,6 +220,7 @@ export class Installation {
       },
     });
     this.#anvil.start();
+    this.#blocks = makeBlocks(node, this.#context.clock);
     const token = await this.#step(
       'deploying the token and funding the lanes',
       () => prepareChain(node.url),
