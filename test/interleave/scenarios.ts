@@ -56,6 +56,11 @@ const upToChain = [...upToSlot, before(sign), before(collect), before(send)];
 /** The slot's filler goes the way of an effect. */
 const closed = [sign, collect, send, mine(1), observe, mine(7), observe, gas];
 
+/** More than the gas of a stretch could hide. */
+function giveToLane({ chain, settings }: Road): void {
+  chain.give(settings.lanes[0]!.address, 3n * 10n ** 18n);
+}
+
 export function scenarioOf(name: string, tenantId: string): Scenario {
   return scenarios(tenantId).find((scenario) => scenario.name === name)!;
 }
@@ -71,6 +76,15 @@ function scenarios(tenantId: string): Scenario[] {
         ...[accept, validate, prepare, sign, collect, send, mine(1), observe, mine(4), observe],
         ...[job('withdrawal.settle'), mine(4), observe, final, gas],
         ...[tried('sequence', (on) => on.sequence()), tried('sweep', (on) => on.sweep())],
+      ],
+      ends: ['COMPLETED'],
+    },
+    {
+      name: 'paid while coin comes to the lane',
+      acts: [
+        ...upToChain,
+        ...[mine(9), given((_, road) => giveToLane(road)), before(observe), gas],
+        ...[before(job('withdrawal.final'))],
       ],
       ends: ['COMPLETED'],
     },

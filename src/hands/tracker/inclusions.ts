@@ -102,6 +102,7 @@ function isProven(item: Placed, logs: readonly TransferLog[]): boolean {
 }
 
 async function readReceipts(port: ChainPort, placed: readonly Placed[]): Promise<Found[]> {
+  if (placed.length === 0) return [];
   const receipts = await port.receipts(placed.map(({ attempt }) => attempt.txHash));
   return placed.map((item, index) => {
     const { attempt, block } = item;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { judgeByBalance, judgeByReceipts, type Look } from './decide-gas.ts';
+import { cutAt, judgeByBalance, judgeByReceipts, type Look } from './decide-gas.ts';
 
 /** Two slots that can have cost 40 to 100, and sent 300 of the 1,000 that the lane held. */
 const stretch = {
@@ -44,5 +44,18 @@ describe('a stretch by its receipts', () => {
   ])('%s', (_, seen, arrived) => {
     const booking = { gasCost: 70n, gasBy: 'receipts', arrived };
     expect(judgeByReceipts(stretch, seen, 70n)).toEqual(booking);
+  });
+});
+
+describe('a stretch of many transactions', () => {
+  it.each<[string, number[], number | null]>([
+    ['none', [], null],
+    ['as many as may be asked about', [1, 1, 2], null],
+    ['one more, in a block of its own', [1, 1, 2, 3], 2],
+    ['one more, in the block of the last', [1, 2, 4, 4], 3],
+    ['all in one block', [7, 7, 7, 7], 7],
+    ['the first alone below', [1, 9, 9, 9], 8],
+  ])('%s', (_, heights, end) => {
+    expect(cutAt(heights, 3)).toBe(end);
   });
 });

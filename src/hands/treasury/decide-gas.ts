@@ -42,3 +42,13 @@ export function judgeByReceipts(stretch: Facts, look: Look | null, gasCost: bigi
   const arrived = known ? look.balance - (stretch.opening - stretch.sent - gasCost) : 0n;
   return { gasCost, gasBy: 'receipts', arrived };
 }
+
+/**
+ * Where to end a stretch of more transactions than may be asked about, so that no block is cut in two: below the
+ * block of the first that is too many, or at it, if all lie there. `heights` rise; null: they are few enough.
+ */
+export function cutAt(heights: readonly number[], limit: number): number | null {
+  const beyond = heights[limit];
+  if (beyond === undefined) return null;
+  return heights[0]! < beyond ? beyond - 1 : beyond;
+}

@@ -6,7 +6,7 @@ import {
   readStretchTransactions,
 } from '../../books/tx/index.ts';
 import type { TreasuryContext } from './context.ts';
-import { type Booking, judgeByBalance, judgeByReceipts, type Look } from './decide-gas.ts';
+import { type Booking, cutAt, judgeByBalance, judgeByReceipts, type Look } from './decide-gas.ts';
 
 /** Receipts of one round of a lane, unless a single block has more of it. */
 const RECEIPTS = 1_000;
@@ -98,12 +98,12 @@ async function addUp(
 ): Promise<Observed> {
   const { db } = context;
   const transactions = await readStretchTransactions(db, whole, RECEIPTS + 1);
-  const beyond = transactions[RECEIPTS]?.blockNumber;
-  if (beyond === undefined) {
+  const heights = transactions.map(({ blockNumber }) => blockNumber);
+  const end = cutAt(heights, RECEIPTS);
+  if (end === null) {
     const paid = await paidFor(port, transactions);
     return { kind: 'due', stretch: whole, booking: judgeByReceipts(whole, look, paid) };
   }
-  const end = transactions[0]!.blockNumber < beyond ? beyond - 1 : beyond;
   const [part] = await readOpenStretches(db, [whole.laneId], end);
   if (part === undefined) throw new Transient(`lane ${whole.laneId}: booked meanwhile`);
   const paid = await paidFor(port, await readStretchTransactions(db, part, null));
