@@ -13,8 +13,12 @@ export {
   type AssetSettings,
   Assets,
   type ChainSettings,
+  type EndpointRole,
+  type EndpointSettings,
+  endpointNames,
   type KeySettings,
   type LaneSettings,
+  quorumOf,
   type Settings,
   type Tier,
 } from './settings.ts';
