@@ -498,6 +498,24 @@ CREATE TABLE reserve_resolution (
 );
 GRANT INSERT, SELECT ON reserve_resolution TO payonce_app;
 
+CREATE TABLE rpc_endpoint (
+  chain_id bigint NOT NULL,
+  name text NOT NULL,
+  state text NOT NULL,
+  since timestamp with time zone NOT NULL,
+  head bigint,
+  lag bigint,
+  latency_ms integer,
+  error_rate real NOT NULL,
+  last_failure text,
+  wrong_chain_id bigint,
+  reported_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  CONSTRAINT rpc_endpoint_pkey PRIMARY KEY (chain_id, name),
+  CONSTRAINT rpc_endpoint_state_check CHECK ((state = ANY (ARRAY['healthy'::text, 'degraded'::text, 'open'::text, 'wrong_chain'::text])))
+) WITH (fillfactor=50);
+GRANT DELETE, INSERT, SELECT ON rpc_endpoint TO payonce_app;
+GRANT UPDATE (state, since, head, lag, latency_ms, error_rate, last_failure, wrong_chain_id, reported_at) ON rpc_endpoint TO payonce_app;
+
 CREATE TABLE schema_migration (
   version integer NOT NULL,
   name text NOT NULL,

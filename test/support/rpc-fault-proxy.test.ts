@@ -36,7 +36,7 @@ beforeEach(async () => {
   await new Promise<void>((resolve) => node.listen(0, '127.0.0.1', resolve));
   const target = `http://127.0.0.1:${(node.address() as AddressInfo).port}`;
   proxy = await RpcFaultProxy.start(target, { seed: 5 });
-  chain = new NodeChain({ url: proxy.url, timeoutMs: 300 });
+  chain = new NodeChain({ url: proxy.url, timeoutMs: 1_000 });
 });
 afterEach(async () => {
   await proxy.stop();

@@ -27,6 +27,11 @@ export class EndpointFailure extends Transient {
   }
 }
 
+/** Whether a failure says something about the endpoint's health. */
+export function isOwnFault(kind: FailureKind): boolean {
+  return kind !== 'behind' && kind !== 'reverted' && kind !== 'own_limit';
+}
+
 /** An HTTP status without JSON-RPC in its body, or one that a proxy gives in the node's place. */
 export function failureOfStatus(status: number): FailureKind {
   if (status === 429) return 'rate_limited';

@@ -35,6 +35,18 @@ export class NodeChain implements ChainPort {
     return this.#one('eth_chainId', [], parse.height);
   }
 
+  /** Which chain it is on and its latest block, in one request. */
+  async identify(): Promise<{ chainId: number; head: BlockHeader | null }> {
+    const [chainId, head] = await this.#rpc.batch([
+      { method: 'eth_chainId', params: [] },
+      { method: 'eth_getBlockByNumber', params: ['latest', false] },
+    ]);
+    return {
+      chainId: this.#read(chainId!, parse.height),
+      head: this.#read(head!, parse.orNull(parse.header)),
+    };
+  }
+
   async header(tag: BlockTag): Promise<BlockHeader | null> {
     const [outcome] = await this.#rpc.batch([
       { method: 'eth_getBlockByNumber', params: [blockParam(tag), false] },
@@ -209,7 +221,7 @@ export class NodeChain implements ChainPort {
 }
 
 /** A result in its form. Throws EndpointFailure, which is Transient, for all else. */
-function readOutcome<T>(host: string, outcome: RpcOutcome, read: (result: unknown) => T): T {
+export function readOutcome<T>(host: string, outcome: RpcOutcome, read: (result: unknown) => T): T {
   if (outcome.kind === 'result') {
     try {
       return read(outcome.result);
@@ -222,7 +234,7 @@ function readOutcome<T>(host: string, outcome: RpcOutcome, read: (result: unknow
   throw new EndpointFailure(failureOfError(code, message), `${host} answered ${code}: ${message}`);
 }
 
-function blockParam(block: BlockTag | 'pending'): string {
+export function blockParam(block: BlockTag | 'pending'): string {
   return typeof block === 'number' ? hexOf(block) : block;
 }
 

@@ -143,3 +143,46 @@ export type ChainPort = {
   /** Sends in the given order; `hash` is the one computed locally. */
   send(raw: readonly { hash: Hex; bytes: Buffer }[]): Promise<SendAnswer[]>;
 };
+
+/** One node's word, or why there is none; value null: the node has no such thing. */
+export type Vote<Value> = { endpoint: string; value: Value | null; error: string | null };
+
+/**
+ * What so many nodes said alike; null while fewer did. `disputed`: two of them said different things, so that one
+ * of them is wrong, whatever was agreed; a node that is merely behind disputes nothing.
+ */
+export type Agreement<Value> = {
+  agreed: Value | null;
+  disputed: boolean;
+  votes: Vote<Value>[];
+};
+
+/** Transfer logs of these tokens by these senders, in blocks from..to, both included. */
+export type TransferFilter = {
+  tokens: readonly Address[];
+  from: readonly Address[];
+  fromBlock: number;
+  toBlock: number;
+};
+
+/** `blockHash`: of toBlock, without which a node that is behind would agree with nobody. */
+export type LogsSeen = { blockHash: Hex; count: number; digest: Hex };
+
+export type ReceiptSeen = {
+  blockNumber: number;
+  blockHash: Hex;
+  status: 'success' | 'reverted';
+  logsDigest: Hex;
+};
+
+/**
+ * What `needed` of the nodes that vote agree on. Lists are answered in the order asked. Nothing throws: a node
+ * that gave no answer is a vote with its error, and nobody's answers are an agreement on nothing.
+ */
+export type QuorumPort = {
+  /** For each tag the highest block that `needed` nodes have reached: no single one raises it. Never disputed. */
+  agreedHeads(): Promise<Record<'latest' | 'safe' | 'finalized', Agreement<number>>>;
+  agreedBlockHashes(heights: readonly number[]): Promise<Agreement<Hex>[]>;
+  agreedTransferLogs(filter: TransferFilter): Promise<Agreement<LogsSeen>>;
+  agreedReceipts(hashes: readonly Hex[]): Promise<Agreement<ReceiptSeen>[]>;
+};

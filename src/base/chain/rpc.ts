@@ -129,7 +129,7 @@ export class RpcClient {
     const leave = await this.#options.enter?.(calls.length);
     try {
       const begun = this.#clock.monotonic();
-      const answer = await this.#http.send(body, this.#timeouts[kindOf(calls[0]!.method)]);
+      const answer = await this.#http.send(body, this.#timeouts[kindOf(calls)]);
       if (answer.status < 400) this.#options.answered?.(this.#clock.monotonic() - begun);
       return answer;
     } finally {
@@ -161,9 +161,10 @@ function withoutRefused(outcomes: RpcOutcome[]): RpcOutcome[] {
   return first < 0 ? outcomes : outcomes.slice(0, first);
 }
 
-function kindOf(method: string): keyof Timeouts {
-  if (method === 'eth_sendRawTransaction') return 'send';
-  return method === 'eth_getLogs' ? 'logs' : 'read';
+/** The slowest thing that is asked. */
+function kindOf(calls: readonly RpcCall[]): keyof Timeouts {
+  if (calls.some(({ method }) => method === 'eth_getLogs')) return 'logs';
+  return calls[0]?.method === 'eth_sendRawTransaction' ? 'send' : 'read';
 }
 
 /** The parts of a URL that may be a key, longest first so that no part of one is left standing. */

@@ -17,7 +17,7 @@ export function describeSettings(settings: Settings): Record<string, unknown> {
     http: settings.http,
     chains: settings.chains.map((chain) => ({
       ...chain,
-      rpc: chain.rpc.map(({ url, roles }) => ({ host: hostOf(url), roles })),
+      rpc: chain.rpc.map(({ url, ...endpoint }) => ({ host: hostOf(url), ...endpoint })),
       fees: {
         maxFeePerGasGwei: formatAmount(chain.fees.maxFeePerGas, 9),
         minPriorityFeePerGasGwei: formatAmount(chain.fees.minPriorityFeePerGas, 9),

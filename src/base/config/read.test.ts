@@ -310,7 +310,7 @@ const SHAPE: Case[] = [
   [
     'a role that does not exist',
     { 'chains[0].rpc[0].roles': ['read', 'write'] },
-    'chains[0].rpc[0].roles[1]: found "write"; allowed: read, send',
+    'chains[0].rpc[0].roles[1]: found "write"; allowed: read, send, quorum, private',
   ],
   [
     'a finality tag that does not exist',
@@ -441,7 +441,7 @@ const MEANING: Case[] = [
   [
     'plain http to a public host',
     { 'chains[0].rpc[0].url.env': 'PLAIN_RPC' },
-    'chains[0].rpc[0].url: found plain http to a public host (not shown); allowed: https, or a loopback or private host',
+    'chains[0].rpc[0].url: found plain http to a public host (not shown); allowed: https, a loopback or private host, or allowPlainHttp: true beside it',
   ],
   [
     'an RPC URL of another protocol',

@@ -88,11 +88,27 @@ const Rpc = Type.Object(
       writeOnly: true,
     }),
     roles: Type.Optional(
-      Type.Array(Type.Enum(['read', 'send']), {
+      Type.Array(Type.Enum(['read', 'send', 'quorum', 'private']), {
         minItems: 1,
-        description: 'a list of read, send',
+        description: 'a list of read, send, quorum, private',
       }),
     ),
+    name: Type.Optional(id('a name of 1 to 64 characters of A-Z a-z 0-9 . _ -')),
+    allowPlainHttp: Type.Optional(Type.Boolean({ description: 'true or false' })),
+    requestsPerSecond: Type.Optional(integer(1, 100_000, ' calls a second')),
+    burst: Type.Optional(integer(1, 100_000, ' calls')),
+    maxConcurrent: Type.Optional(integer(1, 1_000, ' requests at a time')),
+    timeoutMs: Type.Optional(
+      Type.Object(
+        {
+          read: Type.Optional(integer(100, 120_000, ' ms')),
+          send: Type.Optional(integer(100, 120_000, ' ms')),
+          logs: Type.Optional(integer(100, 120_000, ' ms')),
+        },
+        closed,
+      ),
+    ),
+    maxBatch: Type.Optional(integer(1, 1_000, ' calls in one request')),
   },
   closed,
 );
@@ -102,6 +118,7 @@ const Chain = Type.Object(
     id: id('a name of 1 to 64 characters of A-Z a-z 0-9 . _ -'),
     chainId: integer(1, Number.MAX_SAFE_INTEGER, ''),
     rpc: Type.Array(Rpc, { minItems: 1, description: 'a list of at least one { url, roles }' }),
+    quorum: Type.Optional(integer(1, 100, ' endpoints')),
     window: Type.Optional(integer(1, 65_536, ' slots')),
     fees: Type.Object(
       {

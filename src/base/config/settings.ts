@@ -24,10 +24,32 @@ export type KeySettings = { id: string } & (
   | { kind: 'development'; privateKey: string }
 );
 
+/**
+ * read: answers questions · send: takes signed bytes · quorum: has a vote (where none has the role, all that
+ * read vote) · private: a relay that keeps transactions to itself; where there is one, bytes go to no other.
+ */
+export type EndpointRole = 'read' | 'send' | 'quorum' | 'private';
+
+/** One way to a chain's nodes; limits that are not set are the pool's own. */
+export type EndpointSettings = {
+  url: string;
+  roles: EndpointRole[];
+  /** What it is called where its URL, which may hold a key, must not stand; else its host. */
+  name?: string;
+  /** Calls, not requests: providers count each call of a batch. */
+  requestsPerSecond?: number;
+  burst?: number;
+  maxConcurrent?: number;
+  timeoutMs?: { read?: number; send?: number; logs?: number };
+  maxBatch?: number;
+};
+
 export type ChainSettings = {
   id: string;
   chainId: number;
-  rpc: { url: string; roles: ('read' | 'send')[] }[];
+  rpc: EndpointSettings[];
+  /** How many nodes must agree; a majority of those that vote unless it is set. */
+  quorum?: number;
   /** Slots a lane may have in flight: given and not yet included. */
   window: number;
   fees: FeeSettings;
@@ -84,6 +106,31 @@ export type LaneSettings = {
   key: string;
   tenant: string;
 };
+
+/** A name for each endpoint, in their order; none is used twice. */
+export function endpointNames(rpc: readonly EndpointSettings[]): string[] {
+  const taken = new Set(rpc.flatMap(({ name }) => name ?? []));
+  return rpc.map(({ url, name }) => {
+    if (name !== undefined) return name;
+    const host = URL.canParse(url) ? new URL(url).host : 'endpoint';
+    let free = host;
+    for (let next = 2; taken.has(free); next += 1) free = `${host}#${next}`;
+    taken.add(free);
+    return free;
+  });
+}
+
+/** Who votes, by index, and how many must agree. */
+export function quorumOf(chain: Pick<ChainSettings, 'rpc' | 'quorum'>): {
+  needed: number;
+  voters: number[];
+} {
+  const having = (role: EndpointRole) =>
+    chain.rpc.flatMap(({ roles }, index) => (roles.includes(role) ? index : []));
+  const named = having('quorum');
+  const voters = named.length > 0 ? named : having('read');
+  return { needed: chain.quorum ?? Math.floor(voters.length / 2) + 1, voters };
+}
 
 /** Look-ups that every room needs; built once. */
 export class Assets {

@@ -219,6 +219,11 @@ export const ERRORS = {
     title: 'A chain is halted',
     help: 'Nothing is signed or completed on it until an operator has looked; see the reason.',
   },
+  endpoint_wrong_chain: {
+    kind: 'invariant',
+    title: 'An RPC endpoint is on another chain',
+    help: 'It is asked nothing and sent nothing until it answers with the configured chain id; mend its URL.',
+  },
   signing_frozen: {
     kind: 'invariant',
     title: "The signer's journal, the main database and the witness disagree",

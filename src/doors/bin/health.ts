@@ -1,4 +1,10 @@
-import type { Settings } from '../../base/config/index.ts';
+import { type EndpointRow, readEndpoints } from '../../base/chain/index.ts';
+import {
+  type ChainSettings,
+  endpointNames,
+  quorumOf,
+  type Settings,
+} from '../../base/config/index.ts';
 import { checkSchema, type Db, openPool } from '../../base/db/index.ts';
 import { type Clock, checksummed, messageOf } from '../../base/kernel/index.ts';
 import { readFreeze } from '../../books/freeze/index.ts';
@@ -107,8 +113,15 @@ async function chainChecks(db: Db, settings: Settings): Promise<Checks> {
 export async function chainsOf(db: Db, settings: Settings): Promise<unknown[]> {
   const heads = await readHeads(db);
   const lanes = await readLanes(db);
+  const rows = await readEndpoints(db);
   return settings.chains.map((chain) => {
     const head = heads.get(chain.chainId);
+    const { needed, voters } = quorumOf(chain);
+    const endpoints = endpointsOf(
+      chain,
+      rows.filter((row) => row.chainId === chain.chainId),
+    );
+    const reached = Math.max(...endpoints.map((endpoint) => endpoint.head ?? 0));
     return {
       id: chain.id,
       chainId: chain.chainId,
@@ -118,6 +131,10 @@ export async function chainsOf(db: Db, settings: Settings): Promise<unknown[]> {
       halted: head?.haltedReason ?? null,
       reorgs: head?.reorgs ?? 0,
       advancedAt: head?.advancedAt.toISOString() ?? null,
+      // What is shown of nodes is up to a minute old: less than nothing is nothing.
+      lag: head === undefined ? null : Math.max(0, reached - head.latest),
+      quorum: { needed, of: voters.length },
+      endpoints,
       lanes: lanes
         .filter((lane) => lane.chainId === chain.chainId)
         .map((lane) => ({
@@ -126,6 +143,29 @@ export async function chainsOf(db: Db, settings: Settings): Promise<unknown[]> {
           inFlight: Number(lane.nextNonce - lane.minedNonce),
           paused: lane.pausedReason,
         })),
+    };
+  });
+}
+
+/** As configured, with what the worker that walks the chain has told of them. */
+function endpointsOf(chain: ChainSettings, rows: readonly EndpointRow[]) {
+  const names = endpointNames(chain.rpc);
+  return chain.rpc.map(({ url, roles }, index) => {
+    const name = names[index]!;
+    const row = rows.find((one) => one.name === name);
+    return {
+      name,
+      host: new URL(url).host,
+      roles,
+      state: row?.state ?? 'unknown',
+      since: row?.since.toISOString() ?? null,
+      head: row?.head ?? null,
+      lag: row?.lag ?? null,
+      latencyMs: row?.latencyMs ?? null,
+      errorRate: row?.errorRate ?? null,
+      lastError: row?.lastFailure ?? null,
+      wrongChainId: row?.wrongChainId ?? null,
+      reportedAt: row?.reportedAt.toISOString() ?? null,
     };
   });
 }

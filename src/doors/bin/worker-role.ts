@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import { type ChainPool, EndpointReport } from '../../base/chain/index.ts';
 import { Assets, type ChainSettings, type Settings } from '../../base/config/index.ts';
 import { type Db, Listener, openPool } from '../../base/db/index.ts';
 import { SEQUENCE_ROUND, sequenceEvents } from '../../base/event/index.ts';
@@ -31,7 +32,7 @@ import {
   validatorHandlers,
   type WithdrawalContext,
 } from '../../roads/withdrawal/index.ts';
-import { openChain, portOf } from './chains.ts';
+import { openChain, portOf, tellQuorum } from './chains.ts';
 import { databaseReady, installationOf, type RoleHandle } from './role.ts';
 
 export const WORKER_ROLES = ['validator', 'broadcaster', 'tracker', 'settler', 'cron'] as const;
@@ -54,8 +55,10 @@ type Worker = {
   /** Names this process in leases; a restarted one is another. */
   owner: string;
   has(role: WorkerRole): boolean;
+  /** Of every chain, open or not, since what its endpoints do is told in both cases. */
+  pools: Map<number, ChainPool>;
   /** Chains that were held against their configuration and may be used; the rest is tried again. */
-  chains: Map<number, { settings: ChainSettings; port: ReturnType<typeof portOf> }>;
+  chains: Map<number, { settings: ChainSettings; port: ChainPool }>;
 };
 
 /** Everything but api and signer, or the roles asked for. */
@@ -76,6 +79,7 @@ export async function startWorker(options: WorkerOptions): Promise<RoleHandle> {
     log,
     owner: `${hostname()}:${process.pid}:${randomToken().slice(0, 8)}`,
     has: (role) => options.roles.includes(role),
+    pools: new Map(settings.chains.map((chain) => [chain.chainId, portOf(chain, log)])),
     chains: new Map(),
   };
   const leases = new LaneLeases({ db, owner: worker.owner, clock: systemClock, log });
@@ -101,6 +105,7 @@ export async function startWorker(options: WorkerOptions): Promise<RoleHandle> {
     ...(worker.has('cron') ? [freezes] : []),
     openLoop(worker, options.onMisfit),
     ...(worker.has('tracker') ? settings.chains.map((chain) => trackerLoop(worker, chain)) : []),
+    ...(worker.has('tracker') ? [endpointsLoop(worker)] : []),
   ];
   const listener = new Listener({
     url: settings.database.url,
@@ -154,12 +159,12 @@ function openLoop(worker: Worker, onMisfit: (error: ConfigurationError) => void)
     round: async () => {
       for (const chain of worker.settings.chains) {
         if (worker.chains.has(chain.chainId)) continue;
-        const port = portOf(chain);
+        const port = worker.pools.get(chain.chainId)!;
         try {
           for (const line of await openChain(worker, chain, port))
             worker.log.info({ chain: chain.id }, line);
           worker.chains.set(chain.chainId, { settings: chain, port });
-          worker.log.info({ chain: chain.id }, 'chain opened');
+          worker.log.info({ chain: chain.id, quorum: tellQuorum(chain) }, 'chain opened');
         } catch (error) {
           if (error instanceof ConfigurationError) onMisfit(error);
           throw error;
@@ -195,6 +200,23 @@ function tokensOn(assets: Assets, chainId: number): Address[] {
   return assets.all.flatMap((asset) =>
     asset.chainId === chainId && asset.address !== null ? [asset.address] : [],
   );
+}
+
+/** What endpoints do, for processes that hold no pool; as the one sees it that walks the chain. */
+function endpointsLoop({ db, owner, pools, log }: Worker): Loop {
+  const reports = [...pools].map(
+    ([chainId, pool]) => new EndpointReport({ db, owner, chainId, pool, clock: systemClock }),
+  );
+  return new Loop({
+    name: 'tell-endpoints',
+    idleMs: 5_000,
+    clock: systemClock,
+    log,
+    round: async () => {
+      for (const report of reports) await report.write();
+      return false;
+    },
+  });
 }
 
 /** The signer declares and lifts a freeze and rings; it may not write events itself. */
