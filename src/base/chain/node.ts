@@ -221,7 +221,7 @@ export class NodeChain implements ChainPort {
 }
 
 /** A result in its form. Throws EndpointFailure, which is Transient, for all else. */
-export function readOutcome<T>(host: string, outcome: RpcOutcome, read: (result: unknown) => T): T {
+function readOutcome<T>(host: string, outcome: RpcOutcome, read: (result: unknown) => T): T {
   if (outcome.kind === 'result') {
     try {
       return read(outcome.result);
@@ -234,7 +234,7 @@ export function readOutcome<T>(host: string, outcome: RpcOutcome, read: (result:
   throw new EndpointFailure(failureOfError(code, message), `${host} answered ${code}: ${message}`);
 }
 
-export function blockParam(block: BlockTag | 'pending'): string {
+function blockParam(block: BlockTag | 'pending'): string {
   return typeof block === 'number' ? hexOf(block) : block;
 }
 

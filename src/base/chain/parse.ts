@@ -143,22 +143,6 @@ export function feeHistory(value: unknown): { nextBaseFee: bigint | null; tips: 
   };
 }
 
-/** What distinguishes logs of a range; one that was taken back belongs to no chain. */
-export function placedLogs(value: unknown) {
-  return list(value).map((entry) => {
-    const log = record(entry);
-    if (log['removed'] === true) throw malformed('a log of the canonical chain', log['blockHash']);
-    return {
-      blockHash: hash(log['blockHash']),
-      transactionHash: hash(log['transactionHash']),
-      logIndex: height(log['logIndex']),
-      address: address(log['address']),
-      topics: list(log['topics']).map(hash),
-      data: bytes(log['data']),
-    };
-  });
-}
-
 function absent(value: unknown): boolean {
   return value === null || value === undefined;
 }

@@ -1,4 +1,9 @@
-import { type ChainPool, type ChainPort, openChainPool } from '../../base/chain/index.ts';
+import {
+  type ChainPool,
+  type ChainPort,
+  type Dispute,
+  openChainPool,
+} from '../../base/chain/index.ts';
 import { Assets, type ChainSettings, quorumOf, type Settings } from '../../base/config/index.ts';
 import { type Db, openPool } from '../../base/db/index.ts';
 import { ConfigurationError, type Log, silentLog, systemClock } from '../../base/kernel/index.ts';
@@ -7,8 +12,12 @@ import { Ledger } from '../../books/ledger/index.ts';
 import { beginChain } from '../../hands/tracker/index.ts';
 import { adoptLane } from '../../hands/treasury/index.ts';
 
-export function portOf(chain: ChainSettings, log: Log = silentLog): ChainPool {
-  return openChainPool({ chain, clock: systemClock, log });
+export function portOf(
+  chain: ChainSettings,
+  log: Log = silentLog,
+  disputed: (dispute: Dispute) => void = () => {},
+): ChainPool {
+  return openChainPool({ chain, clock: systemClock, log, disputed });
 }
 
 /** How many nodes an end rests on, for the log of a start. */
@@ -92,7 +101,7 @@ export async function adoptConfiguredLanes(settings: Settings): Promise<string[]
     const ledger = new Ledger(db);
     const told: string[] = [];
     for (const chain of settings.chains)
-      told.push(...(await openChain({ db, ledger, settings }, chain, portOf(chain))));
+      told.push(...(await openChain({ db, ledger, settings }, chain, portOf(chain).agreed)));
     return told;
   } finally {
     await db.end();

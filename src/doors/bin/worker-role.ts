@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import { type ChainPool, EndpointReport } from '../../base/chain/index.ts';
+import { type ChainPool, type ChainPort, EndpointReport } from '../../base/chain/index.ts';
 import { Assets, type ChainSettings, type Settings } from '../../base/config/index.ts';
 import { type Db, Listener, openPool } from '../../base/db/index.ts';
 import { SEQUENCE_ROUND, sequenceEvents } from '../../base/event/index.ts';
@@ -24,7 +24,7 @@ import {
   resendLoop,
   TransferGas,
 } from '../../hands/broadcaster/index.ts';
-import { TipWatch, trackRound } from '../../hands/tracker/index.ts';
+import { Mismatches, TipWatch, trackRound } from '../../hands/tracker/index.ts';
 import { treasuryHandlers } from '../../hands/treasury/index.ts';
 import {
   settlerHandlers,
@@ -59,6 +59,8 @@ type Worker = {
   pools: Map<number, ChainPool>;
   /** Chains that were held against their configuration and may be used; the rest is tried again. */
   chains: Map<number, { settings: ChainSettings; port: ChainPool }>;
+  /** The same, as far as enough of their nodes agree: what ends rest on. */
+  agreed: Map<number, { port: ChainPort }>;
 };
 
 /** Everything but api and signer, or the roles asked for. */
@@ -79,8 +81,9 @@ export async function startWorker(options: WorkerOptions): Promise<RoleHandle> {
     log,
     owner: `${hostname()}:${process.pid}:${randomToken().slice(0, 8)}`,
     has: (role) => options.roles.includes(role),
-    pools: new Map(settings.chains.map((chain) => [chain.chainId, portOf(chain, log)])),
+    pools: new Map(settings.chains.map((chain) => [chain.chainId, poolOf(chain, db, log)])),
     chains: new Map(),
+    agreed: new Map(),
   };
   const leases = new LaneLeases({ db, owner: worker.owner, clock: systemClock, log });
   const broadcaster: BroadcasterContext = {
@@ -145,7 +148,9 @@ async function handlersOf(worker: Worker, broadcaster: BroadcasterContext): Prom
   return [
     ...(worker.has('validator') ? validatorHandlers(withdrawal) : []),
     ...(worker.has('broadcaster') ? broadcasterHandlers(broadcaster) : []),
-    ...(worker.has('settler') ? [...settlerHandlers(withdrawal), ...treasuryHandlers(worker)] : []),
+    ...(worker.has('settler')
+      ? [...settlerHandlers(withdrawal), ...treasuryHandlers({ ...worker, chains: worker.agreed })]
+      : []),
   ];
 }
 
@@ -161,9 +166,10 @@ function openLoop(worker: Worker, onMisfit: (error: ConfigurationError) => void)
         if (worker.chains.has(chain.chainId)) continue;
         const port = worker.pools.get(chain.chainId)!;
         try {
-          for (const line of await openChain(worker, chain, port))
+          for (const line of await openChain(worker, chain, port.agreed))
             worker.log.info({ chain: chain.id }, line);
           worker.chains.set(chain.chainId, { settings: chain, port });
+          worker.agreed.set(chain.chainId, { port: port.agreed });
           worker.log.info({ chain: chain.id, quorum: tellQuorum(chain) }, 'chain opened');
         } catch (error) {
           if (error instanceof ConfigurationError) onMisfit(error);
@@ -185,7 +191,7 @@ function trackerLoop(worker: Worker, settings: ChainSettings): Loop {
     clock: systemClock,
     log,
     round: async () => {
-      const chain = worker.chains.get(chainId);
+      const chain = worker.agreed.get(chainId);
       if (chain === undefined) return false;
       const { port } = chain;
       const tokens = tokensOn(worker.assets, chainId);
@@ -194,6 +200,12 @@ function trackerLoop(worker: Worker, settings: ChainSettings): Loop {
       );
     },
   });
+}
+
+function poolOf(chain: ChainSettings, db: Db, log: Log): ChainPool {
+  const { chainId } = chain;
+  const mismatches = new Mismatches({ db, chainId, clock: systemClock, log });
+  return portOf(chain, log, (dispute) => mismatches.heard(dispute));
 }
 
 function tokensOn(assets: Assets, chainId: number): Address[] {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { ChainSettings } from '../../base/config/index.ts';
 import { Transient, ZERO_ADDRESS } from '../../base/kernel/index.ts';
 import { decideFinal, firstBlock, judgeReorg, levelsOf, looksDue, type Tags } from './decide.ts';
-import { foreignLanes, ownProgress } from './foreign.ts';
+import { foreignLanes, ownProgress } from './foreign/foreign.ts';
 
 type Finality = Omit<ChainSettings['finality'], 'maxReorgDepth'>;
 

@@ -7,7 +7,6 @@ import {
   type Orphan,
   orphanedTopic,
   readForeignOrphans,
-  readLanes,
   readOrphans,
   rewind,
   setProgress,
@@ -16,6 +15,7 @@ import {
 import { type TrackerContext, takeHead } from './context.ts';
 import { judgeReorg } from './decide.ts';
 import type { Walk } from './observe.ts';
+import { tellChain } from './tell.ts';
 
 /**
  * Takes the blocks that the node's chain no longer has out of ours, in one act, which also asks for the orphans'
@@ -98,19 +98,4 @@ function lowestNonces(orphans: readonly Pick<Orphan, 'laneId' | 'nonce'>[]): Map
     if (before === undefined || nonce < before) lowest.set(laneId, nonce);
   }
   return lowest;
-}
-
-/** Every tenant with a lane on the chain is told; what is said concerns them all. */
-async function tellChain(
-  sql: Sql,
-  chainId: number,
-  type: string,
-  data: Record<string, unknown>,
-): Promise<void> {
-  const lanes = await readLanes(sql, chainId);
-  const tenants = [...new Set(lanes.map((lane) => lane.tenantId))];
-  await writeEvents(
-    sql,
-    tenants.map((tenantId) => ({ tenantId, type, data: { chainId, ...data } })),
-  );
 }

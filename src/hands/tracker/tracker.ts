@@ -25,7 +25,7 @@ import {
 import { observeArrivals } from './arrivals.ts';
 import { type TrackerContext, takeHead } from './context.ts';
 import { decideFinal, firstBlock, levelsOf, looksDue } from './decide.ts';
-import { findForeign, ownProgress, recordForeign } from './foreign.ts';
+import { findForeign, ownProgress, recordForeign } from './foreign/foreign.ts';
 import { type Found, observeInclusions } from './inclusions.ts';
 import { askTags, observeWalk, type Walk } from './observe.ts';
 import { followReorg } from './reorg.ts';

@@ -1,11 +1,11 @@
 import { type ChainSettings, endpointNames, quorumOf } from '../../config/index.ts';
 import { type Clock, type Hex, type Log, Transient } from '../../kernel/index.ts';
 import { EndpointFailure } from '../failure.ts';
-import type { ChainPort, QuorumPort, SendAnswer } from '../port.ts';
+import type { ChainPort, SendAnswer } from '../port.ts';
+import { agreedReads, type Dispute, type Voter } from './agreed.ts';
 import { Endpoint, type EndpointView } from './endpoint.ts';
 import { lagsOf } from './health.ts';
 import { allTaken, mergeSends } from './merge-sends.ts';
-import { Quorum, type Voter } from './quorum.ts';
 import { READS, type ReadName, type ReadRule } from './reads.ts';
 
 type PoolOptions = {
@@ -13,13 +13,16 @@ type PoolOptions = {
   clock: Clock;
   log: Log;
   random?: () => number;
+  /** Told when nodes that vote say different things. */
+  disputed?: (dispute: Dispute) => void;
 };
 
-export type ChainPool = ChainPort &
-  QuorumPort & {
-    /** What is known of the endpoints now; asks nothing. */
-    endpoints(): EndpointView[];
-  };
+export type ChainPool = ChainPort & {
+  /** The same chain, as far as so many nodes agree about it as the configuration wants: what ends rest on. */
+  readonly agreed: ChainPort;
+  /** What is known of the endpoints now; asks nothing. */
+  endpoints(): EndpointView[];
+};
 
 /** Heads and chain ids are compared so often; a single endpoint has nobody to be compared with. */
 const CHECK_MS = { one: 60_000, several: 10_000 };
@@ -38,22 +41,20 @@ export function openChainPool(options: PoolOptions): ChainPool {
       (...args: never[]) => pool.read(name, args as never),
     ]),
   ) as Pick<ChainPort, ReadName>;
-  const { quorum } = pool;
-  return {
+  const port: ChainPort = {
     ...reads,
     chainId: () => pool.chainId(),
     send: (raw) => pool.send(raw),
-    agreedHeads: () => pool.vote(() => quorum.agreedHeads()),
-    agreedBlockHashes: (heights) => pool.vote(() => quorum.agreedBlockHashes(heights)),
-    agreedTransferLogs: (filter) => pool.vote(() => quorum.agreedTransferLogs(filter)),
-    agreedReceipts: (hashes) => pool.vote(() => quorum.agreedReceipts(hashes)),
+  };
+  return {
+    ...port,
+    agreed: pool.agreed(port),
     endpoints: () => pool.endpoints.map((endpoint) => endpoint.view()),
   };
 }
 
 class Pool {
   readonly endpoints: readonly Endpoint[];
-  readonly quorum: Quorum;
   readonly #readers: readonly Endpoint[];
   readonly #senders: readonly Endpoint[];
   readonly #voters: readonly Endpoint[];
@@ -77,7 +78,6 @@ class Pool {
     const { needed, voters } = quorumOf(chain);
     this.#needed = needed;
     this.#voters = voters.map((index) => this.endpoints[index]!);
-    this.quorum = new Quorum({ voters: this.#voters.map(voterOf), needed, clock });
     this.#options = options;
   }
 
@@ -140,12 +140,37 @@ class Pool {
     return raw.map((_, index) => mergeSends(answers.map((of) => of[index]!)));
   }
 
-  /** Whoever votes has told its chain first, or failed to. */
-  async vote<T>(ask: () => Promise<T>): Promise<T> {
-    this.#look(this.#options.clock.monotonic());
-    const unseen = this.#voters.filter((voter) => voter.unseen);
-    await Promise.all(unseen.map((voter) => voter.probe()));
-    return ask();
+  /** What the nodes that vote agree on; where there is one alone, its word. */
+  agreed(reads: ChainPort): ChainPort {
+    if (this.#voters.length === 1) return reads;
+    const { clock, disputed = () => {} } = this.#options;
+    const judge = (names: readonly string[], agrees: boolean) => {
+      for (const voter of this.#voters) if (names.includes(voter.name)) voter.judgeVote(agrees);
+    };
+    return agreedReads({
+      reads,
+      voters: this.#voters.map((voter) => this.#voterOf(voter)),
+      needed: this.#needed,
+      clock,
+      disputed: (dispute) => {
+        if (dispute.settled) judge(dispute.against, false);
+        disputed(dispute);
+      },
+      agreedWith: (names) => judge(names, true),
+    });
+  }
+
+  #voterOf(endpoint: Endpoint): Voter {
+    return {
+      name: endpoint.name,
+      ask: async (question) => {
+        this.#look(this.#options.clock.monotonic());
+        // Whoever votes has told its chain first.
+        if (endpoint.unseen) await endpoint.probe();
+        if (!endpoint.usable) throw new Transient(`not asked: ${endpoint.problem}`);
+        return endpoint.ask(() => question(endpoint.node));
+      },
+    };
   }
 
   /** Those of these endpoints that are well; when none is, they are looked at first. */
@@ -199,18 +224,6 @@ class Pool {
       `no endpoint of chain ${this.#options.chain.id} can be used (${why.join('; ')})`,
     );
   }
-}
-
-function voterOf(endpoint: Endpoint): Voter {
-  const { voter } = endpoint;
-  return {
-    name: endpoint.name,
-    silent: () => (endpoint.usable ? null : `not asked: ${endpoint.problem}`),
-    heads: () => endpoint.ask(() => voter.heads()),
-    blockHashes: (heights) => endpoint.ask(() => voter.blockHashes(heights)),
-    transferLogs: (filter) => endpoint.ask(() => voter.transferLogs(filter)),
-    receipts: (hashes) => endpoint.ask(() => voter.receipts(hashes)),
-  };
 }
 
 function headOf(answer: unknown): number {

@@ -15,7 +15,6 @@ import {
   stateOf,
   withLatency,
 } from './health.ts';
-import { NodeVoter } from './voter.ts';
 
 type EndpointOptions = {
   settings: EndpointSettings;
@@ -53,7 +52,6 @@ export class Endpoint {
   readonly name: string;
   readonly roles: readonly EndpointRole[];
   readonly node: NodeChain;
-  readonly voter: NodeVoter;
   readonly #rpc: RpcClient;
   readonly #gate: Gate;
   readonly #options: EndpointOptions;
@@ -63,6 +61,8 @@ export class Endpoint {
   #since: Date;
   #probing: Promise<SeenHead | null> | null = null;
   #probedAt = Number.NEGATIVE_INFINITY;
+  /** It said something else than enough others agreed on, and has not agreed since. */
+  #outvoted = false;
 
   constructor(options: EndpointOptions) {
     const { settings, name, clock } = options;
@@ -90,7 +90,6 @@ export class Endpoint {
       },
     });
     this.node = new NodeChain(this.#rpc);
-    this.voter = new NodeVoter(name, this.#rpc);
   }
 
   /** Knows its chain, and its circuit is closed. */
@@ -122,7 +121,13 @@ export class Endpoint {
   /** Smaller is asked first. */
   rank(height: number | null): number {
     const behind = height !== null && (this.#health.head ?? height) < height;
-    return (this.#state === 'degraded' ? 4 : 0) + (behind ? 2 : 0) + (this.#gate.free ? 0 : 1);
+    const wrong = (this.#outvoted ? 8 : 0) + (this.#state === 'degraded' ? 4 : 0);
+    return wrong + (behind ? 2 : 0) + (this.#gate.free ? 0 : 1);
+  }
+
+  /** Asked last by those who ask one endpoint only, until it agrees with the others again. */
+  judgeVote(agrees: boolean): void {
+    this.#outvoted = !agrees;
   }
 
   /** Throws what the question throws; its failure is remembered. */

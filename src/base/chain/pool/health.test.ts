@@ -16,7 +16,7 @@ const at = { now: 1_000, random: () => 0.5, chainId: OURS };
 const well = afterProbe(newHealth(), { chainId: OURS, head: 7 }, at);
 
 /** null: a good answer; `ok*20`: twenty of them. */
-function health(begin: Health, ...answers: (FailureKind | null | 'ok*20')[]): Health {
+function told(begin: Health, ...answers: (FailureKind | null | 'ok*20')[]): Health {
   return answers
     .flatMap((answer) => (answer === 'ok*20' ? Array<null>(20).fill(null) : answer))
     .reduce((health: Health, answer) => afterAnswer(health, answer, at), begin);
@@ -42,13 +42,13 @@ describe('an endpoint', () => {
     ['blocks that it does not have', 'healthy', Array<FailureKind>(9).fill('behind')],
     ['our own limits', 'healthy', Array<FailureKind>(9).fill('own_limit')],
   ])('after %s is %s', (_what, state, answers) => {
-    expect(stateOf(health(well, ...answers))).toBe(state);
+    expect(stateOf(told(well, ...answers))).toBe(state);
   });
 
   it('with more failures than answers is left alone', () => {
     const mixed: (FailureKind | null)[] = [];
     for (let round = 0; round < 30; round += 1) mixed.push('timeout', 'timeout', null);
-    expect(stateOf(health(well, ...mixed))).toBe('open');
+    expect(stateOf(told(well, ...mixed))).toBe('open');
   });
 
   it('that is slow is used last', () => {
@@ -59,7 +59,7 @@ describe('an endpoint', () => {
   });
 
   it('that is open is looked at again after a back-off with full jitter, up to a minute', () => {
-    let health = health(well, 'rate_limited');
+    let health = told(well, 'rate_limited');
     expect(health.probeAt - at.now).toBe(500);
     const waits = Array.from({ length: 9 }, () => {
       health = afterProbe(health, 'timeout', at);
@@ -70,15 +70,15 @@ describe('an endpoint', () => {
     const closed = afterProbe(health, { chainId: OURS, head: 9 }, at);
     expect(stateOf(closed)).toBe('healthy');
     // It fails again at once: as long as before, and longer.
-    expect(health(closed, 'rate_limited').opened).toBe(health.opened + 1);
-    expect(health(closed, 'ok*20', 'rate_limited').opened).toBe(1);
+    expect(told(closed, 'rate_limited').opened).toBe(health.opened + 1);
+    expect(told(closed, 'ok*20', 'rate_limited').opened).toBe(1);
   });
 
   it('of another chain is not used until it answers right, however well it answers', () => {
     const wrong = afterProbe(well, { chainId: 1, head: 9 }, at);
     expect(stateOf(wrong)).toBe('wrong_chain');
     expect(wrong).toMatchObject({ circuit: 'open', wrongChainId: 1, head: null });
-    expect(stateOf(health(wrong, 'ok*20'))).toBe('wrong_chain');
+    expect(stateOf(told(wrong, 'ok*20'))).toBe('wrong_chain');
     expect(stateOf(afterProbe(wrong, 'timeout', at))).toBe('wrong_chain');
     expect(stateOf(afterProbe(wrong, { chainId: OURS, head: 9 }, at))).toBe('healthy');
   });
