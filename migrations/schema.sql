@@ -803,7 +803,7 @@ CREATE TABLE journal (
   CONSTRAINT journal_fingerprint_check CHECK ((octet_length(fingerprint) = 32)),
   CONSTRAINT journal_intent_id_fkey FOREIGN KEY (intent_id) REFERENCES slot_binding(intent_id),
   CONSTRAINT journal_kind_check CHECK ((kind = ANY (ARRAY['effect'::text, 'filler'::text]))),
-  CONSTRAINT journal_max_spend_check CHECK ((max_spend > (0)::numeric)),
+  CONSTRAINT journal_max_spend_check CHECK ((max_spend >= (0)::numeric)),
   CONSTRAINT journal_pkey PRIMARY KEY (height),
   CONSTRAINT journal_signature_request_id_key UNIQUE (signature_request_id),
   CONSTRAINT journal_tx_hash_check CHECK ((octet_length(tx_hash) = 32))
