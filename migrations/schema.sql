@@ -66,6 +66,7 @@ CREATE TABLE block (
   hash bytea NOT NULL,
   parent_hash bytea NOT NULL,
   mined_at timestamp with time zone NOT NULL,
+  base_fee_per_gas numeric(78,0),
   CONSTRAINT block_hash_check CHECK ((octet_length(hash) = 32)),
   CONSTRAINT block_parent_hash_check CHECK ((octet_length(parent_hash) = 32)),
   CONSTRAINT block_pkey PRIMARY KEY (chain_id, height)
@@ -306,11 +307,12 @@ CREATE TABLE lane_progress (
   mined_nonce bigint NOT NULL,
   final_nonce bigint NOT NULL DEFAULT 0,
   at_block bigint NOT NULL DEFAULT 0,
+  moved_at timestamp with time zone NOT NULL DEFAULT now(),
   CONSTRAINT lane_progress_lane_id_fkey FOREIGN KEY (lane_id) REFERENCES lane(lane_id),
   CONSTRAINT lane_progress_pkey PRIMARY KEY (lane_id)
 ) WITH (fillfactor=50);
 GRANT INSERT, SELECT ON lane_progress TO payonce_app;
-GRANT UPDATE (mined_nonce, final_nonce, at_block) ON lane_progress TO payonce_app;
+GRANT UPDATE (mined_nonce, final_nonce, at_block, moved_at) ON lane_progress TO payonce_app;
 
 CREATE VIEW ledger_account AS
  SELECT ledger_balance.account_no,
@@ -386,7 +388,7 @@ CREATE TABLE nonce_slot (
   CONSTRAINT nonce_slot_tx_id_key UNIQUE (tx_id)
 ) WITH (fillfactor=80);
 GRANT INSERT, SELECT ON nonce_slot TO payonce_app;
-GRANT UPDATE (fill_reason) ON nonce_slot TO payonce_app;
+GRANT UPDATE (gas_reserved, fill_reason) ON nonce_slot TO payonce_app;
 GRANT SELECT ON nonce_slot TO payonce_signer;
 
 CREATE VIEW posting AS
@@ -518,6 +520,23 @@ CREATE TABLE slot_gas (
   CONSTRAINT slot_gas_pkey PRIMARY KEY (lane_id, nonce)
 );
 GRANT INSERT, SELECT ON slot_gas TO payonce_app;
+
+CREATE TABLE speed_up (
+  speed_up_id uuid NOT NULL,
+  tx_id uuid NOT NULL,
+  max_fee_per_gas numeric(78,0),
+  correlation_id text NOT NULL,
+  signature_request_id uuid,
+  done_at timestamp with time zone,
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT speed_up_check CHECK (((signature_request_id IS NULL) OR (done_at IS NOT NULL))),
+  CONSTRAINT speed_up_max_fee_per_gas_check CHECK ((max_fee_per_gas > (0)::numeric)),
+  CONSTRAINT speed_up_pkey PRIMARY KEY (speed_up_id),
+  CONSTRAINT speed_up_signature_request_id_key UNIQUE (signature_request_id)
+);
+CREATE INDEX speed_up_open ON public.speed_up USING btree (speed_up_id) WHERE (done_at IS NULL);
+GRANT INSERT, SELECT ON speed_up TO payonce_app;
+GRANT UPDATE (signature_request_id, done_at) ON speed_up TO payonce_app;
 
 CREATE TABLE state_initial (
   machine text NOT NULL,

@@ -108,6 +108,7 @@ describe('a well-formed file', () => {
           fees: { maxFeePerGas: 50_000_000_000n, minPriorityFeePerGas: 1_000_000_000n },
           finality: { tag: 'finalized', minDepth: 0 },
           resendAfterMs: 15_000,
+          replaceAfterMs: 60_000,
           pollMs: 1000,
         },
       ],

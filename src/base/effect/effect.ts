@@ -31,6 +31,11 @@ export function fillerOf(from: Address): Effect {
   return { to: from, value: 0n, data: '0x' };
 }
 
+/** The most that a filler may bid, wei a gas: it must be able to replace an effect that already bids the cap. */
+export function fillerFeeCap(maxFeePerGas: bigint): bigint {
+  return (maxFeePerGas * 3n) / 2n;
+}
+
 /**
  * keccak256 of RLP [chainId, from, to, value, data]: the identity of what a slot is for. The nonce is
  * the slot's and the fees are an attempt's, so neither is part of it: a replacement has the same digest.

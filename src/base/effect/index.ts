@@ -9,6 +9,7 @@ export {
   effectDigest,
   effectOf,
   FILLER_GAS_LIMIT,
+  fillerFeeCap,
   fillerOf,
   intentId,
 } from './effect.ts';

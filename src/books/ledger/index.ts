@@ -22,6 +22,7 @@ export {
   fundTransfer,
   gasTransfer,
   releaseTransfer,
+  reserveGasTransfer,
   reserveTransfer,
   type Transfer,
   unassignTransfer,

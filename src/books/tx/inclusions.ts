@@ -126,20 +126,28 @@ export async function readCrossings(
 export async function insertBlocks(
   sql: Sql,
   chainId: number,
-  blocks: readonly { number: number; hash: Hex; parentHash: Hex; timestamp: number }[],
+  blocks: readonly {
+    number: number;
+    hash: Hex;
+    parentHash: Hex;
+    timestamp: number;
+    baseFeePerGas: bigint | null;
+  }[],
 ): Promise<void> {
   if (blocks.length === 0) return;
   await sql.query({
     name: 'block_insert',
-    text: `INSERT INTO block (chain_id, height, hash, parent_hash, mined_at)
-      SELECT $1, height, hash, parent_hash, to_timestamp(at)
-      FROM unnest($2::bigint[], $3::bytea[], $4::bytea[], $5::float8[]) AS u(height, hash, parent_hash, at)`,
+    text: `INSERT INTO block (chain_id, height, hash, parent_hash, mined_at, base_fee_per_gas)
+      SELECT $1, height, hash, parent_hash, to_timestamp(at), base_fee
+      FROM unnest($2::bigint[], $3::bytea[], $4::bytea[], $5::float8[], $6::numeric[])
+        AS u(height, hash, parent_hash, at, base_fee)`,
     values: [
       chainId,
       blocks.map((block) => block.number),
       blocks.map((block) => fromHex(block.hash)),
       blocks.map((block) => fromHex(block.parentHash)),
       blocks.map((block) => block.timestamp),
+      blocks.map((block) => block.baseFeePerGas),
     ],
   });
 }
@@ -167,7 +175,8 @@ export async function setProgress(
   if (progress.size === 0) return;
   await sql.query({
     name: 'lane_progress',
-    text: `UPDATE lane_progress p SET mined_nonce = u.mined_nonce, at_block = $3
+    text: `UPDATE lane_progress p SET mined_nonce = u.mined_nonce, at_block = $3,
+        moved_at = CASE WHEN p.mined_nonce = u.mined_nonce THEN p.moved_at ELSE now() END
       FROM unnest($1::int[], $2::bigint[]) AS u(lane_id, mined_nonce) WHERE p.lane_id = u.lane_id`,
     values: [[...progress.keys()], [...progress.values()], atBlock],
   });

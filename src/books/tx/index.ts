@@ -51,16 +51,26 @@ export {
   resumeLanes,
 } from './lanes.ts';
 export { type NewTx, openTxs } from './open.ts';
+export { readBids, readPassedOver, type SlotBids } from './replace/bids.ts';
+export { closeSlotOf } from './replace/close.ts';
+export { orderReplacements, type Replacement } from './replace/order.ts';
+export { dropWishes, insertWish } from './replace/wishes.ts';
 export { readTxs, readTxsOfOwners, type TxRow } from './rows.ts';
 export {
   insertSlotGas,
   insertSlots,
   type NewSlot,
-  orderFillers,
   readSlotGas,
   requestGas,
   type SlotGas,
   setWaiting,
 } from './slots.ts';
 export { stopUnclaimed } from './stop.ts';
-export { finalTopic, laneOfSubject, settleTopic, TX_TOPICS, WAKE_COLLECT } from './topics.ts';
+export {
+  finalTopic,
+  laneOfSubject,
+  settleTopic,
+  TX_TOPICS,
+  WAKE_COLLECT,
+  WAKE_REPLACE,
+} from './topics.ts';

@@ -19,8 +19,9 @@ import {
   matchAttempts,
   moveHead,
   openTxs,
-  orderFillers,
+  orderReplacements,
   pauseLanes,
+  readBids,
   readCrossings,
   readHeads,
   readLanes,
@@ -289,16 +290,28 @@ describe('what the signer gave', () => {
       failureCode: 'signer_refused',
       failureMessage: 'cap: too much',
     });
+    await leaseLanes(at.app, 'filler', HOUR);
+    const [slot] = await readBids(at.app, [tx.txId], 0);
+    expect(slot).toMatchObject({ maxFeePerGas: 0n, filling: false, pending: false, sent: false });
     const order = {
-      txId: tx.txId,
-      laneEpoch: 1n,
-      reason: 'signer_refused',
+      slot: slot!,
+      kind: 'filler' as const,
       gasLimit: 21_000n,
       maxFeePerGas: 3n,
       maxPriorityFeePerGas: 1n,
+      gasReserved: slot!.gasReserved,
+      fillReason: 'signer_refused',
+      wishId: null,
     };
-    expect(await orderFillers(at.app, [order])).toEqual(new Set([tx.txId]));
-    expect(await orderFillers(at.app, [order])).toEqual(new Set());
+    const fill = (owner: string) =>
+      inTransaction(at.app, (sql) => orderReplacements(sql, owner, [order]));
+    expect(await fill('another')).toEqual(new Set());
+    expect(await fill('filler')).toEqual(new Set([tx.txId]));
+    expect(await fill('filler')).toEqual(new Set());
+    expect(await readBids(at.app, [tx.txId], 0)).toMatchObject([
+      { filling: true, pending: true, fillReason: 'signer_refused', ordinal: 2, maxFeePerGas: 3n },
+    ]);
+    await releaseLanes(at.app, 'filler');
     await sign(tx.txId);
     expect(await collect()).toBe(1);
     expect(await statusOf(tx.txId)).toBe('SIGNED');
@@ -334,6 +347,7 @@ describe('the canonical chain', () => {
     hash: hash(name),
     parentHash: hash(`block ${number - 1}`),
     timestamp: 1_700_000_000 + number,
+    baseFeePerGas: 7n,
   });
   async function included(
     txId: string,

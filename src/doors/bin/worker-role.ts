@@ -12,12 +12,13 @@ import {
 import { type Handler, Loop, postgresTransport, Runner } from '../../base/queue/index.ts';
 import { tellFreezes } from '../../books/freeze/index.ts';
 import { Ledger } from '../../books/ledger/index.ts';
-import { releaseChains, WAKE_COLLECT } from '../../books/tx/index.ts';
+import { releaseChains, WAKE_COLLECT, WAKE_REPLACE } from '../../books/tx/index.ts';
 import {
   type BroadcasterContext,
   broadcasterHandlers,
   collectLoop,
   LaneLeases,
+  replaceLoop,
   resendLoop,
 } from '../../hands/broadcaster/index.ts';
 import { trackRound } from '../../hands/tracker/index.ts';
@@ -85,9 +86,10 @@ export async function startWorker(options: WorkerOptions): Promise<RoleHandle> {
     log,
   });
   const collect = collectLoop(broadcaster);
+  const replace = replaceLoop(broadcaster);
   const freezes = freezeLoop(worker);
   const loops = [
-    ...(worker.has('broadcaster') ? [collect, resendLoop(broadcaster)] : []),
+    ...(worker.has('broadcaster') ? [collect, resendLoop(broadcaster), replace] : []),
     ...cronLoops(worker),
     ...(worker.has('cron') ? [freezes] : []),
     openLoop(worker, options.onMisfit),
@@ -100,6 +102,7 @@ export async function startWorker(options: WorkerOptions): Promise<RoleHandle> {
   })
     .on('payonce_job', (topic) => runner.wake(topic))
     .on(WAKE_COLLECT, () => collect.wake())
+    .on(WAKE_REPLACE, () => replace.wake())
     .on('payonce_freeze', () => freezes.wake());
   await listener.start();
   if (worker.has('broadcaster')) leases.start();

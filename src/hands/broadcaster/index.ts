@@ -6,4 +6,7 @@
  */
 export { broadcasterHandlers, collectLoop, resendLoop } from './broadcaster.ts';
 export type { BroadcasterContext } from './context.ts';
+export type { FeeRules } from './decide-prepare.ts';
 export { LaneLeases } from './leases.ts';
+export { raised } from './replace/decide-replace.ts';
+export { replaceLoop } from './replace/round.ts';

@@ -48,5 +48,28 @@ it('fails with the reason that the transaction has', () => {
     { status: 'CANCELLED', settleAt: 'safe', failureCode: 'signer_refused', failureMessage: 'cap' },
     { level: 'finalized', paid: false },
   );
-  expect(action).toEqual({ kind: 'fail', code: 'signer_refused', message: 'cap' });
+  expect(action).toEqual({
+    kind: 'fail',
+    cancelled: false,
+    code: 'signer_refused',
+    message: 'cap',
+  });
+});
+
+it('is cancelled where its client asked for it, whatever else was wrong', () => {
+  const action = decideSettle(
+    {
+      status: 'CANCELLED',
+      settleAt: 'safe',
+      failureCode: 'cancelled_by_client',
+      failureMessage: 'a node refused it',
+    },
+    { level: 'finalized', paid: false },
+  );
+  expect(action).toEqual({
+    kind: 'fail',
+    cancelled: true,
+    code: 'cancelled_by_client',
+    message: null,
+  });
 });

@@ -3,7 +3,8 @@ import type { ErrorCode, Level, TxState } from '../../base/kernel/index.ts';
 export type SettleAction =
   | { kind: 'wait' }
   | { kind: 'commit' }
-  | { kind: 'fail'; code: ErrorCode; message: string | null };
+  /** Final without payment: `cancelled` where that is what the client asked for. */
+  | { kind: 'fail'; cancelled: boolean; code: ErrorCode; message: string | null };
 
 type SettleFacts = {
   status: TxState;
@@ -28,14 +29,15 @@ export function decideSettle(
       return chain.paid && reached ? { kind: 'commit' } : { kind: 'wait' };
     }
     case 'REVERTED':
-      return { kind: 'fail', code: 'reverted', message: tx.failureMessage };
+      return { kind: 'fail', cancelled: false, code: 'reverted', message: tx.failureMessage };
     case 'CANCELLED':
-    case 'REPLACED':
-      return {
-        kind: 'fail',
-        code: (tx.failureCode as ErrorCode | null) ?? 'filled',
-        message: tx.failureMessage,
-      };
+    case 'REPLACED': {
+      const code = (tx.failureCode as ErrorCode | null) ?? 'filled';
+      // What else was wrong with it is no longer why it ends.
+      return code === 'cancelled_by_client'
+        ? { kind: 'fail', cancelled: true, code, message: null }
+        : { kind: 'fail', cancelled: false, code, message: tx.failureMessage };
+    }
     default:
       return { kind: 'wait' };
   }

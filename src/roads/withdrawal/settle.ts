@@ -1,4 +1,5 @@
 import { advance, inTransaction, type Sql } from '../../base/db/index.ts';
+import { writeEvents } from '../../base/event/index.ts';
 import { ERRORS, type ErrorCode, Transient, WITHDRAWAL } from '../../base/kernel/index.ts';
 import { type Claim, complete, type Outcome } from '../../base/queue/index.ts';
 import {
@@ -95,7 +96,7 @@ async function act(
     holding.map(({ row, action }) => ({
       id: row.id,
       from: 'EXECUTING',
-      to: action.kind === 'commit' ? 'COMPLETED' : 'FAILED',
+      to: endOf(action),
     })),
     {
       failure_code: {
@@ -112,10 +113,33 @@ async function act(
       },
     },
   );
+  const done = holding.filter((item) => moved.has(item.row.id));
   await context.ledger.post(
     sql,
-    holding.filter((item) => moved.has(item.row.id)).flatMap((item) => item.transfers),
+    done.flatMap((item) => item.transfers),
   );
+  await tellTooLate(
+    sql,
+    done.filter(({ row, action }) => row.cancelling && action.kind === 'commit'),
+  );
+}
+
+/** The payment was mined before the filler that its client asked for. */
+async function tellTooLate(sql: Sql, paid: readonly Item[]): Promise<void> {
+  await writeEvents(
+    sql,
+    paid.map(({ row }) => ({
+      tenantId: row.tenantId,
+      type: 'withdrawal.cancel_too_late',
+      subjectId: row.id,
+      correlationId: row.correlationId,
+    })),
+  );
+}
+
+function endOf(action: SettleAction): 'COMPLETED' | 'CANCELLED' | 'FAILED' {
+  if (action.kind === 'commit') return 'COMPLETED';
+  return action.kind === 'fail' && action.cancelled ? 'CANCELLED' : 'FAILED';
 }
 
 function failureOf(action: SettleAction): { code: ErrorCode; message: string } | null {

@@ -14,6 +14,7 @@ import {
   broadcasterHandlers,
   collectLoop,
   LaneLeases,
+  replaceLoop,
   resendLoop,
 } from '../../../src/hands/broadcaster/index.ts';
 import {
@@ -74,7 +75,8 @@ export class Processes {
     this.#wires = wires;
     this.leases = leases ?? new LaneLeases({ db: app, owner, clock, log });
     const rules = { assets, lanes: settings.lanes, now: () => clock.now() };
-    this.service = new WithdrawalService({ ...road, clock, rules });
+    const fees = new Map(settings.chains.map((chain) => [chain.chainId, chain.fees]));
+    this.service = new WithdrawalService({ ...road, clock, rules, fees });
     const chains = new Map(
       settings.chains.map((each) => [each.chainId, { settings: each, port: chain }]),
     );
@@ -117,6 +119,10 @@ export class Processes {
 
   collect(): Promise<void> {
     return oneRound((clock) => collectLoop({ ...this.#broadcaster, clock }));
+  }
+
+  replace(): Promise<void> {
+    return oneRound((clock) => replaceLoop({ ...this.#broadcaster, clock }));
   }
 
   resend(): Promise<void> {
