@@ -204,3 +204,44 @@ describe('a speed-up', () => {
     await hand.rest();
   });
 });
+
+describe('a signer that allows less than the chain asks', () => {
+  let hand: ByHand;
+  beforeAll(async () => {
+    hand = await ByHand.start({
+      roleSettings: (role, settings) => {
+        if (role !== 'signer') return settings;
+        const [chain] = settings.chains;
+        const fees = { ...chain!.fees, maxFeePerGas: 5n * GWEI };
+        return { ...settings, chains: [{ ...chain!, fees }] };
+      },
+    });
+  });
+  afterAll(() => hand?.on.stop());
+
+  it('refuses the dearer attempt, and the old bytes are sent on until fees fall', async () => {
+    await hand.baseFee(GWEI);
+    const { id, to } = await hand.broadcast();
+    await until('the refusal', async () => {
+      await hand.baseFee(9n * GWEI);
+      return (await hand.events('tx.replacement_refused')).length > 0;
+    });
+    const sends = async () =>
+      (await hand.on.rows<{ sends: number }>('SELECT max(sends) AS sends FROM attempt'))[0]!.sends;
+    const before = await sends();
+    await until('the bytes again', async () => {
+      await hand.baseFee(9n * GWEI);
+      return (await sends()) > before;
+    });
+    expect(await hand.view(id)).toMatchObject({ status: 'BROADCASTED', failure: null });
+    expect(await hand.attempts(id)).toHaveLength(1);
+    expect(await hand.on.rows(`SELECT 1 FROM job WHERE topic = 'tx.fill'`)).toEqual([]);
+    await until('COMPLETED', async () => {
+      await hand.baseFee(GWEI);
+      await hand.walked();
+      return (await hand.view(id))['status'] === 'COMPLETED';
+    });
+    await hand.rest();
+    expect((await tokenPayments(hand.on)).get(to)).toEqual([5_000_000n]);
+  });
+});

@@ -133,7 +133,7 @@ function scenarios(tenantId: string): Scenario[] {
         ...upToChain,
         given((_, road) => road.chain.setBaseFee(9n * GWEI)),
         // Past the patience of the development chain, and a block that shows it.
-        ...[elapse(20_000), mine(1), before(observe)],
+        ...[elapse(31_000), mine(1), before(observe)],
         ...[replace, sign, collect, send, mine(1), observe],
       ],
       ends: ['COMPLETED'],

@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { type Answer, Installation } from './installation.ts';
+import { type Answer, Installation, type InstallationOptions } from './installation.ts';
 import { expectLaws, quiet, recipient } from './laws.ts';
 import { until } from './until.ts';
 
@@ -18,8 +18,9 @@ export class ByHand {
     this.on = on;
   }
 
-  static async start(): Promise<ByHand> {
+  static async start(options: Pick<InstallationOptions, 'roleSettings'> = {}): Promise<ByHand> {
     const on = await Installation.start({
+      ...options,
       lanes: 1,
       settings: (settings) => ({
         ...settings,

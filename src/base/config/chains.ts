@@ -38,7 +38,7 @@ export function readChains(
         minDepth: section.finality?.minDepth ?? 0,
       },
       resendAfterMs: section.resendAfterMs ?? 15_000,
-      replaceAfterMs: section.replaceAfterMs ?? (development ? 15_000 : 60_000),
+      replaceAfterMs: section.replaceAfterMs ?? (development ? 30_000 : 60_000),
       pollMs: section.pollMs ?? (development ? 250 : 1000),
     };
     // The latest block is no evidence by itself: it would make every one-block reorg a lost payment.

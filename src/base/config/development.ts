@@ -56,7 +56,7 @@ export function developmentSettings(options: DevelopmentOptions): Settings {
         fees: { maxFeePerGas: 50n * GWEI, minPriorityFeePerGas: GWEI },
         finality: { tag: 'finalized', minDepth: 0 },
         resendAfterMs: 15_000,
-        replaceAfterMs: 15_000,
+        replaceAfterMs: 30_000,
         pollMs: 250,
       },
     ],

@@ -1,4 +1,4 @@
-import { inTransaction } from '../../base/db/index.ts';
+import { afterCommit, inTransaction } from '../../base/db/index.ts';
 import { writeEvents } from '../../base/event/index.ts';
 import { isEnd, type Refusal, refuse, WITHDRAWAL } from '../../base/kernel/index.ts';
 import { closeSlotOf } from '../../books/tx/index.ts';
@@ -29,13 +29,16 @@ export async function cancelWithdrawal(
     }
     if (row.status === 'CANCELLED') return view;
     if (isEnd(WITHDRAWAL, row.status) || row.status === 'COMPLETED' || row.status === 'REVERSED') {
-      return refuse('not_cancellable', `The withdrawal is ${view.status}; it has ended.`);
+      return refuse(
+        'not_cancellable',
+        `The withdrawal is ${view.status}: it was paid or has ended.`,
+      );
     }
     const end = { to: 'CANCELLED', code: 'cancelled_by_client' } as const;
-    if ((await stopWithdrawals(context, [id], end)).has(id)) return (await viewOf(context, id))!;
-    if (row.status === 'EXECUTING' && (await askForFiller(context, row))) {
-      return (await viewOf(context, id))!;
-    }
+    const done =
+      (await stopWithdrawals(context, [id], end)).has(id) ||
+      (row.status === 'EXECUTING' && (await askForFiller(context, row)));
+    if (done) return (await afterCommit(viewOf(context, id)))!;
   }
   const view = (await viewOf(context, id))!;
   const { level, blockNumber } = view.confirmation;

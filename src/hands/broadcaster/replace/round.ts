@@ -32,8 +32,9 @@ export function replaceLoop(context: BroadcasterContext): Loop {
 /** One look at every chain; true when a client's wish was met, since there may be another one for its slot. */
 async function replaceRound(context: BroadcasterContext): Promise<boolean> {
   let met = false;
+  const laneIds = [...context.leases.held().keys()];
+  if (laneIds.length === 0) return false;
   for (const [chainId, { settings }] of context.chains) {
-    const laneIds = [...context.leases.held().keys()];
     const patienceMs = settings.replaceAfterMs;
     const passedOver = { chainId, laneIds, patienceMs, perLane: PER_LANE };
     const found = await readPassedOver(context.db, passedOver);
@@ -65,13 +66,15 @@ const WAITS = { at_cap: 'fee_cap', lane_gas: 'lane_gas' } as const;
 
 /**
  * A lane at a time, so that locks of two lanes never meet. A crash before the COMMIT leaves everything as it was;
- * after it the signer finds its orders, and the slots count as asked for until they are answered.
+ * after it the signer finds its orders, and the slots count as asked for until they are answered. True when
+ * a wish was met or dropped.
  */
 async function actOnLane(
   context: BroadcasterContext,
   decided: readonly Decided[],
   market: Market,
 ): Promise<boolean> {
+  if (decided.length === 0) return false;
   const orders = decided.flatMap(({ slot, action }) =>
     action.kind === 'order' ? [replacementOf(slot, action, null)] : [],
   );
@@ -80,35 +83,27 @@ async function actOnLane(
       ? [{ slot, txId: slot.txId, reason: WAITS[action.kind] }]
       : [],
   );
-  // A wish that the lane can not pay for yet is kept.
-  const late = decided.filter(
-    ({ action }) => action.kind === 'too_late' || action.kind === 'at_cap',
+  // One that the lane can not pay for yet is kept.
+  const dropped = decided.flatMap(({ slot, action }) =>
+    action.kind === 'too_late' || action.kind === 'at_cap' ? (slot.wishId ?? []) : [],
   );
-  if (decided.length === 0) return false;
   const rises = risesOf(orders);
   await context.ledger.open([...rises.values()]);
   const ordered = await inTransaction(context.db, async (sql) => {
     const made = await act(context, sql, orders, rises);
-    await dropWishes(
-      sql,
-      late.flatMap(({ slot }) => slot.wishId ?? []),
-    );
+    await dropWishes(sql, dropped);
     const going = [...made].map((txId) => ({ txId, reason: null }));
     const changed = await setWaiting(sql, [...waits, ...going]);
+    const capped = waits.filter(({ txId, reason }) => reason === 'fee_cap' && changed.has(txId));
     await writeEvents(
       sql,
-      waits
-        .filter(({ txId, reason }) => reason === 'fee_cap' && changed.has(txId))
-        .map(({ slot }) => atFeeCap(slot, market)),
+      capped.map(({ slot }) => atFeeCap(slot, market)),
     );
     return made;
   });
-  tell(
-    context,
-    orders.filter(({ slot }) => ordered.has(slot.txId)),
-    waits.length,
-  );
-  return decided.some(({ slot, action }) => slot.wishId !== null && action.kind !== 'lane_gas');
+  const made = orders.filter(({ slot }) => ordered.has(slot.txId));
+  tell(context, made, waits.length);
+  return dropped.length > 0 || made.some(({ wishId }) => wishId !== null);
 }
 
 function atFeeCap(slot: SlotBids, { baseFeePerGas, fees }: Market) {
