@@ -89,6 +89,7 @@ CREATE TABLE block (
   parent_hash bytea NOT NULL,
   base_fee_per_gas numeric(78,0),
   mined_at timestamp with time zone NOT NULL,
+  base_fee_per_gas numeric(78,0),
   CONSTRAINT block_hash_check CHECK ((octet_length(hash) = 32)),
   CONSTRAINT block_parent_hash_check CHECK ((octet_length(parent_hash) = 32)),
   CONSTRAINT block_pkey PRIMARY KEY (chain_id, height)
@@ -353,11 +354,12 @@ CREATE TABLE lane_progress (
   mined_nonce bigint NOT NULL,
   final_nonce bigint NOT NULL DEFAULT 0,
   at_block bigint NOT NULL DEFAULT 0,
+  moved_at timestamp with time zone NOT NULL DEFAULT now(),
   CONSTRAINT lane_progress_lane_id_fkey FOREIGN KEY (lane_id) REFERENCES lane(lane_id),
   CONSTRAINT lane_progress_pkey PRIMARY KEY (lane_id)
 ) WITH (fillfactor=50);
 GRANT INSERT, SELECT ON lane_progress TO payonce_app;
-GRANT UPDATE (mined_nonce, final_nonce, at_block) ON lane_progress TO payonce_app;
+GRANT UPDATE (mined_nonce, final_nonce, at_block, moved_at) ON lane_progress TO payonce_app;
 
 CREATE TABLE lane_stretch (
   lane_id integer NOT NULL,
@@ -467,7 +469,7 @@ CREATE TABLE nonce_slot (
   CONSTRAINT nonce_slot_tx_id_key UNIQUE (tx_id)
 ) WITH (fillfactor=80);
 GRANT INSERT, SELECT ON nonce_slot TO payonce_app;
-GRANT UPDATE (fill_reason) ON nonce_slot TO payonce_app;
+GRANT UPDATE (gas_reserved, fill_reason) ON nonce_slot TO payonce_app;
 GRANT SELECT ON nonce_slot TO payonce_signer;
 
 CREATE VIEW posting AS
@@ -897,7 +899,7 @@ CREATE TABLE journal (
   CONSTRAINT journal_fingerprint_check CHECK ((octet_length(fingerprint) = 32)),
   CONSTRAINT journal_intent_id_fkey FOREIGN KEY (intent_id) REFERENCES slot_binding(intent_id),
   CONSTRAINT journal_kind_check CHECK ((kind = ANY (ARRAY['effect'::text, 'filler'::text]))),
-  CONSTRAINT journal_max_spend_check CHECK ((max_spend > (0)::numeric)),
+  CONSTRAINT journal_max_spend_check CHECK ((max_spend >= (0)::numeric)),
   CONSTRAINT journal_pkey PRIMARY KEY (height),
   CONSTRAINT journal_signature_request_id_key UNIQUE (signature_request_id),
   CONSTRAINT journal_tx_hash_check CHECK ((octet_length(tx_hash) = 32))

@@ -170,7 +170,6 @@ describe('sizes', () => {
     ['src/books/ledger/ledger.test.ts', 'every transfer kind and every law of the ledger'],
     ['src/books/tx/tx.test.ts', 'the rows of a transaction from open to final'],
     ['src/base/config/read.test.ts', 'two tables of faulty files, one line a fault'],
-    ['src/doors/http/routes/withdrawals.test.ts', 'one route file, one test file'],
     ['src/doors/http/server.test.ts', 'one server, one test file'],
     [
       'src/hands/signer/handshake/handshake.test.ts',

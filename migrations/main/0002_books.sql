@@ -155,7 +155,9 @@ CREATE TABLE lane_progress (
   mined_nonce bigint NOT NULL,
   -- Nonces below were consumed by inclusions of ours that are final, as far as any were seen.
   final_nonce bigint NOT NULL DEFAULT 0,
-  at_block bigint NOT NULL DEFAULT 0
+  at_block bigint NOT NULL DEFAULT 0,
+  -- When mined_nonce last changed: since then the lane's lowest open nonce has waited at the front.
+  moved_at timestamptz NOT NULL DEFAULT now()
 ) WITH (fillfactor = 50);
 
 -- Rows that steps change are written and changed by whole batches, page by page: less than half of a page is
@@ -297,6 +299,8 @@ CREATE TABLE block (
   -- Null where the chain has none.
   base_fee_per_gas numeric(78, 0),
   mined_at timestamptz NOT NULL,
+  -- Wei a gas; null where the chain has no base fee.
+  base_fee_per_gas numeric(78, 0),
   PRIMARY KEY (chain_id, height)
 );
 
@@ -326,9 +330,9 @@ GRANT UPDATE (revoked_at) ON api_key TO payonce_app;
 GRANT UPDATE (blocked_reason) ON account TO payonce_app;
 GRANT UPDATE (balance, reserved) ON ledger_balance TO payonce_app;
 GRANT UPDATE (next_nonce, epoch, lease_owner, lease_until, paused_reason) ON lane TO payonce_app;
-GRANT UPDATE (mined_nonce, final_nonce, at_block) ON lane_progress TO payonce_app;
+GRANT UPDATE (mined_nonce, final_nonce, at_block, moved_at) ON lane_progress TO payonce_app;
 GRANT UPDATE (status, waiting, waiting_detail, furthest_level, reorgs, failure_code, failure_message, updated_at) ON tx TO payonce_app;
-GRANT UPDATE (fill_reason) ON nonce_slot TO payonce_app;
+GRANT UPDATE (fill_reason, gas_reserved) ON nonce_slot TO payonce_app;
 GRANT UPDATE (cancelled_at) ON signature_request TO payonce_app;
 GRANT SELECT, UPDATE (collected_at) ON signature TO payonce_app;
 GRANT UPDATE (first_sent_at, last_sent_at, accepted_at, sends, last_answer) ON attempt TO payonce_app;

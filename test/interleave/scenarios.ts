@@ -16,6 +16,7 @@ export type Scenario = {
   ends: readonly string[];
 };
 
+const GWEI = 10n ** 9n;
 export const PAYEE = recipient(1);
 export const AMOUNT = 5_000_000n;
 const REQUEST = {
@@ -41,6 +42,7 @@ const send = job('tx.send');
 const observe = tried('observe', async (on) => {
   while (await on.observe());
 });
+const replace = tried('replace', (on) => on.replace());
 const gas = job('tx.gas');
 const final = job('withdrawal.final');
 const fill = job('tx.fill');
@@ -138,6 +140,23 @@ function scenarios(tenantId: string): Scenario[] {
       ],
       // Killed before the refusal was written down, the effect is sent again and taken.
       ends: ['FAILED', 'COMPLETED'],
+    },
+    {
+      name: 'passed over by blocks',
+      acts: [
+        ...upToChain,
+        given((_, road) => road.chain.setBaseFee(9n * GWEI)),
+        // Past the patience of the development chain, and a block that shows it.
+        ...[elapse(31_000), mine(1), before(observe)],
+        ...[replace, sign, collect, send, mine(1), observe],
+      ],
+      ends: ['COMPLETED'],
+    },
+    {
+      name: 'cancelled after it was sent',
+      acts: [...upToChain, cancel, fill, ...closed, final],
+      // Killed before its filler is there, the payment is first.
+      ends: ['CANCELLED', 'COMPLETED'],
     },
     {
       name: 'out of funds',

@@ -24,7 +24,7 @@ import { type TestDatabases, testDatabases } from './postgres.ts';
 
 const CLIENT_SCOPES = ['withdrawals:*', 'ledger:credit', 'ledger:read', 'events:read'] as const;
 
-type InstallationOptions = {
+export type InstallationOptions = {
   lanes?: number;
   /** Seconds; fractions make finality quick. */
   blockTime?: number;

@@ -46,6 +46,7 @@ export function readChains(
         maxReorgDepth: section.finality?.maxReorgDepth ?? 64,
       },
       resendAfterMs: section.resendAfterMs ?? 15_000,
+      replaceAfterMs: section.replaceAfterMs ?? (development ? 30_000 : 60_000),
       pollMs: section.pollMs ?? (development ? 500 : 1000),
     };
     if (rolesKnown(section)) checkQuorum(chain, path, faults);

@@ -63,6 +63,7 @@ export function developmentSettings(options: DevelopmentOptions): Settings {
         },
         finality: { tag: 'finalized', minDepth: 0, maxReorgDepth: 64 },
         resendAfterMs: 15_000,
+        replaceAfterMs: 30_000,
         pollMs: 500,
       },
     ],

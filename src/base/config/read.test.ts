@@ -115,6 +115,7 @@ describe('a well-formed file', () => {
           },
           finality: { tag: 'finalized', minDepth: 0, maxReorgDepth: 64 },
           resendAfterMs: 15_000,
+          replaceAfterMs: 60_000,
           pollMs: 1000,
         },
       ],

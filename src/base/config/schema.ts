@@ -142,6 +142,7 @@ const Chain = Type.Object(
       ),
     ),
     resendAfterMs: Type.Optional(integer(100, 3_600_000, ' ms')),
+    replaceAfterMs: Type.Optional(integer(100, 86_400_000, ' ms')),
     pollMs: Type.Optional(integer(50, 60_000, ' ms')),
   },
   closed,

@@ -60,6 +60,8 @@ export type ChainSettings = {
   finality: { tag: 'finalized' | 'safe' | 'latest'; minDepth: number; maxReorgDepth: number };
   /** Bytes not seen in a block for this long are sent again. */
   resendAfterMs: number;
+  /** A transaction that blocks pass over for this long bids more. */
+  replaceAfterMs: number;
   /** How often the head is asked for when nothing else wakes the tracker. */
   pollMs: number;
 };

@@ -25,6 +25,7 @@ export {
   gasTransfer,
   lossTransfer,
   releaseTransfer,
+  reserveGasTransfer,
   reserveTransfer,
   reverseTransfer,
   type Transfer,

@@ -160,7 +160,11 @@ type Slot = {
   correlationId: string;
 };
 
-function ofSlot(slot: Slot, kind: TransferKind, postings: Posting[]): Transfer {
+function ofSlot(
+  slot: Pick<Slot, 'tenantId' | 'txId' | 'correlationId'>,
+  kind: TransferKind,
+  postings: Posting[],
+): Transfer {
   const { tenantId, txId, correlationId } = slot;
   return {
     tenantId,
@@ -191,10 +195,23 @@ export function assignTransfer(slot: Slot): Transfer {
   ]);
 }
 
+/** A dearer attempt of a slot: what it can cost beyond what the slot has set aside. */
+export function reserveGasTransfer(slot: Omit<Slot, 'asset' | 'gasReserved'>): Transfer {
+  const lane = String(slot.laneId);
+  const { tenantId, nativeAsset, amount } = slot;
+  return ofSlot(slot, 'ASSIGN', [
+    {
+      debit: key(tenantId, 'gas_in_transit', lane, nativeAsset),
+      credit: key(tenantId, 'hot', lane, nativeAsset),
+      amount,
+    },
+  ]);
+}
+
 /** The amount will not leave any more: back to the lane's free funds. The gas stays until it is booked. */
 export function unassignTransfer(slot: Omit<Slot, 'gasReserved' | 'nativeAsset'>): Transfer {
   const { tenantId, asset } = slot;
-  return ofSlot({ ...slot, gasReserved: 0n, nativeAsset: '' }, 'UNASSIGN', [
+  return ofSlot(slot, 'UNASSIGN', [
     {
       debit: key(tenantId, 'hot', String(slot.laneId), asset),
       credit: key(tenantId, 'in_transit', '', asset),

@@ -10,6 +10,8 @@ export type HeadRow = {
   finalized: number;
   /** Of the canonical block at `latest`. */
   hash: Hex;
+  /** Of that block, wei a gas; null: the chain has none, or it was not kept. */
+  baseFeePerGas: bigint | null;
   epoch: bigint;
   haltedReason: string | null;
   reorgs: number;
@@ -26,8 +28,8 @@ type RawHead = Omit<HeadRow, 'chainId' | 'latest' | 'safe' | 'finalized' | 'hash
 };
 
 const SELECT = `
-  SELECT h.chain_id AS "chainId", h.latest, h.safe, h.finalized, b.hash, h.epoch,
-    h.halted_reason AS "haltedReason", h.reorgs, h.advanced_at AS "advancedAt"
+  SELECT h.chain_id AS "chainId", h.latest, h.safe, h.finalized, b.hash,
+    b.base_fee_per_gas AS "baseFeePerGas", h.epoch, h.halted_reason AS "haltedReason", h.reorgs, h.advanced_at AS "advancedAt"
   FROM chain_head h JOIN block b ON b.chain_id = h.chain_id AND b.height = h.latest`;
 
 function fromRaw(row: RawHead): HeadRow {

@@ -151,6 +151,7 @@ export async function insertBlocks(
       blocks.map((block) => fromHex(block.parentHash)),
       blocks.map((block) => block.baseFeePerGas),
       blocks.map((block) => block.timestamp),
+      blocks.map((block) => block.baseFeePerGas),
     ],
   });
 }
@@ -178,7 +179,8 @@ export async function setProgress(
   if (progress.size === 0) return;
   await sql.query({
     name: 'lane_progress',
-    text: `UPDATE lane_progress p SET mined_nonce = u.mined_nonce, at_block = $3
+    text: `UPDATE lane_progress p SET mined_nonce = u.mined_nonce, at_block = $3,
+        moved_at = CASE WHEN p.mined_nonce = u.mined_nonce THEN p.moved_at ELSE now() END
       FROM unnest($1::int[], $2::bigint[]) AS u(lane_id, mined_nonce) WHERE p.lane_id = u.lane_id`,
     values: [[...progress.keys()], [...progress.values()], atBlock],
   });

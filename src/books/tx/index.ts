@@ -81,11 +81,14 @@ export {
   resumeLanes,
 } from './lanes.ts';
 export { type NewTx, openTxs } from './open.ts';
+export { readBids, readPassedOver, type SlotBids } from './replace/bids.ts';
+export { closeSlotOf } from './replace/close.ts';
+export { orderReplacements, type Replacement } from './replace/order.ts';
+export { dropWishes, insertWish } from './replace/wishes.ts';
 export { readTxs, readTxsOfOwners, type TxRow } from './rows.ts';
 export {
   insertSlots,
   type NewSlot,
-  orderFillers,
   setWaiting,
 } from './slots.ts';
 export { stopUnclaimed } from './stop.ts';
@@ -96,4 +99,5 @@ export {
   settleTopic,
   TX_TOPICS,
   WAKE_COLLECT,
+  WAKE_REPLACE,
 } from './topics.ts';

@@ -60,62 +60,23 @@ export async function insertSlots(sql: Sql, slots: readonly NewSlot[]): Promise<
   await sql.query(`SELECT pg_notify('${WAKE_SIGNER}', '')`);
 }
 
-type FillerOrder = Fees & { txId: string; laneEpoch: bigint; reason: string };
-
-/**
- * Orders the filler of slots, once each: a slot that has a filler request already gets no second one.
- * Returns the tx ids ordered for.
- */
-export async function orderFillers(sql: Sql, orders: readonly FillerOrder[]): Promise<Set<string>> {
-  if (orders.length === 0) return new Set();
-  const { rows } = await sql.query<{ tx_id: string }>({
-    name: 'slot_fill',
-    text: `
-      WITH o AS (
-        SELECT s.lane_id, s.nonce, u.* FROM unnest($1::uuid[], $2::numeric[], $3::numeric[], $4::numeric[], $5::bigint[], $6::text[],
-            $7::smallint[])
-          AS u(tx_id, gas_limit, max_fee_per_gas, max_priority_fee_per_gas, lane_epoch, reason, tx_type)
-        JOIN nonce_slot s USING (tx_id)
-        WHERE NOT EXISTS (SELECT 1 FROM signature_request r
-          WHERE r.lane_id = s.lane_id AND r.nonce = s.nonce AND r.kind = 'filler' AND r.cancelled_at IS NULL)
-      ), reason AS (
-        UPDATE nonce_slot s SET fill_reason = coalesce(s.fill_reason, o.reason) FROM o WHERE s.tx_id = o.tx_id
-      )
-      INSERT INTO signature_request (lane_id, nonce, ordinal, tx_id, kind, tx_type, gas_limit, max_fee_per_gas,
-        max_priority_fee_per_gas, lane_epoch)
-      SELECT lane_id, nonce, (SELECT max(ordinal) + 1 FROM signature_request r WHERE r.lane_id = o.lane_id
-        AND r.nonce = o.nonce), tx_id, 'filler', tx_type, gas_limit, max_fee_per_gas, max_priority_fee_per_gas, lane_epoch
-      FROM o
-      RETURNING tx_id`,
-    values: [
-      orders.map((order) => order.txId),
-      orders.map((order) => order.gasLimit),
-      orders.map((order) => order.maxFeePerGas),
-      orders.map((order) => order.maxPriorityFeePerGas),
-      orders.map((order) => order.laneEpoch),
-      orders.map((order) => order.reason),
-      orders.map((order) => order.txType),
-    ],
-  });
-  if (rows.length > 0) await sql.query(`SELECT pg_notify('${WAKE_SIGNER}', '')`);
-  return new Set(rows.map((row) => row.tx_id));
-}
-
-/** Says why transactions wait, where the reason changed; null: they do not wait any more. */
+/** Says why transactions wait; null: they do not wait any more. Returns the ids where the reason changed. */
 export async function setWaiting(
   sql: Sql,
   items: readonly { txId: string; reason: string | null; detail: string | null }[],
-): Promise<void> {
-  if (items.length === 0) return;
-  await sql.query({
+): Promise<Set<string>> {
+  if (items.length === 0) return new Set();
+  const { rows } = await sql.query<{ tx_id: string }>({
     name: 'tx_waiting',
     text: `UPDATE tx t SET waiting = u.reason, waiting_detail = u.detail, updated_at = now()
       FROM unnest($1::uuid[], $2::text[], $3::text[]) AS u(tx_id, reason, detail)
-      WHERE t.tx_id = u.tx_id AND (t.waiting, t.waiting_detail) IS DISTINCT FROM (u.reason, u.detail)`,
+      WHERE t.tx_id = u.tx_id AND (t.waiting, t.waiting_detail) IS DISTINCT FROM (u.reason, u.detail)
+      RETURNING t.tx_id`,
     values: [
       items.map((item) => item.txId),
       items.map((item) => item.reason),
       items.map((item) => item.detail),
     ],
   });
+  return new Set(rows.map((row) => row.tx_id));
 }

@@ -18,6 +18,7 @@ export const orphanedTopic = (ownerKind: string) => `${ownerKind}.orphaned`;
 
 export const WAKE_SIGNER = 'payonce_signature_request';
 export const WAKE_COLLECT = 'payonce_signature';
+export const WAKE_REPLACE = 'payonce_speed_up';
 
 /** A lane as the subject of a job: its id in the last 32 bits of a UUID. */
 export function laneSubject(laneId: number): string {

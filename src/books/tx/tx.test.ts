@@ -7,6 +7,7 @@ import { insertDecisions } from '../policy/index.ts';
 import {
   advanceLanes,
   collectSignatures,
+  enqueueResends,
   haltChain,
   insertAdoption,
   insertBlocks,
@@ -20,8 +21,9 @@ import {
   matchAttempts,
   moveHead,
   openTxs,
-  orderFillers,
+  orderReplacements,
   pauseLanes,
+  readBids,
   readCrossings,
   readHeads,
   readLanes,
@@ -168,6 +170,12 @@ const jobsOf = async (subjectId: string) =>
     ])
   ).map((row) => row.topic);
 
+const attemptsOf = (txId: string) =>
+  at.rows<{ attemptId: string }>(
+    'SELECT attempt_id AS "attemptId" FROM attempt WHERE tx_id = $1 ORDER BY ordinal',
+    [txId],
+  ) as Promise<[{ attemptId: string }, ...{ attemptId: string }[]]>;
+
 describe('a transaction', () => {
   it('is opened once for an intent, with a decision that is used once, and asks to be prepared', async () => {
     const wanted = await wantedTx();
@@ -276,6 +284,112 @@ describe('what the signer gave', () => {
     expect(await ownersOf(at.app, { nonceKey: 'none' })).toEqual([]);
   });
 
+  it('is sent again when a block could have shown it, else only where no node took it', async () => {
+    const tx = await slottedTx();
+    await sign(tx.txId);
+    await collect();
+    const [{ attemptId }] = await attemptsOf(tx.txId);
+    const resent = async () => {
+      await at.rows('DELETE FROM job WHERE topic = $1', [TX_TOPICS.send]);
+      await enqueueResends(at.app, CHAIN, 60_000, 100);
+      return (await jobsOf(attemptId)).length > 0;
+    };
+    const ago = (text: string) =>
+      at.rows(`UPDATE attempt SET last_sent_at = now() - $2::interval WHERE attempt_id = $1`, [
+        attemptId,
+        text,
+      ]);
+    const headAgo = (text: string) =>
+      at.rows(`UPDATE chain_head SET advanced_at = now() - $1::interval`, [text]);
+    await recordSends(at.app, [{ attemptId, accepted: false, answer: 'unknown' }]);
+    await headAgo('1 hour');
+    expect(await resent()).toBe(false);
+    await ago('2 minutes');
+    expect(await resent()).toBe(true);
+    await recordSends(at.app, [{ attemptId, accepted: true, answer: 'accepted' }]);
+    await ago('2 minutes');
+    expect(await resent()).toBe(false);
+    await headAgo('1 minute');
+    expect(await resent()).toBe(true);
+    await headAgo('1 hour');
+    // A node may have lost its pool, on a chain that makes no block without transactions.
+    await ago('21 minutes');
+    expect(await resent()).toBe(true);
+  });
+
+  it('is sent again beside a dearer attempt that no node took yet', async () => {
+    const tx = await slottedTx();
+    await sign(tx.txId);
+    await collect();
+    const [first] = await attemptsOf(tx.txId);
+    await recordSends(at.app, [{ ...first!, accepted: true, answer: 'accepted' }]);
+    await leaseLanes(at.app, 'bidder', HOUR);
+    const [slot] = await readBids(at.app, [tx.txId], 0);
+    expect(slot).toMatchObject({ sent: true, pending: false, maxFeePerGas: 3n });
+    const order = {
+      slot: slot!,
+      kind: 'effect' as const,
+      gasLimit: 21_000n,
+      maxFeePerGas: 4n,
+      maxPriorityFeePerGas: 2n,
+      txType: 2 as const,
+      gasReserved: slot!.gasReserved,
+      fillReason: null,
+      wishId: null,
+    };
+    await inTransaction(at.app, (sql) => orderReplacements(sql, 'bidder', [order]));
+    await releaseLanes(at.app, 'bidder');
+    await sign(tx.txId);
+    await collect();
+    const both = await attemptsOf(tx.txId);
+    const resent = async () => {
+      await at.rows('DELETE FROM job WHERE topic = $1', [TX_TOPICS.send]);
+      await at.rows(`UPDATE attempt SET last_sent_at = now() - interval '1 hour'`);
+      await at.rows(`UPDATE chain_head SET advanced_at = now()`);
+      await enqueueResends(at.app, CHAIN, 60_000, 100);
+      const jobs = await Promise.all(both.map(({ attemptId }) => jobsOf(attemptId)));
+      return jobs.map((topics) => topics.length > 0);
+    };
+    await recordSends(at.app, [{ ...both[1]!, accepted: false, answer: 'underpriced' }]);
+    expect(await resent()).toEqual([true, true]);
+    await recordSends(at.app, [{ ...both[1]!, accepted: true, answer: 'accepted' }]);
+    expect(await resent()).toEqual([false, true]);
+    expect(await readBids(at.app, [tx.txId], 0)).toMatchObject([
+      { ordinal: 2, sent: true, pending: false, maxFeePerGas: 4n, maxPriorityFeePerGas: 2n },
+    ]);
+  });
+
+  it('that was a refusal leaves the attempt before it, and closes nothing', async () => {
+    const tx = await slottedTx();
+    await sign(tx.txId);
+    await collect();
+    await at.rows(
+      `INSERT INTO signature_request (lane_id, nonce, ordinal, tx_id, kind, gas_limit, max_fee_per_gas,
+         max_priority_fee_per_gas, lane_epoch)
+       SELECT lane_id, nonce, 2, tx_id, 'effect', 21000, 4, 2, 1 FROM nonce_slot WHERE tx_id = $1`,
+      [tx.txId],
+    );
+    await signer.query(
+      `INSERT INTO signature (signature_request_id, refusal_code, refusal_message) VALUES ($1, 'cap', 'too much')`,
+      [await claimRequest(tx.txId)],
+    );
+    expect(await collect()).toBe(1);
+    expect(await jobsOf(tx.txId)).not.toContain(TX_TOPICS.fill);
+    expect((await readTxs(at.app, [tx.txId])).get(tx.txId)).toMatchObject({
+      status: 'SIGNED',
+      failureCode: null,
+    });
+    const told = await at.rows(
+      `SELECT 1 FROM event WHERE type = 'tx.replacement_refused' AND subject_id = $1`,
+      [tx.txId],
+    );
+    expect(told).toHaveLength(1);
+    // What was refused is no bid.
+    expect(await readBids(at.app, [tx.txId], 0)).toMatchObject([
+      { ordinal: 2, maxFeePerGas: 3n, pending: false },
+    ]);
+  });
+
   it('closes the slot by its filler when it was a refusal, which is ordered once', async () => {
     const tx = await slottedTx();
     const request = await claimRequest(tx.txId);
@@ -291,17 +405,29 @@ describe('what the signer gave', () => {
       failureCode: 'signer_refused',
       failureMessage: 'cap: too much',
     });
+    await leaseLanes(at.app, 'filler', HOUR);
+    const [slot] = await readBids(at.app, [tx.txId], 0);
+    expect(slot).toMatchObject({ maxFeePerGas: 0n, filling: false, pending: false, sent: false });
     const order = {
-      txId: tx.txId,
-      laneEpoch: 1n,
-      reason: 'signer_refused',
+      slot: slot!,
+      kind: 'filler' as const,
       gasLimit: 21_000n,
       maxFeePerGas: 3n,
       maxPriorityFeePerGas: 1n,
       txType: 2 as const,
+      gasReserved: slot!.gasReserved,
+      fillReason: 'signer_refused',
+      wishId: null,
     };
-    expect(await orderFillers(at.app, [order])).toEqual(new Set([tx.txId]));
-    expect(await orderFillers(at.app, [order])).toEqual(new Set());
+    const fill = (owner: string) =>
+      inTransaction(at.app, (sql) => orderReplacements(sql, owner, [order]));
+    expect(await fill('another')).toEqual(new Set());
+    expect(await fill('filler')).toEqual(new Set([tx.txId]));
+    expect(await fill('filler')).toEqual(new Set());
+    expect(await readBids(at.app, [tx.txId], 0)).toMatchObject([
+      { filling: true, pending: true, fillReason: 'signer_refused', ordinal: 2, maxFeePerGas: 3n },
+    ]);
+    await releaseLanes(at.app, 'filler');
     await sign(tx.txId);
     expect(await collect()).toBe(1);
     expect(await statusOf(tx.txId)).toBe('SIGNED');
@@ -342,7 +468,7 @@ describe('the canonical chain', () => {
     number,
     hash: hash(name),
     parentHash: hash(`block ${number - 1}`),
-    baseFeePerGas: 1n,
+    baseFeePerGas: 7n,
     timestamp: 1_700_000_000 + number,
   });
   async function included(

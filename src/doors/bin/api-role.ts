@@ -76,6 +76,7 @@ async function servicesOf(
     policyVersion: settings.policyVersion,
     log,
     clock: systemClock,
+    fees: new Map(settings.chains.map((chain) => [chain.chainId, chain.fees])),
     rules: { assets, lanes: settings.lanes, now: () => Date.now() },
   });
   const deposits = new DepositService({ db, ledger, assets });
@@ -86,6 +87,7 @@ async function servicesOf(
     waitFor: (tenantId, id, status, timeoutMs, signal) =>
       withdrawals.waitFor(tenantId, id, status, timeoutMs, signal),
     cancel: (tenantId, id) => withdrawals.cancel(tenantId, id),
+    speedUp: (tenantId, id, request) => withdrawals.speedUp(tenantId, id, request),
     deposit: (tenantId, request) => deposits.deposit(tenantId, request),
     balances: (tenantId, account, at) => deposits.balances(tenantId, account, at),
     transfers: (tenantId, account, page) => deposits.transfers(tenantId, account, page),

@@ -14,13 +14,14 @@ import {
 import { type Handler, Loop, postgresTransport, Runner } from '../../base/queue/index.ts';
 import { tellFreezes } from '../../books/freeze/index.ts';
 import { Ledger } from '../../books/ledger/index.ts';
-import { releaseChains, WAKE_COLLECT } from '../../books/tx/index.ts';
+import { releaseChains, WAKE_COLLECT, WAKE_REPLACE } from '../../books/tx/index.ts';
 import {
   type BroadcasterContext,
   broadcasterHandlers,
   collectLoop,
   FeeMarkets,
   LaneLeases,
+  replaceLoop,
   resendLoop,
   TransferGas,
 } from '../../hands/broadcaster/index.ts';
@@ -101,9 +102,10 @@ export async function startWorker(options: WorkerOptions): Promise<RoleHandle> {
     log,
   });
   const collect = collectLoop(broadcaster);
+  const replace = replaceLoop(broadcaster);
   const freezes = freezeLoop(worker);
   const loops = [
-    ...(worker.has('broadcaster') ? [collect, resendLoop(broadcaster)] : []),
+    ...(worker.has('broadcaster') ? [collect, resendLoop(broadcaster), replace] : []),
     ...cronLoops(worker),
     ...(worker.has('cron') ? [freezes] : []),
     openLoop(worker, options.onMisfit),
@@ -117,6 +119,7 @@ export async function startWorker(options: WorkerOptions): Promise<RoleHandle> {
   })
     .on('payonce_job', (topic) => runner.wake(topic))
     .on(WAKE_COLLECT, () => collect.wake())
+    .on(WAKE_REPLACE, () => replace.wake())
     .on('payonce_freeze', () => freezes.wake());
   await listener.start();
   if (worker.has('broadcaster')) leases.start();

@@ -254,3 +254,18 @@ test('cancel says what became of it', async () => {
   const late = await serve(() => problem(409, { code: 'not_cancellable', detail: 'Signed.' }));
   expect((await run(['cancel', WITHDRAWAL_ID], { env: late.env })).code).toBe(1);
 });
+
+test('speed-up sends a key, what is to be bid, and says where the withdrawal is', async () => {
+  const api = await serve(() => ({ status: 202, body: withdrawalView({ status: 'BROADCASTED' }) }));
+  const argv = ['speed-up', WITHDRAWAL_ID, '--max-fee', '41.5', '--idempotency-key', 'k'];
+  const { code, out } = await run(argv, { env: api.env });
+  expect(code).toBe(0);
+  expect(out).toMatch(/^idempotency key: k\nwithdrawal .*\nBROADCASTED/);
+  expect(api.heard[0]).toMatchObject({
+    path: `/v1/withdrawals/${WITHDRAWAL_ID}/speed-up`,
+    body: { maxFeePerGasGwei: '41.5' },
+  });
+  const late = await serve(() => problem(409, { code: 'not_replaceable', detail: 'Block 7.' }));
+  const refused = await run(['speed-up', WITHDRAWAL_ID], { env: late.env });
+  expect([refused.code, refused.err]).toEqual([1, 'payonce: not_replaceable: Block 7.\n']);
+});

@@ -17,6 +17,7 @@ export function addPaymentCommands(program: Command, run: Run): void {
   addDeposit(program, run);
   addBalance(program, run);
   addCancel(program, run);
+  addSpeedUp(program, run);
 }
 
 function withApi(command: Command): Command {
@@ -154,7 +155,7 @@ function addBalance(program: Command, run: Run): void {
 
 function addCancel(program: Command, run: Run): void {
   withApi(program.command('cancel'))
-    .description('cancel a withdrawal that is not signed yet')
+    .description('cancel a withdrawal; one that may be signed ends by what the chain takes')
     .argument('<id>')
     .action(async (id: string, flags: Flags) => {
       const client = findApi(run, flags);
@@ -162,6 +163,23 @@ function addCancel(program: Command, run: Run): void {
       const { body } = await client.request<WithdrawalView>({ method: 'POST', path });
       if (flags.json) printJson(run.stdout, body);
       else run.stdout.write(`withdrawal ${body.id}\n${line(body)}\n`);
+    });
+}
+
+function addSpeedUp(program: Command, run: Run): void {
+  withApi(program.command('speed-up'))
+    .description('bid more for a withdrawal that waits to be mined; each key is one bump')
+    .argument('<id>')
+    .option('--max-fee <gwei>', 'what it is to bid, like 52.5; else what the chain asks now')
+    .option('--idempotency-key <key>', 'to repeat a request; made and told when it is not given')
+    .action(async (id: string, flags: Flags & { maxFee?: string; idempotencyKey?: string }) => {
+      const client = findApi(run, flags);
+      const idempotencyKey = takeKey(run, flags);
+      const path = `/v1/withdrawals/${encodeURIComponent(id)}/speed-up`;
+      const body = flags.maxFee === undefined ? {} : { maxFeePerGasGwei: flags.maxFee };
+      const made = await post<WithdrawalView>(client, path, { idempotencyKey, body });
+      if (flags.json) printJson(run.stdout, made.body);
+      else run.stdout.write(`withdrawal ${made.body.id}\n${line(made.body)}\n`);
     });
 }
 

@@ -274,6 +274,11 @@ export const BatchBody = object({
     maxItems: 1000,
   }),
 });
+export const SpeedUpBody = object({
+  maxFeePerGasGwei: Type.Optional(
+    Type.String({ description: 'What it is to bid at most, in gwei, like "52.5"' }),
+  ),
+});
 export const DepositBody = object({
   account,
   asset,

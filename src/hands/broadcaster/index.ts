@@ -9,3 +9,5 @@ export type { BroadcasterContext } from './context.ts';
 export { FeeMarkets } from './gas/fee-markets.ts';
 export { TransferGas } from './gas/transfer-gas.ts';
 export { LaneLeases } from './leases.ts';
+export { raised } from './replace/decide-replace.ts';
+export { replaceLoop } from './replace/round.ts';

@@ -63,6 +63,20 @@ async function readFunds(
   return funds;
 }
 
+/** Lane → its native coin that is in no slot, by the ledger. */
+export async function readNativeFunds(
+  context: BroadcasterContext,
+  laneIds: readonly number[],
+): Promise<Map<number, bigint>> {
+  const funds = await readFunds(context, laneIds);
+  return new Map(
+    [...funds].map(([laneId, assets]) => {
+      const native = [...assets].find(([asset]) => asset.endsWith('/slip44:60'));
+      return [laneId, native?.[1] ?? 0n];
+    }),
+  );
+}
+
 type ChainState =
   | { kind: 'ok'; fees: ChainFees }
   | { kind: 'chain_unreachable' }

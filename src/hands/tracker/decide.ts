@@ -53,7 +53,8 @@ export function decideFinal(
     return {
       kind: 'end',
       to: 'CANCELLED',
-      code: crossing.failureCode ?? crossing.fillReason ?? 'filled',
+      // Why it was closed comes before what else went wrong with it.
+      code: crossing.fillReason ?? crossing.failureCode ?? 'filled',
     };
   }
   if (!crossing.succeeded) return { kind: 'end', to: 'REVERTED', code: 'reverted' };

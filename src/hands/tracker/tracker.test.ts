@@ -39,7 +39,9 @@ function fresh(): {
   const context = {
     ...{ db: on.app, owner: 'one', chainId, port: node, tokens: [TOKEN] },
     ...{ clock: systemClock, log: silentLog },
-    settings: { finality: { tag: 'finalized', minDepth: 0, maxReorgDepth: 64 } } as TrackerContext['settings'],
+    settings: {
+      finality: { tag: 'finalized', minDepth: 0, maxReorgDepth: 64 },
+    } as TrackerContext['settings'],
   };
   const walk = async () => {
     while (await trackRound(context));

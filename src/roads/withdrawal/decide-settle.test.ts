@@ -46,7 +46,24 @@ it('fails with the reason that the transaction has', () => {
   const told = { failureCode: 'signer_refused', failureMessage: 'cap' };
   const tx = { status: 'CANCELLED', settleAt: 'safe', ...told, slot: {} } as const;
   const action = decideSettle('EXECUTING', tx, { level: 'finalized', paid: false });
-  expect(action).toEqual({ kind: 'fail', code: 'signer_refused', message: 'cap' });
+  expect(action).toEqual({
+    kind: 'fail',
+    cancelled: false,
+    code: 'signer_refused',
+    message: 'cap',
+  });
+});
+
+it('is cancelled where its client asked for it, whatever else was wrong', () => {
+  const told = { failureCode: 'cancelled_by_client', failureMessage: 'a node refused it' };
+  const tx = { status: 'CANCELLED', settleAt: 'safe', ...told, slot: {} } as const;
+  const action = decideSettle('EXECUTING', tx, { level: 'finalized', paid: false });
+  expect(action).toEqual({
+    kind: 'fail',
+    cancelled: true,
+    code: 'cancelled_by_client',
+    message: null,
+  });
 });
 
 const PLAIN = { settleAt: 'safe', failureCode: null, failureMessage: null } as const;

@@ -3,7 +3,8 @@ import type { ErrorCode, Level, TxState } from '../../base/kernel/index.ts';
 export type SettleAction =
   | { kind: 'wait' }
   | { kind: 'commit' }
-  | { kind: 'fail'; code: ErrorCode; message: string | null };
+  /** Final without payment: `cancelled` where that is what the client asked for. */
+  | { kind: 'fail'; cancelled: boolean; code: ErrorCode; message: string | null };
 
 type SettleFacts = {
   status: TxState;
@@ -34,17 +35,17 @@ export function decideSettle(
         : { kind: 'wait' };
     case 'REVERTED':
       return isAtEnd(tx, chain)
-        ? { kind: 'fail', code: 'reverted', message: tx.failureMessage }
+        ? { kind: 'fail', cancelled: false, code: 'reverted', message: tx.failureMessage }
         : { kind: 'wait' };
     case 'CANCELLED':
-    case 'REPLACED':
-      return isAtEnd(tx, chain)
-        ? {
-            kind: 'fail',
-            code: (tx.failureCode as ErrorCode | null) ?? 'filled',
-            message: tx.failureMessage,
-          }
-        : { kind: 'wait' };
+    case 'REPLACED': {
+      if (!isAtEnd(tx, chain)) return { kind: 'wait' };
+      const code = (tx.failureCode as ErrorCode | null) ?? 'filled';
+      // What else was wrong with it is no longer why it ends.
+      return code === 'cancelled_by_client'
+        ? { kind: 'fail', cancelled: true, code, message: null }
+        : { kind: 'fail', cancelled: false, code, message: tx.failureMessage };
+    }
     default:
       return { kind: 'wait' };
   }

@@ -1,4 +1,5 @@
 import { advance, inTransaction, type Sql } from '../../base/db/index.ts';
+import { writeEvents } from '../../base/event/index.ts';
 import { ERRORS, type ErrorCode, Transient, WITHDRAWAL } from '../../base/kernel/index.ts';
 import { type Claim, complete, type Outcome } from '../../base/queue/index.ts';
 import {
@@ -105,7 +106,7 @@ async function act(
     holding.map(({ row, action }) => ({
       id: row.id,
       from: row.status,
-      to: action.kind === 'commit' ? PAID[row.status] : 'FAILED',
+      to: endOf(row, action),
     })),
     {
       failure_code: {
@@ -122,10 +123,38 @@ async function act(
       },
     },
   );
+  const done = holding.filter((item) => moved.has(item.row.id));
   await context.ledger.post(
     sql,
-    holding.filter((item) => moved.has(item.row.id)).flatMap((item) => item.transfers),
+    done.flatMap((item) => item.transfers),
   );
+  await tellTooLate(
+    sql,
+    done.filter(({ row, action }) => row.cancelling && action.kind === 'commit'),
+  );
+}
+
+/** The payment was mined before the filler that its client asked for. */
+async function tellTooLate(sql: Sql, paid: readonly Item[]): Promise<void> {
+  await writeEvents(
+    sql,
+    paid.map(({ row }) => ({
+      tenantId: row.tenantId,
+      type: 'withdrawal.cancel_too_late',
+      subjectId: row.id,
+      correlationId: row.correlationId,
+    })),
+  );
+}
+
+function endOf(
+  row: Open,
+  action: SettleAction,
+): 'COMPLETED' | 'RESETTLED' | 'CANCELLED' | 'FAILED' {
+  if (action.kind === 'commit') return PAID[row.status];
+  // What was completed once and reversed can not be cancelled any more.
+  const cancelled = action.kind === 'fail' && action.cancelled && row.status === 'EXECUTING';
+  return cancelled ? 'CANCELLED' : 'FAILED';
 }
 
 function failureOf(action: SettleAction): { code: ErrorCode; message: string } | null {

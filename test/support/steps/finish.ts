@@ -104,4 +104,5 @@ async function letPass(road: Road, processes: Processes, work: Work, idle: numbe
   if (idle < 4) return;
   if (work.claimed > 0n) await processes.takeOver();
   await processes.resend();
+  await processes.replace();
 }

@@ -15,6 +15,7 @@ import {
   collectLoop,
   FeeMarkets,
   LaneLeases,
+  replaceLoop,
   resendLoop,
   TransferGas,
 } from '../../../src/hands/broadcaster/index.ts';
@@ -77,7 +78,8 @@ export class Processes {
     this.#wires = wires;
     this.leases = leases ?? new LaneLeases({ db: app, owner, clock, log });
     const rules = { assets, lanes: settings.lanes, now: () => clock.now() };
-    this.service = new WithdrawalService({ ...road, clock, rules });
+    const fees = new Map(settings.chains.map((chain) => [chain.chainId, chain.fees]));
+    this.service = new WithdrawalService({ ...road, clock, rules, fees });
     const chains = new Map(
       settings.chains.map((each) => [each.chainId, { settings: each, port: chain }]),
     );
@@ -122,6 +124,10 @@ export class Processes {
 
   collect(): Promise<void> {
     return oneRound((clock) => collectLoop({ ...this.#broadcaster, clock }));
+  }
+
+  replace(): Promise<void> {
+    return oneRound((clock) => replaceLoop({ ...this.#broadcaster, clock }));
   }
 
   resend(): Promise<void> {

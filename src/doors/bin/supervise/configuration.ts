@@ -44,6 +44,7 @@ export function developmentConfig(options: {
       fees: shown.chains[index]!.fees,
       finality,
       resendAfterMs: chain.resendAfterMs,
+      replaceAfterMs: chain.replaceAfterMs,
       pollMs: chain.pollMs,
     })),
     assets: settings.assets.map((asset) => ({

@@ -31,6 +31,13 @@ export function quote(
   return { maxFeePerGas: smaller(larger(wanted, 1n), cap), maxPriorityFeePerGas: tip, txType: 2 };
 }
 
+/** What the next block takes at least. */
+export function dueNow({ market, rules }: ChainFees): bigint {
+  return market.baseFeePerGas === null
+    ? market.gasPrice
+    : market.baseFeePerGas + rules.minPriorityFeePerGas;
+}
+
 /** The median of what the blocks say: one block of a spike moves it no further than to the next one. */
 function tipOf(tips: readonly bigint[][], rules: FeeSettings, urgency: Urgency): bigint {
   const sorted = tips
