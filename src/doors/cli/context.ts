@@ -20,6 +20,8 @@ export type StartFlags = {
 export type DevSources = {
   apiUrl: string;
   apiKey: string;
+  /** For operators' routes; absent in files of older versions. */
+  adminApiKey?: string;
   databaseUrl: string;
   signerDatabaseUrl: string;
   /** What nodes there are; absent in files of older versions. */
