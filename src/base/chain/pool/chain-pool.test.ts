@@ -291,3 +291,21 @@ describe('sends', () => {
     expect(chain.endpoints()[0]!.lastFailure).toBe('malformed');
   });
 });
+
+describe('votes', () => {
+  it('come back soon after an outage of most nodes, whatever their back-off', async () => {
+    const chain = await ready(pool([a, b, c]));
+    for (const node of [b, c]) node.fault = 503;
+    for (let round = 0; round < 20; round += 1) {
+      const [agreement] = await chain.agreedBlockHashes([98]);
+      expect(agreement).toMatchObject({ agreed: null, disputed: false });
+      aheadMs += 1_000;
+    }
+    expect([stateOf(chain, 'b'), stateOf(chain, 'c')]).toEqual(['open', 'open']);
+    for (const node of [b, c]) node.fault = null;
+    aheadMs += 1_000;
+    await chain.agreedBlockHashes([98]);
+    await expect.poll(() => stateOf(chain, 'b')).toBe('healthy');
+    expect((await chain.agreedBlockHashes([98]))[0]).toMatchObject({ agreed: a.hashAt(98) });
+  });
+});

@@ -142,9 +142,12 @@ class Pool {
 
   /** Whoever votes has told its chain first, or failed to. */
   async vote<T>(ask: () => Promise<T>): Promise<T> {
-    this.#look(this.#options.clock.monotonic());
+    const now = this.#options.clock.monotonic();
+    this.#look(now);
     const unseen = this.#voters.filter((voter) => voter.unseen);
     await Promise.all(unseen.map((voter) => voter.probe()));
+    const well = this.#voters.filter((voter) => voter.usable).length;
+    if (well < this.#needed) for (const voter of this.#voters) voter.lookAgain(now);
     return ask();
   }
 
