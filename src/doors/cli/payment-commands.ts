@@ -6,7 +6,7 @@ import { type ApiClient, ApiProblem } from './api-client.ts';
 import { CliEnd, EXIT, type Run } from './context.ts';
 import { followWithdrawal, isEnd } from './follow.ts';
 import { printJson, printTable } from './print.ts';
-import { type ClientFlags, findApi } from './sources.ts';
+import { type ClientFlags, findApi, withApi } from './sources.ts';
 
 type Flags = ClientFlags & { json?: boolean };
 type WatchFlags = Flags & { timeout: number };
@@ -18,14 +18,6 @@ export function addPaymentCommands(program: Command, run: Run): void {
   addBalance(program, run);
   addCancel(program, run);
   addSpeedUp(program, run);
-}
-
-function withApi(command: Command): Command {
-  return command
-    .option('--url <url>', "the API (or PAYONCE_URL, or dev.json's)")
-    .option('--api-key <key>', "its key (or PAYONCE_API_KEY, or dev.json's)")
-    .option('--state-dir <dir>', 'folder of dev.json (default: .payonce here)')
-    .option('--json', 'print JSON');
 }
 
 function timeoutOption(): Option {

@@ -288,3 +288,20 @@ describe('sends', () => {
     expect(chain.endpoints()[0]!.lastFailure).toBe('malformed');
   });
 });
+
+describe('votes', () => {
+  it('come back soon after an outage of most nodes, whatever their back-off', async () => {
+    const chain = await ready(pool([a, b, c]));
+    for (const node of [b, c]) node.fault = 503;
+    for (let round = 0; round < 20; round += 1) {
+      expect(await chain.agreed.header(98)).toBeNull();
+      aheadMs += 1_000;
+    }
+    expect([stateOf(chain, 'b'), stateOf(chain, 'c')]).toEqual(['open', 'open']);
+    for (const node of [b, c]) node.fault = null;
+    aheadMs += 1_000;
+    await chain.agreed.header(98);
+    await expect.poll(() => stateOf(chain, 'b')).toBe('healthy');
+    expect(await chain.agreed.header(98)).toMatchObject({ hash: a.hashAt(98) });
+  });
+});

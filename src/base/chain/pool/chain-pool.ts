@@ -164,9 +164,13 @@ class Pool {
     return {
       name: endpoint.name,
       ask: async (question) => {
-        this.#look(this.#options.clock.monotonic());
+        const now = this.#options.clock.monotonic();
+        this.#look(now);
         // Whoever votes has told its chain first.
         if (endpoint.unseen) await endpoint.probe();
+        // Without enough votes nothing ends: those that are away are looked at sooner than others.
+        if (this.#voters.filter(({ usable }) => usable).length < this.#needed)
+          endpoint.lookAgain(now);
         if (!endpoint.usable) throw new Transient(`not asked: ${endpoint.problem}`);
         return endpoint.ask(() => question(endpoint.node));
       },

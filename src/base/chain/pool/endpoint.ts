@@ -46,6 +46,8 @@ const MAX_BATCH = 100;
 const TIMEOUT_MS = { read: 10_000, send: 10_000, logs: 30_000 };
 /** Between two looks at an endpoint while there is no other one to ask. */
 const SOONEST_MS = 250;
+/** And while a quorum lacks its vote. */
+const WANTED_MS = 1_000;
 
 /** One endpoint of a pool: its client behind its limits, and what is known of its health. */
 export class Endpoint {
@@ -171,6 +173,11 @@ export class Endpoint {
     if (this.#probing === null && rest > 0) await clock.sleep(rest);
     if (!this.usable) await this.probe();
     return this.usable;
+  }
+
+  /** Before its back-off is over, since the others can not do without it. */
+  lookAgain(now: number): void {
+    if (!this.usable && now - this.#probedAt >= WANTED_MS) void this.probe();
   }
 
   /** Asks which chain it is on and how far it has come: its head, or null. Never throws; one look at a time. */

@@ -33,5 +33,6 @@ it.each<[SendClass, SendClass[]]>([
 it('is known early when each transaction was taken by someone', () => {
   expect(allTaken([said('accepted', 'refused')])).toBe(false);
   expect(allTaken([said('accepted', 'refused'), said('unknown', 'accepted')])).toBe(true);
-  expect(allTaken([said('already_known')])).toBe(false);
+  expect(allTaken([said('already_known')])).toBe(true);
+  expect(allTaken([said('unknown'), said('nonce_used')])).toBe(false);
 });

@@ -29,8 +29,9 @@ export function mergeSends(answers: readonly SendAnswer[]): SendAnswer {
   );
 }
 
-/** Nothing that comes later can change what is known: each transaction was taken by someone. */
+/** Nothing that comes later can change what is done: each transaction is in some node's pool. */
 export function allTaken(answers: readonly (readonly SendAnswer[])[]): boolean {
   const [first = []] = answers;
-  return first.every((_, index) => answers.some((of) => of[index]!.class === 'accepted'));
+  const taken = ({ class: said }: SendAnswer) => said === 'accepted' || said === 'already_known';
+  return first.every((_, index) => answers.some((of) => taken(of[index]!)));
 }
