@@ -87,7 +87,6 @@ CREATE TABLE block (
   height bigint NOT NULL,
   hash bytea NOT NULL,
   parent_hash bytea NOT NULL,
-  base_fee_per_gas numeric(78,0),
   mined_at timestamp with time zone NOT NULL,
   base_fee_per_gas numeric(78,0),
   CONSTRAINT block_hash_check CHECK ((octet_length(hash) = 32)),
@@ -613,6 +612,23 @@ CREATE TABLE signing_freeze_told (
   CONSTRAINT signing_freeze_told_pkey PRIMARY KEY (freeze_id, lifted)
 );
 GRANT INSERT, SELECT ON signing_freeze_told TO payonce_app;
+
+CREATE TABLE speed_up (
+  speed_up_id uuid NOT NULL,
+  tx_id uuid NOT NULL,
+  max_fee_per_gas numeric(78,0),
+  correlation_id text NOT NULL,
+  signature_request_id uuid,
+  done_at timestamp with time zone,
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT speed_up_check CHECK (((signature_request_id IS NULL) OR (done_at IS NOT NULL))),
+  CONSTRAINT speed_up_max_fee_per_gas_check CHECK ((max_fee_per_gas > (0)::numeric)),
+  CONSTRAINT speed_up_pkey PRIMARY KEY (speed_up_id),
+  CONSTRAINT speed_up_signature_request_id_key UNIQUE (signature_request_id)
+);
+CREATE INDEX speed_up_open ON public.speed_up USING btree (speed_up_id) WHERE (done_at IS NULL);
+GRANT INSERT, SELECT ON speed_up TO payonce_app;
+GRANT UPDATE (signature_request_id, done_at) ON speed_up TO payonce_app;
 
 CREATE TABLE state_initial (
   machine text NOT NULL,

@@ -296,8 +296,6 @@ CREATE TABLE block (
   height bigint NOT NULL,
   hash bytea NOT NULL CHECK (octet_length(hash) = 32),
   parent_hash bytea NOT NULL CHECK (octet_length(parent_hash) = 32),
-  -- Null where the chain has none.
-  base_fee_per_gas numeric(78, 0),
   mined_at timestamptz NOT NULL,
   -- Wei a gas; null where the chain has no base fee.
   base_fee_per_gas numeric(78, 0),
