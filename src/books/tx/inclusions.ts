@@ -151,7 +151,6 @@ export async function insertBlocks(
       blocks.map((block) => fromHex(block.parentHash)),
       blocks.map((block) => block.baseFeePerGas),
       blocks.map((block) => block.timestamp),
-      blocks.map((block) => block.baseFeePerGas),
     ],
   });
 }

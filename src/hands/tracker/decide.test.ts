@@ -83,7 +83,7 @@ describe('the end of a finalized slot', () => {
     [{ kind: 'filler' as const, fillReason: 'expired' }, 'CANCELLED expired'],
     [
       { kind: 'filler' as const, fillReason: 'x', failureCode: 'signer_refused' },
-      'CANCELLED signer_refused',
+      'CANCELLED x',
     ],
   ])('%j: %s', (more, expected) => {
     const action = decideFinal({ ...effect, ...more });
