@@ -9,7 +9,12 @@ const AN_HOUR_MS = 3_600_000;
 type Orders = { count?: number; amount?: string; expires?: boolean };
 
 /** Withdrawals to recipients of their own, accepted and taken through the first of these topics. */
-async function bring(road: Road, on: Processes, through: string[], orders: Orders): Promise<void> {
+export async function bring(
+  road: Road,
+  on: Processes,
+  through: string[],
+  orders: Orders,
+): Promise<void> {
   const { count = 1, amount = '5', expires = false } = orders;
   const expiresAt = new Date(Date.now() + AN_HOUR_MS).toISOString();
   const requests = Array.from({ length: count }, (_, n) => ({
@@ -24,7 +29,7 @@ async function bring(road: Road, on: Processes, through: string[], orders: Order
   for (const topic of through) await on.job(topic);
 }
 
-async function ids(road: Road): Promise<string[]> {
+export async function ids(road: Road): Promise<string[]> {
   const { rows } = await road.owner.query<{ id: string }>(
     'SELECT withdrawal_id AS id FROM withdrawal ORDER BY 1',
   );
@@ -37,7 +42,7 @@ const AGED = [
 ];
 
 /** Paid are those that are COMPLETED or RESETTLED, once each, and nobody else. */
-async function paidOnce(road: Road, atRest: boolean): Promise<string[]> {
+export async function paidOnce(road: Road, atRest: boolean): Promise<string[]> {
   if (!atRest) return [];
   const { rows } = await road.owner.query<{ status: string; to: Buffer }>(
     'SELECT status, recipient AS to FROM withdrawal',
@@ -91,7 +96,7 @@ function ending(stage: 'validate' | 'prepare' | 'sign', hasty = false): Race {
 }
 
 /** What the chain went through until now: the bytes that were sent, and blocks. */
-async function toChain(road: Road, blocks: number): Promise<(chain: FakeChain) => void> {
+export async function toChain(road: Road, blocks: number): Promise<(chain: FakeChain) => void> {
   const { rows } = await road.owner.query<{ raw: Buffer }>(
     'SELECT raw FROM signature ORDER BY signature_request_id',
   );
@@ -101,7 +106,7 @@ async function toChain(road: Road, blocks: number): Promise<(chain: FakeChain) =
   };
 }
 
-const walk = async (on: Processes) => {
+export const walk = async (on: Processes) => {
   while (await on.observe());
 };
 

@@ -18,7 +18,7 @@ export type Request = {
 export type Action =
   | { do: 'request'; n: number; request: Request }
   /** A client that got no answer, or believes so: the same request with the same key. */
-  | { do: 'repeat' | 'cancel'; n: number }
+  | { do: 'repeat' | 'cancel' | 'speed up'; n: number }
   /** Everything that is due, so many times. */
   | { do: 'work'; passes: number }
   | { do: 'observe' | 'resend' | 'sequence' }
@@ -27,6 +27,10 @@ export type Action =
   /** Two of them, or one in two processes, interleaved as the seed says. */
   | { do: 'meet'; due: [number, number]; seed: number }
   | { do: 'mine'; blocks: number }
+  /** From the next block on. */
+  | { do: 'base fee'; gwei: number }
+  /** Longer than the patience of the chain, and then a block. */
+  | { do: 'pass over' }
   /** So many blocks are mined and seen before. */
   | { do: 'reorg'; mine: number; depth: number; transactions: Kept; toPool: boolean }
   | { do: 'drop' | 'late' | 'stall' | 'resume' }
@@ -82,7 +86,7 @@ export function scriptOf(seed: number): Script {
   return { seed, lanes: 1 + random.below(3), actions };
 }
 
-/** Chances in a hundred and thirty; the rest is work. */
+/** Chances in a hundred and fifty; the rest is work. */
 const CHANCES: readonly [number, (shape: Shape) => Action][] = [
   [8, (shape) => (shape.requests < 4 ? request(shape) : work(shape))],
   [3, (shape) => ({ do: 'repeat', n: shape.random.below(shape.requests) })],
@@ -104,13 +108,16 @@ const CHANCES: readonly [number, (shape: Shape) => Action][] = [
   [2, () => ({ do: 'observe' })],
   [1, () => ({ do: 'resend' })],
   [1, () => ({ do: 'sequence' })],
+  [4, ({ random }) => ({ do: 'base fee', gwei: random.pick([1, 4, 9, 30, 60]) })],
+  [8, () => ({ do: 'pass over' })],
+  [5, (shape) => ({ do: 'speed up', n: shape.random.below(shape.requests) })],
 ];
 
 /** Leases end after 6 and 15 s, claims may be taken over after 30, and the last is past every expiry. */
 const TIMES = [1_000, 7_000, 16_000, 31_000, 2_400_000] as const;
 
 function actionOf(shape: Shape): Action {
-  let left = shape.random.below(130);
+  let left = shape.random.below(150);
   for (const [chance, make] of CHANCES) {
     left -= chance;
     if (left < 0) return make(shape);

@@ -124,7 +124,7 @@ describe('the next bid for a filler', () => {
       'above an effect at the cap',
       slot(1_000n, 31_125n * 1_000n),
       market(20n),
-      [1_500n, 31_500n * 1_000n],
+      [1_125n, 31_125n * 1_000n],
     ],
     ['above a filler at its cap', slot(1_500n, 31_500n * 1_000n), market(20n), 'at_cap'],
     [
