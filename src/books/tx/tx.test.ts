@@ -468,7 +468,7 @@ describe('the canonical chain', () => {
     number,
     hash: hash(name),
     parentHash: hash(`block ${number - 1}`),
-    baseFeePerGas: 7n,
+    baseFeePerGas: 1n,
     timestamp: 1_700_000_000 + number,
   });
   async function included(

@@ -299,9 +299,12 @@ describe('votes', () => {
     }
     expect([stateOf(chain, 'b'), stateOf(chain, 'c')]).toEqual(['open', 'open']);
     for (const node of [b, c]) node.fault = null;
-    aheadMs += 1_000;
-    await chain.agreed.header(98);
-    await expect.poll(() => stateOf(chain, 'b')).toBe('healthy');
+    const soon = async () => {
+      aheadMs += 1_000;
+      await chain.agreed.header(98);
+      return stateOf(chain, 'b');
+    };
+    await expect.poll(soon).toBe('healthy');
     expect(await chain.agreed.header(98)).toMatchObject({ hash: a.hashAt(98) });
   });
 });
