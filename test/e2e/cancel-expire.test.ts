@@ -193,7 +193,11 @@ describe('a withdrawal that is to be stopped', () => {
       ]);
       for (const { status: code, body } of answers) {
         const told = { 200: body['status'], 202: body['waiting'], 409: body['code'] }[code];
-        expect(['CANCELLED', { reason: 'cancelling', detail: null }, 'not_cancellable']).toContainEqual(told);
+        expect([
+          'CANCELLED',
+          { reason: 'cancelling', detail: null },
+          'not_cancellable',
+        ]).toContainEqual(told);
       }
       expect(await resolutions(id)).toEqual([cancelled ? 'RELEASE' : 'COMMIT']);
       expect(payments.get(to)).toEqual(cancelled ? undefined : [10_000_000n]);

@@ -137,10 +137,7 @@ describe('a nonce that somebody else uses', () => {
     expect(await on.rows(`SELECT FROM tx WHERE status = 'REPLACED'`)).toHaveLength(1);
     expect(await told('lane.foreign_nonce')).toHaveLength(1);
     await until('gas', async () => (await on.rows('SELECT FROM job')).length === 1);
-    expect(await brokenLaws()).toEqual([
-      'chain/payments-owned',
-      'chain/transactions-owned',
-    ]);
+    expect(await brokenLaws()).toEqual(['chain/payments-owned', 'chain/transactions-owned']);
     // The coin, and the gas of a plain transfer: looked at with the gas of the lane's own.
     const [unexplained] = await told('lane.unexplained');
     const taken = BigInt((unexplained!.data as { amountAtomic: string }).amountAtomic);

@@ -81,10 +81,7 @@ describe('the end of a finalized slot', () => {
     [{ kind: 'filler' as const, effectOk: false }, 'CANCELLED filled'],
     [{ kind: 'filler' as const, succeeded: false, effectOk: false }, 'CANCELLED filled'],
     [{ kind: 'filler' as const, fillReason: 'expired' }, 'CANCELLED expired'],
-    [
-      { kind: 'filler' as const, fillReason: 'x', failureCode: 'signer_refused' },
-      'CANCELLED x',
-    ],
+    [{ kind: 'filler' as const, fillReason: 'x', failureCode: 'signer_refused' }, 'CANCELLED x'],
   ])('%j: %s', (more, expected) => {
     const action = decideFinal({ ...effect, ...more });
     expect(action.kind === 'park' ? 'park' : `${action.to} ${action.code}`).toBe(expected);
