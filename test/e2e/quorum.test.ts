@@ -77,6 +77,15 @@ describe('three nodes, of which two must agree', () => {
     90_000,
   );
 
+  it('tell who said something else about one block', async () => {
+    const told = await on.rows<{ data: unknown }>(
+      `SELECT data FROM event WHERE type = 'chain.mismatch'`,
+    );
+    expect(told.map(({ data }) => data)).toContainEqual({
+      ...{ chainId: 31_337, about: 'transfers', settled: true, nodes: ['node-2'] },
+    });
+  });
+
   it('wait while two of them are away, and go on when one is back', async () => {
     const away: RpcRule[] = [
       { method: '*', probability: 1, fault: { kind: 'status', status: 503 } },
