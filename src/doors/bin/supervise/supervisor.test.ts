@@ -54,7 +54,7 @@ async function seeChain(settings: Settings): Promise<string[]> {
   const block = await rpcCall<{ number: Hex; hash: Hex; parentHash: Hex; timestamp: Hex }>(
     url,
     'eth_getBlockByNumber',
-    ['latest', false],
+    ['finalized', false],
   );
   const db = openPool({ url: settings.database.url, role: 'payonce_app', name: 'test', max: 1 });
   await inTransaction(db, (sql) =>
