@@ -129,7 +129,16 @@ describe('what two of three nodes agree on', () => {
         },
       ],
       balances: async () => [5n],
+      tokenBalances: async () => [5n],
     });
+    // In the block that is asked about somebody else's transaction stands in the place of ours.
+    const whole = await nodes[0]!.blockTransactions(2);
+    lying(1, {
+      blockTransactions: async () => ({ ...whole!, hash: forged }),
+    });
+    expect(await port.blockTransactions(2)).toEqual(whole);
+    expect(await port.tokenBalances(TOKEN, [LANE], 3)).toEqual([0n]);
+    disputes.length = 0;
     expect(await port.blocks(2, 2)).toEqual([block]);
     expect(await port.receipts([forged])).toEqual([null]);
     expect(await port.transfers(QUERY)).toEqual([]);

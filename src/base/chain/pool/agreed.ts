@@ -43,6 +43,7 @@ export function agreedReads(options: AgreedOptions): ChainPort {
     ...bound(reads),
     header: (tag) => agreed.header(tag),
     blocks: (from, to) => agreed.blocks(from, to),
+    blockTransactions: (height) => agreed.blockTransactions(height),
     receipts: (hashes) => agreed.receipts(hashes),
     transfers: (query) => agreed.transfers(query),
     transactionCounts: (addresses, block) =>
@@ -53,6 +54,10 @@ export function agreedReads(options: AgreedOptions): ChainPort {
       typeof block === 'number'
         ? agreed.accounts((node) => node.balances(addresses, block))
         : reads.balances(addresses, block),
+    tokenBalances: (token, addresses, block) =>
+      typeof block === 'number'
+        ? agreed.accounts((node) => node.tokenBalances(token, addresses, block))
+        : reads.tokenBalances(token, addresses, block),
   };
 }
 
@@ -107,6 +112,14 @@ class Agreed {
 
   blocks(from: number, to: number): Promise<(Block | null)[]> {
     return this.#vote('blocks', to - from + 1, (node) => node.blocks(from, to));
+  }
+
+  /** What used a nonce of ours is told from these: one node's word would release what was paid. */
+  async blockTransactions(height: number): ReturnType<ChainPort['blockTransactions']> {
+    const [block] = await this.#vote('blocks', 1, async (node) => [
+      await node.blockTransactions(height),
+    ]);
+    return block!;
   }
 
   receipts(hashes: Parameters<ChainPort['receipts']>[0]): Promise<(Receipt | null)[]> {
