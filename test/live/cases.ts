@@ -51,6 +51,9 @@ const OUTBID = {
   ethereumjs: 'replacement gas too low, got tip',
 };
 
+/** What is said of a node that answers with another hash. */
+export const ANSWERED_WITH = 'the node answered with ';
+
 /**
  * In this order, on one node. What a node refuses is sent on nonce 2, so that nothing comes of it; what one of them
  * takes though another refuses it stands behind that gap and is never mined either.
@@ -188,6 +191,6 @@ export const CASES: readonly Case[] = [
 ];
 
 function answeredWith(hash: Hex): Case['words'] {
-  const words = `the node answered with ${hash}`;
+  const words = `${ANSWERED_WITH}${hash}`;
   return { anvil: words, hardhat: words, ethereumjs: words };
 }

@@ -3,7 +3,7 @@ import { NodeChain } from '../../src/base/chain/index.ts';
 import { rpcCall } from '../../src/doors/dev/index.ts';
 import { hashesOf } from '../conformance/chain-under-test.ts';
 import { until } from '../support/until.ts';
-import { BUMPED, CASES, MINED, OF_CONTRACT } from './cases.ts';
+import { ANSWERED_WITH, BUMPED, CASES, MINED, OF_CONTRACT } from './cases.ts';
 import { KINDS, type LiveNode } from './nodes.ts';
 
 for (const { name, missing } of KINDS) {
@@ -32,7 +32,13 @@ describe.each(KINDS)('a real node, $name,', ({ name, missing, start }) => {
       expect(await chain.send([sent])).toEqual([
         said === null
           ? { hash: sent.hash, class: 'accepted', message: null }
-          : { hash: sent.hash, class: wanted, message: expect.stringContaining(said) },
+          : {
+              hash: sent.hash,
+              class: wanted,
+              message: expect.stringContaining(said),
+              // The node is at fault, not the transaction.
+              ...(said.startsWith(ANSWERED_WITH) ? { failure: 'malformed' } : {}),
+            },
       ]);
     });
 
