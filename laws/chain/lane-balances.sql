@@ -16,7 +16,9 @@ WITH final AS (
   FROM nonce_slot s JOIN begun USING (lane_id) JOIN tx t USING (tx_id)
   LEFT JOIN withdrawal w ON t.owner_kind = 'withdrawal' AND w.withdrawal_id = t.owner_id
   LEFT JOIN final f ON f.lane_id = s.lane_id AND f.nonce = s.nonce
-  WHERE f.paid IS NOT TRUE AND coalesce(w.status, '') NOT IN ('REJECTED', 'CANCELLED', 'EXPIRED', 'FAILED') GROUP BY 1, 2
+  WHERE f.paid IS NOT TRUE AND coalesce(w.status, '') NOT IN ('REJECTED', 'CANCELLED', 'EXPIRED', 'FAILED')
+    -- .. or two persons decided that it has left ..
+    AND NOT (coalesce(w.status, '') IN ('COMPLETED', 'RESETTLED') AND f.lane_id IS NOT NULL) GROUP BY 1, 2
   -- .. and the gas, less what was paid of it.
   UNION ALL
   SELECT s.lane_id, 'eip155:' || s.chain_id || '/slip44:60', sum(s.gas_reserved - coalesce(f.cost, 0))

@@ -1,5 +1,6 @@
 import { keccak256 } from 'viem';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { formatAmount } from '../../src/base/kernel/index.ts';
 import { readLanes } from '../../src/books/tx/index.ts';
 import { Installation } from '../support/installation.ts';
 import { expectLaws, quiet, recipient, tokenPayments } from '../support/laws.ts';
@@ -161,7 +162,7 @@ describe('the chain changes its mind', () => {
     await on.anvil.mine(2);
     await on.waitFor(flying, 'INCLUDED');
     await walked(on);
-    await on.anvil.rpc('anvil_reorg', 12, []);
+    await on.anvil.rpc('anvil_reorg', 30, []);
     const reason = await until('the halt', async () => {
       const { status, body } = await on.call<{
         checks: Record<string, { ok: boolean; detail: string }>;
@@ -199,6 +200,69 @@ describe('the chain changes its mind', () => {
     expect(await on.rows('SELECT signature_request_id FROM signature')).toEqual(signed);
     const cancelled = await on.call('POST', `/v1/withdrawals/${late}/cancel`);
     expect(cancelled.body['status']).toBe('CANCELLED');
+  });
+
+  it('and goes on by the word of two: all is paid once, or ends as it had ended', async () => {
+    const ends = async () =>
+      new Map(
+        (
+          await on.rows<{ id: string; status: string }>(
+            'SELECT withdrawal_id AS id, status FROM withdrawal',
+          )
+        ).map(({ id, status }) => [id, status]),
+      );
+    const before = await ends();
+    const persons = [on.apiKey, (await on.addKey({ scopes: ['admin'] })).key];
+    const say = async (path: string, body: object) => {
+      const said = [];
+      for (const key of persons) {
+        const headers = { authorization: `Bearer ${key}` };
+        said.push(await on.call('POST', path, body, headers));
+      }
+      return said;
+    };
+    const evidence = 'compared with two other nodes';
+    const [first, second] = await say('/v1/chains/local/resume', { evidence });
+    expect([first!.status, first!.body['status']]).toEqual([202, 'proposed']);
+    expect(second!.body).toMatchObject({ status: 'ordered', evidence });
+    await until('the chain to go on', async () => {
+      const [head] = await on.rows<{ why: string | null }>(
+        'SELECT halted_reason AS why FROM chain_head',
+      );
+      return head!.why === null;
+    });
+    await until('every withdrawal to end', async () => {
+      await on.anvil.mine();
+      await walked(on);
+      return [...(await ends()).values()].every(
+        (end) => !['INCLUDED', 'EXECUTING', 'REVERSED'].includes(end),
+      );
+    });
+    await on.anvil.mine(10);
+    await quiet(on);
+    for (const [id, status] of await ends()) {
+      const paid = ['COMPLETED', 'RESETTLED'].includes(status);
+      expect([id, paid]).toEqual([id, !['FAILED', 'CANCELLED'].includes(before.get(id)!)]);
+    }
+
+    // What the nonces that were final cost on the new chain is booked by persons.
+    const [lane] = await readLanes(on.owner);
+    const { body } = await on.call('GET', '/v1/reconciliation/breaks?state=open');
+    const [open, ...others] = body['breaks'] as { id: string; kind: string }[];
+    expect([open!.kind, others]).toEqual(['final_taken_back', []]);
+    const [hot] = await on.rows<{ balance: bigint }>(
+      `SELECT balance FROM ledger_account WHERE kind = 'hot' AND asset LIKE '%slip44:60'`,
+    );
+    const more = (await on.nativeBalance(lane!.address)) - hot!.balance;
+    const movement = more < 0n ? 'left' : 'arrived';
+    const amount = formatAmount(more < 0n ? -more : more, 18);
+    const adjustments = more === 0n ? [] : [{ asset: 'ETH', amount, movement }];
+    const path = `/v1/reconciliation/breaks/${open!.id}/resolve`;
+    const [proposed, done] = await say(path, { action: 'adjust', evidence, adjustments });
+    expect([proposed!.status, done!.status]).toEqual([202, 200]);
+    expect(done!.body).toMatchObject({ state: 'resolved', proposal: null });
+    for (const amounts of (await tokenPayments(on)).values()) expect(amounts).toHaveLength(1);
+    await expectLaws(on);
   });
 });
 

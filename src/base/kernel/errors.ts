@@ -97,6 +97,16 @@ export const ERRORS = {
     title: 'The withdrawal can not be sped up',
     help: 'Only a transaction that is on its way can be replaced.',
   },
+  break_not_resolvable: {
+    kind: 'refusal',
+    title: 'The break can not be resolved like this',
+    help: 'See detail and read the break again; nothing was changed.',
+  },
+  chain_not_halted: {
+    kind: 'refusal',
+    title: 'The chain is not halted',
+    help: 'There is nothing to resume; read the chains.',
+  },
   body_too_large: {
     kind: 'refusal',
     title: 'The body is too large',

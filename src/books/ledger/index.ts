@@ -16,6 +16,7 @@ export {
 export { reserveCtes } from './reserve-sql.ts';
 export {
   type AccountKey,
+  adjustTransfer,
   assignTransfer,
   commitTransfer,
   depositTransfer,

@@ -27,6 +27,7 @@ type TransferKind =
   | 'RELEASE'
   | 'UNASSIGN'
   | 'REVERSE'
+  | 'ADJUST'
   | 'GAS';
 
 type Posting = { debit: AccountKey; credit: AccountKey; amount: bigint };
@@ -257,5 +258,33 @@ export function fundTransfer(fund: {
       { debit: hot, credit: key(tenantId, 'custody', '', asset), amount: fromCustody },
       { debit: hot, credit: key(tenantId, 'capital', '', asset), amount: amount - fromCustody },
     ]),
+  };
+}
+
+/** What two persons found between a lane and its books: it left unexplained, or it came. */
+export function adjustTransfer(adjustment: {
+  tenantId: string;
+  laneId: number;
+  subjectId: string;
+  asset: string;
+  amount: bigint;
+  movement: 'left' | 'arrived';
+  correlationId: string;
+}): Transfer {
+  const { tenantId, asset, amount, movement } = adjustment;
+  const hot = key(tenantId, 'hot', String(adjustment.laneId), asset);
+  const suspense = key(tenantId, 'suspense', '', asset);
+  return {
+    tenantId,
+    kind: 'ADJUST',
+    account: null,
+    subjectId: adjustment.subjectId,
+    generation: 0,
+    correlationId: adjustment.correlationId,
+    postings: [
+      movement === 'left'
+        ? { debit: suspense, credit: hot, amount }
+        : { debit: hot, credit: suspense, amount },
+    ],
   };
 }

@@ -161,7 +161,8 @@ export async function recordSends(sql: Sql, records: readonly SendRecord[]): Pro
 
 /**
  * Asks for the bytes of attempts to be sent again: slots that the chain has not consumed, whose newest
- * attempt was last sent (or made) before `olderThanMs`. Derived from facts, so nothing is forgotten
+ * attempt was last sent (or made) before `olderThanMs`; never the effect of what ended unpaid, whose reserve
+ * was released, also when a declared reorg took that end back. Derived from facts, so nothing is forgotten
  * whatever crashed. Returns how many.
  */
 export async function enqueueResends(
@@ -184,6 +185,7 @@ export async function enqueueResends(
       JOIN tx t USING (tx_id)
       WHERE l.chain_id = $1 AND p.mined_nonce < l.next_nonce
         AND coalesce(a.last_sent_at, a.created_at) < now() - $2 * interval '1 millisecond'
+        AND NOT (a.kind = 'effect' AND t.status IN ('REVERTED', 'REPLACED', 'CANCELLED'))
         AND NOT EXISTS (SELECT 1 FROM job j WHERE j.topic = $4 AND j.subject_id = a.attempt_id)
       ORDER BY a.lane_id, a.nonce LIMIT $3`,
     values: [chainId, olderThanMs, limit, TX_TOPICS.send],

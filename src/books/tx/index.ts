@@ -13,11 +13,16 @@ export {
   type SendableAttempt,
 } from './attempts.ts';
 export {
+  finishResume,
   type HeadRow,
+  haltChain,
   leaseChain,
   lockHeads,
+  orderResume,
   readBlockHashes,
   readHeads,
+  readLowestBlock,
+  readResume,
   readSettled,
   releaseChains,
   type Settled,
@@ -25,9 +30,9 @@ export {
 } from './heads.ts';
 export {
   type Crossing,
-  haltChain,
   insertBlocks,
   insertInclusions,
+  lowerProgress,
   matchAttempts,
   moveHead,
   type NewInclusion,
@@ -66,6 +71,7 @@ export { stopUnclaimed } from './stop.ts';
 export {
   finalTopic,
   laneOfSubject,
+  laneSubject,
   orphanedTopic,
   settleTopic,
   TX_TOPICS,

@@ -20,6 +20,7 @@ export type StartFlags = {
 export type DevSources = {
   apiUrl: string;
   apiKey: string;
+  adminApiKey?: string;
   databaseUrl: string;
   signerDatabaseUrl: string;
   /** What nodes there are; absent in files of older versions. */

@@ -65,8 +65,15 @@ export function findDatabases(
   return { url: dev.databaseUrl, signerUrl: dev.signerDatabaseUrl, from: 'dev.json' };
 }
 
-/** The API and its key: flags, PAYONCE_URL and PAYONCE_API_KEY, dev.json, each for itself in this order. */
-export function findApi(context: CliContext, flags: ClientFlags): ApiClient {
+/**
+ * The API and its key: flags, PAYONCE_URL and PAYONCE_API_KEY, dev.json, each for itself in this order. `local`:
+ * which of dev.json's keys.
+ */
+export function findApi(
+  context: CliContext,
+  flags: ClientFlags,
+  local: 'apiKey' | 'adminApiKey' = 'apiKey',
+): ApiClient {
   const url = flags.url ?? (context.env['PAYONCE_URL'] || undefined);
   const apiKey = flags.apiKey ?? (context.env['PAYONCE_API_KEY'] || undefined);
   if (url !== undefined && apiKey !== undefined)
@@ -83,7 +90,7 @@ export function findApi(context: CliContext, flags: ClientFlags): ApiClient {
       'no API is named: give --url and --api-key, set PAYONCE_URL and PAYONCE_API_KEY, or run `npm start` (its .payonce/dev.json is looked for in the working folder or --state-dir)',
     );
   }
-  return new ApiClient({ url: dev.apiUrl, apiKey: apiKey ?? dev.apiKey });
+  return new ApiClient({ url: dev.apiUrl, apiKey: apiKey ?? dev[local] ?? dev.apiKey });
 }
 
 function checkUrl(text: string): string {

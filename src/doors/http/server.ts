@@ -17,6 +17,7 @@ import type { App, RouteContext } from './routes/context.ts';
 import { addEventRoutes } from './routes/events.ts';
 import { addLedgerRoutes } from './routes/ledger.ts';
 import { addOperationsRoutes } from './routes/operations.ts';
+import { addReconciliationRoutes } from './routes/reconciliation.ts';
 import { addWithdrawalRoutes } from './routes/withdrawals.ts';
 import { SHARED } from './schemas.ts';
 import type { Services } from './services.ts';
@@ -78,6 +79,7 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   addLedgerRoutes(app, context);
   addEventRoutes(app, context);
   addOperationsRoutes(app, context);
+  addReconciliationRoutes(app, context);
   refuseOtherMethods(app, known);
   await addDocsPages(app as unknown as FastifyInstance);
   app.setNotFoundHandler(refuseUnknownPath);

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type Refusal, refuse } from '../../base/kernel/index.ts';
 import type { Grant } from '../../books/access/index.ts';
 import type { BalanceView, DepositView, TransferView } from '../../roads/deposit/index.ts';
+import type { BreakView, ResumeView } from '../../roads/reconcile/index.ts';
 import type {
   PublicStatus,
   Verdict,
@@ -37,6 +38,7 @@ export class FakeServices implements Services {
   deposits = new Map<string, DepositView>();
   lastAt: Date | null = null;
   statement: TransferView[] = [];
+  found: (BreakView & { tenantId: string })[] = [];
   history: (EventView & { tenantId: string })[] = [];
   epoch = 'epoch-1';
   eventReads = 0;
@@ -171,6 +173,30 @@ export class FakeServices implements Services {
 
   async chains(): Promise<unknown[]> {
     return [{ id: 'local', latest: '12' }];
+  }
+
+  async breaks(tenantId: string, filter: { state?: 'open' | 'resolved' }, page: Page) {
+    const mine = this.found.filter((one) => one.tenantId === tenantId);
+    const from = page.before === null ? 0 : mine.findIndex((one) => one.id === page.before) + 1;
+    const asked = mine.filter((one) => (filter.state ?? one.state) === one.state);
+    return asked.slice(from, from + page.limit);
+  }
+
+  async readBreak(tenantId: string, id: string): Promise<BreakView | null> {
+    return this.found.find((one) => one.tenantId === tenantId && one.id === id) ?? null;
+  }
+
+  async resolveBreak({ tenantId }: Principal, id: string, said: { body: unknown }) {
+    const view = await this.readBreak(tenantId, id);
+    if (view === null) return refuse('not_found', 'There is no break with this id.');
+    return { kind: (said.body as { kind: 'done' | 'proposed' }).kind, view };
+  }
+
+  async resumeChain({ keyId }: Principal, id: string): Promise<ResumeView | null> {
+    const said = { evidence: 'e', proposedBy: keyId, confirmedBy: null };
+    return id === 'local'
+      ? { chain: id, chainId: 1, halted: 'why', status: 'proposed', ...said }
+      : null;
   }
 
   #throwFault(): void {

@@ -4,12 +4,12 @@ import { enqueue, type JobRequest } from '../../base/queue/index.ts';
 import {
   type HeadRow,
   haltChain,
+  lowerProgress,
   type Orphan,
   orphanedTopic,
   readLanes,
   readOrphans,
   rewind,
-  setProgress,
   TX_TOPICS,
 } from '../../books/tx/index.ts';
 import { type TrackerContext, takeHead } from './context.ts';
@@ -54,10 +54,10 @@ export async function followReorg(
 }
 
 /** Takes everything above the fork out of our chain, under its head's lock. */
-async function takeBack(sql: Sql, head: HeadRow, fork: number): Promise<Orphan[]> {
+export async function takeBack(sql: Sql, head: HeadRow, fork: number): Promise<Orphan[]> {
   const orphans = await readOrphans(sql, head.chainId, fork);
   await rewind(sql, head.chainId, fork, orphans);
-  await setProgress(sql, lowestNonces(orphans), fork);
+  await lowerProgress(sql, lowestNonces(orphans), fork);
   await tellOrphans(sql, head, orphans);
   return orphans;
 }
@@ -76,7 +76,12 @@ async function tellOrphans(sql: Sql, head: HeadRow, orphans: readonly Orphan[]):
   // What its owner may have committed at that level is for the owner to look at.
   const settled = orphans.filter(({ settleAt, blockNumber }) => blockNumber <= head[settleAt]);
   await enqueue(sql, [
-    ...orphans.map((orphan) => jobOf(orphan, TX_TOPICS.send, orphan.attemptId)),
+    ...orphans.map((orphan) =>
+      // What ended unpaid released its reserve: its slot is closed, and never offered to its effect again.
+      orphan.txStatus === 'REVERTED'
+        ? jobOf(orphan, TX_TOPICS.fill, orphan.txId)
+        : jobOf(orphan, TX_TOPICS.send, orphan.attemptId),
+    ),
     ...settled.map((orphan) => jobOf(orphan, orphanedTopic(orphan.ownerKind), orphan.ownerId)),
   ]);
 }
@@ -99,7 +104,7 @@ function lowestNonces(orphans: readonly Orphan[]): Map<number, bigint> {
 }
 
 /** Every tenant with a lane on the chain is told; what is said concerns them all. */
-async function tellChain(
+export async function tellChain(
   sql: Sql,
   chainId: number,
   type: string,

@@ -142,7 +142,8 @@ export class WithdrawalService {
         row === undefined ||
         isEnd(WITHDRAWAL, row.status) ||
         row.status === 'COMPLETED' ||
-        row.status === 'REVERSED'
+        row.status === 'REVERSED' ||
+        row.status === 'RESETTLED'
       ) {
         return notCancellable(view.status);
       }
