@@ -311,6 +311,30 @@ describe('a reorg below finalized', () => {
     await expectEnd('COMPLETED', 'COMMIT', 1);
   });
 
+  it('waits for a node that only lags, whatever was ordered', async () => {
+    await paid('2000', FINAL + 2);
+    await road.owner.query(`UPDATE chain_head SET halted_reason = 'disagreement'`);
+    const before = await head();
+    road.node.lag(5);
+    await resume(0);
+    await resume(1);
+    await walk();
+    expect(await head()).toEqual(before);
+    road.node.lag(0);
+    await walk();
+    expect(await head()).toEqual({ ...before, halted: null });
+    await expectEnd('COMPLETED', 'COMMIT', 1);
+  });
+
+  it('does not go on by the word of a key that was revoked since', async () => {
+    await road.owner.query(`UPDATE chain_head SET halted_reason = 'disagreement'`);
+    await resume(0);
+    await road.owner.query('UPDATE api_key SET revoked_at = now() WHERE key_id = $1', [keys[0]]);
+    expect(await resume(1)).toMatchObject({ status: 'proposed', proposedBy: keys[1] });
+    await walk();
+    expect((await head()).halted).toBe('disagreement');
+  });
+
   it('is not resumed onto a chain that has none of our blocks', async () => {
     await road.owner.query(`UPDATE chain_head SET halted_reason = 'another chain'`);
     await road.owner.query(`UPDATE block SET hash = sha256(hash)`);

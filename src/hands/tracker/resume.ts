@@ -28,6 +28,7 @@ export async function resumeChain(
   const order = await readResume(db, chainId);
   if (order === null) return false;
   const fork = await findCommon(db, port, head);
+  if (fork === 'behind') return false;
   const { evidence, proposedBy, confirmedBy } = order;
   return inTransaction(db, async (sql) => {
     await takeHead(sql, head, epoch);
@@ -49,8 +50,15 @@ export async function resumeChain(
   });
 }
 
-/** The highest of our blocks that the node has too; a block in common has all below it in common. */
-async function findCommon(sql: Sql, port: ChainPort, head: HeadRow): Promise<number | null> {
+/**
+ * The highest of our blocks that the node has too; a block in common has all below it in common. `behind`: the
+ * node's newest block is one of ours below our head, so it only lags, or has yet to show what it has instead.
+ */
+async function findCommon(
+  sql: Sql,
+  port: ChainPort,
+  head: HeadRow,
+): Promise<number | null | 'behind'> {
   const has = async (height: number): Promise<boolean> => {
     const ours = (await readBlockHashes(sql, head.chainId, [height])).get(height);
     const [theirs] = await port.blocks(height, height);
@@ -58,9 +66,13 @@ async function findCommon(sql: Sql, port: ChainPort, head: HeadRow): Promise<num
   };
   // Where the node came back to our chain that is all there is to ask.
   if (await has(head.latest)) return head.latest;
-  let missing = head.latest;
+  const newest = await port.header('latest');
   let common = await readLowestBlock(sql, head.chainId);
+  if (newest !== null && newest.number < head.latest && newest.number >= common) {
+    if (await has(newest.number)) return 'behind';
+  }
   if (!(await has(common))) return null;
+  let missing = head.latest;
   while (missing - common > 1) {
     const middle = Math.floor((common + missing) / 2);
     if (await has(middle)) common = middle;
