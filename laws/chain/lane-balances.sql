@@ -18,7 +18,9 @@ WITH final AS (
   FROM held JOIN nonce_slot s USING (lane_id) JOIN tx t ON t.tx_id = s.tx_id AND t.asset = held.asset
   LEFT JOIN withdrawal w ON t.owner_kind = 'withdrawal' AND w.withdrawal_id = t.owner_id
   LEFT JOIN final f ON f.lane_id = s.lane_id AND f.nonce = s.nonce AND f.block_number <= held.at
-  WHERE f.paid IS NOT TRUE AND coalesce(w.status, '') NOT IN ('REJECTED', 'CANCELLED', 'EXPIRED', 'FAILED') GROUP BY 1, 2
+  WHERE f.paid IS NOT TRUE AND coalesce(w.status, '') NOT IN ('REJECTED', 'CANCELLED', 'EXPIRED', 'FAILED')
+    -- .. or two persons decided that it has left ..
+    AND NOT (coalesce(w.status, '') IN ('COMPLETED', 'RESETTLED') AND f.lane_id IS NOT NULL) GROUP BY 1, 2
   -- .. and what is set aside for gas.
   UNION ALL
   SELECT h.lane_id, h.asset, a.balance FROM held h JOIN ledger_account a ON a.kind = 'gas_in_transit' AND a.owner = h.lane_id::text AND a.asset = h.asset

@@ -99,7 +99,7 @@ async function judge(
   if (rows.length !== 1) broken.push(`there are ${rows.length} withdrawals`);
   if (!ends.includes(status ?? '')) broken.push(`it ended ${status}`);
   const paid = paymentsOn(road).get(PAYEE) ?? [];
-  const due = status === 'COMPLETED' ? [AMOUNT] : [];
+  const due = status === 'COMPLETED' || status === 'RESETTLED' ? [AMOUNT] : [];
   if (paid.join() !== due.join()) broken.push(`it is ${status} and [${paid}] arrived`);
   return broken.map((line) => `${where}: ${line}`);
 }

@@ -102,6 +102,16 @@ export const ERRORS = {
     title: 'The lane waits for its adoption',
     help: 'Chain and books do not agree about the wallet; `payonce lanes adopt` shows what is so and opens it.',
   },
+  break_not_resolvable: {
+    kind: 'refusal',
+    title: 'The break can not be resolved like this',
+    help: 'See detail and read the break again; nothing was changed.',
+  },
+  chain_not_halted: {
+    kind: 'refusal',
+    title: 'The chain is not halted',
+    help: 'There is nothing to resume; read the chains.',
+  },
   body_too_large: {
     kind: 'refusal',
     title: 'The body is too large',

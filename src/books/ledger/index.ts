@@ -18,12 +18,12 @@ export {
 export { reserveCtes } from './reserve-sql.ts';
 export {
   type AccountKey,
+  adjustTransfer,
   assignTransfer,
   commitTransfer,
   depositTransfer,
   fundTransfer,
   gasTransfer,
-  lossTransfer,
   releaseTransfer,
   reserveGasTransfer,
   reserveTransfer,

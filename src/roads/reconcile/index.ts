@@ -1,9 +1,13 @@
 /**
  * Proves that books, chain and journal agree: every law of laws/, one snapshot per database, and the chain
- * walked by a reader of its own that shares nothing with the tracker. Promises that nothing is written,
+ * walked by a reader of its own that shares nothing with the tracker. Promises that verify writes nothing,
  * that a running installation gives no false alarm, and that what could not be checked is told as such.
- * Owns no table. A crash leaves nothing but a closed connection.
+ * And gives breaks and halted chains their exit, by the word of two persons. Owns no table. A crash leaves
+ * a closed connection, or a first word that waits for the second.
  */
+export { BreakService } from './breaks/service.ts';
+export type { BreakView } from './breaks/view.ts';
 export { type Law, readLaws } from './laws.ts';
+export { orderChainResume, type ResumeView } from './resume.ts';
 export { parseSince, type Since } from './since.ts';
 export { type VerifyReport, verify } from './verify.ts';
