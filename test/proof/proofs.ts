@@ -24,6 +24,21 @@ const TESTS: readonly [string, string, string][] = [
     'a reorg puts payments back by the same bytes, one below what is final halts the chain',
   ],
   [
+    'faulty-mirrors-tests',
+    'test/e2e/faulty-mirrors.test.ts',
+    'three nodes that lose, refuse, lag and lie, of which two must agree, pay every recipient once and complete nothing falsely',
+  ],
+  [
+    'storm-tests',
+    'test/e2e/storm.test.ts',
+    'reorgs of 1 to 20 blocks, lost pools and fees above the cap under load, and one below what is final, pay once',
+  ],
+  [
+    'cancel-race-tests',
+    'test/e2e/cancel-race.test.ts',
+    'a cancel that races its payment 200 times ends in exactly one of paid and released',
+  ],
+  [
     'handshake-tests',
     'test/e2e/handshake.test.ts',
     'a database put back to an older copy stops signing by itself, and nobody is paid twice',

@@ -41,6 +41,7 @@ describe('what two of three nodes agree on', () => {
   let nodes: ChainPort[];
   let disputes: Dispute[];
   let agreeing: Set<string>;
+  let undecided: number;
   let port: ChainPort;
   beforeEach(() => {
     chain = new FakeChain({ seed: 1, tokens: [{ address: TOKEN, decimals: 6 }] });
@@ -48,6 +49,7 @@ describe('what two of three nodes agree on', () => {
     nodes = [0, 1, 2].map(() => new FakeNode(chain));
     disputes = [];
     agreeing = new Set();
+    undecided = 0;
     port = agreedReads({
       reads: nodes[0]!,
       voters: nodes.map((_, index) => ({
@@ -61,6 +63,9 @@ describe('what two of three nodes agree on', () => {
       disputed: (dispute) => disputes.push(dispute),
       agreedWith: (names) => {
         for (const name of names) agreeing.add(name);
+      },
+      undecided: () => {
+        undecided += 1;
       },
     });
   });
@@ -94,6 +99,33 @@ describe('what two of three nodes agree on', () => {
     expect(await port.balances([LANE], 3)).toEqual([0n]);
     expect(disputes).toEqual([]);
     expect(agreeing).toEqual(new Set(['n0', 'n1', 'n2']));
+  });
+
+  it('asks those once more that failed where their votes are missing, and says that they are', async () => {
+    const node = nodes[2]!;
+    let failures = 0;
+    const failing = (times: number) =>
+      lying(2, {
+        blocks: async (from, to) => {
+          failures += 1;
+          if (failures <= times) throw new Transient('too many requests');
+          return node.blocks(from, to);
+        },
+      });
+    down(1);
+    failing(1);
+    expect(await port.blocks(1, 3)).toEqual(await node.blocks(1, 3));
+    expect([failures, undecided]).toEqual([2, 1]);
+    failures = 0;
+    failing(2);
+    expect(await port.blocks(1, 3)).toEqual([null, null, null]);
+    expect([failures, undecided]).toEqual([2, 3]);
+  });
+
+  it('does not ask again where enough have agreed', async () => {
+    down(1);
+    expect(await port.blocks(1, 3)).toEqual(await nodes[0]!.blocks(1, 3));
+    expect(undecided).toBe(0);
   });
 
   it('has the head that two have come to: one ahead invents nothing, one behind holds nothing back', async () => {

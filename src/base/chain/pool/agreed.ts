@@ -27,9 +27,13 @@ type AgreedOptions = {
   /** Told of every dispute, settled or not, and of who agreed with what was agreed. */
   disputed(dispute: Dispute): void;
   agreedWith(names: readonly string[]): void;
+  /** Told when too few said the same, or anything: those that are away are missed. */
+  undecided?(): void;
 };
 
 const GRACE_MS = 500;
+/** Times that a node is asked whose failure leaves a question open. */
+const ASKED = 2;
 
 /**
  * A chain port on which an end may rest: what it says of blocks, receipts, Transfer logs and accounts at a height, so
@@ -165,32 +169,40 @@ class Agreed {
     return tallies.map(({ agreed }) => agreed);
   }
 
-  /** Asks all at once, and waits for the slow ones only as long as their votes can matter. */
+  /**
+   * Asks all at once, and waits for the slow ones only as long as their votes can matter; where that leaves it open,
+   * those that failed are asked once more.
+   */
   async #ask<Value>(
     items: number,
     question: (node: ChainPort) => Promise<(Value | null)[]>,
     isEnough: (votes: readonly Vote<Value>[]) => boolean,
   ): Promise<Vote<Value>[][]> {
     if (items === 0) return [];
-    const { voters, clock, graceMs = GRACE_MS } = this.#options;
+    const { voters, clock, graceMs = GRACE_MS, undecided = () => {} } = this.#options;
     const ballots: ((Value | null)[] | null)[] = voters.map(() => null);
     const votes = () =>
       Array.from({ length: items }, (_, item) =>
         voters.map(({ name }, index) => ({ name, value: ballots[index]?.[item] ?? null })),
       );
-    const over = new AbortController();
-    let enough = () => {};
-    const decided = new Promise<void>((resolve) => {
-      enough = resolve;
-    });
-    const all = Promise.all(
-      voters.map(async (voter, index) => {
-        ballots[index] = await ballotOf(voter, question);
-        if (votes().every(isEnough)) enough();
-      }),
-    );
-    await Promise.race([all, decided.then(() => clock.sleep(graceMs, over.signal))]);
-    over.abort();
+    for (let round = 0; round < ASKED; round += 1) {
+      const over = new AbortController();
+      let enough = () => {};
+      const decided = new Promise<void>((resolve) => {
+        enough = resolve;
+      });
+      const all = Promise.all(
+        voters.map(async (voter, index) => {
+          ballots[index] ??= await ballotOf(voter, question);
+          if (votes().every(isEnough)) enough();
+        }),
+      );
+      await Promise.race([all, decided.then(() => clock.sleep(graceMs, over.signal))]);
+      over.abort();
+      if (votes().every(isEnough)) break;
+      undecided();
+      if (!ballots.includes(null)) break;
+    }
     return votes();
   }
 }

@@ -157,6 +157,10 @@ class Pool {
         disputed(dispute);
       },
       agreedWith: (names) => judge(names, true),
+      undecided: () => {
+        // Nothing ends without them: they are looked at sooner than others.
+        for (const voter of this.#voters) voter.lookAgain(clock.monotonic());
+      },
     });
   }
 
@@ -164,13 +168,9 @@ class Pool {
     return {
       name: endpoint.name,
       ask: async (question) => {
-        const now = this.#options.clock.monotonic();
-        this.#look(now);
+        this.#look(this.#options.clock.monotonic());
         // Whoever votes has told its chain first.
         if (endpoint.unseen) await endpoint.probe();
-        // Without enough votes nothing ends: those that are away are looked at sooner than others.
-        if (this.#voters.filter(({ usable }) => usable).length < this.#needed)
-          endpoint.lookAgain(now);
         if (!endpoint.usable) throw new Transient(`not asked: ${endpoint.problem}`);
         return endpoint.ask(() => question(endpoint.node));
       },
