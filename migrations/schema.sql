@@ -91,6 +91,19 @@ GRANT INSERT, SELECT ON chain_head TO payonce_app;
 GRANT UPDATE (latest, safe, finalized, epoch, lease_owner, lease_until, halted_reason, halted_at, reorgs, advanced_at) ON chain_head TO payonce_app;
 GRANT SELECT ON chain_head TO payonce_signer;
 
+CREATE TABLE check_run (
+  check_name text NOT NULL,
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  started_at timestamp with time zone,
+  finished_at timestamp with time zone,
+  findings integer,
+  lease_owner text,
+  lease_until timestamp with time zone,
+  CONSTRAINT check_run_pkey PRIMARY KEY (check_name)
+);
+GRANT INSERT, SELECT ON check_run TO payonce_app;
+GRANT UPDATE (started_at, finished_at, findings, lease_owner, lease_until) ON check_run TO payonce_app;
+
 CREATE TABLE dead_letter (
   topic text NOT NULL,
   subject_id uuid NOT NULL,
@@ -213,6 +226,17 @@ CREATE TABLE external_id (
   CONSTRAINT external_id_pkey PRIMARY KEY (external_hash)
 );
 GRANT INSERT, SELECT ON external_id TO payonce_app;
+
+CREATE TABLE finding (
+  kind text NOT NULL,
+  subject text NOT NULL,
+  check_name text NOT NULL,
+  tenant_id uuid,
+  detail jsonb NOT NULL,
+  opened_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT finding_pkey PRIMARY KEY (kind, subject)
+);
+GRANT DELETE, INSERT, SELECT ON finding TO payonce_app;
 
 CREATE TABLE foreign_inclusion (
   tx_hash bytea NOT NULL,

@@ -25,9 +25,33 @@ CREATE TABLE foreign_inclusion (
 );
 CREATE INDEX foreign_inclusion_slot ON foreign_inclusion (lane_id, nonce);
 
+-- What regular checks found and still find; told once, when it was opened.
+CREATE TABLE finding (
+  kind text NOT NULL,
+  subject text NOT NULL,
+  check_name text NOT NULL,
+  -- Null: it concerns the whole installation.
+  tenant_id uuid,
+  detail jsonb NOT NULL,
+  opened_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (kind, subject)
+);
+-- When each check ran, and who runs it now: in an installation each runs once at a time.
+CREATE TABLE check_run (
+  check_name text PRIMARY KEY,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  started_at timestamptz,
+  finished_at timestamptz,
+  findings int,
+  lease_owner text,
+  lease_until timestamptz
+);
+
 -- A filler that closes a gap is a tx of nobody's that pays nothing.
 ALTER TABLE tx DROP CONSTRAINT tx_amount_check,
   ADD CONSTRAINT tx_amount_check CHECK (amount > 0 OR (amount = 0 AND owner_kind = 'filler'));
 
 GRANT UPDATE (paused_at, paused_by, paused_note) ON lane TO payonce_app;
 GRANT SELECT, INSERT, UPDATE (adopted_at) ON foreign_inclusion TO payonce_app;
+GRANT SELECT, INSERT, DELETE ON finding TO payonce_app;
+GRANT SELECT, INSERT, UPDATE (started_at, finished_at, findings, lease_owner, lease_until) ON check_run TO payonce_app;

@@ -35,13 +35,26 @@ export function describeSettings(settings: Settings): Record<string, unknown> {
         commitAt,
       })),
     })),
-    lanes: settings.lanes.map(({ chain, address, key, tenant }) => ({
+    lanes: settings.lanes.map(({ chain, address, key, tenant, minGas, minBalances }) => ({
       chain,
       address: checksummed(address),
       key,
       tenant,
+      ...(minGas > 0n ? { minGas: formatAmount(minGas, 18) } : {}),
+      ...(minBalances.length > 0
+        ? { minBalances: minBalances.map((minimum) => describeMinimum(settings, minimum)) }
+        : {}),
     })),
+    checks: settings.checks,
   };
+}
+
+function describeMinimum(
+  { assets }: Settings,
+  { asset, amount }: Settings['lanes'][number]['minBalances'][number],
+) {
+  const { id, decimals } = assets.find(({ caip19 }) => caip19 === asset)!;
+  return { asset: id, amount: formatAmount(amount, decimals) };
 }
 
 function hostOf(url: string): string {

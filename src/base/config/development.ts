@@ -66,7 +66,10 @@ export function developmentSettings(options: DevelopmentOptions): Settings {
       address,
       key: keyId,
       tenant: DEVELOPMENT_TENANT,
+      minGas: 0n,
+      minBalances: [],
     })),
+    checks: { everyMs: 300_000, stuckAfterMs: 900_000, reconcileEveryMs: 86_400_000 },
   };
 }
 

@@ -1,10 +1,11 @@
 import { accessSync, constants } from 'node:fs';
+import { parseAmount } from '../kernel/index.ts';
 import { readAddress, readChainOf } from './assets.ts';
 import { DEVELOPMENT_CHAIN_ID, refuseRepeat } from './chains.ts';
 import { type Faults, hidden, shown } from './faults.ts';
 import type { ConfigFile } from './schema.ts';
 import type { Secrets } from './secrets.ts';
-import type { ChainSettings, KeySettings, LaneSettings } from './settings.ts';
+import type { AssetSettings, ChainSettings, KeySettings, LaneSettings } from './settings.ts';
 import type { Loose } from './shape.ts';
 
 type Lanes = Loose<NonNullable<ConfigFile['lanes']>>;
@@ -52,7 +53,7 @@ function isReadable(file: string): boolean {
 export function readLanes(
   sections: Lanes,
   keys: Keys,
-  chains: readonly ChainSettings[],
+  { chains, assets }: { chains: readonly ChainSettings[]; assets: readonly AssetSettings[] },
   faults: Faults,
 ): LaneSettings[] {
   const keyIds = new Map<string, number>();
@@ -76,8 +77,45 @@ export function readLanes(
     if (key !== '') {
       checkKey({ key, chain, chainId, address, path }, keys, addressOfKey, faults);
     }
-    return { chain, chainId, address, key, tenant };
+    return { chain, chainId, address, key, tenant, ...readMinimums(section, path, assets, faults) };
   });
+}
+
+const NATIVE_DECIMALS = 18;
+
+function readMinimums(
+  section: NonNullable<Lanes[number]>,
+  path: string,
+  assets: readonly AssetSettings[],
+  faults: Faults,
+): Pick<LaneSettings, 'minGas' | 'minBalances'> {
+  const amountOf = (text: string | undefined, decimals: number, at: string): bigint => {
+    const amount = text === undefined ? 0n : parseAmount(text, decimals);
+    if (typeof amount === 'bigint') return amount;
+    faults.add(at, shown(text), `a decimal string with at most ${decimals} decimals`);
+    return 0n;
+  };
+  const named = new Map<string, number>();
+  return {
+    minGas: amountOf(section.minGas, NATIVE_DECIMALS, `${path}.minGas`),
+    minBalances: (section.minBalances ?? []).flatMap((minimum = {}, index) => {
+      const at = `${path}.minBalances[${index}]`;
+      if (minimum.asset === undefined) return [];
+      refuseRepeat(named, minimum.asset, index, `${at}.asset`, `${path}.minBalances`, faults);
+      const asset = assets.find(({ id, chain }) => id === minimum.asset && chain === section.chain);
+      if (asset === undefined) {
+        const known = assets.filter(({ chain }) => chain === section.chain).map(({ id }) => id);
+        faults.add(
+          `${at}.asset`,
+          shown(minimum.asset),
+          `an asset of the chain: ${known.join(', ')}`,
+        );
+        return [];
+      }
+      const amount = amountOf(minimum.amount, asset.decimals, `${at}.amount`);
+      return [{ asset: asset.caip19, amount }];
+    }),
+  };
 }
 
 function checkKey(

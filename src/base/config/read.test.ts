@@ -127,8 +127,29 @@ describe('a well-formed file', () => {
           ],
         },
       ],
-      lanes: [{ chain: 'base', chainId: 8453, address: WALLET, key: 'hot-1', tenant: 'acme' }],
+      lanes: [
+        {
+          ...{ chain: 'base', chainId: 8453, address: WALLET, key: 'hot-1', tenant: 'acme' },
+          ...{ minGas: 0n, minBalances: [] },
+        },
+      ],
+      checks: { everyMs: 300_000, stuckAfterMs: 900_000, reconcileEveryMs: 86_400_000 },
     });
+  });
+
+  it('reads minimums in units and times in seconds', () => {
+    const { lanes, checks } = read(
+      bend({
+        'lanes[0].minGas': '0.5',
+        'lanes[0].minBalances': [{ asset: 'USDC', amount: '1000' }],
+        checks: { everySeconds: 60, stuckAfterSeconds: 120, reconcileEverySeconds: 0 },
+      }),
+    );
+    expect(lanes[0]).toMatchObject({
+      minGas: 5n * 10n ** 17n,
+      minBalances: [{ asset: `eip155:8453/erc20:${TOKEN.toLowerCase()}`, amount: 1_000_000_000n }],
+    });
+    expect(checks).toEqual({ everyMs: 60_000, stuckAfterMs: 120_000, reconcileEveryMs: 0 });
   });
 
   it('gets the defaults of what it leaves out', () => {
@@ -213,7 +234,7 @@ const SHAPE: Case[] = [
   [
     'an unknown key at the top',
     { chain: [] },
-    'chain: found an unknown key; allowed: database, signer, http, chains, assets, lanes',
+    'chain: found an unknown key; allowed: database, signer, http, chains, assets, lanes, checks',
   ],
   [
     'an unknown key deep inside',
@@ -334,6 +355,11 @@ const SHAPE: Case[] = [
     'a commit level that does not exist',
     { 'assets[0].tiers[1].commitAt': 'latest' },
     'assets[0].tiers[1].commitAt: found "latest"; allowed: safe, finalized',
+  ],
+  [
+    'checks without a pause',
+    { checks: { everySeconds: 1 } },
+    'checks.everySeconds: found the number 1; allowed: a whole number from 10 to 86400 seconds',
   ],
   [
     'a tenant name in capitals',
@@ -560,6 +586,31 @@ const MEANING: Case[] = [
     'a lane with a key that is not there',
     { 'lanes[0].key': 'hot-2' },
     'lanes[0].key: found "hot-2"; allowed: one of the keys hot-1',
+  ],
+  [
+    'a minimum of gas that is none',
+    { 'lanes[0].minGas': '-1' },
+    'lanes[0].minGas: found "-1"; allowed: a decimal string with at most 18 decimals',
+  ],
+  [
+    'a minimum of an asset that is not there',
+    { 'lanes[0].minBalances': [{ asset: 'EURC', amount: '1' }] },
+    'lanes[0].minBalances[0].asset: found "EURC"; allowed: an asset of the chain: USDC',
+  ],
+  [
+    'a minimum with more decimals than the asset',
+    { 'lanes[0].minBalances': [{ asset: 'USDC', amount: '1.0000001' }] },
+    'lanes[0].minBalances[0].amount: found "1.0000001"; allowed: a decimal string with at most 6 decimals',
+  ],
+  [
+    'two minimums of one asset',
+    {
+      'lanes[0].minBalances': [
+        { asset: 'USDC', amount: '1' },
+        { asset: 'USDC', amount: '2' },
+      ],
+    },
+    'lanes[0].minBalances[1].asset: found "USDC", which lanes[0].minBalances[0] has; allowed: a value of its own',
   ],
   [
     'one key for two addresses',

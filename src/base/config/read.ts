@@ -50,7 +50,7 @@ export function readSettings(options: ReadSettingsOptions): Settings {
   const http = readHttp(file.http ?? {}, faults);
   const chains = readChains(file.chains ?? [], secrets, faults);
   const assets = readAssets(file.assets ?? [], chains, faults);
-  const lanes = readLanes(file.lanes ?? [], file.signer?.keys ?? [], chains, faults);
+  const lanes = readLanes(file.lanes ?? [], file.signer?.keys ?? [], { chains, assets }, faults);
   faults.throwIfAny();
 
   return {
@@ -61,6 +61,15 @@ export function readSettings(options: ReadSettingsOptions): Settings {
     chains,
     assets,
     lanes,
+    checks: readChecks(file.checks ?? {}),
+  };
+}
+
+function readChecks(section: Section<'checks'>): Settings['checks'] {
+  return {
+    everyMs: (section.everySeconds ?? 300) * 1000,
+    stuckAfterMs: (section.stuckAfterSeconds ?? 900) * 1000,
+    reconcileEveryMs: (section.reconcileEverySeconds ?? 86_400) * 1000,
   };
 }
 

@@ -158,6 +158,28 @@ const Lane = Type.Object(
       pattern: '^[a-z0-9][a-z0-9-]{0,62}$',
       description: 'a tenant name: 1 to 63 characters of a-z 0-9 -, not - first',
     }),
+    minGas: Type.Optional(Amount('a decimal string in quotes, of the native coin, like "0.1"')),
+    minBalances: Type.Optional(
+      Type.Array(
+        Type.Object(
+          {
+            asset: Type.String({ description: 'the id of an asset of this file' }),
+            amount: Amount('a decimal string in quotes, like "1000"'),
+          },
+          closed,
+        ),
+        { description: 'a list of { asset, amount }' },
+      ),
+    ),
+  },
+  closed,
+);
+
+const Checks = Type.Object(
+  {
+    everySeconds: Type.Optional(integer(10, 86_400, ' seconds')),
+    stuckAfterSeconds: Type.Optional(integer(10, 604_800, ' seconds')),
+    reconcileEverySeconds: Type.Optional(integer(0, 2_592_000, ' seconds (0: never)')),
   },
   closed,
 );
@@ -214,6 +236,7 @@ export const ConfigSchema = Type.Object(
     lanes: Type.Optional(
       Type.Array(Lane, { description: 'a list of { chain, address, key, tenant }' }),
     ),
+    checks: Type.Optional(Checks),
   },
   closed,
 );

@@ -16,6 +16,14 @@ export type Settings = {
   chains: ChainSettings[];
   assets: AssetSettings[];
   lanes: LaneSettings[];
+  checks: {
+    /** How often what stands still is looked for. */
+    everyMs: number;
+    /** How long something may stand before it is told. */
+    stuckAfterMs: number;
+    /** How often a worker proves the laws of the ledger; 0: never by itself. */
+    reconcileEveryMs: number;
+  };
 };
 
 export type KeySettings = { id: string } & (
@@ -61,6 +69,10 @@ export type LaneSettings = {
   address: Address;
   key: string;
   tenant: string;
+  /** Wei that new slots leave for the gas of what is under way; below it the lane is paused. */
+  minGas: bigint;
+  /** Below it a person is told. */
+  minBalances: { asset: string; amount: bigint }[];
 };
 
 /** Look-ups that every room needs; built once. */

@@ -12,6 +12,7 @@ import { ApiProblem } from './api-client.ts';
 import { type CliContext, CliEnd, EXIT, type ExitCode, type Run } from './context.ts';
 import { addDatabaseCommands } from './database-commands.ts';
 import { addLocalCommands } from './local-commands.ts';
+import { addCronCommands } from './operate/cron.ts';
 import { addLaneCommands } from './operate/lanes.ts';
 import { addPaymentCommands } from './payment-commands.ts';
 import { addVerify } from './verify-command.ts';
@@ -57,6 +58,7 @@ function buildProgram(run: Run): Command {
   addDatabaseCommands(program, run);
   addVerify(program, run);
   addLaneCommands(program, run);
+  addCronCommands(program, run);
   addPaymentCommands(program, run);
   program.addHelpText(
     'after',

@@ -21,6 +21,8 @@ export type LaneState = {
   chainId: number;
   held: boolean;
   paused: boolean;
+  /** Paused since it has too little of the native coin. */
+  lowGas?: boolean;
   /** Slots that may still be given. */
   room: number;
   /** Free funds by the ledger, base units: of the asset paid, and of the native coin. */
@@ -57,7 +59,7 @@ export function chooseLane(
   const held = own.filter((lane) => lane.held);
   if (held.length === 0) return 'lane_lease';
   const open = held.filter((lane) => !lane.paused);
-  if (open.length === 0) return 'lane_paused';
+  if (open.length === 0) return held.some((lane) => lane.lowGas) ? 'lane_gas' : 'lane_paused';
   const withRoom = open.filter((lane) => lane.room > 0);
   if (withRoom.length === 0) return 'lane_window';
   const covered = withRoom.filter((lane) => covers(lane, cost));

@@ -37,6 +37,7 @@ export async function observeLanes(
         chainId: row.chainId,
         held: held.has(row.laneId),
         paused: row.pausedReason !== null,
+        lowGas: row.pausedReason === 'low_gas',
         room: window - Number(row.nextNonce - row.minedNonce),
         funds: funds.get(row.laneId) ?? new Map(),
       },

@@ -277,7 +277,12 @@ describe('signingRules', () => {
     policyVersion: 'config:1',
     chains: [],
     assets: [],
-    lanes: [{ chain: 'local', chainId: CHAIN, address: LANE, key: 'hot', tenant: 'demo' }],
+    lanes: [
+      {
+        ...{ chain: 'local', chainId: CHAIN, address: LANE, key: 'hot', tenant: 'demo' },
+        ...{ minGas: 0n, minBalances: [] },
+      },
+    ],
   };
   const holding = (address: Address | undefined): Keystore => ({
     address: () => address,

@@ -6,5 +6,6 @@
 export { adoptLane } from './adopt.ts';
 export { type Adoption, adoptAgain } from './adoption/adopt-again.ts';
 export { treasuryHandlers } from './gas.ts';
+export { checkFunds } from './low.ts';
 export { pauseLane, resumeLane } from './operate.ts';
 export { readWallets, type WalletView } from './wallets.ts';

@@ -128,12 +128,12 @@ async function adopt(
 }
 
 /** Of an installation whose configuration is not named only the books are known: CAIP-19 ids and base units. */
-function knownOf(run: Run, flags: SourceFlags): Pick<Settings, 'chains' | 'assets'> {
+function knownOf(run: Run, flags: SourceFlags): Pick<Settings, 'chains' | 'assets' | 'lanes'> {
   try {
     return findSettings(run, flags);
   } catch (error) {
     if (flags.config !== undefined || !(error instanceof ConfigurationError)) throw error;
-    return { chains: [], assets: [] };
+    return { chains: [], assets: [], lanes: [] };
   }
 }
 
@@ -168,6 +168,7 @@ function rowOf(wallet: WalletView): Record<string, string> {
     next: wallet.nonces.next,
     'in flight': String(wallet.inFlight),
     paused: wallet.paused?.reason ?? '-',
+    low: wallet.low.map(({ asset }) => asset).join(', ') || '-',
     available: wallet.balances.map(({ asset, available }) => `${available} ${asset}`).join(', '),
   };
 }
