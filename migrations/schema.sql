@@ -339,10 +339,12 @@ CREATE TABLE lane (
   paused_at timestamp with time zone,
   paused_by text,
   paused_note text,
+  purpose text NOT NULL DEFAULT 'pay'::text,
   CONSTRAINT lane_address_check CHECK ((octet_length(address) = 20)),
   CONSTRAINT lane_chain_id_address_key UNIQUE (chain_id, address),
   CONSTRAINT lane_check CHECK ((next_nonce >= first_nonce)),
   CONSTRAINT lane_pkey PRIMARY KEY (lane_id),
+  CONSTRAINT lane_purpose_check CHECK ((purpose = ANY (ARRAY['pay'::text, 'treasury'::text]))),
   CONSTRAINT lane_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenant(tenant_id)
 ) WITH (fillfactor=50);
 GRANT INSERT, SELECT ON lane TO payonce_app;
@@ -614,6 +616,34 @@ CREATE TABLE transfer (
 CREATE INDEX transfer_account ON ONLY public.transfer USING btree (tenant_id, account, transfer_id) WHERE (account IS NOT NULL);
 GRANT INSERT, SELECT ON transfer TO payonce_app;
 
+CREATE TABLE treasury_move (
+  move_id uuid NOT NULL DEFAULT payonce_uuid7(),
+  tenant_id uuid NOT NULL,
+  kind text NOT NULL,
+  from_lane integer NOT NULL,
+  to_lane integer NOT NULL,
+  asset text NOT NULL,
+  amount numeric(78,0) NOT NULL,
+  generation integer NOT NULL,
+  correlation_id text NOT NULL,
+  requested_by text NOT NULL,
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  outcome text,
+  ended_at timestamp with time zone,
+  CONSTRAINT treasury_move_amount_check CHECK ((amount > (0)::numeric)),
+  CONSTRAINT treasury_move_check CHECK ((to_lane <> from_lane)),
+  CONSTRAINT treasury_move_from_lane_fkey FOREIGN KEY (from_lane) REFERENCES lane(lane_id),
+  CONSTRAINT treasury_move_generation_check CHECK ((generation > 0)),
+  CONSTRAINT treasury_move_kind_check CHECK ((kind = ANY (ARRAY['topup'::text, 'sweep'::text]))),
+  CONSTRAINT treasury_move_kind_from_lane_to_lane_asset_generation_key UNIQUE (kind, from_lane, to_lane, asset, generation),
+  CONSTRAINT treasury_move_outcome_check CHECK ((outcome = ANY (ARRAY['arrived'::text, 'unpaid'::text]))),
+  CONSTRAINT treasury_move_pkey PRIMARY KEY (move_id),
+  CONSTRAINT treasury_move_to_lane_fkey FOREIGN KEY (to_lane) REFERENCES lane(lane_id)
+);
+CREATE UNIQUE INDEX treasury_move_open ON public.treasury_move USING btree (kind, from_lane, to_lane, asset) WHERE (outcome IS NULL);
+GRANT INSERT, SELECT ON treasury_move TO payonce_app;
+GRANT UPDATE (outcome, ended_at) ON treasury_move TO payonce_app;
+
 CREATE TABLE tx (
   tx_id uuid NOT NULL DEFAULT payonce_uuid7(),
   tenant_id uuid NOT NULL,
@@ -639,6 +669,7 @@ CREATE TABLE tx (
   correlation_id text NOT NULL,
   created_at timestamp with time zone NOT NULL DEFAULT now(),
   updated_at timestamp with time zone NOT NULL DEFAULT now(),
+  from_lane integer,
   CONSTRAINT tx_amount_check CHECK (((amount > (0)::numeric) OR ((amount = (0)::numeric) AND (owner_kind = 'filler'::text)))),
   CONSTRAINT tx_furthest_level_check CHECK ((furthest_level = ANY (ARRAY['none'::text, 'included'::text, 'safe'::text, 'finalized'::text]))),
   CONSTRAINT tx_intent_id_check CHECK ((octet_length(intent_id) = 32)),

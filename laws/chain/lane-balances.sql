@@ -15,8 +15,16 @@ WITH final AS (
   SELECT s.lane_id, t.asset, sum(t.amount) AS amount
   FROM nonce_slot s JOIN begun USING (lane_id) JOIN tx t USING (tx_id)
   LEFT JOIN withdrawal w ON t.owner_kind = 'withdrawal' AND w.withdrawal_id = t.owner_id
+  LEFT JOIN treasury_move m ON t.owner_kind = m.kind AND m.move_id = t.owner_id
   LEFT JOIN final f ON f.lane_id = s.lane_id AND f.nonce = s.nonce
-  WHERE f.paid IS NOT TRUE AND coalesce(w.status, '') NOT IN ('REJECTED', 'CANCELLED', 'EXPIRED', 'FAILED') GROUP BY 1, 2
+  WHERE f.paid IS NOT TRUE AND coalesce(w.status, '') NOT IN ('REJECTED', 'CANCELLED', 'EXPIRED', 'FAILED')
+    AND m.outcome IS DISTINCT FROM 'unpaid' GROUP BY 1, 2
+  -- .. what came from another lane by that block and is not booked here yet ..
+  UNION ALL
+  SELECT m.to_lane, m.asset, sum(m.amount)
+  FROM treasury_move m JOIN begun ON begun.lane_id = m.to_lane JOIN tx t ON t.owner_kind = m.kind AND t.owner_id = m.move_id
+  JOIN nonce_slot s ON s.tx_id = t.tx_id JOIN final f ON f.lane_id = s.lane_id AND f.nonce = s.nonce
+  WHERE f.paid AND m.outcome IS NULL GROUP BY 1, 2
   -- .. and the gas, less what was paid of it.
   UNION ALL
   SELECT s.lane_id, 'eip155:' || s.chain_id || '/slip44:60', sum(s.gas_reserved - coalesce(f.cost, 0))

@@ -55,3 +55,30 @@ GRANT UPDATE (paused_at, paused_by, paused_note) ON lane TO payonce_app;
 GRANT SELECT, INSERT, UPDATE (adopted_at) ON foreign_inclusion TO payonce_app;
 GRANT SELECT, INSERT, DELETE ON finding TO payonce_app;
 GRANT SELECT, INSERT, UPDATE (started_at, finished_at, findings, lease_owner, lease_until) ON check_run TO payonce_app;
+
+-- What a lane is for: 'pay' pays withdrawals and is swept, 'treasury' fills lanes and receives sweeps.
+ALTER TABLE lane ADD COLUMN purpose text NOT NULL DEFAULT 'pay' CHECK (purpose IN ('pay', 'treasury'));
+-- The one lane that this tx may leave from; null: any that pays for its tenant.
+ALTER TABLE tx ADD COLUMN from_lane int;
+
+-- Coins and tokens between a tenant's own wallets: a top-up fills a lane from the treasury, a sweep takes what a
+-- lane has too much. Each is one tx under an intent derived from kind, wallets, asset and generation.
+CREATE TABLE treasury_move (
+  move_id uuid PRIMARY KEY DEFAULT payonce_uuid7(),
+  tenant_id uuid NOT NULL,
+  kind text NOT NULL CHECK (kind IN ('topup', 'sweep')),
+  from_lane int NOT NULL REFERENCES lane,
+  to_lane int NOT NULL REFERENCES lane CHECK (to_lane <> from_lane),
+  asset text NOT NULL,
+  amount numeric(78, 0) NOT NULL CHECK (amount > 0),
+  generation int NOT NULL CHECK (generation > 0),
+  correlation_id text NOT NULL,
+  requested_by text NOT NULL,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  -- Null: under way. 'unpaid': it ended without moving anything.
+  outcome text CHECK (outcome IN ('arrived', 'unpaid')),
+  ended_at timestamptz,
+  UNIQUE (kind, from_lane, to_lane, asset, generation)
+);
+CREATE UNIQUE INDEX treasury_move_open ON treasury_move (kind, from_lane, to_lane, asset) WHERE outcome IS NULL;
+GRANT SELECT, INSERT, UPDATE (outcome, ended_at) ON treasury_move TO payonce_app;

@@ -122,6 +122,15 @@ const TX = [
     `UPDATE tx SET amount = amount + 1 WHERE tx_id = ${PAID} RETURNING 'tx ' || tx_id AS subject`,
   ),
   main(
+    'tx/own-moves',
+    `WITH two AS (
+       INSERT INTO lane (tenant_id, chain_id, address, first_nonce, next_nonce, purpose)
+       SELECT tenant_id, chain_id + 1, address, 0, 0, 'treasury' FROM lane ORDER BY lane_id LIMIT 1 RETURNING lane_id, tenant_id)
+     INSERT INTO treasury_move (tenant_id, kind, from_lane, to_lane, asset, amount, generation, correlation_id, requested_by)
+     SELECT tenant_id, 'topup', lane_id, (SELECT min(lane_id) FROM lane), 'a', 1, 1, 'c', 'x' FROM two
+     RETURNING 'move ' || move_id AS subject`,
+  ),
+  main(
     'tx/one-slot',
     `DELETE FROM nonce_slot WHERE tx_id = ${PAID} RETURNING 'tx ' || tx_id AS subject`,
   ),

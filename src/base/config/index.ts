@@ -17,4 +17,5 @@ export {
   type LaneSettings,
   type Settings,
   type Tier,
+  type TreasurySettings,
 } from './settings.ts';

@@ -175,6 +175,27 @@ const Lane = Type.Object(
   closed,
 );
 
+const Treasury = Type.Object(
+  {
+    chain: Lane.properties.chain,
+    address: Address,
+    key: Lane.properties.key,
+    tenant: Lane.properties.tenant,
+    topUp: Type.Optional(
+      Type.Object(
+        {
+          below: Amount('a decimal string in quotes, of the native coin, like "0.2"'),
+          amount: Amount('a decimal string in quotes, of the native coin, like "0.5"'),
+          perDay: Amount('a decimal string in quotes, of the native coin, like "5"'),
+        },
+        closed,
+      ),
+    ),
+    keep: Lane.properties.minBalances,
+  },
+  closed,
+);
+
 const Checks = Type.Object(
   {
     everySeconds: Type.Optional(integer(10, 86_400, ' seconds')),
@@ -235,6 +256,11 @@ export const ConfigSchema = Type.Object(
     assets: Type.Array(Asset, { minItems: 1, description: 'a list of at least one asset' }),
     lanes: Type.Optional(
       Type.Array(Lane, { description: 'a list of { chain, address, key, tenant }' }),
+    ),
+    treasury: Type.Optional(
+      Type.Array(Treasury, {
+        description: 'a list of { chain, address, key, tenant, topUp, keep }',
+      }),
     ),
     checks: Type.Optional(Checks),
   },

@@ -78,7 +78,7 @@ describe('developmentSettings', () => {
     expect(settings.lanes).toEqual([
       {
         ...{ chain: 'local', chainId: 31337, address: LANE, key: 'dev-1', tenant: 'demo' },
-        ...{ minGas: 0n, minBalances: [] },
+        ...{ purpose: 'pay', minGas: 0n, minBalances: [] },
       },
     ]);
     expect(settings.signer?.keys).toEqual([

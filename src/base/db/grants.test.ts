@@ -119,6 +119,8 @@ describe('the app role', () => {
         'slot_gas INSERT',
         'tenant INSERT',
         'transfer INSERT',
+        'treasury_move INSERT',
+        'treasury_move UPDATE (outcome, ended_at)',
         'tx INSERT',
         'tx UPDATE (status, waiting, furthest_level, reorgs, failure_code, failure_message, updated_at)',
         'withdrawal INSERT',

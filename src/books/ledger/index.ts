@@ -18,6 +18,7 @@ export {
 export { reserveCtes } from './reserve-sql.ts';
 export {
   type AccountKey,
+  arriveTransfer,
   assignTransfer,
   commitTransfer,
   depositTransfer,

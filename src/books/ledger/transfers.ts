@@ -192,6 +192,18 @@ export function unassignTransfer(slot: Omit<Slot, 'gasReserved' | 'nativeAsset'>
   ]);
 }
 
+/** What another wallet of the tenant sent has arrived: from under way to the free funds of this lane. */
+export function arriveTransfer(slot: Omit<Slot, 'gasReserved' | 'nativeAsset'>): Transfer {
+  const { tenantId, asset } = slot;
+  return ofSlot({ ...slot, gasReserved: 0n, nativeAsset: '' }, 'FUND', [
+    {
+      debit: key(tenantId, 'hot', String(slot.laneId), asset),
+      credit: key(tenantId, 'in_transit', '', asset),
+      amount: slot.amount,
+    },
+  ]);
+}
+
 /** Gas of finalized slots of one lane: what it cost, and the rest back to the lane. */
 export function gasTransfer(gas: {
   tenantId: string;

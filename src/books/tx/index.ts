@@ -64,6 +64,8 @@ export {
   resumeLanes,
 } from './lanes.ts';
 export { type NewTx, openTxs } from './open.ts';
+export { openOwnTxs } from './own/open.ts';
+export { nativeSentTo } from './own/sent.ts';
 export { readTxs, readTxsOfOwners, type TxRow } from './rows.ts';
 export {
   insertSlotGas,

@@ -65,7 +65,14 @@ beforeAll(async () => {
   });
   await registerLane(
     at.app,
-    { tenantId: at.tenantId, chainId: CHAIN, address: FROM, firstNonce: 0n, atBlock: 10 },
+    {
+      tenantId: at.tenantId,
+      chainId: CHAIN,
+      address: FROM,
+      purpose: 'pay',
+      firstNonce: 0n,
+      atBlock: 10,
+    },
     'adopting',
   );
   expect(await resumeLanes(at.app, [1], ['funds'])).toEqual([]);

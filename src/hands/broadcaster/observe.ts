@@ -38,6 +38,7 @@ export async function observeLanes(
         held: held.has(row.laneId),
         paused: row.pausedReason !== null,
         lowGas: row.pausedReason === 'low_gas',
+        treasury: row.purpose === 'treasury',
         room: window - Number(row.nextNonce - row.minedNonce),
         funds: funds.get(row.laneId) ?? new Map(),
       },

@@ -2,7 +2,7 @@ import type { ChainPort } from '../../base/chain/index.ts';
 import type { Assets, LaneSettings } from '../../base/config/index.ts';
 import { type Db, inTransaction } from '../../base/db/index.ts';
 import { writeEvents } from '../../base/event/index.ts';
-import { Transient } from '../../base/kernel/index.ts';
+import { ConfigurationError, Transient } from '../../base/kernel/index.ts';
 import { fundTransfer, type Ledger } from '../../books/ledger/index.ts';
 import {
   type LaneRow,
@@ -37,6 +37,11 @@ export async function adoptLane(
   const { db, ledger } = context;
   const { port } = context;
   const known = await findLane(db, lane);
+  if (known !== undefined && known.purpose !== lane.purpose) {
+    throw new ConfigurationError(
+      `${lane.address} on ${lane.chain} is in the books as a wallet to ${known.purpose === 'pay' ? 'pay from' : 'fill lanes from'}: it can not become the other`,
+    );
+  }
   if (known !== undefined && known.pausedReason !== ADOPTING) {
     await freezeIfAhead(db, port, known);
     return null;
@@ -45,9 +50,9 @@ export async function adoptLane(
   const head = await port.header('latest');
   if (head === null) throw new Transient(`chain ${lane.chainId} shows no block`);
   const [firstNonce] = await port.transactionCounts([lane.address], head.number);
-  const { chainId, address } = lane;
+  const { chainId, address, purpose } = lane;
   const at = { firstNonce: firstNonce!, atBlock: head.number };
-  await registerLane(db, { tenantId, chainId, address, ...at }, ADOPTING);
+  await registerLane(db, { tenantId, chainId, address, purpose, ...at }, ADOPTING);
   const row = await findLane(db, lane);
   if (row?.pausedReason !== ADOPTING) return null;
   const { laneId } = row;
@@ -58,16 +63,16 @@ export async function adoptLane(
     return null;
   }
   const holdings = (await readHoldings(context, lane, head.number)).filter(
-    (holding) => holding.amount > 1n,
+    (holding) => holding.amount > 0n,
   );
   const custodyOf = (asset: string) => ({ tenantId, kind: 'custody' as const, owner: '', asset });
   const fund = (custody: (asset: string) => bigint) =>
     holdings.map(({ asset, amount }) =>
       fundTransfer({ tenantId, laneId, asset, amount, custody: custody(asset) }),
     );
-  // Half from custody names every account that may be touched.
-  const probe = fund(
-    (asset) => (holdings.find((holding) => holding.asset === asset)?.amount ?? 0n) / 2n,
+  // One unit from custody and one from capital name every account that may be touched.
+  const probe = holdings.map(({ asset }) =>
+    fundTransfer({ tenantId, laneId, asset, amount: 2n, custody: 1n }),
   );
   await ledger.open(probe);
   return inTransaction(db, async (sql) => {

@@ -11,6 +11,7 @@ import {
   type SlotGas,
   TX_TOPICS,
 } from '../../books/tx/index.ts';
+import { moveHandlers } from './moves/settle.ts';
 
 type TreasuryContext = { db: Db; ledger: Ledger };
 
@@ -81,6 +82,7 @@ function transferOf(laneId: number, slots: readonly SlotGas[]): Transfer {
 
 export function treasuryHandlers(context: TreasuryContext): Handler[] {
   return [
+    ...moveHandlers(context),
     {
       topic: TX_TOPICS.gas,
       batch: 500,

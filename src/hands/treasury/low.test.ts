@@ -11,7 +11,7 @@ const B: LaneRow['address'] = `0x${'b2'.repeat(20)}`;
 const lane = (laneId: number, address: LaneRow['address']) =>
   ({ laneId, address, chainId: 1 }) as LaneRow;
 const settings = (minGas: bigint, token?: bigint, chainId = 1): LaneSettings => ({
-  ...{ chain: 'c', chainId, address: A, key: 'k', tenant: 't', minGas },
+  ...{ chain: 'c', chainId, address: A, key: 'k', tenant: 't', purpose: 'pay', minGas },
   minBalances: token === undefined ? [] : [{ asset: TOKEN, amount: token }],
 });
 const has = (laneId: number, asset: string, hot: bigint) => ({ laneId, asset, hot });

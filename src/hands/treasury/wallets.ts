@@ -11,6 +11,8 @@ export type WalletView = {
   chain: string | null;
   chainId: number;
   address: string;
+  /** 'pay': it pays withdrawals; 'treasury': it fills those. */
+  purpose: 'pay' | 'treasury';
   nonces: { next: string; mined: string; final: string };
   inFlight: number;
   window: number | null;
@@ -52,6 +54,7 @@ function viewOf(lane: LaneRow, balances: readonly LaneBalance[], known: Known): 
     chain: chain?.id ?? null,
     chainId: lane.chainId,
     address: checksummed(lane.address),
+    purpose: lane.purpose,
     nonces: {
       next: lane.nextNonce.toString(),
       mined: lane.minedNonce.toString(),
@@ -88,6 +91,39 @@ function namesOf(
 ): { id: string; decimals: number } {
   const settings = assets.find(({ caip19 }) => caip19 === asset);
   return settings ?? { id: asset, decimals: asset.endsWith('/slip44:60') ? 18 : 0 };
+}
+
+/** An amount of an asset by the names and decimals of the configuration. */
+export function shownAmount(
+  { asset, amount }: { asset: string; amount: bigint },
+  { assets }: Pick<Known, 'assets'>,
+): { asset: string; amount: string } {
+  const { id, decimals } = namesOf(asset, assets);
+  return { asset: id, amount: formatAmount(amount, decimals) };
+}
+
+export type MoveView = {
+  id: string;
+  kind: string;
+  from: string;
+  to: string;
+  asset: string;
+  amount: string;
+};
+
+export function moveView(
+  move: {
+    moveId: string;
+    kind: string;
+    fromLane: number;
+    toLane: number;
+    asset: string;
+    amount: bigint;
+  },
+  known: Pick<Known, 'assets'>,
+): MoveView {
+  const { moveId: id, kind, fromLane, toLane } = move;
+  return { id, kind, from: String(fromLane), to: String(toLane), ...shownAmount(move, known) };
 }
 
 function amountsOf(

@@ -3,12 +3,15 @@ import { type Command, InvalidArgumentError } from 'commander';
 import type { Settings } from '../../../base/config/index.ts';
 import type { Db } from '../../../base/db/index.ts';
 import { ConfigurationError, silentLog } from '../../../base/kernel/index.ts';
-import { checkFunds } from '../../../hands/treasury/index.ts';
+import type { Finding } from '../../../books/finding/index.ts';
+import { readLanes } from '../../../books/tx/index.ts';
+import { checkFunds, moveView, sweepLanes, topUpLanes } from '../../../hands/treasury/index.ts';
 import { booksChecks, type Check, runCheck } from '../../../roads/reconcile/index.ts';
 import { CliEnd, EXIT, type Run } from '../context.ts';
 import { withDatabase, withSources } from '../database-commands.ts';
 import { printJson, printTable } from '../print.ts';
 import { findSettings, type SourceFlags } from '../sources.ts';
+import { movesContext } from './moves.ts';
 
 type Flags = SourceFlags & { json?: boolean; stuckAfter?: number };
 
@@ -20,7 +23,7 @@ const CHECKS = {
   'status-check': 'transactions, jobs, reserves and chains that stand still, and dead letters',
   'verify-sent': 'signed bytes that were never sent, or that no node took',
   reconcile: "the laws of the ledger, by the books alone; chain and journal are verify's",
-  funds: 'lanes that have less than their minimums; pauses those without gas, opens those with',
+  funds: 'lanes below their minimums: pauses those without gas, opens those with, orders top-ups',
 } as const;
 
 export function addCronCommands(program: Command, run: Run): void {
@@ -36,6 +39,7 @@ export function addCronCommands(program: Command, run: Run): void {
       withDatabase(run, flags, (db) => checkOnce(run, flags, db, name as keyof typeof CHECKS)),
     );
   }
+  addSweep(cron, run);
 }
 
 async function checkOnce(run: Run, flags: Flags, db: Db, name: keyof typeof CHECKS): Promise<void> {
@@ -46,7 +50,7 @@ async function checkOnce(run: Run, flags: Flags, db: Db, name: keyof typeof CHEC
       : flags.stuckAfter * 1000;
   const check: Check =
     name === 'funds'
-      ? { name, run: () => checkFunds(db, settings!.lanes) }
+      ? { name, run: () => checkAndFill(db, settings!) }
       : booksChecks(db, { stuckAfterMs, progress: throttled(run) })[name];
   const owner = `${hostname()}:${process.pid}:cli`;
   const outcome = await runCheck({ db, owner, log: silentLog }, check, 0);
@@ -68,6 +72,29 @@ async function checkOnce(run: Run, flags: Flags, db: Db, name: keyof typeof CHEC
     );
   }
   if (found.length > 0) run.end(EXIT.failed);
+}
+
+async function checkAndFill(db: Db, settings: Settings): Promise<Finding[]> {
+  const found = await checkFunds(db, settings.lanes);
+  await topUpLanes(await movesContext(db, settings));
+  return found;
+}
+
+function addSweep(cron: Command, run: Run): void {
+  withSources(cron.command('sweep'))
+    .description('send what lanes have above what they are to keep to their treasury wallets')
+    .action((flags: Flags) => {
+      const settings = findSettings(run, flags);
+      return withDatabase(run, flags, async (db) => {
+        const lanes = (await readLanes(db)).map(({ laneId }) => laneId);
+        const by = 'payonce cron sweep';
+        const moves = (await sweepLanes(await movesContext(db, settings), lanes, by)).map((move) =>
+          moveView(move, settings),
+        );
+        if (flags.json) printJson(run.stdout, { moves });
+        else printTable(run.stdout, moves);
+      });
+    });
 }
 
 /** Only minimums need the configuration; the rest may do without. */

@@ -1,0 +1,177 @@
+import { privateKeyToAccount } from 'viem/accounts';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Assets, type Settings } from '../../src/base/config/index.ts';
+import { type Db, openPool } from '../../src/base/db/index.ts';
+import type { Address } from '../../src/base/kernel/index.ts';
+import { nativeSentTo, readHeads, readLanes } from '../../src/books/tx/index.ts';
+import { fundLane, PUBLIC_DEVELOPMENT_KEYS } from '../../src/doors/dev/index.ts';
+import { sweepLanes, topUpLanes } from '../../src/hands/treasury/index.ts';
+import { Installation } from '../support/installation.ts';
+import { expectLaws, quiet, recipient } from '../support/laws.ts';
+import { until } from '../support/until.ts';
+
+const ETHER = 10n ** 18n;
+const KEY = PUBLIC_DEVELOPMENT_KEYS[5]!;
+const TREASURY = privateKeyToAccount(KEY).address.toLowerCase() as Address;
+/** Above what the lanes begin with, so that each is short of gas. */
+const TOP_UP = { below: 10_005n * ETHER, amount: 10n * ETHER, perDay: 35n * ETHER };
+
+async function withTreasury(base: Settings): Promise<Settings> {
+  const [chain] = base.chains;
+  await fundLane(chain!.rpc[0]!.url, TREASURY, { nativeWei: 500n * ETHER, tokenAmount: 1n });
+  const token = base.assets.find(({ id }) => id === 'USDC')!;
+  const key = { id: 'treasury-1', kind: 'development' as const, privateKey: KEY };
+  const { chainId, id: name } = chain!;
+  const wallet = { chain: name, chainId, address: TREASURY, key: key.id, tenant: 'demo' };
+  return {
+    ...base,
+    signer: { ...base.signer!, keys: [...base.signer!.keys, key] },
+    lanes: [...base.lanes, { ...wallet, purpose: 'treasury', minGas: 0n, minBalances: [] }],
+    treasury: [
+      {
+        ...{ chainId, address: TREASURY, tenant: 'demo', topUp: TOP_UP },
+        keep: [{ asset: token.caip19, amount: 9_000_000_000_000n }],
+      },
+    ],
+  };
+}
+
+let on: Installation;
+let db: Db;
+/** What the signer is told of top-ups, in place of what the worker has. */
+let signerTopUp: Settings['treasury'][number]['topUp'] = TOP_UP;
+
+beforeAll(async () => {
+  on = await Installation.start({
+    lanes: 2,
+    settings: withTreasury,
+    roleSettings: (role, settings) =>
+      role === 'signer'
+        ? {
+            ...settings,
+            treasury: settings.treasury.map((one) => ({ ...one, topUp: signerTopUp })),
+          }
+        : settings,
+  });
+  db = openPool({ url: on.databases.mainUrl, role: 'payonce_app', name: 'test', max: 2 });
+  await on.deposit('alice', 'USDC', '100000');
+});
+afterAll(async () => {
+  await db?.end();
+  await on?.stop();
+});
+
+const context = async () => {
+  const { lanes, treasury, assets } = on.settings;
+  const [row] = await on.rows<{ id: string }>('SELECT installation_id AS id FROM installation');
+  return { db, lanes, treasury, assets: new Assets(assets), installationId: row!.id };
+};
+const moves = () =>
+  on.rows<{ kind: string; to_lane: number; generation: number; outcome: string | null }>(
+    'SELECT kind, to_lane, generation, outcome FROM treasury_move ORDER BY move_id',
+  );
+const ended = () =>
+  until('every move to end', async () => (await moves()).every(({ outcome }) => outcome !== null));
+const hot = async (laneId: number, asset: string) => {
+  const [row] = await on.rows<{ balance: bigint }>(
+    `SELECT balance FROM ledger_account WHERE kind = 'hot' AND owner = $1 AND asset LIKE $2`,
+    [String(laneId), asset],
+  );
+  return row!.balance;
+};
+
+describe('the treasury wallet', () => {
+  it('pays no withdrawal', async () => {
+    for (let n = 1; n <= 4; n += 1) {
+      const body = { account: 'alice', asset: 'USDC', amount: '2', to: recipient(n) };
+      const made = await on.withdraw(body);
+      expect(await on.waitFor(made.body['id'] as string)).toMatchObject({ status: 'COMPLETED' });
+    }
+    const treasury = (await readLanes(on.owner)).find(({ purpose }) => purpose === 'treasury')!;
+    expect(treasury.address).toBe(TREASURY);
+    expect(treasury.nextNonce).toBe(treasury.minedNonce);
+    const refused = await on.withdraw({
+      account: 'alice',
+      asset: 'USDC',
+      amount: '2',
+      to: TREASURY,
+    });
+    expect(refused.body).toMatchObject({ code: 'destination_refused', reason: 'own_wallet' });
+  });
+
+  it('fills each lane that is short of gas, once, however often it is looked at', async () => {
+    // The worker looks by itself too.
+    await Promise.all([1, 2, 3].map(async () => topUpLanes(await context())));
+    await ended();
+    expect(await moves()).toMatchObject([
+      { kind: 'topup', to_lane: 1, generation: 1, outcome: 'arrived' },
+      { kind: 'topup', to_lane: 2, generation: 1, outcome: 'arrived' },
+    ]);
+    expect(await topUpLanes(await context())).toBe(0);
+    await quiet(on);
+    const held = await on.nativeBalance(on.settings.lanes[0]!.address);
+    expect(held > TOP_UP.below && held < 10_010n * ETHER).toBe(true);
+    expect(await hot(1, '%slip44%')).toBe(held);
+    const upTo = (await readHeads(on.owner)).get(31337)!.latest;
+    expect(await nativeSentTo(on.owner, 1, { above: 0, upTo })).toBe(TOP_UP.amount);
+    expect(await nativeSentTo(on.owner, 1, { above: upTo, upTo: upTo + 1 })).toBe(0n);
+    await expectLaws(on);
+  });
+
+  it('receives what lanes have above what they keep', async () => {
+    const answer = await on.call<{ moves: { asset: string; amount: string }[] }>(
+      'POST',
+      '/v1/wallets/1/sweep',
+    );
+    expect(answer.status).toBe(202);
+    const [move] = answer.body.moves;
+    expect(move).toMatchObject({ kind: 'sweep', from: '1', to: '3', asset: 'USDC' });
+    // Under way: no other one begins.
+    const again = await sweepLanes(await context(), [1], 'a test');
+    expect(again.length === 0 || (await moves()).at(-1)!.generation > 1).toBe(true);
+    await ended();
+    await quiet(on);
+    expect(await hot(1, '%erc20%')).toBe(9_000_000_000_000n);
+    const held = await on.tokenBalance(TREASURY);
+    expect(await hot(3, '%erc20%')).toBe(held);
+    expect(await on.tokenBalance(on.settings.lanes[0]!.address)).toBe(9_000_000_000_000n);
+    const [swept] = await on.rows<{ amount: bigint }>(
+      `SELECT amount FROM treasury_move WHERE kind = 'sweep'`,
+    );
+    expect(held).toBe(swept!.amount + 1n);
+    await expectLaws(on);
+  });
+
+  it('gives nothing that the signer was not configured for: the nonce is closed, the amount stays', async () => {
+    await on.stopRole('signer');
+    signerTopUp = { ...TOP_UP, perDay: 25n * ETHER };
+    await on.startSigner();
+    // The lanes are short again, by the books and on the chain alike.
+    const short = { ...(await context()) };
+    short.treasury = short.treasury.map((one) => ({
+      ...one,
+      topUp: { ...TOP_UP, below: 20_000n * ETHER },
+    }));
+    const [before] = await on.rows<{ balance: bigint }>(
+      `SELECT sum(balance) AS balance FROM ledger_account WHERE kind = 'hot' AND asset LIKE '%slip44%'`,
+    );
+    // Of 35 a day 20 went.
+    expect(await topUpLanes(short)).toBe(1);
+    await ended();
+    await quiet(on);
+    expect((await moves()).at(-1)).toMatchObject({ kind: 'topup', outcome: 'unpaid' });
+    const refused = await on.rows<{ refusal_message: string }>(
+      'SELECT refusal_message FROM signature WHERE refusal_code IS NOT NULL',
+    );
+    expect(refused.map((row) => row.refusal_message)).toEqual([
+      expect.stringMatching(/^2 top-ups of up to 10{19} began in 24 hours/),
+    ]);
+    const [after] = await on.rows<{ balance: bigint }>(
+      `SELECT sum(balance) AS balance FROM ledger_account WHERE kind = 'hot' AND asset LIKE '%slip44%'`,
+    );
+    const filler = before!.balance - after!.balance;
+    expect(filler > 0n && filler < ETHER / 100n).toBe(true);
+    expect(await topUpLanes(short)).toBe(0);
+    await expectLaws(on);
+  });
+});
