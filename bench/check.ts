@@ -1,5 +1,5 @@
 /** What must hold after every measurement; speed of a run that breaks it is worth nothing. */
-import { TRANSFER_TOPIC } from '../src/base/effect/index.ts';
+import { TRANSFER_TOPIC } from '../src/base/kernel/index.ts';
 import { replayBreaks } from '../src/books/ledger/index.ts';
 import { DEV_TOKEN_ADDRESS, rpcCall } from '../src/doors/dev/index.ts';
 import type { Stage } from './stage.ts';

@@ -47,7 +47,7 @@ type EndToEndSize = {
 };
 
 const ACCOUNTS = 1_000;
-const CONNECTIONS = 64;
+const CONNECTIONS = 256;
 /** Compiled and cached as in a process that has run for a minute. */
 const WARM_UP = 300;
 /** No lane uses it. */

@@ -11,6 +11,7 @@ import { projectFolder } from '../src/doors/dev/index.ts';
 import { measureAccept } from './accept.ts';
 import { CheckFailed } from './check.ts';
 import { measureEndToEnd } from './end-to-end.ts';
+import { measureIdle } from './idle.ts';
 import { readMachine } from './machine.ts';
 import { during, say } from './progress.ts';
 import { type Report, tableOf, writeReport } from './report.ts';
@@ -19,9 +20,9 @@ import { type Server, startServer } from './stage.ts';
 const HELP = `Usage: npm run bench -- [options]
 
 Measures this machine: PostgreSQL, a development chain, api, worker and signer are started here and
-removed at the end. A full run takes about ten minutes, --quick about four.
+removed at the end. A full run takes about a quarter of an hour, --quick about six minutes.
 
-  --only accept|e2e     one half of it
+  --only accept|e2e|idle  a part of it
   --quick               1,500 withdrawals end to end instead of 5,000, and shorter runs
   --withdrawals N       end to end, in each run
   --lanes N,N           end to end with these numbers of lanes (default 1,3; at most 8)
@@ -34,8 +35,11 @@ removed at the end. A full run takes about ten minutes, --quick about four.
 
 Exit codes: 0 well · 1 a check failed · 2 usage, or PostgreSQL without durability · 3 something did not run.`;
 
+const PARTS = ['accept', 'e2e', 'idle'] as const;
+type Part = (typeof PARTS)[number];
+
 type Options = {
-  only: 'accept' | 'e2e' | null;
+  only: Part | null;
   quick: boolean;
   withdrawals: number;
   lanes: number[];
@@ -63,9 +67,10 @@ function readOptions(args: readonly string[]): Options | 'help' {
     },
   });
   if (values.help) return 'help';
-  const { only = null, quick } = values;
-  if (only !== null && only !== 'accept' && only !== 'e2e') {
-    throw new ConfigurationError(`--only: found ${only}; allowed: accept, e2e`);
+  const { quick } = values;
+  const only = PARTS.find((part) => part === values.only) ?? null;
+  if (values.only !== undefined && only === null) {
+    throw new ConfigurationError(`--only: found ${values.only}; allowed: ${PARTS.join(', ')}`);
   }
   const label = values.label ?? (quick ? 'quick' : 'full');
   if (!/^[a-z0-9][a-z0-9.-]{0,40}$/.test(label)) {
@@ -98,15 +103,15 @@ function readSetting(text: string): [string, string] {
   throw new ConfigurationError(`--postgres: found ${text}; allowed: NAME=VALUE`);
 }
 
-/** Fills in the report half by half, so that what was measured is told when the other half breaks. */
+/** Fills in the report part by part, so that what was measured is told when the next part breaks. */
 async function bench(server: Server, options: Options, report: Report): Promise<void> {
   const { only, quick, rounds, withdrawals, lanes, apis, profileDir } = options;
-  if (only !== 'e2e') {
+  if (only === null || only === 'accept') {
     say('accept: api and PostgreSQL only; worker and signer are not running');
     const size = { rounds, seconds: quick ? 2 : 5, openRate: 5_000, apis };
     report.accept = await measureAccept(server, size, profileDir);
   }
-  if (only !== 'accept') {
+  if (only === null || only === 'e2e') {
     say('end to end: api, worker, signer, PostgreSQL and the chain');
     const size = {
       rounds,
@@ -117,6 +122,11 @@ async function bench(server: Server, options: Options, report: Report): Promise<
       rulerSeconds: quick ? 2 : 4,
     };
     report.endToEnd = await measureEndToEnd(server, size, profileDir);
+  }
+  if (only === null || only === 'idle') {
+    say('idle: an installation of npm start');
+    const size = { rounds, seconds: quick ? 10 : 30, withdrawals: quick ? 10 : 20 };
+    report.idle = await measureIdle(size);
   }
 }
 
@@ -139,12 +149,12 @@ async function main(args: readonly string[]): Promise<number> {
   try {
     const machine = await readMachine(server.postgres.url('postgres'));
     const at = new Date().toISOString();
-    report = { label, at, quick, rounds, machine, accept: null, endToEnd: null };
+    report = { label, at, quick, rounds, machine, accept: null, endToEnd: null, idle: null };
     await Promise.race([bench(server, options, report), interrupted]);
     say(`written: ${writeReport(join(projectFolder(), 'bench', 'results'), report)}`);
     return 0;
   } finally {
-    if (report !== null && (report.accept ?? report.endToEnd) !== null) {
+    if (report !== null && (report.accept ?? report.endToEnd ?? report.idle) !== null) {
       process.stdout.write(`\n${tableOf(report)}\n`);
     }
     // Roles and nodes that still run end with this process (test/support/guard); files are removed here.

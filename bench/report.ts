@@ -2,9 +2,11 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { AcceptResult, AcceptRun } from './accept.ts';
 import type { EndToEndResult, EndToEndRun } from './end-to-end.ts';
+import { IDLE_PARTS, type IdleResult, type IdleRun } from './idle.ts';
 import type { Machine } from './machine.ts';
 import { medians, type Spread, spreadOf } from './measure.ts';
 import { BLOCK_SECONDS, SLOTS_IN_EPOCH } from './stage.ts';
+import { columns, ms, number, spread } from './table.ts';
 
 export type Report = {
   label: string;
@@ -14,6 +16,7 @@ export type Report = {
   machine: Machine;
   accept: AcceptResult | null;
   endToEnd: EndToEndResult | null;
+  idle: IdleResult | null;
 };
 
 type Target = { what: string; wanted: number; found: number; most: boolean; met: boolean };
@@ -27,10 +30,12 @@ const TARGETS = {
   ownMicros: 700,
   broadcastMs: 1_000,
   apiMiB: 300,
+  idlePercent: 3,
+  awakeMs: 150,
 };
 
 /** Medians of the runs against what this stage of the project is to reach. */
-function targetsOf({ accept, endToEnd }: Report): Target[] {
+function targetsOf({ accept, endToEnd, idle }: Report): Target[] {
   const found: [what: string, wanted: number, found: number, most?: 'most'][] = [];
   if (accept !== null) {
     const best = (batch: (size: number) => boolean) =>
@@ -76,6 +81,17 @@ function targetsOf({ accept, endToEnd }: Report): Target[] {
     ]);
     found.push(['api, highest MiB', TARGETS.apiMiB, Math.max(...memory), 'most']);
   }
+  if (idle !== null) {
+    const percent = spreadOf(idle.runs.map(idlePercent)).median;
+    const p95 = spreadOf(idle.runs.map((run) => run.broadcastMs.p95)).median;
+    found.push(['idle, all processes, % of a core', TARGETS.idlePercent, percent, 'most']);
+    found.push([
+      'one withdrawal on an idle system, to broadcast p95 ms',
+      TARGETS.awakeMs,
+      p95,
+      'most',
+    ]);
+  }
   return found.map(([what, wanted, value, most]) => ({
     what,
     wanted,
@@ -90,7 +106,7 @@ function median(runs: readonly { perSecond: number }[]): Spread {
 }
 
 export function tableOf(report: Report): string {
-  const { machine, accept, endToEnd } = report;
+  const { machine, accept, endToEnd, idle } = report;
   const blocks = [
     [
       `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB · Node ${machine.node} · PostgreSQL ${machine.postgres}`,
@@ -102,6 +118,7 @@ export function tableOf(report: Report): string {
   ];
   if (accept !== null) blocks.push(acceptTable(accept));
   if (endToEnd !== null) blocks.push(endToEndTable(endToEnd));
+  if (idle !== null) blocks.push(idleTable(idle));
   const disturbed = disturbanceOf(report);
   if (disturbed !== null) blocks.push([disturbed]);
   const targets = targetsOf(report).map(({ what, wanted, found, most, met }) => [
@@ -115,10 +132,13 @@ export function tableOf(report: Report): string {
 }
 
 /** Said when something else was busy: the figures are then below what this machine can do. */
-function disturbanceOf({ accept, endToEnd, machine }: Report): string | null {
-  const runs = [...(accept?.cases ?? []), ...(endToEnd?.cases ?? [])].flatMap((item) =>
-    item.runs.map((run) => run.othersCores),
-  );
+function disturbanceOf({ accept, endToEnd, idle, machine }: Report): string | null {
+  const cases = [
+    ...(accept?.cases ?? []),
+    ...(endToEnd?.cases ?? []),
+    ...(idle === null ? [] : [idle]),
+  ];
+  const runs = cases.flatMap((item) => item.runs.map((run) => run.othersCores));
   const { median, high } = spreadOf(runs);
   if (median < 0.1) return null;
   return `DISTURBED: other processes kept ${median.toFixed(1)} (at most ${high.toFixed(1)}) of ${machine.cores} cores busy; figures are too low, ratios are rough`;
@@ -222,6 +242,33 @@ function endToEndTable(result: EndToEndResult): string[] {
   ];
 }
 
+function idleTable({ runs, seconds, withdrawals }: IdleResult): string[] {
+  const cpu = medians(runs.map((run) => run.cpuPercent));
+  const latency = medians(runs.map((run) => ({ ...run.broadcastMs })));
+  return [
+    ...columns([
+      ['IDLE (npm start at rest)', ...IDLE_PARTS, 'together'],
+      [
+        `% of a core over ${seconds} s`,
+        ...IDLE_PARTS.map((part) => cpu[part]!.toFixed(2)),
+        spread(spreadOf(runs.map(idlePercent))),
+      ],
+    ]),
+    '',
+    ...columns([
+      ['accepted to accepted by the node', 'p50 ms', 'p95', 'max'],
+      [
+        `${withdrawals} withdrawals, one a second`,
+        ...['p50', 'p95', 'max'].map((part) => ms(latency[part]!)),
+      ],
+    ]),
+  ];
+}
+
+function idlePercent({ cpuPercent }: IdleRun): number {
+  return Object.values(cpuPercent).reduce((sum, part) => sum + part, 0);
+}
+
 /** CPU of what is ours: the roles and PostgreSQL. */
 function ownMicros(runs: readonly EndToEndRun[]): number {
   const cpu = medians(runs.map((run) => run.cpuMicros));
@@ -233,36 +280,6 @@ function cost(runs: readonly AcceptRun[]): string {
   const wal = spreadOf(runs.map((run) => run.walBytes)).median;
   const parts = Object.entries(cpu).map(([name, value]) => `${name} ${number(value)}`);
   return `${parts.join(', ')}; WAL ${number(wal)} B`;
-}
-
-function spread({ median, low, high }: Spread): string {
-  return `${number(median)} [${number(low)}–${number(high)}]`;
-}
-
-function number(value: number): string {
-  return value >= 100
-    ? Math.round(value).toLocaleString('en-US')
-    : String(Math.round(value * 10) / 10);
-}
-
-function ms(value: number): string {
-  return value >= 100 ? number(value) : value.toFixed(1);
-}
-
-/** The first column to the left, the others to the right. */
-function columns(rows: readonly (readonly string[])[]): string[] {
-  const widths: number[] = [];
-  for (const row of rows) {
-    row.forEach((cell, index) => {
-      widths[index] = Math.max(widths[index] ?? 0, cell.length);
-    });
-  }
-  return rows.map((row) =>
-    row
-      .map((cell, index) => (index === 0 ? cell.padEnd(widths[0]!) : cell.padStart(widths[index]!)))
-      .join('  ')
-      .trimEnd(),
-  );
 }
 
 /** Writes everything that was measured, each run of it; returns the file. */

@@ -38,6 +38,9 @@ const TENANT = 'bench';
 /** The PostgreSQL server of the whole run, with its temporary folder. */
 export type Server = { postgres: PostgresServer; folder: string; stop(): Promise<void> };
 
+/** The development server's is small, for its restarts. */
+const AS_IN_PRODUCTION = { max_wal_size: '4GB' };
+
 /** With a folder for profiles, statements are counted and the server's log is kept there. */
 export async function startServer(
   settings: Readonly<Record<string, string>>,
@@ -46,7 +49,11 @@ export async function startServer(
   const folder = mkdtempSync(join(tmpdir(), 'payonce-bench-'));
   const postgres = await startPostgres({
     stateDir: folder,
-    settings: { ...(profileDir === null ? {} : PROFILE_SETTINGS), ...settings },
+    settings: {
+      ...AS_IN_PRODUCTION,
+      ...(profileDir === null ? {} : PROFILE_SETTINGS),
+      ...settings,
+    },
   });
   const leftovers = [postgres.pid, folder, dirname(postgres.dataDir)];
   for (const what of leftovers) guard(what);

@@ -33,6 +33,28 @@ CREATE INDEX api_key_tenant ON public.api_key USING btree (tenant_id, key_id);
 GRANT INSERT, SELECT ON api_key TO payonce_app;
 GRANT UPDATE (revoked_at) ON api_key TO payonce_app;
 
+CREATE TABLE arrival (
+  chain_id bigint NOT NULL,
+  tx_hash bytea NOT NULL,
+  log_index integer NOT NULL,
+  lane_id integer NOT NULL,
+  asset text NOT NULL,
+  amount numeric(78,0) NOT NULL,
+  sender bytea NOT NULL,
+  block_number bigint NOT NULL,
+  transfer_id uuid,
+  seen_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT arrival_amount_check CHECK ((amount > (0)::numeric)),
+  CONSTRAINT arrival_lane_id_fkey FOREIGN KEY (lane_id) REFERENCES lane(lane_id),
+  CONSTRAINT arrival_log_index_check CHECK ((log_index >= 0)),
+  CONSTRAINT arrival_pkey PRIMARY KEY (tx_hash, log_index, chain_id),
+  CONSTRAINT arrival_sender_check CHECK ((octet_length(sender) = 20)),
+  CONSTRAINT arrival_tx_hash_check CHECK ((octet_length(tx_hash) = 32))
+);
+CREATE INDEX arrival_open ON public.arrival USING btree (lane_id) WHERE (transfer_id IS NULL);
+GRANT INSERT, SELECT ON arrival TO payonce_app;
+GRANT UPDATE (transfer_id) ON arrival TO payonce_app;
+
 CREATE TABLE attempt (
   attempt_id uuid NOT NULL,
   tenant_id uuid NOT NULL,
@@ -66,6 +88,7 @@ CREATE TABLE block (
   hash bytea NOT NULL,
   parent_hash bytea NOT NULL,
   mined_at timestamp with time zone NOT NULL,
+  base_fee_per_gas numeric(78,0),
   CONSTRAINT block_hash_check CHECK ((octet_length(hash) = 32)),
   CONSTRAINT block_parent_hash_check CHECK ((octet_length(parent_hash) = 32)),
   CONSTRAINT block_pkey PRIMARY KEY (chain_id, height)
@@ -274,13 +297,15 @@ CREATE TABLE inclusion (
   block_number bigint NOT NULL,
   succeeded boolean NOT NULL,
   effect_ok boolean NOT NULL,
-  gas_used numeric(78,0) NOT NULL,
-  effective_gas_price numeric(78,0) NOT NULL,
+  gas_used numeric(78,0),
+  effective_gas_price numeric(78,0),
   seen_at timestamp with time zone NOT NULL DEFAULT now(),
+  to_lane integer,
   CONSTRAINT inclusion_block_hash_check CHECK ((octet_length(block_hash) = 32)),
   CONSTRAINT inclusion_pkey PRIMARY KEY (attempt_id, block_hash)
 );
 CREATE INDEX inclusion_height ON public.inclusion USING btree (chain_id, block_number);
+CREATE INDEX inclusion_to_lane ON public.inclusion USING btree (to_lane, block_number) WHERE (to_lane IS NOT NULL);
 GRANT INSERT, SELECT ON inclusion TO payonce_app;
 
 CREATE TABLE installation (
@@ -356,11 +381,48 @@ CREATE TABLE lane_progress (
   mined_nonce bigint NOT NULL,
   final_nonce bigint NOT NULL DEFAULT 0,
   at_block bigint NOT NULL DEFAULT 0,
+  moved_at timestamp with time zone NOT NULL DEFAULT now(),
   CONSTRAINT lane_progress_lane_id_fkey FOREIGN KEY (lane_id) REFERENCES lane(lane_id),
   CONSTRAINT lane_progress_pkey PRIMARY KEY (lane_id)
 ) WITH (fillfactor=50);
 GRANT INSERT, SELECT ON lane_progress TO payonce_app;
-GRANT UPDATE (mined_nonce, final_nonce, at_block) ON lane_progress TO payonce_app;
+GRANT UPDATE (mined_nonce, final_nonce, at_block, moved_at) ON lane_progress TO payonce_app;
+
+CREATE TABLE lane_stretch (
+  lane_id integer NOT NULL,
+  above_block bigint,
+  up_to_block bigint NOT NULL,
+  from_nonce bigint NOT NULL,
+  to_nonce bigint NOT NULL,
+  gas_reserved numeric(78,0) NOT NULL DEFAULT 0,
+  gas_cost numeric(78,0) NOT NULL DEFAULT 0,
+  gas_by text,
+  gas_transfer_id uuid,
+  sent numeric(78,0) NOT NULL DEFAULT 0,
+  arrived numeric(78,0) NOT NULL DEFAULT 0,
+  arrival_transfer_id uuid,
+  native_balance numeric(78,0) NOT NULL,
+  booked_at timestamp with time zone NOT NULL DEFAULT now(),
+  received numeric(78,0) NOT NULL DEFAULT 0,
+  CONSTRAINT lane_stretch_check CHECK ((up_to_block > above_block)),
+  CONSTRAINT lane_stretch_check1 CHECK ((to_nonce >= from_nonce)),
+  CONSTRAINT lane_stretch_check2 CHECK (((above_block IS NULL) = (gas_by IS NULL))),
+  CONSTRAINT lane_stretch_check3 CHECK (((above_block IS NOT NULL) OR (from_nonce = to_nonce))),
+  CONSTRAINT lane_stretch_check4 CHECK (((gas_transfer_id IS NULL) = (gas_reserved = (0)::numeric))),
+  CONSTRAINT lane_stretch_check5 CHECK (((arrival_transfer_id IS NULL) = (arrived = (0)::numeric))),
+  CONSTRAINT lane_stretch_gas_by_check CHECK ((gas_by = ANY (ARRAY['balance'::text, 'receipts'::text]))),
+  CONSTRAINT lane_stretch_gas_cost_check CHECK ((gas_cost >= (0)::numeric)),
+  CONSTRAINT lane_stretch_gas_reserved_check CHECK ((gas_reserved >= (0)::numeric)),
+  CONSTRAINT lane_stretch_lane_id_above_block_from_nonce_fkey FOREIGN KEY (lane_id, above_block, from_nonce) REFERENCES lane_stretch(lane_id, up_to_block, to_nonce),
+  CONSTRAINT lane_stretch_lane_id_above_block_key UNIQUE NULLS NOT DISTINCT (lane_id, above_block),
+  CONSTRAINT lane_stretch_lane_id_fkey FOREIGN KEY (lane_id) REFERENCES lane(lane_id),
+  CONSTRAINT lane_stretch_lane_id_up_to_block_to_nonce_key UNIQUE (lane_id, up_to_block, to_nonce),
+  CONSTRAINT lane_stretch_native_balance_check CHECK ((native_balance >= (0)::numeric)),
+  CONSTRAINT lane_stretch_pkey PRIMARY KEY (lane_id, up_to_block),
+  CONSTRAINT lane_stretch_received_check CHECK ((received >= (0)::numeric)),
+  CONSTRAINT lane_stretch_sent_check CHECK ((sent >= (0)::numeric))
+);
+GRANT INSERT, SELECT ON lane_stretch TO payonce_app;
 
 CREATE VIEW ledger_account AS
  SELECT ledger_balance.account_no,
@@ -436,7 +498,7 @@ CREATE TABLE nonce_slot (
   CONSTRAINT nonce_slot_tx_id_key UNIQUE (tx_id)
 ) WITH (fillfactor=80);
 GRANT INSERT, SELECT ON nonce_slot TO payonce_app;
-GRANT UPDATE (fill_reason) ON nonce_slot TO payonce_app;
+GRANT UPDATE (gas_reserved, fill_reason) ON nonce_slot TO payonce_app;
 GRANT SELECT ON nonce_slot TO payonce_signer;
 
 CREATE VIEW posting AS
@@ -466,6 +528,24 @@ CREATE TABLE reserve_resolution (
   CONSTRAINT reserve_resolution_resolution_check CHECK ((resolution = ANY (ARRAY['COMMIT'::text, 'RELEASE'::text])))
 );
 GRANT INSERT, SELECT ON reserve_resolution TO payonce_app;
+
+CREATE TABLE rpc_endpoint (
+  chain_id bigint NOT NULL,
+  name text NOT NULL,
+  state text NOT NULL,
+  since timestamp with time zone NOT NULL,
+  head bigint,
+  lag bigint,
+  latency_ms integer,
+  error_rate real NOT NULL,
+  last_failure text,
+  wrong_chain_id bigint,
+  reported_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  CONSTRAINT rpc_endpoint_pkey PRIMARY KEY (chain_id, name),
+  CONSTRAINT rpc_endpoint_state_check CHECK ((state = ANY (ARRAY['healthy'::text, 'degraded'::text, 'open'::text, 'wrong_chain'::text])))
+) WITH (fillfactor=50);
+GRANT DELETE, INSERT, SELECT ON rpc_endpoint TO payonce_app;
+GRANT UPDATE (state, since, head, lag, latency_ms, error_rate, last_failure, wrong_chain_id, reported_at) ON rpc_endpoint TO payonce_app;
 
 CREATE TABLE schema_migration (
   version integer NOT NULL,
@@ -503,6 +583,7 @@ CREATE TABLE signature_request (
   ordinal integer NOT NULL,
   tx_id uuid NOT NULL,
   kind text NOT NULL,
+  tx_type smallint NOT NULL DEFAULT 2,
   gas_limit numeric(78,0) NOT NULL,
   max_fee_per_gas numeric(78,0) NOT NULL,
   max_priority_fee_per_gas numeric(78,0) NOT NULL,
@@ -513,12 +594,14 @@ CREATE TABLE signature_request (
   created_at timestamp with time zone NOT NULL DEFAULT now(),
   CONSTRAINT signature_request_check CHECK (((claimed_at IS NULL) OR (cancelled_at IS NULL))),
   CONSTRAINT signature_request_check1 CHECK ((max_priority_fee_per_gas <= max_fee_per_gas)),
+  CONSTRAINT signature_request_check2 CHECK (((tx_type = 2) OR (max_priority_fee_per_gas = max_fee_per_gas))),
   CONSTRAINT signature_request_gas_limit_check CHECK ((gas_limit > (0)::numeric)),
   CONSTRAINT signature_request_kind_check CHECK ((kind = ANY (ARRAY['effect'::text, 'filler'::text]))),
   CONSTRAINT signature_request_lane_id_nonce_ordinal_key UNIQUE (lane_id, nonce, ordinal),
   CONSTRAINT signature_request_max_fee_per_gas_check CHECK ((max_fee_per_gas > (0)::numeric)),
   CONSTRAINT signature_request_max_priority_fee_per_gas_check CHECK ((max_priority_fee_per_gas >= (0)::numeric)),
-  CONSTRAINT signature_request_pkey PRIMARY KEY (signature_request_id)
+  CONSTRAINT signature_request_pkey PRIMARY KEY (signature_request_id),
+  CONSTRAINT signature_request_tx_type_check CHECK ((tx_type = ANY (ARRAY[0, 2])))
 ) WITH (fillfactor=45);
 CREATE INDEX signature_request_open ON public.signature_request USING btree (signature_request_id) WHERE ((claimed_at IS NULL) AND (cancelled_at IS NULL));
 GRANT INSERT, SELECT ON signature_request TO payonce_app;
@@ -560,14 +643,22 @@ CREATE TABLE signing_freeze_told (
 );
 GRANT INSERT, SELECT ON signing_freeze_told TO payonce_app;
 
-CREATE TABLE slot_gas (
-  lane_id integer NOT NULL,
-  nonce bigint NOT NULL,
-  transfer_id uuid NOT NULL,
-  gas_cost numeric(78,0) NOT NULL,
-  CONSTRAINT slot_gas_pkey PRIMARY KEY (lane_id, nonce)
+CREATE TABLE speed_up (
+  speed_up_id uuid NOT NULL,
+  tx_id uuid NOT NULL,
+  max_fee_per_gas numeric(78,0),
+  correlation_id text NOT NULL,
+  signature_request_id uuid,
+  done_at timestamp with time zone,
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT speed_up_check CHECK (((signature_request_id IS NULL) OR (done_at IS NOT NULL))),
+  CONSTRAINT speed_up_max_fee_per_gas_check CHECK ((max_fee_per_gas > (0)::numeric)),
+  CONSTRAINT speed_up_pkey PRIMARY KEY (speed_up_id),
+  CONSTRAINT speed_up_signature_request_id_key UNIQUE (signature_request_id)
 );
-GRANT INSERT, SELECT ON slot_gas TO payonce_app;
+CREATE INDEX speed_up_open ON public.speed_up USING btree (speed_up_id) WHERE (done_at IS NULL);
+GRANT INSERT, SELECT ON speed_up TO payonce_app;
+GRANT UPDATE (signature_request_id, done_at) ON speed_up TO payonce_app;
 
 CREATE TABLE state_initial (
   machine text NOT NULL,
@@ -662,6 +753,7 @@ CREATE TABLE tx (
   expires_at timestamp with time zone,
   status text NOT NULL,
   waiting text,
+  waiting_detail text,
   furthest_level text NOT NULL DEFAULT 'none'::text,
   reorgs integer NOT NULL DEFAULT 0,
   failure_code text,
@@ -670,10 +762,12 @@ CREATE TABLE tx (
   created_at timestamp with time zone NOT NULL DEFAULT now(),
   updated_at timestamp with time zone NOT NULL DEFAULT now(),
   from_lane integer,
+  to_lane integer,
   CONSTRAINT tx_amount_check CHECK (((amount > (0)::numeric) OR ((amount = (0)::numeric) AND (owner_kind = 'filler'::text)))),
   CONSTRAINT tx_furthest_level_check CHECK ((furthest_level = ANY (ARRAY['none'::text, 'included'::text, 'safe'::text, 'finalized'::text]))),
   CONSTRAINT tx_intent_id_check CHECK ((octet_length(intent_id) = 32)),
   CONSTRAINT tx_intent_id_key UNIQUE (intent_id),
+  CONSTRAINT tx_own_lanes CHECK (((from_lane IS NULL) = (to_lane IS NULL))),
   CONSTRAINT tx_pkey PRIMARY KEY (tx_id),
   CONSTRAINT tx_recipient_check CHECK ((octet_length(recipient) = 20)),
   CONSTRAINT tx_settle_at_check CHECK ((settle_at = ANY (ARRAY['safe'::text, 'finalized'::text]))),
@@ -684,7 +778,7 @@ CREATE INDEX tx_owner ON public.tx USING btree (owner_id);
 CREATE TRIGGER tx_insert AFTER INSERT ON public.tx REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION tx_insert_check();
 CREATE TRIGGER tx_update AFTER UPDATE ON public.tx REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION tx_update_check();
 GRANT INSERT, SELECT ON tx TO payonce_app;
-GRANT UPDATE (status, waiting, furthest_level, reorgs, failure_code, failure_message, updated_at) ON tx TO payonce_app;
+GRANT UPDATE (status, waiting, waiting_detail, furthest_level, reorgs, failure_code, failure_message, updated_at) ON tx TO payonce_app;
 GRANT SELECT ON tx TO payonce_signer;
 
 CREATE TABLE withdrawal (
@@ -716,7 +810,7 @@ CREATE TABLE withdrawal (
   CONSTRAINT withdrawal_pkey PRIMARY KEY (withdrawal_id),
   CONSTRAINT withdrawal_recipient_check CHECK ((octet_length(recipient) = 20)),
   CONSTRAINT withdrawal_status CHECK ((status = ANY (ARRAY['REQUESTED'::text, 'RESERVED'::text, 'AWAITING_APPROVAL'::text, 'APPROVED'::text, 'EXECUTING'::text, 'COMPLETED'::text, 'REVERSED'::text, 'RESETTLED'::text, 'REJECTED'::text, 'CANCELLED'::text, 'EXPIRED'::text, 'FAILED'::text])))
-) WITH (fillfactor=45);
+) WITH (fillfactor=30);
 CREATE INDEX withdrawal_account ON public.withdrawal USING btree (tenant_id, account, withdrawal_id);
 CREATE INDEX withdrawal_tenant ON public.withdrawal USING btree (tenant_id, withdrawal_id);
 CREATE TRIGGER withdrawal_insert AFTER INSERT ON public.withdrawal REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION withdrawal_insert_check();
@@ -882,7 +976,7 @@ CREATE TABLE journal (
   CONSTRAINT journal_fingerprint_check CHECK ((octet_length(fingerprint) = 32)),
   CONSTRAINT journal_intent_id_fkey FOREIGN KEY (intent_id) REFERENCES slot_binding(intent_id),
   CONSTRAINT journal_kind_check CHECK ((kind = ANY (ARRAY['effect'::text, 'filler'::text]))),
-  CONSTRAINT journal_max_spend_check CHECK ((max_spend > (0)::numeric)),
+  CONSTRAINT journal_max_spend_check CHECK ((max_spend >= (0)::numeric)),
   CONSTRAINT journal_pkey PRIMARY KEY (height),
   CONSTRAINT journal_signature_request_id_key UNIQUE (signature_request_id),
   CONSTRAINT journal_tx_hash_check CHECK ((octet_length(tx_hash) = 32))

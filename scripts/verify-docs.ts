@@ -40,11 +40,10 @@ names keys: give its database by the environment or the flag.
 Blocks with their transactions, from the first block of the books (or from \`--since\`) to the block that the books hold as finalized, read by
 code that shares nothing with the tracker. Every transaction of a lane and every Transfer log out of one, of a token that a lane has in
 the books, must belong to one slot and one posting with equal recipient and amount; then every committed withdrawal must be found on
-the chain; then what each lane held at the finalized block must be what the books say. Balances of that block need a node that
-still has its state; most keep 128 blocks.
+the chain; then what each lane held must be what the books say: of tokens at the finalized block, of the native coin at the last block
+up to which its gas and arrivals are booked. Balances of a block need a node that still has its state; most keep 128 blocks.
 
-What was sent to a lane after it was taken into the books is not booked yet, so \`chain/lane-balances\` tells it as a difference. A
-lane that was taken into the books after the finalized block is judged as soon as that block is final.
+A lane that was taken into the books after the finalized block is judged as soon as that block is final.
 
 ## What --since leaves out
 

@@ -1,5 +1,5 @@
 -- ledger/gas-amount
--- GAS books what its slots cost as an expense and gives the rest of their reserve back to the lane.
+-- GAS books what the slots of its stretch cost as an expense and gives the rest of their reserve back to the lane.
 -- asks: main
 WITH found AS (
   SELECT t.transfer_id, string_agg(d.kind || ' ' || d.owner || ' from ' || c.kind || ' ' || c.owner || ': ' || p.amount || ' ' || d.asset, '; ' ORDER BY d.kind, c.kind) AS postings
@@ -7,12 +7,13 @@ WITH found AS (
   JOIN ledger_account d ON d.account_no = p.debit_no JOIN ledger_account c ON c.account_no = p.credit_no
   WHERE t.kind = 'GAS' GROUP BY 1
 ), cost AS (
-  SELECT g.transfer_id, g.lane_id, s.chain_id, sum(g.gas_cost) AS cost, sum(s.gas_reserved - g.gas_cost) AS rest
-  FROM slot_gas g LEFT JOIN nonce_slot s USING (lane_id, nonce) GROUP BY 1, 2, 3
+  SELECT s.gas_transfer_id AS transfer_id, s.lane_id, s.gas_cost AS cost, s.gas_reserved AS reserved, ' eip155:' || l.chain_id || '/slip44:60' AS coin
+  FROM lane_stretch s LEFT JOIN lane l USING (lane_id) WHERE s.gas_reserved > 0
 ), expected AS (
   SELECT transfer_id, string_agg(concat_ws('; ',
-    CASE WHEN rest > 0 THEN 'hot ' || lane_id || ' from gas_in_transit ' || lane_id || ': ' || rest || ' eip155:' || chain_id || '/slip44:60' END,
-    CASE WHEN cost > 0 THEN 'network_fee_expense  from gas_in_transit ' || lane_id || ': ' || cost || ' eip155:' || chain_id || '/slip44:60' END),
+    CASE WHEN reserved > cost THEN 'hot ' || lane_id || ' from gas_in_transit ' || lane_id || ': ' || reserved - cost || coin END,
+    CASE WHEN cost > 0 THEN 'network_fee_expense  from gas_in_transit ' || lane_id || ': ' || least(cost, reserved) || coin END,
+    CASE WHEN cost > reserved THEN 'network_fee_expense  from hot ' || lane_id || ': ' || cost - reserved || coin END),
     ' and ') AS postings
   FROM cost GROUP BY 1
 )

@@ -1,14 +1,25 @@
 -- ledger/gas-mined
--- The gas booked for a slot is what its final transaction paid, nothing where another's used its nonce.
+-- What a stretch books as gas its final transactions can have paid; where only receipts could say it, they paid no less.
 -- asks: main
-SELECT 'slot ' || g.lane_id || ':' || g.nonce AS subject, g.gas_cost AS found, i.cost AS expected
-FROM slot_gas g LEFT JOIN (
-  SELECT a.lane_id, a.nonce, sum(i.gas_used * i.effective_gas_price) AS cost
+WITH mined AS (
+  SELECT a.lane_id, a.nonce, i.block_number,
+    coalesce(i.gas_used * i.effective_gas_price, 21000 * f.price) AS least, coalesce(i.gas_used * i.effective_gas_price, r.gas_limit * f.price) AS most
   FROM attempt a JOIN inclusion i USING (attempt_id)
   JOIN block b ON b.chain_id = i.chain_id AND b.height = i.block_number AND b.hash = i.block_hash
-  JOIN chain_head h ON h.chain_id = i.chain_id AND i.block_number <= h.finalized
-  GROUP BY 1, 2
-  UNION ALL
-  SELECT x.lane_id, x.nonce, 0 FROM foreign_inclusion x
-  JOIN block b ON b.chain_id = x.chain_id AND b.height = x.block_number AND b.hash = x.block_hash) i USING (lane_id, nonce)
-WHERE g.gas_cost IS DISTINCT FROM i.cost
+  JOIN signature_request r ON r.signature_request_id = a.attempt_id
+  CROSS JOIN LATERAL (SELECT least(a.max_fee_per_gas, b.base_fee_per_gas + a.max_priority_fee_per_gas) AS price) f
+), placed AS (
+  -- Each in the stretch that began last before it.
+  SELECT lane_id, nonce, block_number, least, most, max(up_to_block) OVER begun AS up_to_block, max(to_nonce) OVER begun AS to_nonce
+  FROM (SELECT lane_id, from_nonce AS nonce, up_to_block, to_nonce, NULL::bigint AS block_number, NULL::numeric AS least, NULL::numeric AS most
+      FROM lane_stretch WHERE to_nonce > from_nonce
+    UNION ALL SELECT lane_id, nonce, NULL, NULL, block_number, least, most FROM mined) marks
+  WINDOW begun AS (PARTITION BY lane_id ORDER BY nonce, least NULLS FIRST)
+), bounds AS (
+  SELECT lane_id, up_to_block, sum(least) AS least, sum(most) AS most
+  FROM placed WHERE nonce < to_nonce AND block_number <= up_to_block GROUP BY 1, 2
+)
+SELECT 'lane ' || s.lane_id || ' up to block ' || s.up_to_block AS subject, s.gas_cost || ' by ' || s.gas_by AS found,
+  coalesce(b.least, 0) || CASE s.gas_by WHEN 'balance' THEN ' to ' || coalesce(b.most, 0) ELSE ' or more' END AS expected
+FROM lane_stretch s LEFT JOIN bounds b USING (lane_id, up_to_block)
+WHERE s.gas_cost < coalesce(b.least, 0) OR s.gas_by = 'balance' AND s.gas_cost > coalesce(b.most, 0)

@@ -10,7 +10,7 @@ WITH allowed (kind, debit, credit) AS (VALUES
   ('RELEASE', 'reserved', 'available'),
   ('UNASSIGN', 'hot', 'in_transit'),
   ('REVERSE', 'in_transit', 'reserved'), ('REVERSE', 'revenue', 'reserved'), ('REVERSE', 'receivable', 'reserved'),
-  ('GAS', 'network_fee_expense', 'gas_in_transit'), ('GAS', 'hot', 'gas_in_transit'),
+  ('GAS', 'network_fee_expense', 'gas_in_transit'), ('GAS', 'hot', 'gas_in_transit'), ('GAS', 'network_fee_expense', 'hot'),
   ('ADJUST', 'suspense', 'hot'), ('ADJUST', 'hot', 'suspense'))
 SELECT 'transfer ' || t.transfer_id AS subject, t.kind || ' debits ' || d.kind || ', credits ' || c.kind AS found,
   (SELECT string_agg(debit || ' from ' || credit, ' or ') FROM allowed WHERE allowed.kind = t.kind) AS expected

@@ -1,12 +1,17 @@
 -- queue/gas-is-booked
--- Where the final gas of a slot is not booked, its lane has the job for it.
+-- Where final slots of a lane or its arrivals are not booked, or finality passed a height at which lanes are looked at, the lane has the job.
 -- asks: main
-SELECT 'lane ' || s.lane_id AS subject, count(*) || ' slots from nonce ' || min(s.nonce) || ' and no job' AS found, 'a job tx.gas' AS expected
-FROM nonce_slot s JOIN lane_progress p USING (lane_id) JOIN chain_head h USING (chain_id)
-WHERE s.nonce < p.mined_nonce
-  AND NOT EXISTS (SELECT 1 FROM slot_gas g WHERE g.lane_id = s.lane_id AND g.nonce = s.nonce)
-  AND NOT EXISTS (SELECT 1 FROM job j WHERE j.topic = 'tx.gas' AND j.subject_id = ('00000000-0000-0000-0000-' || lpad(to_hex(s.lane_id), 12, '0'))::uuid)
-  AND EXISTS (SELECT 1 FROM attempt a JOIN inclusion i USING (attempt_id)
-    JOIN block b ON b.chain_id = i.chain_id AND b.height = i.block_number AND b.hash = i.block_hash
-    WHERE a.lane_id = s.lane_id AND a.nonce = s.nonce AND i.block_number <= h.finalized)
-GROUP BY s.lane_id
+WITH last AS (
+  SELECT l.lane_id, l.chain_id, max(s.to_nonce) AS nonce, max(s.up_to_block) AS height FROM lane l JOIN lane_stretch s USING (lane_id) GROUP BY 1, 2
+), due AS (
+  SELECT lane_id, 'slots below ' || p.final_nonce || ' are final, below ' || nonce || ' booked' AS found
+  FROM last JOIN lane_progress p USING (lane_id) WHERE p.final_nonce > last.nonce
+  UNION ALL
+  SELECT lane_id, count(*) || ' arrivals are not booked' FROM arrival WHERE transfer_id IS NULL GROUP BY 1
+  UNION ALL
+  SELECT lane_id, 'finalized is ' || h.finalized || ', looked at up to ' || height
+  FROM last JOIN chain_head h USING (chain_id) WHERE h.finalized / 32 > last.height / 32
+)
+SELECT 'lane ' || d.lane_id AS subject, d.found || ', and no job' AS found, 'a job tx.gas' AS expected
+FROM due d
+WHERE NOT EXISTS (SELECT 1 FROM job j WHERE j.topic = 'tx.gas' AND j.subject_id = ('00000000-0000-0000-0000-' || lpad(to_hex(d.lane_id), 12, '0'))::uuid)

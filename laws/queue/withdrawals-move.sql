@@ -6,14 +6,14 @@ WITH paid AS (
   JOIN block b ON b.chain_id = i.chain_id AND b.height = i.block_number AND b.hash = i.block_hash
   WHERE a.kind = 'effect' AND i.effect_ok GROUP BY 1
 ), jobs AS (
-  SELECT DISTINCT subject_id, CASE topic WHEN 'withdrawal.requested' THEN 'RESERVED' WHEN 'withdrawal.approved' THEN 'APPROVED' ELSE 'EXECUTING' END AS status
+  SELECT DISTINCT subject_id, CASE topic WHEN 'withdrawal.requested' THEN 'RESERVED' WHEN 'withdrawal.approved' THEN 'APPROVED' ELSE 'UNDER WAY' END AS status
   FROM job WHERE topic IN ('withdrawal.requested', 'withdrawal.approved', 'withdrawal.settle', 'withdrawal.final')
 )
 SELECT 'withdrawal ' || w.withdrawal_id AS subject, concat_ws(', ', w.status, 'tx ' || t.status, 'no job') AS found, 'a job for its next step' AS expected
 FROM withdrawal w LEFT JOIN tx t ON t.owner_kind = 'withdrawal' AND t.owner_id = w.withdrawal_id
 LEFT JOIN chain_head h ON h.chain_id = t.chain_id
 LEFT JOIN paid p ON p.tx_id = t.tx_id
-LEFT JOIN jobs j ON j.subject_id = w.withdrawal_id AND j.status = w.status
-WHERE w.withdrawal_id >= ($1::jsonb ->> 'since')::uuid AND w.status IN ('REQUESTED', 'RESERVED', 'APPROVED', 'EXECUTING') AND j.subject_id IS NULL
-  AND (w.status <> 'EXECUTING' OR t.tx_id IS NULL OR t.status IN ('FINAL', 'REVERTED', 'REPLACED', 'CANCELLED')
-    OR (t.settle_at = 'safe' AND p.height <= h.safe))
+LEFT JOIN jobs j ON j.subject_id = w.withdrawal_id AND j.status = CASE WHEN w.status IN ('EXECUTING', 'REVERSED') THEN 'UNDER WAY' ELSE w.status END
+WHERE w.withdrawal_id >= ($1::jsonb ->> 'since')::uuid AND w.status IN ('REQUESTED', 'RESERVED', 'APPROVED', 'EXECUTING', 'REVERSED') AND j.subject_id IS NULL
+  AND (w.status NOT IN ('EXECUTING', 'REVERSED') OR t.tx_id IS NULL OR t.status IN ('FINAL', 'REVERTED', 'REPLACED', 'CANCELLED')
+    OR (w.status = 'EXECUTING' AND t.settle_at = 'safe' AND p.height <= h.safe))

@@ -155,7 +155,9 @@ CREATE TABLE lane_progress (
   mined_nonce bigint NOT NULL,
   -- Nonces below were consumed by inclusions of ours that are final, as far as any were seen.
   final_nonce bigint NOT NULL DEFAULT 0,
-  at_block bigint NOT NULL DEFAULT 0
+  at_block bigint NOT NULL DEFAULT 0,
+  -- When mined_nonce last changed: since then the lane's lowest open nonce has waited at the front.
+  moved_at timestamptz NOT NULL DEFAULT now()
 ) WITH (fillfactor = 50);
 
 -- Rows that steps change are written and changed by whole batches, page by page: less than half of a page is
@@ -180,6 +182,8 @@ CREATE TABLE tx (
   expires_at timestamptz,
   status text NOT NULL,
   waiting text,
+  -- In somebody else's words; of the present reason only.
+  waiting_detail text,
   furthest_level text NOT NULL DEFAULT 'none' CHECK (furthest_level IN ('none', 'included', 'safe', 'finalized')),
   reorgs int NOT NULL DEFAULT 0,
   failure_code text,
@@ -215,6 +219,8 @@ CREATE TABLE signature_request (
   ordinal int NOT NULL,
   tx_id uuid NOT NULL,
   kind text NOT NULL CHECK (kind IN ('effect', 'filler')),
+  -- EIP-2718: 2 is EIP-1559's; 0, legacy, has one price for gas, which is both fees.
+  tx_type smallint NOT NULL DEFAULT 2 CHECK (tx_type IN (0, 2)),
   gas_limit numeric(78, 0) NOT NULL CHECK (gas_limit > 0),
   max_fee_per_gas numeric(78, 0) NOT NULL CHECK (max_fee_per_gas > 0),
   max_priority_fee_per_gas numeric(78, 0) NOT NULL CHECK (max_priority_fee_per_gas >= 0),
@@ -225,7 +231,8 @@ CREATE TABLE signature_request (
   created_at timestamptz NOT NULL DEFAULT now(),
   UNIQUE (lane_id, nonce, ordinal),
   CHECK (claimed_at IS NULL OR cancelled_at IS NULL),
-  CHECK (max_priority_fee_per_gas <= max_fee_per_gas)
+  CHECK (max_priority_fee_per_gas <= max_fee_per_gas),
+  CHECK (tx_type = 2 OR max_priority_fee_per_gas = max_fee_per_gas)
 ) WITH (fillfactor = 45);
 CREATE INDEX signature_request_open ON signature_request (signature_request_id)
   WHERE claimed_at IS NULL AND cancelled_at IS NULL;
@@ -276,8 +283,9 @@ CREATE TABLE inclusion (
   block_number bigint NOT NULL,
   succeeded boolean NOT NULL,
   effect_ok boolean NOT NULL,
-  gas_used numeric(78, 0) NOT NULL,
-  effective_gas_price numeric(78, 0) NOT NULL,
+  -- Known where the receipt was read; a payment that its logs prove needs none.
+  gas_used numeric(78, 0),
+  effective_gas_price numeric(78, 0),
   seen_at timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (attempt_id, block_hash)
 );
@@ -289,6 +297,8 @@ CREATE TABLE block (
   hash bytea NOT NULL CHECK (octet_length(hash) = 32),
   parent_hash bytea NOT NULL CHECK (octet_length(parent_hash) = 32),
   mined_at timestamptz NOT NULL,
+  -- Wei a gas; null where the chain has no base fee.
+  base_fee_per_gas numeric(78, 0),
   PRIMARY KEY (chain_id, height)
 );
 
@@ -308,28 +318,19 @@ CREATE TABLE chain_head (
   CHECK (finalized <= safe AND safe <= latest)
 ) WITH (fillfactor = 50);
 
--- Gas of a slot is booked once.
-CREATE TABLE slot_gas (
-  lane_id int NOT NULL,
-  nonce bigint NOT NULL,
-  transfer_id uuid NOT NULL,
-  gas_cost numeric(78, 0) NOT NULL,
-  PRIMARY KEY (lane_id, nonce)
-);
-
 ---------------------------------------------------------------------------------------- grants
 GRANT SELECT ON ledger_account, posting TO payonce_app;
 GRANT USAGE ON SEQUENCE ledger_account_no TO payonce_app;
 GRANT SELECT, INSERT ON tenant, account, idempotency_key, ledger_balance, transfer, reserve,
   reserve_resolution, deposit_reference, decision, decision_consumed, lane, lane_progress, tx, nonce_slot,
-  signature_request, attempt, inclusion, chain_head, slot_gas, api_key TO payonce_app;
+  signature_request, attempt, inclusion, chain_head, api_key TO payonce_app;
 GRANT UPDATE (revoked_at) ON api_key TO payonce_app;
 GRANT UPDATE (blocked_reason) ON account TO payonce_app;
 GRANT UPDATE (balance, reserved) ON ledger_balance TO payonce_app;
 GRANT UPDATE (next_nonce, epoch, lease_owner, lease_until, paused_reason) ON lane TO payonce_app;
-GRANT UPDATE (mined_nonce, final_nonce, at_block) ON lane_progress TO payonce_app;
-GRANT UPDATE (status, waiting, furthest_level, reorgs, failure_code, failure_message, updated_at) ON tx TO payonce_app;
-GRANT UPDATE (fill_reason) ON nonce_slot TO payonce_app;
+GRANT UPDATE (mined_nonce, final_nonce, at_block, moved_at) ON lane_progress TO payonce_app;
+GRANT UPDATE (status, waiting, waiting_detail, furthest_level, reorgs, failure_code, failure_message, updated_at) ON tx TO payonce_app;
+GRANT UPDATE (fill_reason, gas_reserved) ON nonce_slot TO payonce_app;
 GRANT UPDATE (cancelled_at) ON signature_request TO payonce_app;
 GRANT SELECT, UPDATE (collected_at) ON signature TO payonce_app;
 GRANT UPDATE (first_sent_at, last_sent_at, accepted_at, sends, last_answer) ON attempt TO payonce_app;

@@ -19,7 +19,9 @@ CREATE TABLE journal (
   intent_id bytea NOT NULL REFERENCES slot_binding,
   kind text NOT NULL CHECK (kind IN ('effect', 'filler')),
   fingerprint bytea NOT NULL CHECK (octet_length(fingerprint) = 32),
-  max_spend numeric(78, 0) NOT NULL CHECK (max_spend > 0),
+  -- Wei by which this signature raises the most that its intent can move, value and gas. Of all signatures of
+  -- a slot one is mined, so a limit counts what stands here and adds up to the dearest.
+  max_spend numeric(78, 0) NOT NULL CHECK (max_spend >= 0),
   lane_epoch bigint NOT NULL,
   unsigned bytea NOT NULL,
   signed bytea,

@@ -1,8 +1,15 @@
 import { expect, it } from 'vitest';
-import { checkEffect, effectOf, fillerOf, TRANSFER_TOPIC } from '../../src/base/effect/index.ts';
-import { type Address, Transient } from '../../src/base/kernel/index.ts';
+import { checkEffect, effectOf, fillerOf, paidByTransfers } from '../../src/base/effect/index.ts';
+import { type Address, TRANSFER_TOPIC, Transient } from '../../src/base/kernel/index.ts';
 import { pool, reorgs } from './chain-port-pool.ts';
-import { type Begin, beginOn, type ChainUnderTest, hashesOf, PAYEE } from './chain-under-test.ts';
+import {
+  type Begin,
+  beginOn,
+  type ChainUnderTest,
+  GWEI,
+  hashesOf,
+  PAYEE,
+} from './chain-under-test.ts';
 
 const POOR: Address = `0x${'5b'.repeat(20)}`;
 
@@ -64,6 +71,22 @@ function blocksAndTags(begin: Begin): void {
 }
 
 function effects(begin: Begin): void {
+  it('says what gas costs: the next base fee, and the tips of blocks that had some', async () => {
+    const { chain, mine, ...on } = await begin();
+    const tips = [3n, 1n, 2n].map((gwei) => gwei * GWEI);
+    const raw = tips.map((maxPriorityFeePerGas, index) =>
+      on.signed({ ahead: BigInt(index), maxFeePerGas: 20n * GWEI, maxPriorityFeePerGas }),
+    );
+    await chain.send(raw);
+    await mine(3);
+    const latest = await on.latest();
+    const market = await chain.feeMarket({ blocks: 3, percentiles: [1, 50, 99] });
+    expect(market.baseFeePerGas).toBeGreaterThan(0n);
+    expect(market.baseFeePerGas).toBeLessThanOrEqual(latest.baseFeePerGas!);
+    expect(market).toMatchObject({ tips: [[GWEI, 2n * GWEI, expect.any(BigInt)]] });
+    expect(await chain.feeMarket({ blocks: 1, percentiles: [50] })).toMatchObject({ tips: [] });
+  });
+
   it('estimates each call by itself', async () => {
     const { chain, lane, token } = await begin();
     const call = { from: lane, to: PAYEE, value: 1n, data: '0x' as const };
@@ -80,6 +103,26 @@ function effects(begin: Begin): void {
     expect(paid!.ok && paid!.gas > 21_000n && paid!.gas < 100_000n).toBe(true);
     expect(tooMuch).toMatchObject({ ok: false, kind: 'reverted' });
     expect(nobody).toMatchObject({ ok: false, kind: 'reverted' });
+  });
+
+  it('simulates each call with its gas, and takes an estimate for enough', async () => {
+    const { chain, lane, token } = await begin();
+    const plain = { from: lane, to: PAYEE, value: 1n, data: '0x' as const };
+    const transfer = { token, recipient: PAYEE, amount: 1n };
+    const paid = { from: lane, ...effectOf(transfer) };
+    const [estimate] = await chain.estimateGas([paid]);
+    const gas = estimate!.ok ? estimate!.gas : 0n;
+    const answers = await chain.simulate([
+      { ...plain, gas: 21_000n },
+      { ...plain, gas: 20_999n },
+      { ...plain, from: POOR, gas: 21_000n },
+      { ...paid, gas },
+      { ...paid, gas: gas / 2n },
+      { from: lane, ...effectOf({ ...transfer, amount: 10n ** 18n }), gas },
+    ]);
+    const failed = { ok: false };
+    const yes = { ok: true, returned: `0x${'0'.repeat(63)}1` };
+    expect(answers).toEqual([{ ok: true, returned: '0x' }, failed, failed, yes, failed, failed]);
   });
 
   it('moves a token with a Transfer log, and mines what reverts without effect', async () => {
@@ -100,6 +143,20 @@ function effects(begin: Begin): void {
     expect(checkEffect({ ...intent, from: lane }, paid!)).toBe('paid');
     expect(checkEffect({ ...intent, from: lane, amount: 1n }, paid!)).toBe('mismatch');
     expect(paid!.logs[0]).toMatchObject({ address: token, topics: [TRANSFER_TOPIC, {}, {}] });
+    const asked = { tokens: [token], fromBlock: paid!.blockNumber, toBlock: paid!.blockNumber };
+    const sent = await chain.transfers({ ...asked, from: [lane] });
+    const { transactionHash, blockNumber, blockHash } = paid!;
+    const log = { transactionHash, blockNumber, blockHash, logIndex: 0, ...paid!.logs[0]! };
+    expect(sent).toEqual([log]);
+    expect(paidByTransfers({ ...intent, from: lane }, sent)).toBe(true);
+    expect(await chain.transfers({ ...asked, to: [POOR, PAYEE] })).toEqual([log]);
+    expect(await chain.transfers({ ...asked, to: [lane] })).toEqual([]);
+    expect(await chain.transfers({ ...asked, from: [PAYEE] })).toEqual([]);
+    expect(await chain.transfers({ ...asked, tokens: [POOR], from: [lane] })).toEqual([]);
+    expect(await chain.transfers({ ...asked, to: [] })).toEqual([]);
+    expect(await chain.transfers({ ...asked, tokens: [], from: [lane] })).toEqual([]);
+    const before = { ...asked, fromBlock: blockNumber - 1, toBlock: blockNumber - 1 };
+    expect(await chain.transfers({ ...before, from: [lane] })).toEqual([]);
     expect(filler).toMatchObject({ status: 'success', from: lane, to: lane, gasUsed: 21_000n });
     for (const reverted of [tooMuch, starved]) {
       expect(reverted).toMatchObject({ status: 'reverted', logs: [], to: token });

@@ -598,6 +598,7 @@ describe('bad input', () => {
         ['POST', '/v1/withdrawals', good(), 'withdrawals:create'],
         ['POST', '/v1/withdrawals/batch', { withdrawals: [] }, 'withdrawals:create'],
         ['POST', `/v1/withdrawals/${held}/cancel`, undefined, 'withdrawals:create'],
+        ['POST', `/v1/withdrawals/${held}/speed-up`, undefined, 'withdrawals:create'],
         ['POST', '/v1/deposits', {}, 'ledger:credit'],
         ['GET', '/v1/accounts/alice/balances', undefined, 'ledger:read'],
         ['GET', '/v1/accounts/alice/transfers', undefined, 'ledger:read'],
@@ -618,6 +619,7 @@ describe('bad input', () => {
         ['GET', `/v1/withdrawals/${held}`, 404, 'not_found'],
         ['GET', `/v1/withdrawals/${held}?waitFor=COMPLETED&timeoutMs=50`, 404, 'not_found'],
         ['POST', `/v1/withdrawals/${held}/cancel`, 404, 'not_found'],
+        ['POST', `/v1/withdrawals/${held}/speed-up`, 404, 'not_found'],
         ['GET', '/v1/accounts/alice/balances', 404, 'account_not_found'],
         ['GET', '/v1/accounts/alice/transfers', 404, 'account_not_found'],
       ];
@@ -651,10 +653,12 @@ describe('a cancel', () => {
   const cancel = (id: unknown, body?: unknown) =>
     on.call('POST', `/v1/withdrawals/${id}/cancel`, body);
 
-  it('after the claim and after completion is refused', async () => {
+  it('in a block and after completion is refused', async () => {
     await on.anvil.rpc('evm_setIntervalMining', 0);
     const { body } = await on.withdraw(order(1));
     await on.waitFor(body['id'] as string, 'BROADCASTED');
+    await on.anvil.mine();
+    await on.waitFor(body['id'] as string, 'INCLUDED');
     const early = await cancel(body['id']);
     expect([early.status, early.body['code'], early.body['outcome']]).toEqual([
       409,

@@ -4,6 +4,7 @@ import { readLanes } from '../../src/books/tx/index.ts';
 import { Installation } from '../support/installation.ts';
 import { expectLaws, quiet, recipient, tokenPayments } from '../support/laws.ts';
 import { until } from '../support/until.ts';
+import { verifyOf } from '../support/verify.ts';
 
 const REFUSES = '0x60006000fd';
 
@@ -29,6 +30,10 @@ const submit = async (on: Installation, body: Record<string, unknown>): Promise<
   const answer = await on.withdraw({ account: 'alice', asset: 'USDC', ...body });
   expect(answer.status).toBe(202);
   return answer.body['id'] as string;
+};
+const verifyNow = (on: Installation) => {
+  const { mainUrl, signerUrl } = on.databases;
+  return verifyOf({ mainUrl, signerUrl, nodes: [on.anvil.url] });
 };
 /** The walk stands at the node's latest block. */
 const walked = (on: Installation) =>
@@ -151,6 +156,8 @@ describe('the chain changes its mind', () => {
   });
 
   it('below finalized: the chain halts, nothing completes or is signed, and it is said why', async () => {
+    // Enough below to be taken back.
+    await on.anvil.mine(12);
     const flying = await submit(on, { amount: '2000', to: recipient(5) });
     await on.waitFor(flying, 'BROADCASTED');
     await on.anvil.mine(2);
@@ -176,7 +183,7 @@ describe('the chain changes its mind', () => {
 
     const late = await submit(on, { amount: '2', to: recipient(6) });
     const waiting = await until('a reason', async () => (await view(on, late))['waiting']);
-    expect(waiting).toEqual({ reason: 'chain_halted' });
+    expect(waiting).toMatchObject({ reason: 'chain_halted' });
     const signed = await on.rows('SELECT signature_request_id FROM signature');
     await on.anvil.mine(20);
     // Several rounds of tracker, broadcaster and signer, told by the lease that each round renews.
@@ -204,34 +211,80 @@ describe('a reorg that takes back what was committed at safe', () => {
   });
   afterAll(() => on?.stop());
 
-  it('halts the chain, with an order of the signer left open and cancellable', async () => {
-    const id = await submit(on, { amount: '5', to: recipient(7) });
+  /** Committed at safe, then taken back with everything above it. */
+  async function reversed(to: `0x${string}`): Promise<string> {
+    const id = await submit(on, { amount: '5', to });
     await on.waitFor(id, 'BROADCASTED');
     await on.anvil.mine();
     await on.waitFor(id, 'INCLUDED');
     await mineTo(on, id, 'COMPLETED');
-    const height = BigInt((await view(on, id))['confirmation']!['blockNumber' as never]);
+    const before = await view(on, id);
+    const { blockNumber } = before['confirmation'] as { blockNumber: string };
     const latest = BigInt(await on.anvil.rpc<string>('eth_blockNumber'));
-    await on.stopRole('signer');
-    const open = await submit(on, { amount: '5', to: recipient(8) });
-    await until('a slot', async () => (await view(on, open))['nonceKey'] !== null);
-    await on.anvil.rpc('anvil_reorg', Number(latest - height + 1n), []);
-    await until('the halt', async () => {
-      const [head] = await on.rows<{ why: string | null }>(
-        'SELECT halted_reason AS why FROM chain_head',
-      );
-      return head!.why?.includes('at safe');
+    await on.anvil.rpc('anvil_reorg', Number(latest - BigInt(blockNumber) + 1n), []);
+    // COMPLETED is an end to a waiting client: it has to look again.
+    await until('REVERSED', async () => (await view(on, id))['status'] === 'REVERSED');
+    return id;
+  }
+  const available = async () => {
+    const { body } = await on.call('GET', '/v1/accounts/alice/balances');
+    const balances = body['balances'] as { asset: string; available: string; reserved: string }[];
+    return balances.find(({ asset }) => asset === 'USDC')!;
+  };
+
+  it('is reversed, told, paid by the same bytes, and settled again at finality only', async () => {
+    const to = recipient(7);
+    const before = await available();
+    const id = await reversed(to);
+    const now = await view(on, id);
+    expect(now).toMatchObject({ status: 'REVERSED', reorgs: 1, failure: null });
+    expect(now['confirmation']).toMatchObject({ level: 'none' });
+    expect(await available()).toMatchObject({ reserved: '5.5' });
+    expect(await resolutions(on, id)).toEqual(['COMMIT']);
+    const report = await verifyNow(on);
+    expect(report.laws.filter(({ status }) => status === 'broken')).toEqual([]);
+
+    await mineTo(on, id, 'RESETTLED');
+    const done = await view(on, id);
+    expect(done['confirmation']).toMatchObject({ level: 'finalized' });
+    expect(done['attempts']).toHaveLength(1);
+    expect(await resolutions(on, id)).toEqual(['COMMIT', 'COMMIT']);
+    await on.anvil.mine(10);
+    await quiet(on);
+    expect((await tokenPayments(on)).get(to)).toEqual([5_000_000n]);
+    expect(Number((await available()).available)).toBe(Number(before.available) - 5.5);
+    await expectLaws(on);
+    const told = await on.rows<{ to: string }>(
+      `SELECT to_state AS to FROM event WHERE subject_id = $1 AND from_state IN ('COMPLETED', 'REVERSED') ORDER BY seq`,
+      [id],
+    );
+    expect(told.map((event) => event.to)).toEqual(['REVERSED', 'RESETTLED']);
+  });
+
+  it('is FAILED and released when the same bytes revert in the new chain', async () => {
+    const [lane] = await readLanes(on.owner);
+    const slot = keccak256(`0x${lane!.address.slice(2).padStart(64, '0')}${'0'.repeat(64)}`);
+    const held = await on.anvil.rpc<string>('eth_getStorageAt', on.token, slot, 'latest');
+    const before = await available();
+    const to = recipient(8);
+    const id = await reversed(to);
+    const back = await on.anvil.rpc<string>('eth_getStorageAt', on.token, slot, 'latest');
+    expect(BigInt(back)).toBe(BigInt(held));
+    await on.anvil.rpc('anvil_setStorageAt', on.token, slot, `0x${'0'.repeat(64)}`);
+    await until('the bytes to be mined', async () => {
+      await on.anvil.mine();
+      await walked(on);
+      return (await view(on, id))['confirmation']!['level' as never] !== 'none';
     });
-    await on.startSigner();
-    expect((await view(on, id))['status']).toBe('COMPLETED');
-    const claims = () =>
-      on.rows(
-        'SELECT 1 FROM signature_request WHERE claimed_at IS NOT NULL AND claimed_by IS NOT NULL',
-      );
-    expect(await claims()).toHaveLength(1);
-    const cancelled = await on.call('POST', `/v1/withdrawals/${open}/cancel`);
-    expect([cancelled.status, cancelled.body['status']]).toEqual([200, 'CANCELLED']);
-    expect(await claims()).toHaveLength(1);
-    expect(await resolutions(on, open)).toEqual(['RELEASE']);
+    await on.anvil.rpc('anvil_setStorageAt', on.token, slot, back);
+    await mineTo(on, id, 'FAILED');
+    const done = await view(on, id);
+    expect(done).toMatchObject({ failure: { code: 'reverted' }, completedAt: null });
+    expect(await resolutions(on, id)).toEqual(['COMMIT', 'RELEASE']);
+    expect(await available()).toEqual(before);
+    await on.anvil.mine(10);
+    await quiet(on);
+    expect((await tokenPayments(on)).get(to)).toBeUndefined();
+    await expectLaws(on);
   });
 });

@@ -17,6 +17,8 @@ export type Race = {
   watch?(road: Road): (found: string[]) => Promise<void>;
   /** Chance that one of the steps is killed on its way. */
   kills?: number;
+  /** Chance that it is run with the steps in long stretches; half of the runs unless told otherwise. */
+  stretches?: number;
 };
 
 export type Raced = {
@@ -76,7 +78,7 @@ async function once(
   const seen: string[] = [];
   const { trace, blocks, ended } = await road.scheduler.run(
     steps,
-    chooserOf(random, race.kills ?? 0),
+    chooserOf(random, race),
     async (what) => {
       if (what.endsWith('COMMIT')) await watch?.(seen);
     },
@@ -97,12 +99,20 @@ async function once(
   return { trace, blocks, broken };
 }
 
-/** Any of those that may go on; now and then one of them dies instead. */
-function chooserOf(random: Random, kills: number): Chooser {
+/**
+ * Any of those that may go on, in stretches mostly the one that went last: what takes a whole step between two
+ * points of another is never met by even choices. Now and then one of them dies instead.
+ */
+function chooserOf(random: Random, { kills = 0, stretches = 0.5 }: Race): Chooser {
   let killAfter = random.chance(kills) ? random.below(40) : -1;
+  const steady = random.chance(stretches) ? 0.93 : 0;
+  let last = '';
   return (ready) => {
     killAfter -= 1;
-    return { gate: random.pick(ready), verdict: killAfter === 0 ? 'kill' : 'go' };
+    const same = ready.find((gate) => gate.actor === last);
+    const gate = same !== undefined && random.chance(steady) ? same : random.pick(ready);
+    last = gate.actor;
+    return { gate, verdict: killAfter === 0 ? 'kill' : 'go' };
   };
 }
 

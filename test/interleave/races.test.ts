@@ -4,6 +4,7 @@ import { seedOfRun } from '../support/steps/random.ts';
 import { Road } from '../support/steps/road.ts';
 import { type Race, type Raced, runRace } from './race.ts';
 import { ENDINGS, PLANTED, SETTLINGS, WORKERS } from './races.ts';
+import { REPLACING } from './replacing.ts';
 
 const FULL = process.env['PAYONCE_PROOF'] === 'full';
 /** In full so many runs of a kind of race; else as many as fit. */
@@ -48,6 +49,13 @@ describe('steps that meet, interleaved at every await', { timeout: TIMEOUT_MS },
   it.each(WORKERS)('$name: one slot each, and nothing is paid twice', async (race) => {
     expect((await hold(race, among(WORKERS))).broken).toEqual([]);
   });
+
+  it.each(REPLACING)(
+    '$name: paid or released, and every reserve for gas is booked',
+    async (race) => {
+      expect((await hold(race, among(REPLACING))).broken).toEqual([]);
+    },
+  );
 
   it('go the same way again for the same seed', async () => {
     const [, prepare] = ENDINGS;

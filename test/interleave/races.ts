@@ -9,7 +9,12 @@ const AN_HOUR_MS = 3_600_000;
 type Orders = { count?: number; amount?: string; expires?: boolean };
 
 /** Withdrawals to recipients of their own, accepted and taken through the first of these topics. */
-async function bring(road: Road, on: Processes, through: string[], orders: Orders): Promise<void> {
+export async function bring(
+  road: Road,
+  on: Processes,
+  through: string[],
+  orders: Orders,
+): Promise<void> {
   const { count = 1, amount = '5', expires = false } = orders;
   const expiresAt = new Date(Date.now() + AN_HOUR_MS).toISOString();
   const requests = Array.from({ length: count }, (_, n) => ({
@@ -24,7 +29,7 @@ async function bring(road: Road, on: Processes, through: string[], orders: Order
   for (const topic of through) await on.job(topic);
 }
 
-async function ids(road: Road): Promise<string[]> {
+export async function ids(road: Road): Promise<string[]> {
   const { rows } = await road.owner.query<{ id: string }>(
     'SELECT withdrawal_id AS id FROM withdrawal ORDER BY 1',
   );
@@ -36,8 +41,8 @@ const AGED = [
   `UPDATE tx SET expires_at = now() - interval '1 second'`,
 ];
 
-/** Paid are those that are COMPLETED, once each, and nobody else. */
-async function paidOnce(road: Road, atRest: boolean): Promise<string[]> {
+/** Paid are those that are COMPLETED or RESETTLED, once each, and nobody else. */
+export async function paidOnce(road: Road, atRest: boolean): Promise<string[]> {
   if (!atRest) return [];
   const { rows } = await road.owner.query<{ status: string; to: Buffer }>(
     'SELECT status, recipient AS to FROM withdrawal',
@@ -45,7 +50,8 @@ async function paidOnce(road: Road, atRest: boolean): Promise<string[]> {
   const paid = paymentsOn(road);
   return rows.flatMap(({ status, to }) => {
     const times = paid.get(`0x${to.toString('hex')}`)?.length ?? 0;
-    return times === (status === 'COMPLETED' ? 1 : 0) ? [] : [`${status}, and paid ${times} times`];
+    const due = status === 'COMPLETED' || status === 'RESETTLED' ? 1 : 0;
+    return times === due ? [] : [`${status}, and paid ${times} times`];
   });
 }
 
@@ -90,7 +96,7 @@ function ending(stage: 'validate' | 'prepare' | 'sign', hasty = false): Race {
 }
 
 /** What the chain went through until now: the bytes that were sent, and blocks. */
-async function toChain(road: Road, blocks: number): Promise<(chain: FakeChain) => void> {
+export async function toChain(road: Road, blocks: number): Promise<(chain: FakeChain) => void> {
   const { rows } = await road.owner.query<{ raw: Buffer }>(
     'SELECT raw FROM signature ORDER BY signature_request_id',
   );
@@ -100,22 +106,27 @@ async function toChain(road: Road, blocks: number): Promise<(chain: FakeChain) =
   };
 }
 
-const walk = async (on: Processes) => {
+export const walk = async (on: Processes) => {
   while (await on.observe());
+};
+
+const walkAndReverse = async (on: Processes) => {
+  await walk(on);
+  await on.job('withdrawal.orphaned');
 };
 
 /**
  * A settle and the reorg of the block that it settles on. `depth`: blocks that are taken back. Nothing is
  * COMPLETED but at a moment when its block is canonical at its level and the chain is not halted; and once
- * the tracker has seen a reorg, what is COMPLETED is paid on the node's chain, or the chain is halted: a
- * reorg of what may have been committed is not followed.
+ * the tracker has seen a reorg and its reversals are done, what is COMPLETED is paid on the node's chain, or
+ * the chain is halted: a reorg below finalized is not followed.
  */
 function settling(tier: 'safe' | 'finalized', depth: number, careless = false): Race {
   const blocks = tier === 'safe' ? 4 : 7;
   const topic = tier === 'safe' ? 'withdrawal.settle' : 'withdrawal.final';
   return {
     name: `settle at ${tier} and a reorg of ${depth}`,
-    kills: 0.1,
+    ...(careless ? { stretches: 1 } : { kills: 0.1 }),
     async prepare(road) {
       const on = await road.start();
       const amount = tier === 'safe' ? '5' : '2000';
@@ -131,7 +142,7 @@ function settling(tier: 'safe' | 'finalized', depth: number, careless = false): 
       const on = await road.start();
       const reorg = () => road.chain.reorg(depth, { toPool: false, blocks: depth + 1 });
       // It has happened, or it happens among the steps, of which most have looked by then.
-      const before = random.chance(0.6);
+      const before = careless || random.chance(0.6);
       if (before) reorg();
       return [
         road.step(
@@ -141,8 +152,9 @@ function settling(tier: 'safe' | 'finalized', depth: number, careless = false): 
           (wires) => (careless ? looseHead(wires) : wires),
         ),
         ...(before ? [] : [road.event('chain', 'reorg', reorg)]),
-        road.step('observe', on, walk),
-        road.step('look again', on, walk),
+        road.step('observe', on, walkAndReverse),
+        // A whole reversal has to fall between two statements of a careless settle: the fewer meet, the sooner.
+        ...(careless ? [] : [road.step('look again', on, walkAndReverse)]),
       ];
     },
     watch(road) {
@@ -158,7 +170,8 @@ function settling(tier: 'safe' | 'finalized', depth: number, careless = false): 
       if (atRest) return paidOnce(road, atRest);
       // By now whoever walked the chain has lost its lease, and another sees what it did not.
       await road.clock.elapse(20_000);
-      await walk(await road.start());
+      const on = await road.start();
+      await walkAndReverse(on);
       const { completed, halted } = await completedAndHalted(road);
       const paid = BigInt(paymentsOn(road).size);
       return completed > paid && !halted

@@ -16,6 +16,7 @@ export type Scenario = {
   ends: readonly string[];
 };
 
+const GWEI = 10n ** 9n;
 export const PAYEE = recipient(1);
 export const AMOUNT = 5_000_000n;
 const REQUEST = {
@@ -41,6 +42,7 @@ const send = job('tx.send');
 const observe = tried('observe', async (on) => {
   while (await on.observe());
 });
+const replace = tried('replace', (on) => on.replace());
 const gas = job('tx.gas');
 const final = job('withdrawal.final');
 const fill = job('tx.fill');
@@ -55,6 +57,11 @@ const upToSlot = [intake, before(validate), before(prepare)];
 const upToChain = [...upToSlot, before(sign), before(collect), before(send)];
 /** The slot's filler goes the way of an effect. */
 const closed = [sign, collect, send, mine(1), observe, mine(7), observe, gas];
+
+/** More than the gas of a stretch could hide. */
+function giveToLane({ chain, settings }: Road): void {
+  chain.give(settings.lanes[0]!.address, 3n * 10n ** 18n);
+}
 
 export function scenarioOf(name: string, tenantId: string): Scenario {
   return scenarios(tenantId).find((scenario) => scenario.name === name)!;
@@ -71,6 +78,15 @@ function scenarios(tenantId: string): Scenario[] {
         ...[accept, validate, prepare, sign, collect, send, mine(1), observe, mine(4), observe],
         ...[job('withdrawal.settle'), mine(4), observe, final, gas],
         ...[tried('sequence', (on) => on.sequence()), tried('sweep', (on) => on.sweep())],
+      ],
+      ends: ['COMPLETED'],
+    },
+    {
+      name: 'paid while coin comes to the lane',
+      acts: [
+        ...upToChain,
+        ...[mine(9), given((_, road) => giveToLane(road)), before(observe), gas],
+        ...[before(job('withdrawal.final'))],
       ],
       ends: ['COMPLETED'],
     },
@@ -124,6 +140,23 @@ function scenarios(tenantId: string): Scenario[] {
       ],
       // Killed before the refusal was written down, the effect is sent again and taken.
       ends: ['FAILED', 'COMPLETED'],
+    },
+    {
+      name: 'passed over by blocks',
+      acts: [
+        ...upToChain,
+        given((_, road) => road.chain.setBaseFee(9n * GWEI)),
+        // Past the patience of the development chain, and a block that shows it.
+        ...[elapse(31_000), mine(1), before(observe)],
+        ...[replace, sign, collect, send, mine(1), observe],
+      ],
+      ends: ['COMPLETED'],
+    },
+    {
+      name: 'cancelled after it was sent',
+      acts: [...upToChain, cancel, fill, ...closed, final],
+      // Killed before its filler is there, the payment is first.
+      ends: ['CANCELLED', 'COMPLETED'],
     },
     {
       name: 'out of funds',

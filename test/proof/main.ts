@@ -15,7 +15,7 @@ import { machineOf, type Report, type Row, tableOf, writeReport, wrongWith } fro
 const HELP = `Usage: npm run proof -- [options]
 
 Proves on this machine that nobody is paid twice and nothing is lost. Everything runs in temporary
-folders and is removed at the end. In full about a quarter of an hour.
+folders and is removed at the end. In full about half an hour.
 
   --only NAME,NAME  these proofs
   --short           at the size of the tests, and without those that are tests

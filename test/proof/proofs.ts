@@ -31,12 +31,12 @@ const TESTS: readonly [string, string, string][] = [
   [
     'kill-everywhere-tests',
     'test/interleave/kill-everywhere.test.ts',
-    'a kill at every await of the road, one by one, pays once',
+    'a kill, a failure and a lost answer at every await of the road, one by one, pays once',
   ],
   [
     'races-tests',
     'test/interleave/races.test.ts',
-    'cancel, expiry, claim, settle and reorg interleaved at every statement keep every law',
+    '10,000 interleavings of cancel, expiry and claim, and 2,000 each of settle and reorg and of two workers, keep every law',
   ],
   [
     'verify-tests',
@@ -67,13 +67,18 @@ type VitestReport = {
   }[];
 };
 
+/** What tests say of how much they did: `name: … runs …`. */
+function countsIn(text: string): string[] {
+  return text.split('\n').filter((line) => /: .*\b\d+ (runs|tries)\b/.test(line));
+}
+
 /** `npm test` runs their short form, this their full one, which they choose by PAYONCE_PROOF=full. */
 async function runTests(file: string, { seed, signal }: ProofContext): Promise<ProofResult> {
   if (!existsSync(join(projectRoot(), file))) throw new Error(`${file} does not exist`);
   const folder = mkdtempSync(join(tmpdir(), 'payonce-proof-'));
   try {
     const output = join(folder, 'vitest.json');
-    const report = await vitest(file, output, { seed, signal });
+    const { report, told } = await vitest(file, output, { seed, signal });
     const failed = report.testResults.flatMap(({ message, assertionResults }) => [
       ...(message === '' ? [] : [message]),
       ...assertionResults
@@ -89,7 +94,7 @@ async function runTests(file: string, { seed, signal }: ProofContext): Promise<P
       ...{ payments: 0, once: 0, twice: 0, missing: 0, openReserves: 0 },
       broken: bad === 0 ? none : failed.map((line) => line.slice(0, 600)),
       targets: [],
-      notes: [`of ${file}`],
+      notes: [`of ${file}`, ...told],
     };
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -100,16 +105,21 @@ function vitest(
   file: string,
   output: string,
   { seed, signal }: Pick<ProofContext, 'seed' | 'signal'>,
-): Promise<VitestReport> {
+): Promise<{ report: VitestReport; told: string[] }> {
   const program = join(projectRoot(), 'node_modules', 'vitest', 'vitest.mjs');
-  const args = [program, 'run', file, '--reporter=json', `--outputFile=${output}`];
+  const args = [
+    ...[program, 'run', file, '--reporter=json', `--outputFile=${output}`],
+    '--disableConsoleIntercept',
+  ];
   const env = { ...process.env, PAYONCE_PROOF: 'full', PAYONCE_SEED: String(seed) };
   return new Promise((done, fail) => {
     const options = { cwd: projectRoot(), env, maxBuffer: 2 ** 28, signal };
     execFile(process.execPath, args, options, (error, stdout, stderr) => {
       // Failed tests make it end with 1; the report tells which.
-      if (existsSync(output)) done(JSON.parse(readFileSync(output, 'utf8')) as VitestReport);
-      else fail(new Error(`${file} did not run: ${error?.message ?? ''} ${stdout}${stderr}`));
+      if (existsSync(output)) {
+        const report = JSON.parse(readFileSync(output, 'utf8')) as VitestReport;
+        done({ report, told: countsIn(stdout) });
+      } else fail(new Error(`${file} did not run: ${error?.message ?? ''} ${stdout}${stderr}`));
     });
   });
 }

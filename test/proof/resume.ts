@@ -99,7 +99,8 @@ async function resume(on: LocalInstallation, signal: AbortSignal): Promise<Momen
       if (moments.sent === 0 && now.sends > before.sends) moments.sent = since();
     }
     if (moments.slot > 0 && moments.sent > 0) break;
-    await systemClock.sleep(20);
+    // A session that a recovering server refuses costs it 20 ms of its recovery.
+    await systemClock.sleep(now === null ? 200 : 20);
   }
   await starting;
   return moments;

@@ -15,7 +15,8 @@ const PAGE = 25;
 const OPEN = `SELECT (SELECT count(*)::int FROM job) AS jobs,
   (SELECT count(*)::int FROM withdrawal
     WHERE status IN ('REQUESTED', 'RESERVED', 'APPROVED', 'EXECUTING')) AS withdrawals,
-  (SELECT count(*)::int FROM nonce_slot) - (SELECT count(*)::int FROM slot_gas) AS slots`;
+  (SELECT count(*)::int FROM nonce_slot s WHERE s.nonce >= (
+    SELECT max(to_nonce) FROM lane_stretch g WHERE g.lane_id = s.lane_id)) AS slots`;
 
 /** Resolves when nothing is on its way any more: no job, every withdrawal ended, every slot's gas booked. */
 export async function untilSettled(

@@ -7,6 +7,9 @@ import { accountsOf, type Known } from './oracle.ts';
 import type { Action, Request, Script } from './script.ts';
 
 const AN_HOUR_MS = 3_600_000;
+const GWEI = 10n ** 9n;
+/** Of the development chain, and a little. */
+const PATIENCE_MS = 31_000;
 
 /** Goes through a script, lets everything come to rest, and answers what is wrong then; empty: all is well. */
 export async function live(road: Road, script: Script): Promise<string[]> {
@@ -25,6 +28,7 @@ class Life {
   readonly #known: Known[] = [];
   #on: Processes;
   #mayFail = false;
+  #speedUps = 0;
 
   constructor(road: Road, on: Processes) {
     this.#road = road;
@@ -41,6 +45,8 @@ class Life {
         return this.#submit(action.n);
       case 'cancel':
         return this.#cancel(action.n);
+      case 'speed up':
+        return this.#speedUp(action.n);
       case 'work':
         return workOn(this.#road, this.#on, action.passes);
       case 'observe':
@@ -54,6 +60,17 @@ class Life {
       case 'mine':
         chain.mine(action.blocks);
         return this.#calmly(() => run(this.#on, 'observe'));
+      case 'base fee':
+        chain.setBaseFee(BigInt(action.gwei) * GWEI);
+        return;
+      case 'pass over':
+        await clock.elapse(PATIENCE_MS);
+        chain.mine(1);
+        return this.#calmly(async () => {
+          await this.#on.leases.renew();
+          await run(this.#on, 'observe');
+          await this.#on.replace();
+        });
       case 'reorg':
         chain.mine(action.mine);
         await this.#calmly(() => run(this.#on, 'observe'));
@@ -101,6 +118,7 @@ class Life {
     const { chain, node, clock } = this.#road;
     node.deliverLate();
     chain.resume();
+    chain.setBaseFee(GWEI);
     this.#road.calm();
     await clock.elapse(35_000);
     const rest = await finish(this.#road, await this.#road.start());
@@ -125,6 +143,17 @@ class Life {
     if (id === undefined) return;
     known!.cancels += 1;
     await this.#calmly(() => this.#on.service.cancel(this.#road.tenantId, id));
+  }
+
+  async #speedUp(n: number): Promise<void> {
+    const [id] = this.#known[n]?.ids ?? [];
+    if (id === undefined) return;
+    this.#speedUps += 1;
+    const wish = { idempotencyKey: `faster-${this.#speedUps}`, body: {}, correlationId: 'c' };
+    await this.#calmly(async () => {
+      await this.#on.service.speedUp(this.#road.tenantId, id, wish);
+      await this.#on.replace();
+    });
   }
 
   async #disturb({ due, at, verdict }: Action & { do: 'disturb' }): Promise<void> {

@@ -39,7 +39,7 @@ export async function accountsOf(
   for (const one of known.filter((item) => item !== undefined)) {
     const mine = rows.filter(({ key }) => key === `key-${one.n}`);
     broken.push(...judge(one, mine, mayFail));
-    const completed = mine.some(({ status }) => status === 'COMPLETED');
+    const completed = mine.some(({ status }) => isPaid(status));
     const amount = amountOf(one.request);
     const arrived = paid.get(recipient(one.n)) ?? [];
     const due = completed ? [amount] : [];
@@ -55,6 +55,8 @@ export async function accountsOf(
   for (const [to, amounts] of paid) broken.push(`[${amounts}] arrived at ${to}, whom nobody named`);
   return [...broken, ...(await balances(road, known, left))];
 }
+
+const isPaid = (status: string) => status === 'COMPLETED' || status === 'RESETTLED';
 
 function amountOf({ amount, asset }: Request): bigint {
   const units = parseAmount(amount, DECIMALS[asset]);
@@ -73,7 +75,7 @@ function judge(one: Known, mine: readonly Row[], mayFail: boolean): string[] {
   }
   if (row === undefined) return broken;
   const may =
-    row.status === 'COMPLETED' ||
+    isPaid(row.status) ||
     (row.status === 'REJECTED' && row.failure === 'insufficient_balance') ||
     (row.status === 'CANCELLED' && one.cancels > 0) ||
     (row.status === 'EXPIRED' && one.request.expires) ||

@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { testDatabases } from '../support/postgres.ts';
-import { hastyCancel, noResend, type Plant } from '../support/steps/plants.ts';
+import { noOrphans, noResend, type Plant } from '../support/steps/plants.ts';
 import { Road } from '../support/steps/road.ts';
 import { live } from './life.ts';
 import { simulate, textOf } from './simulation.ts';
 
 const PLANTED: [string, Plant][] = [
-  ['bytes that were lost are never sent again', noResend],
-  ['a cancel does not take the order to sign away', hastyCancel],
+  ['bytes that were lost are neither sent again nor outbid', noResend],
+  ['a reorg takes nothing back', noOrphans],
 ];
 
 describe('the simulation', () => {

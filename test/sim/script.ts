@@ -18,7 +18,7 @@ export type Request = {
 export type Action =
   | { do: 'request'; n: number; request: Request }
   /** A client that got no answer, or believes so: the same request with the same key. */
-  | { do: 'repeat' | 'cancel'; n: number }
+  | { do: 'repeat' | 'cancel' | 'speed up'; n: number }
   /** Everything that is due, so many times. */
   | { do: 'work'; passes: number }
   | { do: 'observe' | 'resend' | 'sequence' }
@@ -27,6 +27,10 @@ export type Action =
   /** Two of them, or one in two processes, interleaved as the seed says. */
   | { do: 'meet'; due: [number, number]; seed: number }
   | { do: 'mine'; blocks: number }
+  /** From the next block on. */
+  | { do: 'base fee'; gwei: number }
+  /** Longer than the patience of the chain, and then a block. */
+  | { do: 'pass over' }
   /** So many blocks are mined and seen before. */
   | { do: 'reorg'; mine: number; depth: number; transactions: Kept; toPool: boolean }
   | { do: 'drop' | 'late' | 'stall' | 'resume' }
@@ -59,18 +63,22 @@ const READS: readonly Method[] = [
   'blocks',
   'receipts',
   'estimateGas',
+  'simulate',
+  'feeMarket',
   'transactionCounts',
 ];
 
-/** `reorgBelow`: so many of the newest blocks may go; what is deeper may be committed. */
-type Shape = { random: Random; requests: number; reorgBelow: number; big: boolean };
+/** `big`: everything settles at finalized, else nearly everything at safe. */
+type Shape = { random: Random; requests: number; big: boolean };
+
+/** So many of the newest blocks may go: down to what is final, below safe. */
+const REORG_BELOW = 6;
 
 /** A life by its seed: a few withdrawals, and what befalls them. */
 export function scriptOf(seed: number): Script {
   const random = new Random(seed);
-  // Where everything settles at finalized, blocks may go down to there; else only above safe.
   const big = random.chance(0.3);
-  const shape: Shape = { random, requests: 0, reorgBelow: big ? 6 : 3, big };
+  const shape: Shape = { random, requests: 0, big };
   const actions: Action[] = [request(shape)];
   if (random.chance(0.5)) actions.push(request(shape));
   const length = 9 + random.below(12);
@@ -78,7 +86,7 @@ export function scriptOf(seed: number): Script {
   return { seed, lanes: 1 + random.below(3), actions };
 }
 
-/** Chances in a hundred and thirty; the rest is work. */
+/** Chances in a hundred and fifty; the rest is work. */
 const CHANCES: readonly [number, (shape: Shape) => Action][] = [
   [8, (shape) => (shape.requests < 4 ? request(shape) : work(shape))],
   [3, (shape) => ({ do: 'repeat', n: shape.random.below(shape.requests) })],
@@ -100,13 +108,16 @@ const CHANCES: readonly [number, (shape: Shape) => Action][] = [
   [2, () => ({ do: 'observe' })],
   [1, () => ({ do: 'resend' })],
   [1, () => ({ do: 'sequence' })],
+  [4, ({ random }) => ({ do: 'base fee', gwei: random.pick([1, 4, 9, 30, 60]) })],
+  [8, () => ({ do: 'pass over' })],
+  [5, (shape) => ({ do: 'speed up', n: shape.random.below(shape.requests) })],
 ];
 
 /** Leases end after 6 and 15 s, claims may be taken over after 30, and the last is past every expiry. */
 const TIMES = [1_000, 7_000, 16_000, 31_000, 2_400_000] as const;
 
 function actionOf(shape: Shape): Action {
-  let left = shape.random.below(130);
+  let left = shape.random.below(150);
   for (const [chance, make] of CHANCES) {
     left -= chance;
     if (left < 0) return make(shape);
@@ -148,8 +159,8 @@ function meet({ random }: Shape): Action {
   return { do: 'meet', due, seed: random.below(1_000_000) };
 }
 
-function reorg({ random, reorgBelow }: Shape): Action {
-  const depth = 1 + random.below(reorgBelow);
+function reorg({ random }: Shape): Action {
+  const depth = 1 + random.below(REORG_BELOW);
   return {
     do: 'reorg',
     mine: random.below(depth + 1),

@@ -2,7 +2,6 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type pg from 'pg';
-import { privateKeyToAccount } from 'viem/accounts';
 import { developmentSettings, type Settings } from '../../src/base/config/index.ts';
 import { openPool } from '../../src/base/db/index.ts';
 import {
@@ -18,19 +17,22 @@ import { adoptConfiguredLanes } from '../../src/doors/bin/chains.ts';
 import type { RoleHandle } from '../../src/doors/bin/role.ts';
 import { startSigner } from '../../src/doors/bin/signer-role.ts';
 import { startWorker, WORKER_ROLES } from '../../src/doors/bin/worker-role.ts';
-import { deployToken, fundLane, PUBLIC_DEVELOPMENT_KEYS } from '../../src/doors/dev/index.ts';
-import { startTestAnvil, type TestAnvil } from './anvil.ts';
+import type { TestAnvil } from './anvil.ts';
+import { NO_TOKEN, startFundedChain } from './funded-chain.ts';
 import { guard } from './guard.ts';
 import { type TestDatabases, testDatabases } from './postgres.ts';
 
-const ETHER = 10n ** 18n;
 const CLIENT_SCOPES = ['withdrawals:*', 'ledger:credit', 'ledger:read', 'events:read'] as const;
 
-type InstallationOptions = {
+export type InstallationOptions = {
   lanes?: number;
   /** Seconds; fractions make finality quick. */
   blockTime?: number;
   slotsInEpoch?: number;
+  /** A chain of an earlier time, which knows only its coin: the token is of a later one. */
+  hardfork?: 'berlin';
+  /** In the place of a node of its own; it mines by itself, and is stopped with the installation. */
+  node?: TestAnvil;
   settings?: (settings: Settings) => Settings | Promise<Settings>;
   /** What one role sees instead, such as its own wire to the database. */
   roleSettings?: (role: RoleName, settings: Settings) => Settings;
@@ -92,25 +94,13 @@ export class Installation {
   /** Everything but the roles. */
   static async make(options: InstallationOptions = {}): Promise<Installation> {
     const databases = await testDatabases();
-    const anvil = await startTestAnvil({
+    const { anvil, token, lanes } = await startFundedChain({
+      lanes: options.lanes ?? 1,
       blockTime: options.blockTime ?? 0.2,
       slotsInEpoch: options.slotsInEpoch ?? 4,
-      gasLimit: 1_000_000_000,
+      hardfork: options.hardfork,
+      node: options.node,
     });
-    const token = await deployToken(anvil.url);
-    const lanes = PUBLIC_DEVELOPMENT_KEYS.slice(1, 1 + (options.lanes ?? 1)).map(
-      (privateKey, index) => ({
-        address: privateKeyToAccount(privateKey).address.toLowerCase() as Address,
-        keyId: `lane-${index + 1}`,
-        privateKey,
-      }),
-    );
-    for (const lane of lanes) {
-      await fundLane(anvil.url, lane.address, {
-        nativeWei: 1_000n * ETHER,
-        tokenAmount: 10_000_000_000_000n,
-      });
-    }
     const folder = mkdtempSync(join(tmpdir(), 'payonce-installation-'));
     guard(folder);
     const base = developmentSettings({
@@ -121,6 +111,7 @@ export class Installation {
       token,
       lanes,
     });
+    base.assets = base.assets.filter(({ address }) => address !== NO_TOKEN);
     const settings = (await options.settings?.(base)) ?? base;
     const db = openPool({ url: databases.mainUrl, role: 'payonce_app', name: 'test', max: 1 });
     const tenant = await createTenant(db, { name: 'demo' });

@@ -1,4 +1,6 @@
+import { encodeFunctionData, parseAbi } from 'viem';
 import { expect } from 'vitest';
+import type { Address, Hex } from '../../src/base/kernel/index.ts';
 import { readLanes } from '../../src/books/tx/index.ts';
 import type { Installation } from './installation.ts';
 import { until } from './until.ts';
@@ -13,9 +15,9 @@ export async function quiet(on: Installation, ms = 30_000): Promise<void> {
     async () => {
       const [row] = await on.rows<{ open: bigint }>(
         `SELECT (SELECT count(*) FROM job)
-           + (SELECT count(*) FROM withdrawal WHERE status IN ('REQUESTED', 'RESERVED', 'APPROVED', 'EXECUTING'))
-           + (SELECT count(*) FROM nonce_slot s WHERE NOT EXISTS (
-               SELECT FROM slot_gas g WHERE g.lane_id = s.lane_id AND g.nonce = s.nonce)) AS open`,
+           + (SELECT count(*) FROM withdrawal WHERE status IN ('REQUESTED', 'RESERVED', 'APPROVED', 'EXECUTING', 'REVERSED'))
+           + (SELECT count(*) FROM nonce_slot s WHERE s.nonce >= (
+               SELECT max(to_nonce) FROM lane_stretch g WHERE g.lane_id = s.lane_id)) AS open`,
       );
       return row!.open === 0n;
     },
@@ -73,4 +75,10 @@ export async function tokenPayments(on: Installation): Promise<Map<string, bigin
 /** A recipient of a test's own: no two numbers give the same address. */
 export function recipient(n: number): `0x${string}` {
   return `0x${(0xfee0_0000_0000n + BigInt(n)).toString(16).padStart(40, 'a')}`;
+}
+
+/** Calldata by which the development token's owner gives an address more of it. */
+export function mintTo(to: Address, amount: bigint): Hex {
+  const abi = parseAbi(['function mint(address to, uint256 value)']);
+  return encodeFunctionData({ abi, args: [to, amount] });
 }

@@ -10,6 +10,8 @@ type Request = { id: number; method: string; params: string[] };
 const SEND = 'eth_sendRawTransaction';
 /** What the node was given, in order: the first bytes of each send. */
 let delivered: string[] = [];
+/** What it says of every call instead of answering. */
+let refusal: string | null = null;
 let node: Server;
 let proxy: RpcFaultProxy;
 let chain: NodeChain;
@@ -17,12 +19,14 @@ let chain: NodeChain;
 /** Answers a send with the bytes themselves as their hash, and everything else with 1. */
 beforeEach(async () => {
   delivered = [];
+  refusal = null;
   node = createServer((request, response) => {
     const pieces: Buffer[] = [];
     request.on('data', (piece: Buffer) => pieces.push(piece));
     request.on('end', () => {
       const calls = JSON.parse(Buffer.concat(pieces).toString()) as Request[];
       const answers = calls.map(({ id, method, params }) => {
+        if (refusal !== null) return { jsonrpc: '2.0', id, error: { code: 1, message: refusal } };
         if (method === SEND) delivered.push(params[0]!.slice(0, 4));
         return { jsonrpc: '2.0', id, result: method === SEND ? params[0] : '0x1' };
       });
@@ -32,7 +36,7 @@ beforeEach(async () => {
   await new Promise<void>((resolve) => node.listen(0, '127.0.0.1', resolve));
   const target = `http://127.0.0.1:${(node.address() as AddressInfo).port}`;
   proxy = await RpcFaultProxy.start(target, { seed: 5 });
-  chain = new NodeChain({ url: proxy.url, timeoutMs: 300 });
+  chain = new NodeChain({ url: proxy.url, timeoutMs: 1_000 });
 });
 afterEach(async () => {
   await proxy.stop();
@@ -70,7 +74,6 @@ it.each<[RpcFault, string[]]>([
   [{ kind: 'status', status: 429 }, []],
   [{ kind: 'status', status: 502 }, []],
   [{ kind: 'status', status: 504, delivered: true }, ['0xaa', '0xbb']],
-  [{ kind: 'refuse_batch' }, []],
 ])('leaves the outcome of a batch unknown by %j', async (fault, wanted) => {
   proxy.failNext(SEND, fault);
   expect(await chain.chainId()).toBe(1);
@@ -92,6 +95,41 @@ it.each<[RpcFault, string, string[]]>([
   expect(proxy.counts().faults).toEqual({ [fault.kind]: 1, [`${fault.kind} ${SEND}`]: 1 });
 });
 
+it('lets the node be asked something else, and tells its result otherwise, but never its errors', async () => {
+  proxy.rule([
+    {
+      method: SEND,
+      probability: 1,
+      fault: {
+        kind: 'lie',
+        ask: ([bytes]) => [`0xcc${String(bytes).slice(4)}`],
+        tell: (result) => String(result).replace('0xcc', '0xaa'),
+      },
+    },
+  ]);
+  expect(await classes('aa', 'bb')).toEqual(['accepted', 'unknown']);
+  expect(delivered).toEqual(['0xcc', '0xcc']);
+  expect(await chain.chainId()).toBe(1);
+  expect(proxy.counts().faults).toEqual({ lie: 2, [`lie ${SEND}`]: 2 });
+  proxy.rule([{ method: '*', probability: 1, fault: { kind: 'lie', tell: () => '0x2' } }]);
+  expect(await chain.chainId()).toBe(2);
+  refusal = 'no';
+  await expect(chain.chainId()).rejects.toThrow('no');
+});
+
+it('stands before a function as well as before a node', async () => {
+  const before = await RpcFaultProxy.start(
+    async (calls) => calls.map(({ id, method }) => ({ id, result: method.length })),
+    { seed: 5 },
+  );
+  const response = await fetch(before.url, {
+    method: 'POST',
+    body: JSON.stringify([{ jsonrpc: '2.0', id: 3, method: 'abc' }]),
+  });
+  expect(await response.json()).toEqual([{ id: 3, result: 3 }]);
+  await before.stop();
+});
+
 it('delivers a request twice, and late', async () => {
   proxy.failNext(SEND, { kind: 'twice' });
   expect(await classes('aa')).toEqual(['accepted']);
@@ -106,8 +144,13 @@ it('is Transient to whoever reads', async () => {
     proxy.failNext('*', { kind });
     await expect(chain.chainId()).rejects.toThrow(Transient);
   }
-  proxy.failNext('*', { kind: 'refuse_batch' });
-  await expect(chain.chainId()).rejects.toThrow(Transient);
+});
+
+it('refuses a batch whole and undelivered, and lets single calls pass', async () => {
+  proxy.failNext(SEND, { kind: 'refuse_batch' });
+  expect(await classes('aa', 'bb')).toEqual(['accepted', 'accepted']);
+  expect(delivered).toEqual(['0xaa', '0xbb']);
+  expect(proxy.counts().requests).toBe(3);
 });
 
 it('meets the same calls with the same faults for the same seed, and others for another', async () => {

@@ -10,39 +10,47 @@ import { type Random, randomOf } from './fake-chain/index.ts';
  * said so · truncate: delivered, half of the answer comes · twice: delivered two times, the second answer comes ·
  * refuse_batch: one error for the whole batch, not delivered (a single call passes).
  * Of one call of it: wrong_hash: delivered, another hash answered · unanswered: delivered and left out of the
- * answers · error: an error of its own, delivered only if said so.
+ * answers · error: an error of its own, delivered only if said so · lie: the node is asked something else, or its
+ * result is told otherwise (rpc-lies.ts); its errors pass.
  */
 export type RpcFault =
   | { kind: 'lose_answer' | 'silence' | 'drop' | 'truncate' | 'twice' | 'refuse_batch' }
   | { kind: 'delay'; ms: number }
   | { kind: 'status'; status: 408 | 429 | 502 | 503 | 504; delivered?: boolean }
   | { kind: 'wrong_hash' | 'unanswered' }
-  | { kind: 'error'; code?: number; message: string; delivered?: boolean };
+  | { kind: 'error'; code?: number; message: string; delivered?: boolean }
+  | {
+      kind: 'lie';
+      ask?: (params: readonly unknown[]) => readonly unknown[];
+      tell?: (result: unknown) => unknown;
+    };
 
 type Kind = RpcFault['kind'];
 /** How likely the fault is for a request, or a call, of this method; `*` is every method. */
 export type RpcRule = { method: string; probability: number; fault: RpcFault };
 
-type Call = { id: unknown; method: string; params?: unknown };
-type Answer = { id: unknown; result?: unknown; error?: unknown };
+export type Call = { id: unknown; method: string; params?: readonly unknown[] };
+export type Answer = { id: unknown; result?: unknown; error?: unknown };
 type Plan = { whole: RpcFault | null; items: Map<Call, RpcFault> };
+/** Carries out the calls of one request; one answer each, in any order. */
+type Deliver = (calls: readonly Call[]) => Promise<Answer[]>;
 
-const OF_ONE_CALL: ReadonlySet<Kind> = new Set(['wrong_hash', 'unanswered', 'error']);
+const OF_ONE_CALL: ReadonlySet<Kind> = new Set(['wrong_hash', 'unanswered', 'error', 'lie']);
 
 /**
  * A JSON-RPC proxy over HTTP in front of a node, for single calls and batches. Which fault meets which call follows
  * from the seed and the order in which requests arrive; what was ordered by failNext comes first.
  */
 export class RpcFaultProxy {
-  readonly #target: string;
+  readonly #deliver: Deliver;
   readonly #server: Server;
   #random: Random;
   #rules: readonly RpcRule[] = [];
   readonly #orders: { method: string; fault: RpcFault }[] = [];
   readonly #counts = { requests: 0, calls: new Map<string, number>(), faults: new Map() };
 
-  private constructor(targetUrl: string, seed: number) {
-    this.#target = targetUrl;
+  private constructor(deliver: Deliver, seed: number) {
+    this.#deliver = deliver;
     this.#random = randomOf(seed);
     this.#server = createServer((request, response) => {
       const pieces: Buffer[] = [];
@@ -56,12 +64,13 @@ export class RpcFaultProxy {
     });
   }
 
-  /** In front of the node that this URL names; without rules it only passes on. */
+  /** In front of the node that this URL names, or of a function in its place; without rules it only passes on. */
   static async start(
-    targetUrl: string,
+    target: string | Deliver,
     options: { seed: number; rules?: readonly RpcRule[] },
   ): Promise<RpcFaultProxy> {
-    const proxy = new RpcFaultProxy(targetUrl, options.seed);
+    const deliver = typeof target === 'string' ? deliverTo(target) : target;
+    const proxy = new RpcFaultProxy(deliver, options.seed);
     proxy.#rules = options.rules ?? [];
     await new Promise<void>((resolve) => proxy.#server.listen(0, '127.0.0.1', resolve));
     return proxy;
@@ -120,7 +129,9 @@ export class RpcFaultProxy {
       case 'twice':
         await this.#forward(calls);
     }
-    const delivered = calls.filter((call) => !keptBack(plan.items.get(call)));
+    const delivered = calls
+      .filter((call) => !keptBack(plan.items.get(call)))
+      .map((call) => asked(call, plan.items.get(call)));
     const answers = spoil(calls, plan.items, await this.#forward(delivered));
     if (whole?.kind === 'silence') return;
     if (whole?.kind === 'lose_answer' || answers.length === 0) {
@@ -165,18 +176,29 @@ export class RpcFaultProxy {
   }
 
   async #forward(calls: readonly Call[]): Promise<Answer[]> {
-    if (calls.length === 0) return [];
-    const response = await fetch(this.#target, {
+    return calls.length === 0 ? [] : this.#deliver(calls);
+  }
+}
+
+/** As one batch to a node. */
+export function deliverTo(url: string): Deliver {
+  return async (calls) => {
+    const response = await fetch(url, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify(calls),
     });
     return (await response.json()) as Answer[];
-  }
+  };
 }
 
 function keptBack(fault: RpcFault | undefined): boolean {
   return fault?.kind === 'error' && fault.delivered !== true;
+}
+
+function asked(call: Call, fault: RpcFault | undefined): Call {
+  if (fault?.kind !== 'lie' || fault.ask === undefined) return call;
+  return { ...call, params: fault.ask(call.params ?? []) };
 }
 
 /** The node's answers with the faults of single calls put in, in the order of the calls. */
@@ -197,12 +219,15 @@ function spoil(
         return [{ ...head, error: { code: fault.code ?? -32000, message: fault.message } }];
       case 'wrong_hash':
         return [{ ...head, result: anotherHash(answer?.result) }];
+      case 'lie':
+        if (answer === undefined || answer.error !== undefined || fault.tell === undefined) break;
+        return [{ ...head, result: fault.tell(answer.result) }];
     }
     return answer === undefined ? [] : [answer];
   });
 }
 
-function anotherHash(result: unknown): string {
+export function anotherHash(result: unknown): string {
   const digits = typeof result === 'string' ? result.slice(2) : '';
   return `0x${[...digits.padEnd(64, '0')].reverse().join('')}`;
 }

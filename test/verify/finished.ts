@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { Installation } from '../support/installation.ts';
-import { quiet, recipient } from '../support/laws.ts';
+import { mintTo, quiet, recipient } from '../support/laws.ts';
 import { until } from '../support/until.ts';
 
 /** Refuses every call. */
@@ -18,6 +18,11 @@ export async function finishedInstallation(): Promise<Installation> {
   await on.deposit('alice', 'USDC', '100000');
   await on.deposit('alice', 'ETH', '10');
   await on.deposit('bob', 'USDC', '50');
+  // Funds that come after the wallet was taken into the books.
+  const [from] = await on.anvil.rpc<string[]>('eth_accounts');
+  const to = on.settings.lanes[0]!.address;
+  await on.anvil.rpc('eth_sendTransaction', { from, to, value: '0xde0b6b3a7640000' });
+  await on.anvil.rpc('eth_sendTransaction', { from, to: on.token, data: mintTo(to, 7_000_000n) });
   const order = async (n: number, asset: string, amount: string, more = {}) => {
     const answer = await on.withdraw({
       account: 'alice',

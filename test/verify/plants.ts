@@ -13,6 +13,8 @@ export const PAID = `(SELECT t.tx_id FROM tx t JOIN withdrawal w ON w.withdrawal
   WHERE t.status = 'FINAL' AND t.token IS NOT NULL AND w.status = 'COMPLETED' ORDER BY 1 LIMIT 1)`;
 export const OWNER = `(SELECT owner_id FROM tx WHERE tx_id = ${PAID})`;
 export const HASH = `'\\x${'ab'.repeat(32)}'`;
+/** The first stretch with gas. */
+const STRETCH = `(SELECT min(up_to_block) FROM lane_stretch WHERE gas_by = 'balance' AND gas_reserved > 0)`;
 const ACCOUNT = `concat_ws(' ', kind, nullif(owner, ''), 'in', asset, 'of tenant', tenant_id)`;
 export const balance = (kind: string) =>
   `UPDATE ledger_balance SET balance = balance + 1 WHERE account_no = ${one('ledger_balance', `kind = '${kind}'`, 'account_no')}`;
@@ -83,11 +85,25 @@ const LEDGER = [
     'ledger/unassign-amount',
     `${transfer('UNASSIGN')} RETURNING 'tx ' || subject_id AS subject`,
   ),
+  main(
+    'ledger/reverse-amount',
+    `INSERT INTO reserve (withdrawal_id, generation, transfer_id) SELECT ${COMPLETED}, 2, payonce_uuid7()
+     RETURNING 'withdrawal ' || withdrawal_id AS subject`,
+  ),
   main('ledger/gas-amount', `${transfer('GAS')} RETURNING 'transfer ' || transfer_id AS subject`),
   main(
     'ledger/gas-mined',
-    `UPDATE slot_gas SET gas_cost = gas_cost + 1 WHERE nonce = (SELECT min(nonce) FROM slot_gas)
-     RETURNING 'slot ' || lane_id || ':' || nonce AS subject`,
+    `UPDATE lane_stretch SET gas_cost = gas_cost * 100 WHERE up_to_block = ${STRETCH}
+     RETURNING 'lane ' || lane_id || ' up to block ' || up_to_block AS subject`,
+  ),
+  main(
+    'ledger/stretches-linked',
+    `UPDATE lane_stretch SET native_balance = native_balance + 1 WHERE up_to_block = ${STRETCH}
+     RETURNING 'lane ' || lane_id || ' up to block ' || up_to_block AS subject`,
+  ),
+  main(
+    'ledger/arrival-amount',
+    `UPDATE lane_stretch SET arrived = arrived + 1 WHERE arrived <> 0 RETURNING 'transfer ' || arrival_transfer_id AS subject`,
   ),
 ];
 
@@ -236,7 +252,8 @@ const QUEUE = [
   ),
   main(
     'queue/gas-is-booked',
-    `DELETE FROM slot_gas WHERE nonce = (SELECT min(nonce) FROM slot_gas) RETURNING 'lane ' || lane_id AS subject`,
+    `WITH gone AS (DELETE FROM lane_stretch WHERE to_nonce = (SELECT max(to_nonce) FROM lane_stretch) RETURNING lane_id)
+     SELECT DISTINCT 'lane ' || lane_id AS subject FROM gone`,
   ),
   main(
     'queue/jobs-have-subjects',

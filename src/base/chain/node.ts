@@ -1,4 +1,7 @@
-import { type Address, type Hex, Transient, toHex } from '../kernel/index.ts';
+import { type Address, type Hex, TRANSFER_TOPIC, toHex } from '../kernel/index.ts';
+import type { RpcOutcome } from './answers.ts';
+import { classifyEstimateError } from './estimate-errors.ts';
+import { EndpointFailure, type FailureKind, failureOfError, isRateLimit } from './failure.ts';
 import * as parse from './parse.ts';
 import type {
   Block,
@@ -6,26 +9,42 @@ import type {
   BlockTag,
   Call,
   ChainPort,
+  FeeMarket,
   GasEstimate,
   Receipt,
   SendAnswer,
+  Simulation,
   TransactionOnChain,
+  TransferLog,
+  TransferQuery,
 } from './port.ts';
-import { type RpcCall, RpcClient, type RpcOptions, type RpcOutcome } from './rpc.ts';
+import { type RpcCall, RpcClient, type RpcOptions } from './rpc.ts';
 import { classifySendError } from './send-errors.ts';
 
-type NodeOptions = RpcOptions;
+type FeeQuestion = Parameters<ChainPort['feeMarket']>[0];
 
-/** One node behind the chain port. A pool of several, with quorum, is another adapter of the same port. */
+/** One node behind the chain port. A pool of several is another adapter of the same port. */
 export class NodeChain implements ChainPort {
   readonly #rpc: RpcClient;
 
-  constructor(options: NodeOptions) {
-    this.#rpc = new RpcClient(options);
+  constructor(options: RpcOptions | RpcClient) {
+    this.#rpc = options instanceof RpcClient ? options : new RpcClient(options);
   }
 
   async chainId(): Promise<number> {
     return this.#one('eth_chainId', [], parse.height);
+  }
+
+  /** Which chain it is on and its latest block, in one request. */
+  async identify(): Promise<{ chainId: number; head: BlockHeader | null }> {
+    const [chainId, head] = await this.#rpc.batch([
+      { method: 'eth_chainId', params: [] },
+      { method: 'eth_getBlockByNumber', params: ['latest', false] },
+    ]);
+    return {
+      chainId: this.#read(chainId!, parse.height),
+      head: this.#read(head!, parse.orNull(parse.header)),
+    };
   }
 
   async header(tag: BlockTag): Promise<BlockHeader | null> {
@@ -59,6 +78,20 @@ export class NodeChain implements ChainPort {
       hashes.map((hash) => ({ method: 'eth_getTransactionReceipt', params: [hash] })),
       parse.orNull(parse.receipt),
     );
+  }
+
+  async transfers(query: TransferQuery): Promise<TransferLog[]> {
+    const parties = 'from' in query ? query.from : query.to;
+    // To a node an empty list stands for everything.
+    if (query.tokens.length === 0 || parties.length === 0) return [];
+    const topics = parties.map(topicOf);
+    const filter = {
+      fromBlock: blockParam(query.fromBlock),
+      toBlock: blockParam(query.toBlock),
+      address: query.tokens,
+      topics: 'from' in query ? [TRANSFER_TOPIC, topics] : [TRANSFER_TOPIC, null, topics],
+    };
+    return this.#one('eth_getLogs', [filter], parse.transferLogs);
   }
 
   async transactionsByHash(hashes: readonly Hex[]): Promise<(TransactionOnChain | null)[]> {
@@ -118,17 +151,46 @@ export class NodeChain implements ChainPort {
     return this.#one('eth_getCode', [address, 'latest'], parse.bytes);
   }
 
+  async feeMarket({ blocks, percentiles }: FeeQuestion): Promise<FeeMarket> {
+    const [latest, history, gasPrice] = await this.#rpc.batch([
+      { method: 'eth_getBlockByNumber', params: ['latest', false] },
+      { method: 'eth_feeHistory', params: [hexOf(blocks), 'latest', percentiles] },
+      { method: 'eth_gasPrice', params: [] },
+    ]);
+    const { baseFeePerGas } = this.#read(latest!, parse.header);
+    if (baseFeePerGas === null) {
+      return { baseFeePerGas, gasPrice: this.#read(gasPrice!, parse.quantity) };
+    }
+    // A node that has no such method, or no history, says so in words of its own.
+    const past =
+      history!.kind === 'error' ? null : this.#read(history!, parse.orNull(parse.feeHistory));
+    return { baseFeePerGas: past?.nextBaseFee ?? baseFeePerGas, tips: past?.tips ?? [] };
+  }
+
   async estimateGas(calls: readonly Call[]): Promise<GasEstimate[]> {
     const outcomes = await this.#rpc.batch(
-      calls.map(({ from, to, value, data }) => ({
+      calls.map((call) => ({
         method: 'eth_estimateGas',
         // Of the latest block: some nodes default to pending, and build it anew for every call.
-        params: [{ from, to, value: `0x${value.toString(16)}`, data }, 'latest'],
+        params: [callParam(call), 'latest'],
       })),
     );
     return outcomes.map((outcome) => {
-      if (outcome.kind === 'error') return estimateRefusal(outcome);
+      if (outcome.kind === 'error') return classifyEstimateError(outcome);
       return { ok: true, gas: this.#read(outcome, parse.quantity) };
+    });
+  }
+
+  async simulate(calls: readonly (Call & { gas: bigint })[]): Promise<Simulation[]> {
+    const outcomes = await this.#rpc.batch(
+      calls.map((call) => ({
+        method: 'eth_call',
+        params: [{ ...callParam(call), gas: hexOf(call.gas) }, 'latest'],
+      })),
+    );
+    return outcomes.map((outcome) => {
+      if (outcome.kind === 'error') return { ok: false };
+      return { ok: true, returned: this.#read(outcome, parse.bytes) };
     });
   }
 
@@ -154,47 +216,58 @@ export class NodeChain implements ChainPort {
   }
 
   #read<T>(outcome: RpcOutcome, read: (result: unknown) => T): T {
-    if (outcome.kind === 'result') {
-      try {
-        return read(outcome.result);
-      } catch (error) {
-        throw new Transient(`${this.#rpc.host}: ${(error as Error).message}`);
-      }
-    }
-    throw new Transient(
-      outcome.kind === 'error'
-        ? `${this.#rpc.host} answered ${outcome.code}: ${outcome.message}`
-        : outcome.message,
-    );
+    return readOutcome(this.#rpc.host, outcome, read);
   }
+}
+
+/** A result in its form. Throws EndpointFailure, which is Transient, for all else. */
+function readOutcome<T>(host: string, outcome: RpcOutcome, read: (result: unknown) => T): T {
+  if (outcome.kind === 'result') {
+    try {
+      return read(outcome.result);
+    } catch (error) {
+      throw new EndpointFailure('malformed', `${host}: ${(error as Error).message}`);
+    }
+  }
+  if (outcome.kind === 'lost') throw new EndpointFailure(outcome.failure, outcome.message);
+  const { code, message } = outcome;
+  throw new EndpointFailure(failureOfError(code, message), `${host} answered ${code}: ${message}`);
 }
 
 function blockParam(block: BlockTag | 'pending'): string {
-  return typeof block === 'number' ? `0x${block.toString(16)}` : block;
+  return typeof block === 'number' ? hexOf(block) : block;
 }
 
-function estimateRefusal(error: { code: number; message: string }): GasEstimate {
-  const { code, message } = error;
-  // Code 3 is the execution API's "execution reverted"; other clients say it in words only.
-  if (code === 3 || /revert|invalid opcode|invalid jump/i.test(message)) {
-    return { ok: false, kind: 'reverted', message };
-  }
-  return { ok: false, kind: classifySendError(message) === 'funds' ? 'funds' : 'node', message };
+function callParam({ from, to, value, data }: Call) {
+  return { from, to, value: hexOf(value), data };
+}
+
+function hexOf(quantity: bigint | number): Hex {
+  return `0x${quantity.toString(16)}`;
+}
+
+function topicOf(address: Address): Hex {
+  return `0x${address.slice(2).padStart(64, '0')}`;
 }
 
 function sendAnswer(hash: Hex, outcome: RpcOutcome): SendAnswer {
-  if (outcome.kind === 'lost') return { hash, class: 'unknown', message: outcome.message };
+  const unknown = (message: string, failure?: FailureKind): SendAnswer => ({
+    hash,
+    class: 'unknown',
+    message,
+    ...(failure === undefined ? {} : { failure }),
+  });
+  if (outcome.kind === 'lost') return unknown(outcome.message, outcome.failure);
   if (outcome.kind === 'error') {
-    return { hash, class: classifySendError(outcome.message, hash), message: outcome.message };
+    const { code, message } = outcome;
+    const classified = classifySendError(message, hash);
+    if (classified !== 'unknown') return { hash, class: classified, message };
+    return unknown(message, isRateLimit(code, message) ? 'rate_limited' : undefined);
   }
   const { result } = outcome;
   if (typeof result === 'string' && result.toLowerCase() === hash) {
     return { hash, class: 'accepted', message: null };
   }
   // A loaded node has been seen to answer with the hash of another transaction.
-  return {
-    hash,
-    class: 'unknown',
-    message: `the node answered with ${String(result).slice(0, 80)}`,
-  };
+  return unknown(`the node answered with ${String(result).slice(0, 80)}`, 'malformed');
 }

@@ -1,5 +1,5 @@
 import type { Address, Hex } from '../kernel/index.ts';
-import type { Block, BlockHeader, Receipt, TransactionOnChain } from './port.ts';
+import type { Block, BlockHeader, Receipt, TransactionOnChain, TransferLog } from './port.ts';
 
 // A node's answers to our types. Every function throws RangeError on what does not have its form.
 
@@ -86,17 +86,34 @@ export function receipt(value: unknown): Receipt | null {
     status: status === 1n ? 'success' : 'reverted',
     gasUsed: quantity(fields['gasUsed']),
     effectiveGasPrice: quantity(fields['effectiveGasPrice']),
+    l1Fee: absent(fields['l1Fee']) ? 0n : quantity(fields['l1Fee']),
     from: address(fields['from']),
     to: absent(fields['to']) ? null : address(fields['to']),
-    logs: list(fields['logs']).map((entry) => {
-      const log = record(entry);
-      return {
-        address: address(log['address']),
-        topics: list(log['topics']).map(hash),
-        data: bytes(log['data']),
-      };
-    }),
+    logs: list(fields['logs']).map((entry) => log(record(entry))),
   };
+}
+
+function log(fields: Record<string, unknown>): Receipt['logs'][number] {
+  return {
+    address: address(fields['address']),
+    topics: list(fields['topics']).map(hash),
+    data: bytes(fields['data']),
+  };
+}
+
+export function transferLogs(value: unknown): TransferLog[] {
+  return list(value).map((entry) => {
+    const fields = record(entry);
+    // Of a block that left the chain while the node answered.
+    if (fields['removed'] === true) throw new RangeError('a log was removed, the node moved');
+    return {
+      transactionHash: hash(fields['transactionHash']),
+      blockNumber: height(fields['blockNumber']),
+      blockHash: hash(fields['blockHash']),
+      logIndex: height(fields['logIndex']),
+      ...log(fields),
+    };
+  });
 }
 
 export function transaction(value: unknown): TransactionOnChain {
@@ -111,6 +128,18 @@ export function transaction(value: unknown): TransactionOnChain {
     data: bytes(fields['input']),
     blockNumber: mined ? height(fields['blockNumber']) : null,
     blockHash: mined ? hash(fields['blockHash']) : null,
+  };
+}
+
+/** eth_feeHistory: the base fee of the block after the last one, and the tips of blocks that were not empty. */
+export function feeHistory(value: unknown): { nextBaseFee: bigint | null; tips: bigint[][] } {
+  const fields = record(value);
+  const ratios = list(fields['gasUsedRatio']);
+  const baseFees = absent(fields['baseFeePerGas']) ? [] : list(fields['baseFeePerGas']);
+  const rewards = absent(fields['reward']) ? [] : list(fields['reward']);
+  return {
+    nextBaseFee: baseFees.length === ratios.length + 1 ? quantity(baseFees.at(-1)) : null,
+    tips: rewards.filter((_, at) => ratios[at] !== 0).map((tips) => list(tips).map(quantity)),
   };
 }
 

@@ -11,7 +11,10 @@ type Request = { jsonrpc: '2.0'; id: number; method: string; params: unknown[] }
 /** An HTTP server that can answer a batch in every wrong way. */
 class WrongNode {
   readonly batches: Request[][] = [];
+  /** Of each request: a single call, not in a list. */
+  readonly alone: boolean[] = [];
   readonly headers: IncomingMessage['headers'][] = [];
+  readonly connections = new Set<unknown>();
   answer: (batch: Request[], response: ServerResponse) => void = (batch, response) => {
     response.end(JSON.stringify(batch.map(({ id }) => ({ jsonrpc: '2.0', id, result: '0x1' }))));
   };
@@ -19,9 +22,12 @@ class WrongNode {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
-      const batch = JSON.parse(Buffer.concat(chunks).toString('utf8')) as Request[];
+      const body = JSON.parse(Buffer.concat(chunks).toString('utf8')) as Request | Request[];
+      const batch = [body].flat();
       this.batches.push(batch);
+      this.alone.push(!Array.isArray(body));
       this.headers.push(request.headers);
+      this.connections.add(request.socket);
       this.answer(batch, response);
     });
   });
@@ -56,6 +62,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   node.batches.length = 0;
+  node.alone.length = 0;
   delete (node as { answer?: unknown }).answer;
   node.answer = (batch, response) => {
     response.end(JSON.stringify(batch.map(({ id }) => ok(id, '0x1'))));
@@ -136,6 +143,74 @@ describe('RpcClient', () => {
     ]);
   });
 
+  it('sends a single call without a list, and takes its answer with or without one', async () => {
+    expect(await client().batch(calls(1))).toEqual([{ kind: 'result', result: '0x1' }]);
+    node.answer = ([call], response) => response.end(JSON.stringify(ok(call!.id, '0x2')));
+    expect(await client().batch(calls(1))).toEqual([{ kind: 'result', result: '0x2' }]);
+    expect(node.alone).toEqual([true, true]);
+    node.answer = ([call], response) => response.end(JSON.stringify(ok(call!.id + 1, '0x2')));
+    expect(await client().batch(calls(1))).toMatchObject([{ kind: 'lost' }]);
+  });
+
+  describe('asks again in smaller requests and remembers their size', () => {
+    const one = (code: number, message: string) =>
+      JSON.stringify({ jsonrpc: '2.0', id: null, error: { code, message } });
+    const fine = (batch: Request[]) =>
+      JSON.stringify(batch.map(({ id, params }) => ok(id, params[0])));
+
+    it.each<[string, number, (response: ServerResponse) => void]>([
+      ['is larger than it allows', 20, (r) => r.end(one(-32600, 'batch limit 20 exceeded'))],
+      ['is too large for a proxy', 20, (r) => r.writeHead(413).end('<html>too large</html>')],
+      ['is a list, which it refuses', 1, (r) => r.end(one(-32000, 'batch not supported'))],
+      ['is a list, which it can not read', 1, (r) => r.writeHead(400).end(one(-32600, 'Invalid'))],
+    ])('when the batch %s', async (_what, most, refuse) => {
+      node.answer = (batch, response) =>
+        batch.length > most ? refuse(response) : response.end(fine(batch));
+      const asking = client();
+      const outcomes = await asking.batch(calls(100));
+      expect(outcomes).toEqual(calls(100).map((_, result) => ({ kind: 'result', result })));
+      const tried = node.batches.length;
+      expect(await asking.batch(calls(30))).toHaveLength(30);
+      expect(Math.max(...node.batches.slice(tried).map(({ length }) => length))).toBe(
+        most === 1 ? 1 : 12,
+      );
+      expect(node.alone.at(-1)).toBe(most === 1);
+    });
+
+    it('when only the first calls of it were answered', async () => {
+      node.answer = (batch, response) =>
+        response.end(
+          JSON.stringify(
+            batch.map(({ id, params }, index) =>
+              index < 7
+                ? ok(id, params[0])
+                : { id, error: { code: -32005, message: 'batch limit exceeded' } },
+            ),
+          ),
+        );
+      const outcomes = await client().batch(calls(20));
+      expect(outcomes).toEqual(calls(20).map((_, result) => ({ kind: 'result', result })));
+      expect(node.batches.map(({ length }) => length)).toEqual([20, 7, 6]);
+    });
+
+    it('and not for a revert that speaks of batches, a rate limit or a missing right', async () => {
+      for (const error of [
+        { code: 3, message: 'execution reverted: batch limit exceeded' },
+        { code: -32005, message: 'limit exceeded' },
+        { code: -32000, message: 'unauthorized' },
+      ]) {
+        node.answer = (batch, response) =>
+          response.end(JSON.stringify(batch.map(({ id }) => ({ id, error }))));
+        expect(await client().batch(calls(3))).toMatchObject(Array(3).fill({ kind: 'error' }));
+        node.answer = (_batch, response) => response.end(one(error.code, 'rate limit'));
+        expect(await client().batch(calls(3))).toMatchObject(
+          Array(3).fill({ kind: 'lost', failure: 'rate_limited' }),
+        );
+      }
+      expect(node.batches).toHaveLength(6);
+    });
+  });
+
   it.each<[string, (response: ServerResponse) => void, RegExp]>([
     ['HTML', (r) => r.end('<html>maintenance</html>'), /HTTP 200 and no JSON-RPC/],
     ['truncated JSON', (r) => r.end('[{"jsonrpc":"2.0","id":1,"resu'), /no JSON-RPC/],
@@ -143,8 +218,9 @@ describe('RpcClient', () => {
     ['an empty body', (r) => r.end(), /no JSON-RPC/],
     ['429', (r) => r.writeHead(429).end('[]'), /HTTP 429/],
     ['502', (r) => r.writeHead(502).end('Bad gateway'), /HTTP 502/],
-    ['a redirect', (r) => r.writeHead(302, { location: '/x' }).end(), /connection failed|UND_ERR/],
-    ['a reset', (r) => r.destroy(), /UND_ERR_SOCKET|ECONNRESET/],
+    ['401', (r) => r.writeHead(401).end('who?'), /HTTP 401/],
+    ['a redirect', (r) => r.writeHead(302, { location: '/x' }).end(), /HTTP 302, a redirect/],
+    ['a reset', (r) => r.destroy(), /ECONNRESET/],
     [
       'one error for the batch',
       (r) => r.end('{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"batch limit"}}'),
@@ -166,7 +242,11 @@ describe('RpcClient', () => {
   it('gives up on a node that does not answer in time', async () => {
     node.answer = () => {};
     expect(await client({ timeoutMs: 50 }).batch(calls(1))).toEqual([
-      { kind: 'lost', message: `127.0.0.1:${node.port}: no answer within 50 ms` },
+      {
+        kind: 'lost',
+        failure: 'timeout',
+        message: `127.0.0.1:${node.port}: no answer within 50 ms`,
+      },
     ]);
   });
 
@@ -199,11 +279,29 @@ describe('RpcClient', () => {
     expect(outcome).toEqual({ kind: 'error', code: -32000, message: 'no … for …: nonce too low' });
   });
 
+  it('keeps its connection, and opens another after one that was cut', async () => {
+    node.connections.clear();
+    const kept = client();
+    await kept.batch(calls(250));
+    await kept.batch(calls(1));
+    expect(node.connections.size).toBe(1);
+    const answer = node.answer;
+    node.answer = (_batch, response) => response.destroy();
+    expect(await kept.batch(calls(1))).toMatchObject([{ kind: 'lost' }]);
+    node.answer = answer;
+    expect(await kept.batch(calls(1))).toMatchObject([{ kind: 'result' }]);
+    expect(node.connections.size).toBe(2);
+  });
+
   it('hands credentials of the URL over as a header', async () => {
     const withUser = new RpcClient({ url: `http://user:p%40ss@127.0.0.1:${node.port}/` });
     expect(await withUser.batch(calls(1))).toMatchObject([{ kind: 'result' }]);
     expect(node.headers.at(-1)?.authorization).toBe(
       `Basic ${Buffer.from('user:p@ss').toString('base64')}`,
+    );
+    await new RpcClient({ url: `http://user:100%@127.0.0.1:${node.port}/` }).batch(calls(1));
+    expect(node.headers.at(-1)?.authorization).toBe(
+      `Basic ${Buffer.from('user:100%').toString('base64')}`,
     );
   });
 
@@ -255,6 +353,14 @@ describe('NodeChain.send', () => {
       method: 'eth_sendRawTransaction',
       params: ['0x02c0'],
     });
+  });
+
+  it('keeps control characters out of the words of a node', async () => {
+    const error = { code: -32000, message: 'bad\u0000\u0001\nthing' };
+    node.answer = (batch, response) =>
+      response.end(JSON.stringify(batch.map(({ id }) => ({ id, error }))));
+    const [answer] = await new NodeChain({ url }).send([{ hash: OWN, bytes }]);
+    expect(answer).toMatchObject({ message: 'bad thing' });
   });
 
   it('is unknown, not thrown, when the answer is lost or the node is not there', async () => {
@@ -337,6 +443,79 @@ describe('NodeChain reads', () => {
       chain.estimateGas([
         { from: `0x${'11'.repeat(20)}`, to: `0x${'22'.repeat(20)}`, value: 1n, data: '0x' },
       ]),
+    ).rejects.toThrow(Transient);
+  });
+
+  const HEADER = { number: '0x9', hash: OWN, parentHash: OWN, timestamp: '0x1' };
+  const no = (message: string) => ({ error: { code: -32601, message } });
+  it.each<[string, object, object, object]>([
+    [
+      'a history',
+      { result: { ...HEADER, baseFeePerGas: '0x7' } },
+      {
+        result: {
+          baseFeePerGas: ['0x6', '0x7', '0x8'],
+          gasUsedRatio: [0.5, 0],
+          reward: [
+            ['0x1', '0x2'],
+            ['0x0', '0x0'],
+          ],
+        },
+      },
+      { baseFeePerGas: 8n, tips: [[1n, 2n]] },
+    ],
+    [
+      'a history without the next base fee and without tips',
+      { result: { ...HEADER, baseFeePerGas: '0x7' } },
+      { result: { baseFeePerGas: ['0x6', '0x7'], gasUsedRatio: [0.5, 0], reward: null } },
+      { baseFeePerGas: 7n, tips: [] },
+    ],
+    [
+      'no such method',
+      { result: { ...HEADER, baseFeePerGas: '0x7' } },
+      no('the method eth_feeHistory does not exist'),
+      { baseFeePerGas: 7n, tips: [] },
+    ],
+    [
+      'a history of nothing',
+      { result: { ...HEADER, baseFeePerGas: '0x7' } },
+      { result: null },
+      { baseFeePerGas: 7n, tips: [] },
+    ],
+    [
+      'a history of zeros on a chain that has no base fee',
+      { result: HEADER },
+      { result: { baseFeePerGas: ['0x0', '0x0'], gasUsedRatio: [0.5], reward: [['0x0']] } },
+      { baseFeePerGas: null, gasPrice: 42n },
+    ],
+  ])('read what gas costs out of %s', async (_name, latest, history, expected) => {
+    node.answer = (batch, response) =>
+      response.end(
+        JSON.stringify(
+          batch.map(({ id }, index) => ({ id, ...[latest, history, { result: '0x2a' }][index] })),
+        ),
+      );
+    const market = await new NodeChain({ url }).feeMarket({ blocks: 2, percentiles: [25, 50] });
+    expect(market).toEqual(expected);
+    expect(node.batches[0]![1]).toMatchObject({
+      method: 'eth_feeHistory',
+      params: ['0x2', 'latest', [25, 50]],
+    });
+  });
+
+  it.each([
+    ['no block', { result: null }, { result: '0x2a' }],
+    ['a base fee that is none', { result: { ...HEADER, baseFeePerGas: 'x' } }, { result: '0x2a' }],
+    ['neither base fee nor gas price', { result: HEADER }, no('the method does not exist')],
+  ])('say of what gas costs only that it is not known: %s', async (_name, latest, gasPrice) => {
+    node.answer = (batch, response) =>
+      response.end(
+        JSON.stringify(
+          batch.map(({ id }, index) => ({ id, ...[latest, no('no'), gasPrice][index] })),
+        ),
+      );
+    await expect(
+      new NodeChain({ url }).feeMarket({ blocks: 2, percentiles: [50] }),
     ).rejects.toThrow(Transient);
   });
 

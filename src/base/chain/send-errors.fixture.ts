@@ -1,4 +1,3 @@
-import type { Hex } from '../kernel/index.ts';
 import type { SendClass } from './index.ts';
 
 /** The messages of JSON-RPC error answers to eth_sendRawTransaction, as clients give them. */
@@ -10,6 +9,11 @@ export const FIXTURES: Record<
     ['geth', 'nonce too low: next nonce 10, tx nonce 3'],
     ['geth, older', 'nonce too low'],
     ['anvil', 'nonce too low'],
+    ['hardhat', 'Transaction nonce too low. Expected nonce to be at least 1 but got 0.'],
+    [
+      'ethereumjs',
+      '0x70997970c51812dc3a010c7d01b50e0d17dc79c8 tries to send a tx with nonce 0, but account has nonce 1 (tx nonce too low)',
+    ],
     ['besu', 'Nonce too low'],
     ['moonbeam', 'nonce is too low'],
     ['parity', 'Transaction nonce is too low. Try incrementing the nonce.'],
@@ -38,6 +42,11 @@ export const FIXTURES: Record<
     ['rootstock', 'nonce out of range'],
     ['hyperledger', 'tx-nonce-too-high'],
     ['geth', 'gapped nonce from delegated accounts'],
+    ['geth, of delegated accounts', 'gapped-nonce tx from delegated accounts'],
+    [
+      'hardhat',
+      "Nonce too high. Expected nonce to be 3 but got 51. Note that transactions can't be queued when automining.",
+    ],
   ],
   already_known: [
     ['geth', 'already known'],
@@ -52,6 +61,8 @@ export const FIXTURES: Record<
     ['kaia', 'transaction already in pool'],
     ['besu private', `transaction 0x${'ab'.repeat(32)} is already in the system`],
     ['anvil', 'transaction already imported'],
+    ['hardhat', `Known transaction: 0x${'ab'.repeat(32)}`],
+    ['ethereumjs', `0x${'ab'.repeat(32)}: this transaction is already in the TxPool`],
   ],
   other_holds_nonce: [
     ['geth', 'replacement transaction underpriced'],
@@ -63,6 +74,14 @@ export const FIXTURES: Record<
     ],
     ['avalanche', 'there is another tx which has the same nonce'],
     ['ethers proxy', 'replacement fee too low'],
+    [
+      'hardhat',
+      'Replacement transaction underpriced. A gasPrice/maxFeePerGas of at least 110000000000 is necessary to replace the existing transaction with nonce 1.',
+    ],
+    [
+      'ethereumjs',
+      'replacement gas too low, got tip 2100000000, min: 2200000000, got fee 105000000000, min: 110000000000',
+    ],
     ['nethermind', 'OwnNonceAlreadyUsed'],
   ],
   underpriced: [
@@ -81,6 +100,16 @@ export const FIXTURES: Record<
     ['linea', 'gas price too low'],
     ['harmony', 'gas price less than block base fee'],
     ['metis', 'fee too low'],
+    [
+      'hardhat',
+      'Transaction maxFeePerGas (1) is too low for the next block, which has a baseFeePerGas of 875000000',
+    ],
+    ['ethereumjs', 'Tx does not pay the minimum gas price of 100000000'],
+    [
+      'ethereumjs',
+      'Tx cannot pay basefee of 875000000, have 1 (not within 50% range of current basefee)',
+    ],
+    ['revm', 'gas price is less than basefee'],
   ],
   pool_full: [
     ['geth', 'txpool is full'],
@@ -90,6 +119,12 @@ export const FIXTURES: Record<
     ],
     ['arbitrum', 'queue full'],
     ['arbitrum', 'sequencer pending tx pool full'],
+    ['ethereumjs', 'Cannot add tx: pool is full'],
+    [
+      'ethereumjs',
+      'Cannot add tx for 0x70997970c51812dc3a010c7d01b50e0d17dc79c8: already have max amount of txs for this account',
+    ],
+    ['geth, of delegated accounts', 'in-flight transaction limit reached for delegated accounts'],
   ],
   funds: [
     [
@@ -109,10 +144,25 @@ export const FIXTURES: Record<
     ['moonbeam', 'Signer had insufficient balance'],
     ['hedera', 'INSUFFICIENT_PAYER_BALANCE'],
     ['geth, estimate', 'gas required exceeds allowance (0)'],
+    [
+      'hardhat',
+      "Sender doesn't have enough funds to send tx. The max upfront cost is: 10000000000000002100000000000000 and the sender's balance is: 9999999939624999999999.",
+    ],
+    [
+      'ethereumjs',
+      '0x70997970c51812dc3a010c7d01b50e0d17dc79c8 does not have enough balance to cover transaction costs, need 21000, but have 0 (insufficient balance)',
+    ],
+    ['revm', 'lack of funds (0) for max fee (21000)'],
   ],
   fee_cap: [
     ['geth', 'tx fee (1.05 ether) exceeds the configured cap (1.00 ether)'],
     ['besu', 'Transaction fee cap exceeded'],
+    ['hardhat', 'maxPriorityFeePerGas (11000000000) is bigger than maxFeePerGas (10000000000)'],
+    [
+      'ethereumjs',
+      'serialized tx data could not be parsed (maxFeePerGas cannot be less than maxPriorityFeePerGas (The total must be the larger of the two) (tx type=2 nonce=4 value=1 signed=true hf=london maxFeePerGas=10000000000 maxPriorityFeePerGas=11000000000))',
+    ],
+    ['revm', 'priority fee is greater than max fee'],
     [
       'geth',
       'max priority fee per gas higher than max fee per gas: address 0x1f9090aaE28b8a3dCeaDf281B0F12828e676c326, maxPriorityFeePerGas: 2, maxFeePerGas: 1',
@@ -121,6 +171,19 @@ export const FIXTURES: Record<
   refused: [
     ['geth', 'intrinsic gas too low: gas 20000, minimum needed 21000'],
     ['geth', 'exceeds block gas limit'],
+    ['geth, since Osaka', 'transaction gas limit too high (cap: 16777216, tx: 29000000)'],
+    ['hardhat', 'Transaction gas limit is 29000000 and exceeds transaction gas cap of 16777216'],
+    ['hardhat', 'Transaction gas limit is 90000000 and exceeds block gas limit of 60000000'],
+    [
+      'ethereumjs',
+      'Tx gaslimit of 10000000000 exceeds block gas limit of 30000000 (exceeds last block gas limit)',
+    ],
+    ['revm', 'transaction gas limit (29000000) is greater than the cap (16777216)'],
+    ['revm', 'caller gas limit exceeds the block gas limit'],
+    ['anvil', 'intrinsic gas too high -- tx.gas_limit > env.block.gas_limit'],
+    ['geth', 'insufficient gas for floor data gas cost: gas 21000, minimum needed 21040'],
+    ['hardhat', 'Transaction requires at least 21000 gas but got 20000'],
+    ['ethereumjs', 'Tx is too large (131073 bytes) and exceeds the max data size of 131072 bytes'],
     ['besu', 'Transaction gas limit exceeds block gas limit'],
     ['geth', 'oversized data: transaction size 131073, limit 131072'],
     ['geth', 'max initcode size exceeded: code size 49153 limit 49152'],
@@ -129,7 +192,20 @@ export const FIXTURES: Record<
     ['erigon', 'invalid signature: nope'],
     ['geth', 'negative value'],
     ['geth', 'invalid chain id for signer: have 1 want 31337'],
+    [
+      'hardhat',
+      'Trying to send a raw transaction with an invalid chainId. The expected chainId is 31337',
+    ],
+    [
+      'ethereumjs',
+      'serialized tx data could not be parsed (Common chain ID 31337 not matching the derived chain ID 1)',
+    ],
     ['nethermind', 'SenderIsContract'],
+    [
+      'geth',
+      'sender not an eoa: address 0x70997970c51812dc3a010c7d01b50e0d17dc79c8, codehash: 0x92',
+    ],
+    ['revm', 'reject transactions from senders with deployed code'],
     ['parity', 'Sender is banned in local queue.'],
     ['parity', 'Recipient is banned in local queue.'],
     ['arbitrum', 'execution reverted: invalid nonce'],
@@ -145,6 +221,12 @@ export const FIXTURES: Record<
     ['a provider', 'daily request count exceeded, request rate limited'],
     ['a node', 'Internal error'],
     ['a node', ''],
+    // Of bytes cut short: it could not read them, so it said nothing about the transaction.
+    ['anvil', 'Failed to decode transaction'],
+    ['hardhat', 'input too short'],
+    ['ethereumjs', 'serialized tx data could not be parsed (invalid RLP: remainder must be zero)'],
+    // It says so after it took the transaction into its pool.
+    ['ethereumjs', 'no peer connection available'],
     ['a near miss', 'unknown transaction'],
     ['a near miss', 'Unknown transaction: 0x12'],
     ['a near miss', 'the nonce is fine'],
@@ -153,132 +235,3 @@ export const FIXTURES: Record<
     ['a near miss', 'revert to the previous block'],
   ],
 };
-
-/** The transaction that was sent, and another one. */
-export const OWN: Hex = `0x${'ab'.repeat(32)}`;
-export const OTHER: Hex = `0x${'cd'.repeat(32)}`;
-
-const said = (code: number, message: string, data?: unknown) =>
-  JSON.stringify({ jsonrpc: '2.0', id: 1, error: { code, message, ...(data ? { data } : {}) } });
-const returned = (result: unknown) => JSON.stringify({ jsonrpc: '2.0', id: 1, result });
-
-// Error(string) of "invalid nonce", as a contract reverts with it.
-const REASON = `0x08c379a0${'20'.padStart(64, '0')}${'0d'.padStart(64, '0')}${'696e76616c6964206e6f6e6365'.padEnd(64, '0')}`;
-
-type Answer = { client: string; status?: number; body: string; wanted: SendClass };
-
-/**
- * Whole answers to one eth_sendRawTransaction of OWN with id 1 in a batch, as clients and what stands before them
- * give them: codes differ for one and the same thing, and near misses must not pass for what they resemble.
- */
-export const ANSWERS: readonly Answer[] = [
-  { client: 'geth', body: returned(OWN), wanted: 'accepted' },
-  {
-    client: 'an old server, with a null error',
-    body: `{"id":1,"result":"${OWN}","error":null}`,
-    wanted: 'accepted',
-  },
-  {
-    client: 'geth',
-    body: said(-32000, 'nonce too low: next nonce 10, tx nonce 3'),
-    wanted: 'nonce_used',
-  },
-  { client: 'anvil', body: said(-32003, 'nonce too low'), wanted: 'nonce_used' },
-  { client: 'besu', status: 400, body: said(-32001, 'Nonce too low'), wanted: 'nonce_used' },
-  {
-    client: 'nethermind',
-    body: said(-32010, 'OldNonce, Current nonce: 12, nonce of rejected tx: 5'),
-    wanted: 'nonce_used',
-  },
-  {
-    client: 'ethermint',
-    body: said(-32000, 'invalid nonce; got 5, expected 7: invalid sequence: invalid sequence'),
-    wanted: 'nonce_used',
-  },
-  {
-    client: 'a wrapper with the words in data',
-    body: said(-32603, 'Internal JSON-RPC error.', 'nonce too low'),
-    wanted: 'nonce_used',
-  },
-  { client: 'geth', body: said(-32000, 'already known'), wanted: 'already_known' },
-  {
-    client: 'erigon',
-    body: said(-32000, 'ALREADY_EXISTS: already known'),
-    wanted: 'already_known',
-  },
-  { client: 'anvil', body: said(-32003, 'transaction already imported'), wanted: 'already_known' },
-  {
-    client: 'openethereum',
-    body: said(-32010, 'Transaction with the same hash was already imported.'),
-    wanted: 'already_known',
-  },
-  { client: 'old geth', body: said(-32000, `known transaction: ${OWN}`), wanted: 'already_known' },
-  {
-    client: 'geth',
-    body: said(-32000, 'replacement transaction underpriced'),
-    wanted: 'other_holds_nonce',
-  },
-  {
-    client: 'geth',
-    body: said(-32000, 'insufficient funds for gas * price + value: balance 0, tx cost 21000'),
-    wanted: 'funds',
-  },
-  {
-    client: 'besu',
-    body: said(-32004, 'Upfront cost exceeds account balance'),
-    wanted: 'funds',
-  },
-  // Near misses of "known": nobody has our bytes for certain.
-  { client: 'near miss', body: said(-32000, 'unknown transaction'), wanted: 'unknown' },
-  { client: 'near miss', body: said(-32000, `unknown transaction: ${OWN}`), wanted: 'unknown' },
-  { client: 'near miss', body: said(-32000, `known transaction: ${OTHER}`), wanted: 'unknown' },
-  { client: 'near miss', body: said(-32000, `${OTHER} already known`), wanted: 'unknown' },
-  { client: 'near miss', body: returned(OTHER), wanted: 'unknown' },
-  { client: 'near miss', body: returned(OWN.slice(0, -2)), wanted: 'unknown' },
-  { client: 'near miss', body: returned(null), wanted: 'unknown' },
-  { client: 'near miss', body: returned({ hash: OWN }), wanted: 'unknown' },
-  // Near misses of a used nonce: words of a contract, not of the pool.
-  {
-    client: 'arbitrum',
-    body: said(3, 'execution reverted: invalid nonce', REASON),
-    wanted: 'refused',
-  },
-  {
-    client: 'a wrapper with the reason in data',
-    body: said(-32603, 'execution reverted', 'nonce too low'),
-    wanted: 'refused',
-  },
-  {
-    client: 'a wrapper with the revert in data',
-    body: said(-32603, 'already known to fail', 'execution reverted: invalid nonce'),
-    wanted: 'refused',
-  },
-  // Nobody's word about the transaction.
-  { client: 'near miss', body: '{"jsonrpc":"2.0","id":1,"error":{}}', wanted: 'unknown' },
-  { client: 'near miss', body: '{"jsonrpc":"2.0","id":1}', wanted: 'unknown' },
-  { client: 'near miss', body: returned(OWN).replace('"id":1', '"id":2'), wanted: 'unknown' },
-  { client: 'near miss', body: `${returned(OWN)},${returned(OWN)}`, wanted: 'unknown' },
-  {
-    client: 'a wrapper with an object in data, which is not read',
-    body: said(-32603, 'Internal JSON-RPC error.', { code: -32000, message: 'already known' }),
-    wanted: 'unknown',
-  },
-  {
-    client: 'a provider at its limit',
-    status: 429,
-    body: said(-32005, 'daily request count exceeded, request rate limited'),
-    wanted: 'unknown',
-  },
-  {
-    client: 'a gateway that quotes a node',
-    status: 503,
-    body: said(-32011, 'no backends available: nonce too low'),
-    wanted: 'unknown',
-  },
-  {
-    client: 'a gateway that quotes a refusal',
-    status: 502,
-    body: said(-32000, 'execution reverted'),
-    wanted: 'unknown',
-  },
-];

@@ -2,7 +2,8 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { classifySendError, NodeChain, type SendClass } from './index.ts';
-import { ANSWERS, FIXTURES, OTHER, OWN } from './send-errors.fixture.ts';
+import { ANSWERS, OTHER, OWN } from './send-answers.fixture.ts';
+import { FIXTURES } from './send-errors.fixture.ts';
 
 const CASES = Object.entries(FIXTURES).flatMap(([wanted, fixtures]) =>
   fixtures.map(([client, message]) => [wanted as SendClass, client, message] as const),

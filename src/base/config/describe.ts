@@ -17,10 +17,14 @@ export function describeSettings(settings: Settings): Record<string, unknown> {
     http: settings.http,
     chains: settings.chains.map((chain) => ({
       ...chain,
-      rpc: chain.rpc.map(({ url, roles }) => ({ host: hostOf(url), roles })),
+      rpc: chain.rpc.map(({ url, ...endpoint }) => ({ host: hostOf(url), ...endpoint })),
       fees: {
         maxFeePerGasGwei: formatAmount(chain.fees.maxFeePerGas, 9),
         minPriorityFeePerGasGwei: formatAmount(chain.fees.minPriorityFeePerGas, 9),
+        percentile: chain.fees.percentile,
+        blocks: chain.fees.blocks,
+        baseFeeMultiplier: formatAmount(chain.fees.baseFeeMultiplier, 3),
+        urgency: chain.fees.urgency,
       },
     })),
     assets: settings.assets.map((asset) => ({

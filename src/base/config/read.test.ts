@@ -111,9 +111,17 @@ describe('a well-formed file', () => {
           chainId: 8453,
           rpc: [{ url: ENV.BASE_RPC, roles: ['read', 'send'] }],
           window: 64,
-          fees: { maxFeePerGas: 50_000_000_000n, minPriorityFeePerGas: 1_000_000_000n },
-          finality: { tag: 'finalized', minDepth: 0 },
+          fees: {
+            maxFeePerGas: 50_000_000_000n,
+            minPriorityFeePerGas: 1_000_000_000n,
+            percentile: 50,
+            blocks: 20,
+            baseFeeMultiplier: 2_000n,
+            urgency: 'normal',
+          },
+          finality: { tag: 'finalized', minDepth: 0, maxReorgDepth: 64 },
           resendAfterMs: 15_000,
+          replaceAfterMs: 60_000,
           pollMs: 1000,
         },
       ],
@@ -215,7 +223,7 @@ describe('a well-formed file', () => {
         'signer.keys': [{ id: 'hot-1', development: { privateKey: PRIVATE_KEY } }],
       }),
     );
-    expect(settings.chains[0]).toMatchObject({ window: 4096, pollMs: 250 });
+    expect(settings.chains[0]).toMatchObject({ window: 4096, pollMs: 500 });
     expect(settings.signer?.keys).toEqual([
       { id: 'hot-1', kind: 'development', privateKey: PRIVATE_KEY },
     ]);
@@ -358,7 +366,7 @@ const SHAPE: Case[] = [
   [
     'a role that does not exist',
     { 'chains[0].rpc[0].roles': ['read', 'write'] },
-    'chains[0].rpc[0].roles[1]: found "write"; allowed: read, send',
+    'chains[0].rpc[0].roles[1]: found "write"; allowed: read, send, quorum, private',
   ],
   [
     'a finality tag that does not exist',
@@ -417,6 +425,21 @@ const SHAPE: Case[] = [
       'chains[0].chainId': 31337,
     },
     'signer.keys[0].development.privateKey: found text of 6 characters (not shown); allowed: { env: NAME }, or "0x" and 64 hex digits in quotes',
+  ],
+  [
+    'a percentile that is none',
+    { 'chains[0].fees.percentile': 100 },
+    'chains[0].fees.percentile: found the number 100; allowed: a whole number from 1 to 99',
+  ],
+  [
+    'a fee history without blocks',
+    { 'chains[0].fees.blocks': 0 },
+    'chains[0].fees.blocks: found the number 0; allowed: a whole number from 1 to 1024 blocks',
+  ],
+  [
+    'an urgency that is not known',
+    { 'chains[0].fees.urgency': 'asap' },
+    'chains[0].fees.urgency: found "asap"; allowed: low, normal, high',
   ],
 ];
 
@@ -479,7 +502,7 @@ const MEANING: Case[] = [
   [
     'plain http to a public host',
     { 'chains[0].rpc[0].url.env': 'PLAIN_RPC' },
-    'chains[0].rpc[0].url: found plain http to a public host (not shown); allowed: https, or a loopback or private host',
+    'chains[0].rpc[0].url: found plain http to a public host (not shown); allowed: https, a loopback or private host, or allowPlainHttp: true beside it',
   ],
   [
     'an RPC URL of another protocol',
@@ -520,6 +543,16 @@ const MEANING: Case[] = [
     'a priority fee above the fee cap',
     { 'chains[0].fees': { maxFeePerGasGwei: '0.5' } },
     'chains[0].fees.minPriorityFeePerGasGwei: found "1"; allowed: at most maxFeePerGasGwei "0.5"',
+  ],
+  [
+    'a bid below the base fee',
+    { 'chains[0].fees.baseFeeMultiplier': '0.999' },
+    'chains[0].fees.baseFeeMultiplier: found "0.999"; allowed: a decimal string from "1" to "100" with at most 3 decimals',
+  ],
+  [
+    'a bid far above the base fee',
+    { 'chains[0].fees.baseFeeMultiplier': '100.001' },
+    /^chains\[0\]\.fees\.baseFeeMultiplier: found "100\.001";/,
   ],
   [
     'finality at the latest block',

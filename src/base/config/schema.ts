@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox';
+import { URGENCIES } from './settings.ts';
 
 // `description` is what a fault calls allowed; `writeOnly` marks a value that is never shown.
 const closed = { additionalProperties: false } as const;
@@ -87,11 +88,27 @@ const Rpc = Type.Object(
       writeOnly: true,
     }),
     roles: Type.Optional(
-      Type.Array(Type.Enum(['read', 'send']), {
+      Type.Array(Type.Enum(['read', 'send', 'quorum', 'private']), {
         minItems: 1,
-        description: 'a list of read, send',
+        description: 'a list of read, send, quorum, private',
       }),
     ),
+    name: Type.Optional(id('a name of 1 to 64 characters of A-Z a-z 0-9 . _ -')),
+    allowPlainHttp: Type.Optional(Type.Boolean({ description: 'true or false' })),
+    requestsPerSecond: Type.Optional(integer(1, 100_000, ' calls a second')),
+    burst: Type.Optional(integer(1, 100_000, ' calls')),
+    maxConcurrent: Type.Optional(integer(1, 1_000, ' requests at a time')),
+    timeoutMs: Type.Optional(
+      Type.Object(
+        {
+          read: Type.Optional(integer(100, 120_000, ' ms')),
+          send: Type.Optional(integer(100, 120_000, ' ms')),
+          logs: Type.Optional(integer(100, 120_000, ' ms')),
+        },
+        closed,
+      ),
+    ),
+    maxBatch: Type.Optional(integer(1, 1_000, ' calls in one request')),
   },
   closed,
 );
@@ -101,11 +118,16 @@ const Chain = Type.Object(
     id: id('a name of 1 to 64 characters of A-Z a-z 0-9 . _ -'),
     chainId: integer(1, Number.MAX_SAFE_INTEGER, ''),
     rpc: Type.Array(Rpc, { minItems: 1, description: 'a list of at least one { url, roles }' }),
+    quorum: Type.Optional(integer(1, 100, ' endpoints')),
     window: Type.Optional(integer(1, 65_536, ' slots')),
     fees: Type.Object(
       {
         maxFeePerGasGwei: Amount('a decimal string in quotes, like "50", above 0'),
         minPriorityFeePerGasGwei: Type.Optional(Amount('a decimal string in quotes, like "1"')),
+        percentile: Type.Optional(integer(1, 99, '')),
+        blocks: Type.Optional(integer(1, 1_024, ' blocks')),
+        baseFeeMultiplier: Type.Optional(Amount('a decimal string in quotes, like "2"')),
+        urgency: Type.Optional(Type.Enum([...URGENCIES])),
       },
       closed,
     ),
@@ -114,11 +136,13 @@ const Chain = Type.Object(
         {
           tag: Type.Optional(Type.Enum(['finalized', 'safe', 'latest'])),
           minDepth: Type.Optional(integer(0, 1_000_000, ' blocks')),
+          maxReorgDepth: Type.Optional(integer(1, 1_000_000, ' blocks')),
         },
         closed,
       ),
     ),
     resendAfterMs: Type.Optional(integer(100, 3_600_000, ' ms')),
+    replaceAfterMs: Type.Optional(integer(100, 86_400_000, ' ms')),
     pollMs: Type.Optional(integer(50, 60_000, ' ms')),
   },
   closed,
@@ -149,52 +173,42 @@ const Asset = Type.Object(
   closed,
 );
 
-const Lane = Type.Object(
+const wallet = {
+  chain: Type.String({ description: 'the id of a chain of this file' }),
+  address: Address,
+  key: Type.String({ minLength: 1, description: 'the id of a key of signer.keys' }),
+  tenant: Type.String({
+    pattern: '^[a-z0-9][a-z0-9-]{0,62}$',
+    description: 'a tenant name: 1 to 63 characters of a-z 0-9 -, not - first',
+  }),
+};
+
+const Native = (example: string) =>
+  Amount(`a decimal string in quotes, of the native coin, like "${example}"`);
+
+const AmountOfAsset = Type.Object(
   {
-    chain: Type.String({ description: 'the id of a chain of this file' }),
-    address: Address,
-    key: Type.String({ minLength: 1, description: 'the id of a key of signer.keys' }),
-    tenant: Type.String({
-      pattern: '^[a-z0-9][a-z0-9-]{0,62}$',
-      description: 'a tenant name: 1 to 63 characters of a-z 0-9 -, not - first',
-    }),
-    minGas: Type.Optional(Amount('a decimal string in quotes, of the native coin, like "0.1"')),
-    minBalances: Type.Optional(
-      Type.Array(
-        Type.Object(
-          {
-            asset: Type.String({ description: 'the id of an asset of this file' }),
-            amount: Amount('a decimal string in quotes, like "1000"'),
-          },
-          closed,
-        ),
-        { description: 'a list of { asset, amount }' },
-      ),
-    ),
+    asset: Type.String({ description: 'the id of an asset of this file' }),
+    amount: Amount('a decimal string in quotes, like "1000"'),
   },
   closed,
 );
 
-const Treasury = Type.Object(
-  {
-    chain: Lane.properties.chain,
-    address: Address,
-    key: Lane.properties.key,
-    tenant: Lane.properties.tenant,
-    topUp: Type.Optional(
-      Type.Object(
-        {
-          below: Amount('a decimal string in quotes, of the native coin, like "0.2"'),
-          amount: Amount('a decimal string in quotes, of the native coin, like "0.5"'),
-          perDay: Amount('a decimal string in quotes, of the native coin, like "5"'),
-        },
-        closed,
-      ),
-    ),
-    keep: Lane.properties.minBalances,
-  },
+const amounts = Type.Optional(
+  Type.Array(AmountOfAsset, { description: 'a list of { asset, amount }' }),
+);
+
+const Lane = Type.Object(
+  { ...wallet, minGas: Type.Optional(Native('0.1')), minBalances: amounts },
   closed,
 );
+
+const TopUp = Type.Object(
+  { below: Native('0.2'), amount: Native('0.5'), perDay: Native('5') },
+  closed,
+);
+
+const Treasury = Type.Object({ ...wallet, topUp: Type.Optional(TopUp), keep: amounts }, closed);
 
 const Checks = Type.Object(
   {

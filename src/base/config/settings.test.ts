@@ -51,7 +51,7 @@ describe('developmentSettings', () => {
   it('is one local chain with a token, the native coin and the given lanes', () => {
     const settings = development();
     expect(settings.chains).toMatchObject([
-      { id: 'local', chainId: 31337, window: 4096, pollMs: 250 },
+      { id: 'local', chainId: 31337, window: 4096, pollMs: 500 },
     ]);
     expect(settings.assets).toMatchObject([
       {
@@ -94,7 +94,12 @@ describe('describeSettings', () => {
     expect(described).toMatchObject({
       database: { host: 'postgres://127.0.0.1:5433' },
       signer: { keys: [{ id: 'dev-1', kind: 'development' }] },
-      chains: [{ rpc: [{ host: 'http://127.0.0.1:8545' }], fees: { maxFeePerGasGwei: '50' } }],
+      chains: [
+        {
+          rpc: [{ host: 'http://127.0.0.1:8545' }],
+          fees: { maxFeePerGasGwei: '50', percentile: 50, baseFeeMultiplier: '2' },
+        },
+      ],
       assets: [{ minimum: '1', fee: '0.5', tiers: [{ upTo: '1000' }, {}] }, { id: 'ETH' }],
     });
   });

@@ -34,19 +34,65 @@ export type KeySettings = { id: string } & (
   | { kind: 'development'; privateKey: string }
 );
 
+/**
+ * read: answers questions · send: takes signed bytes · quorum: has a vote (where none has the role, all that
+ * read vote) · private: a relay that keeps transactions to itself; where there is one, bytes go to no other.
+ */
+export type EndpointRole = 'read' | 'send' | 'quorum' | 'private';
+
+/** One way to a chain's nodes; limits that are not set are the pool's own. */
+export type EndpointSettings = {
+  url: string;
+  roles: EndpointRole[];
+  /** What it is called where its URL, which may hold a key, must not stand; else its host. */
+  name?: string;
+  /** Calls, not requests: providers count each call of a batch. */
+  requestsPerSecond?: number;
+  burst?: number;
+  maxConcurrent?: number;
+  timeoutMs?: { read?: number; send?: number; logs?: number };
+  maxBatch?: number;
+};
+
 export type ChainSettings = {
   id: string;
   chainId: number;
-  rpc: { url: string; roles: ('read' | 'send')[] }[];
+  rpc: EndpointSettings[];
+  /** How many nodes must agree; a majority of those that vote unless it is set. */
+  quorum?: number;
   /** Slots a lane may have in flight: given and not yet included. */
   window: number;
-  fees: { maxFeePerGas: bigint; minPriorityFeePerGas: bigint };
-  /** Both must hold: the tag says so, and the block is at least minDepth below the latest. */
-  finality: { tag: 'finalized' | 'safe' | 'latest'; minDepth: number };
+  fees: FeeSettings;
+  /**
+   * Both must hold: the tag says so, and the block is at least minDepth below the latest. A reorg that takes
+   * back more than maxReorgDepth blocks halts the chain.
+   */
+  finality: { tag: 'finalized' | 'safe' | 'latest'; minDepth: number; maxReorgDepth: number };
   /** Bytes not seen in a block for this long are sent again. */
   resendAfterMs: number;
+  /** A transaction that blocks pass over for this long bids more. */
+  replaceAfterMs: number;
   /** How often the head is asked for when nothing else wakes the tracker. */
   pollMs: number;
+};
+
+/** How much a transaction hurries: for the tip that others paid it takes a lower or a higher percentile. */
+export const URGENCIES = ['low', 'normal', 'high'] as const;
+export type Urgency = (typeof URGENCIES)[number];
+
+export type FeeSettings = {
+  /** Wei a gas; the cap of an effect. */
+  maxFeePerGas: bigint;
+  /** Wei a gas: the least tip, and on a chain without a base fee the least gas price. */
+  minPriorityFeePerGas: bigint;
+  /** Of the tips that recent blocks took, 1 to 99: what a transaction of normal urgency gives. */
+  percentile: number;
+  /** How many blocks are recent. */
+  blocks: number;
+  /** In thousandths: to how many times the present base fee a bid stays good. */
+  baseFeeMultiplier: bigint;
+  /** Of withdrawals that nothing else is known of. */
+  urgency: Urgency;
 };
 
 export type Tier = { name: string; upTo: bigint | null; commitAt: 'safe' | 'finalized' };
@@ -89,6 +135,31 @@ export type TreasurySettings = {
   /** Of these assets a sweep leaves the amount on a lane; others are not swept. */
   keep: { asset: string; amount: bigint }[];
 };
+
+/** A name for each endpoint, in their order; none is used twice. */
+export function endpointNames(rpc: readonly EndpointSettings[]): string[] {
+  const taken = new Set(rpc.flatMap(({ name }) => name ?? []));
+  return rpc.map(({ url, name }) => {
+    if (name !== undefined) return name;
+    const host = URL.canParse(url) ? new URL(url).host : 'endpoint';
+    let free = host;
+    for (let next = 2; taken.has(free); next += 1) free = `${host}#${next}`;
+    taken.add(free);
+    return free;
+  });
+}
+
+/** Who votes, by index, and how many must agree. */
+export function quorumOf(chain: Pick<ChainSettings, 'rpc' | 'quorum'>): {
+  needed: number;
+  voters: number[];
+} {
+  const having = (role: EndpointRole) =>
+    chain.rpc.flatMap(({ roles }, index) => (roles.includes(role) ? index : []));
+  const named = having('quorum');
+  const voters = named.length > 0 ? named : having('read');
+  return { needed: chain.quorum ?? Math.floor(voters.length / 2) + 1, voters };
+}
 
 /** Look-ups that every room needs; built once. */
 export class Assets {

@@ -9,7 +9,7 @@ export type Loose<T> = T extends readonly (infer Item)[]
 
 /** The part of JSON Schema that schema.ts uses. */
 type Node = {
-  type?: 'object' | 'array' | 'string' | 'integer';
+  type?: 'object' | 'array' | 'string' | 'integer' | 'boolean';
   description?: string;
   writeOnly?: boolean;
   enum?: readonly string[];
@@ -93,6 +93,7 @@ function fitsScalar(node: Node, value: unknown): boolean {
     if (typeof value !== 'string' || value.length < (node.minLength ?? 0)) return false;
     return node.pattern === undefined || new RegExp(node.pattern, 'u').test(value);
   }
+  if (node.type === 'boolean') return typeof value === 'boolean';
   if (node.type !== 'integer' || !Number.isSafeInteger(value)) return false;
   const number = value as number;
   return number >= (node.minimum ?? -Infinity) && number <= (node.maximum ?? Infinity);

@@ -51,6 +51,7 @@ export class Listener {
       ...(this.#options.role === 'owner' ? {} : { options: `-c role=${this.#options.role}` }),
       connectionTimeoutMillis: 5_000,
       keepAlive: true,
+      keepAliveInitialDelayMillis: 10_000,
     });
     let lost = false;
     const onLost = () => {

@@ -43,6 +43,33 @@ describe('a transaction', () => {
     expect(await exists(3)).toBe(true);
   });
 
+  it('on a connection that no longer answers ends, and so does a statement of its own', async () => {
+    const silent = await TcpProxy.start(at.databases.mainUrl);
+    const url = silent.url(at.databases.mainUrl);
+    const hasty = openPool({ url, role: 'payonce_app', name: 'test', max: 1, answerWithinMs: 300 });
+    const hang = async (sql: Sql) => {
+      silent.silence();
+      await insert(20)(sql);
+    };
+    await expect(inTransaction(hasty, hang)).rejects.toBeInstanceOf(Transient);
+    silent.speak();
+    const unanswered = inTransaction(hasty, async (sql) => {
+      await insert(21)(sql);
+      silent.silence();
+    });
+    await expect(unanswered).rejects.toBeInstanceOf(UnknownOutcome);
+    silent.speak();
+    await hasty.query('SELECT 1');
+    silent.silence();
+    const alone = hasty.query('SELECT 1').catch(dbErrorKind);
+    expect(await alone).toBe('lost');
+    silent.speak();
+    expect((await hasty.query<{ n: number }>('SELECT 1 AS n')).rows).toEqual([{ n: 1 }]);
+    expect([await exists(20), await exists(21)]).toEqual([false, true]);
+    await hasty.end();
+    await silent.stop();
+  });
+
   it('whose COMMIT was never delivered has an unknown outcome too, and it did not happen', async () => {
     const lost = proxy.loseRequest(COMMIT);
     await expect(inTransaction(db, insert(4))).rejects.toBeInstanceOf(UnknownOutcome);

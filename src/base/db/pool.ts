@@ -60,7 +60,15 @@ type PoolOptions = {
    * small flush, cost a quarter of its throughput.
    */
   keepPlans?: boolean;
+  /**
+   * How long an answer may take before the connection counts as lost; null: for ever. Without it 65 s, a little
+   * more than the server lets a statement run; an owner's statements may take their time.
+   */
+  answerWithinMs?: number | null;
 };
+
+/** What the server allows a statement of a role. */
+const STATEMENT_MS = 60_000;
 
 /**
  * A pool whose sessions run as the given role, also when the URL belongs to the owner: the right to
@@ -71,7 +79,7 @@ export function openPool(options: PoolOptions): Db {
   const settings = [
     ...(options.role === 'owner' ? [] : [`-c role=${options.role}`]),
     '-c idle_in_transaction_session_timeout=30000',
-    ...(options.role === 'owner' ? [] : ['-c statement_timeout=60000']),
+    ...(options.role === 'owner' ? [] : [`-c statement_timeout=${STATEMENT_MS}`]),
     '-c default_transaction_isolation=read\\ committed',
     '-c timezone=UTC',
     // What steps touch is in memory: looked up by key, where the default thinks of a spinning disk and scans.
@@ -81,6 +89,7 @@ export function openPool(options: PoolOptions): Db {
     // rows, scanned 100 ms and more per batch where one planned for the batch takes 5.
     `-c plan_cache_mode=${options.keepPlans === true ? 'auto' : 'force_custom_plan'}`,
   ];
+  const { answerWithinMs = options.role === 'owner' ? null : STATEMENT_MS + 5_000 } = options;
   const pool = new pg.Pool({
     Client,
     connectionString: options.url,
@@ -89,6 +98,8 @@ export function openPool(options: PoolOptions): Db {
     options: settings.join(' '),
     connectionTimeoutMillis: 5_000,
     keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
+    ...(answerWithinMs === null ? {} : { query_timeout: answerWithinMs }),
     types,
   });
   // An idle connection that breaks is replaced at the next use; without a listener it would end the process.
@@ -124,7 +135,7 @@ export function dbErrorKind(error: unknown): 'lost' | 'race' | 'data' | 'other' 
     if (RACE.has(code)) return 'race';
     if (/^(22|23)...$/.test(code)) return 'data';
   }
-  return /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|not queryable/.test(
+  return /Connection terminated|Query read timeout|timeout exceeded when trying to connect|Client has encountered a connection error|not queryable/.test(
     messageOf(error),
   )
     ? 'lost'
@@ -179,6 +190,8 @@ async function onceInTransaction<T>(db: Db, work: (sql: Sql) => Promise<T>): Pro
     try {
       value = await work(client);
     } catch (error) {
+      // The server undoes what is cut off; a connection that does not answer would not answer this either.
+      if (dbErrorKind(error) === 'lost') throw error;
       await client.query('ROLLBACK').catch((lost: Error) => {
         broken = lost;
       });

@@ -13,6 +13,11 @@ export const FILLER_GAS_LIMIT = 21_000n;
 // transfer(address,uint256)
 const TRANSFER_SELECTOR = 'a9059cbb';
 
+/** Half as much again as an effect's: the filler must be able to replace an effect that already bids the cap. */
+export function fillerFeeCap(maxFeePerGas: bigint): bigint {
+  return (maxFeePerGas * 3n) / 2n;
+}
+
 /** The call that pays the intent. Throws RangeError when the amount is not a positive uint256. */
 export function effectOf(intent: Intent): Effect {
   const { token, recipient, amount } = intent;

@@ -9,10 +9,11 @@ export {
   effectDigest,
   effectOf,
   FILLER_GAS_LIMIT,
+  fillerFeeCap,
   fillerOf,
   intentId,
 } from './effect.ts';
-export { checkEffect, type Mined, TRANSFER_TOPIC } from './outcome.ts';
+export { checkEffect, type Mined, paidByTransfers, transferOf } from './outcome.ts';
 export {
   type Signature,
   signedTransaction,

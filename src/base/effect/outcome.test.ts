@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { Address, Hex } from '../kernel/index.ts';
-import { checkEffect, type Mined, TRANSFER_TOPIC } from './index.ts';
+import { type Address, type Hex, TRANSFER_TOPIC } from '../kernel/index.ts';
+import { checkEffect, type Mined, paidByTransfers, transferOf } from './index.ts';
 
 const LANE: Address = `0x${'11'.repeat(20)}`;
 const TOKEN: Address = `0x${'22'.repeat(20)}`;
@@ -74,8 +74,27 @@ describe('checkEffect', () => {
     ],
     ['a call of another contract', mined({ to: OTHER }), 'mismatch'],
     ['a transaction of another sender', mined({ from: OTHER }), 'mismatch'],
+    [
+      'a Transfer of three indexed topics, by somebody else',
+      mined({
+        logs: [
+          moved(LANE, PAYEE, 10n),
+          {
+            address: TOKEN,
+            topics: [TRANSFER_TOPIC, topic(OTHER), topic(PAYEE), word(10n)],
+            data: '0x',
+          },
+        ],
+      }),
+      'paid',
+    ],
   ])('token: %s', (_name, tx, verdict) => {
     expect(checkEffect(token, tx)).toBe(verdict);
+    // What a node finds by token and sender, of a transaction whose callee and sender its hash fixes.
+    const found = tx.logs.filter((log) => log.address === TOKEN && transferOf(log)?.from === LANE);
+    if (tx.to === TOKEN && tx.from === LANE) {
+      expect(paidByTransfers(token, found)).toBe(verdict === 'paid');
+    }
   });
 
   it.each<[string, Mined, ReturnType<typeof checkEffect>]>([

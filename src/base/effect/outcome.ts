@@ -1,24 +1,39 @@
-import type { Address, Hex } from '../kernel/index.ts';
+import { type Address, type Hex, TRANSFER_TOPIC } from '../kernel/index.ts';
 import type { Intent } from './effect.ts';
+
+type Log = { address: Address; topics: readonly Hex[]; data: Hex };
 
 /** What the check needs of a receipt; hex in lower case. */
 export type Mined = {
   status: 'success' | 'reverted';
   from: Address;
   to: Address | null;
-  logs: readonly { address: Address; topics: readonly Hex[]; data: Hex }[];
+  logs: readonly Log[];
 };
 
-/** keccak256("Transfer(address,address,uint256)") */
-export const TRANSFER_TOPIC: Hex =
-  '0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef';
+/**
+ * Whether the logs of one mined transaction of lane `from` say that it paid a token's intent: that exactly the
+ * amount left the lane and that all of it went to the recipient. Less (a fee taken on the way) and more
+ * (a fee taken from the sender) do not. Logs of other contracts and of other senders are passed over, so the
+ * logs that a node finds by token and sender judge as the whole receipt does; who reverts logs nothing.
+ */
+export function paidByTransfers(intent: Intent & { from: Address }, logs: readonly Log[]): boolean {
+  let left = 0n;
+  let arrived = 0n;
+  for (const log of logs) {
+    const moved = transferOf(log);
+    if (log.address !== intent.token || moved?.from !== intent.from) continue;
+    if (moved.amount === null) return false;
+    left += moved.amount;
+    if (moved.to === intent.recipient) arrived += moved.amount;
+  }
+  return left === intent.amount && arrived === intent.amount;
+}
 
 /**
  * Whether a mined transaction of lane `from` did what the intent wants. A token transfer is paid when
- * the token's own Transfer logs say that exactly the amount left the lane and that all of it went to
- * the recipient: less (a fee taken on the way) and more (a fee taken from the sender) are a mismatch, and
- * so is a token that answers false and logs nothing. The native coin leaves no log: success of a
- * call from the lane to the recipient is the payment, its value is fixed by the hash.
+ * its logs say so; a token that answers false and logs nothing has not paid. The native coin leaves no
+ * log: success of a call from the lane to the recipient is the payment, its value is fixed by the hash.
  */
 export function checkEffect(
   intent: Intent & { from: Address },
@@ -27,18 +42,24 @@ export function checkEffect(
   if (mined.from !== intent.from) return 'mismatch';
   if (mined.to !== (intent.token ?? intent.recipient)) return 'mismatch';
   if (mined.status === 'reverted') return 'reverted';
-  if (intent.token === null) return 'paid';
-  let left = 0n;
-  let arrived = 0n;
-  for (const log of mined.logs) {
-    if (log.address !== intent.token || log.topics[0] !== TRANSFER_TOPIC) continue;
-    if (log.topics.length !== 3 || log.data.length !== 66) return 'mismatch';
-    if (addressOf(log.topics[1]!) !== intent.from) continue;
-    const amount = BigInt(log.data);
-    left += amount;
-    if (addressOf(log.topics[2]!) === intent.recipient) arrived += amount;
-  }
-  return left === intent.amount && arrived === intent.amount ? 'paid' : 'mismatch';
+  return intent.token === null || paidByTransfers(intent, mined.logs) ? 'paid' : 'mismatch';
+}
+
+/**
+ * An ERC-20 Transfer log as what it says; null for any other log. A log of that name with more topics or other data
+ * than ERC-20 has still names its sender, and no recipient and amount that could be relied on.
+ */
+export function transferOf(
+  log: Log,
+):
+  | { from: Address; to: Address; amount: bigint }
+  | { from: Address; to: null; amount: null }
+  | null {
+  const [topic, from, to] = log.topics;
+  if (topic !== TRANSFER_TOPIC || from === undefined) return null;
+  return to === undefined || log.topics.length !== 3 || log.data.length !== 66
+    ? { from: addressOf(from), to: null, amount: null }
+    : { from: addressOf(from), to: addressOf(to), amount: BigInt(log.data) };
 }
 
 function addressOf(topic: Hex): Address {

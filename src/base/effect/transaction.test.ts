@@ -76,11 +76,24 @@ const viemForm = (f: UnsignedFields) => ({
   data: f.effect.data,
 });
 
+const legacyForm = (f: UnsignedFields) => ({
+  type: 'legacy' as const,
+  chainId: f.chainId,
+  nonce: Number(f.nonce),
+  gas: f.gasLimit,
+  gasPrice: f.maxFeePerGas,
+  to: f.effect.to,
+  value: f.effect.value,
+  data: f.effect.data,
+});
+
 describe('unsignedTransaction', () => {
   it('is byte for byte what viem serialises', () => {
     fc.assert(
       fc.property(fields, (f) => {
         expect(toHex(unsignedTransaction(f))).toBe(serializeTransaction(viemForm(f)));
+        const legacy = unsignedTransaction({ ...f, txType: 0 });
+        expect(toHex(legacy)).toBe(serializeTransaction(legacyForm(f)));
       }),
     );
   });
@@ -108,6 +121,22 @@ describe('signedTransaction', () => {
         ).toBe(LANE);
       }),
       { numRuns: 50 },
+    );
+  });
+
+  it('is what viem signs with the same key where there are no base fees, whatever the chain id', async () => {
+    const account = privateKeyToAccount(KEY);
+    await fc.assert(
+      fc.asyncProperty(
+        fields,
+        fc.constantFrom(1, 46, 47, 110, 31337, 2 ** 52),
+        async (f, chainId) => {
+          const { raw, hash } = sign(unsignedTransaction({ ...f, chainId, txType: 0 }));
+          expect(toHex(raw)).toBe(await account.signTransaction(legacyForm({ ...f, chainId })));
+          expect(hash).toBe(keccak256(raw));
+        },
+      ),
+      { numRuns: 100 },
     );
   });
 
@@ -147,5 +176,21 @@ describe('signedTransaction', () => {
     expect(() => signedTransaction(unsigned.subarray(0, -1), signature)).toThrow(RangeError);
     expect(() => signedTransaction(Buffer.from([2, 0x80]), signature)).toThrow(RangeError);
     expect(() => signedTransaction(Buffer.from([2, 0xf9, 1]), signature)).toThrow(RangeError);
+    const list = (...items: number[]) => Buffer.from([0xc0 + items.length, ...items]);
+    for (const wrong of [
+      list(),
+      list(1, 1, 1, 1, 1, 1, 1, 0x80),
+      list(1, 1, 1, 1, 1, 1, 0x80),
+      list(1, 1, 1, 1, 1, 1, 1, 0x80, 1),
+      list(1, 1, 1, 1, 1, 1, 0x80, 0x80, 0x80),
+      list(1, 1, 1, 1, 1, 1, 1, 0x80, 0x80, 0x80),
+      list(1, 1, 1, 1, 0xc0, 1, 1, 0x80, 0x80),
+      list(1, 1, 1, 1, 1, 1, 1, 0x80, 0x81),
+      list(1, 1, 1, 1, 1, 0xb8),
+      list(1, 1, 1, 1, 1, 0xbf, 1, 1, 1, 1, 1, 1, 1, 1),
+    ]) {
+      expect(() => signedTransaction(wrong, signature), wrong.toString('hex')).toThrow(RangeError);
+    }
+    expect(signedTransaction(list(1, 1, 1, 1, 1, 1, 1, 0x80, 0x80), signature).raw.length).toBe(75);
   });
 });

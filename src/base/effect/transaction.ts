@@ -1,9 +1,11 @@
 import { fromHex, type Hex, keccak256, keccakBytes, toHex } from '../kernel/index.ts';
 import type { Effect } from './effect.ts';
-import { rlpEncode, rlpList, rlpListPayload, rlpQuantity } from './rlp.ts';
+import { rlpEncode, rlpList, rlpListPayload, rlpQuantity, rlpStrings } from './rlp.ts';
 
-/** An EIP-1559 transaction before its signature; fees in wei a gas. */
+/** A transaction before its signature; fees in wei a gas. */
 export type UnsignedFields = {
+  /** EIP-2718's: 2 (unless told otherwise) is EIP-1559, 0 is legacy, its gas price the maxFeePerGas. */
+  txType?: 0 | 2;
   chainId: number;
   nonce: bigint;
   effect: Effect;
@@ -17,22 +19,28 @@ export type Signature = { r: Buffer; s: Buffer; yParity: 0 | 1 };
 
 const TYPE_2 = Buffer.from([0x02]);
 const NO_ACCESS_LIST: readonly Buffer[] = [];
+/** In the place of r and s, as EIP-155 has it. */
+const NO_SIGNATURE = [rlpQuantity(0), rlpQuantity(0)];
+const ZEROS = Buffer.concat(NO_SIGNATURE.map(rlpEncode));
 
-/** 0x02 and the RLP of the nine fields of EIP-1559 with an empty access list. */
+/**
+ * 0x02 and the RLP of the nine fields of EIP-1559 with an empty access list; or, for a chain without base fees,
+ * the RLP of the six legacy fields and EIP-155's chain id, 0, 0.
+ */
 export function unsignedTransaction(fields: UnsignedFields): Buffer {
+  const { effect } = fields;
+  const nonce = rlpQuantity(fields.nonce);
+  const maxFee = rlpQuantity(fields.maxFeePerGas);
+  const gasLimit = rlpQuantity(fields.gasLimit);
+  const call = [fromHex(effect.to), rlpQuantity(effect.value), fromHex(effect.data)];
+  const chainId = rlpQuantity(fields.chainId);
+  if (fields.txType === 0) {
+    return rlpEncode([nonce, maxFee, gasLimit, ...call, chainId, ...NO_SIGNATURE]);
+  }
+  const tip = rlpQuantity(fields.maxPriorityFeePerGas);
   return Buffer.concat([
     TYPE_2,
-    rlpEncode([
-      rlpQuantity(fields.chainId),
-      rlpQuantity(fields.nonce),
-      rlpQuantity(fields.maxPriorityFeePerGas),
-      rlpQuantity(fields.maxFeePerGas),
-      rlpQuantity(fields.gasLimit),
-      fromHex(fields.effect.to),
-      rlpQuantity(fields.effect.value),
-      fromHex(fields.effect.data),
-      NO_ACCESS_LIST,
-    ]),
+    rlpEncode([chainId, nonce, tip, maxFee, gasLimit, ...call, NO_ACCESS_LIST]),
   ]);
 }
 
@@ -49,19 +57,36 @@ export function signedTransaction(
   unsigned: Buffer,
   signature: Signature,
 ): { raw: Buffer; hash: Hex } {
-  if (unsigned[0] !== TYPE_2[0]) throw new RangeError('not an unsigned type-2 transaction');
-  const raw = Buffer.concat([
-    TYPE_2,
-    rlpList(
-      Buffer.concat([
-        rlpListPayload(unsigned.subarray(1)),
-        rlpEncode(rlpQuantity(signature.yParity)),
-        rlpEncode(shortest(signature.r)),
-        rlpEncode(shortest(signature.s)),
-      ]),
-    ),
-  ]);
+  const raw =
+    unsigned[0] === TYPE_2[0]
+      ? Buffer.concat([
+          TYPE_2,
+          signedList([rlpListPayload(unsigned.subarray(1))], signature.yParity, signature),
+        ])
+      : signedLegacy(unsigned, signature);
   return { raw, hash: keccak256(raw) };
+}
+
+/** EIP-155: v is twice the chain id, 35 and the parity; it takes the place of the chain id that was signed. */
+function signedLegacy(unsigned: Buffer, signature: Signature): Buffer {
+  const fields = rlpStrings(rlpListPayload(unsigned));
+  const [chainId, ...zeros] = fields.splice(6);
+  if (chainId === undefined || chainId[0] === 0x80 || !Buffer.concat(zeros).equals(ZEROS)) {
+    throw new RangeError('not an unsigned transaction');
+  }
+  // One byte stands for itself, more have a byte before them that says how many.
+  const value = chainId.length === 1 ? chainId : chainId.subarray(1);
+  const v = BigInt(toHex(value)) * 2n + 35n + BigInt(signature.yParity);
+  return signedList(fields, v, signature);
+}
+
+function signedList(
+  items: readonly Buffer[],
+  v: bigint | number,
+  { r, s }: Pick<Signature, 'r' | 's'>,
+): Buffer {
+  const end = [rlpQuantity(v), shortest(r), shortest(s)].map(rlpEncode);
+  return rlpList(Buffer.concat([...items, ...end]));
 }
 
 /** r and s are integers to RLP: one in 256 of them starts with a zero byte that must go. */

@@ -15,14 +15,19 @@ export const SEQUENCE_ROUND = 5_000;
  */
 export async function sequenceEvents(db: Db, limit = SEQUENCE_ROUND): Promise<number> {
   return inTransaction(db, async (sql) => {
+    // What is fresh is a few rows at the index's end; without statistics a scan of everything looks cheaper.
     const lease = await sql.query<{ watermark: string; floor: bigint; position: bigint }>(
-      'SELECT watermark::text, floor, position FROM event_sequencer FOR UPDATE SKIP LOCKED',
+      `SELECT watermark::text, floor, position, set_config('enable_seqscan', 'off', true)
+       FROM event_sequencer FOR UPDATE SKIP LOCKED`,
     );
     const last = lease.rows[0];
     if (last === undefined) return 0;
-    // What is fresh is a few rows at the index's end; without statistics a scan of everything looks cheaper.
-    await sql.query('SET LOCAL enable_seqscan = off');
-    const { rows } = await sql.query<{ numbered: number; events: number; oldest_open: string }>({
+    const { rows } = await sql.query<{
+      numbered: number;
+      events: number;
+      behind: boolean;
+      oldest_open: string;
+    }>({
       name: 'event_sequence',
       text: `
         WITH taken AS (
@@ -37,10 +42,13 @@ export async function sequenceEvents(db: Db, limit = SEQUENCE_ROUND): Promise<nu
           RETURNING size
         )
         SELECT (SELECT count(*)::int FROM numbered) AS numbered, (SELECT coalesce(sum(size), 0)::int FROM numbered) AS events,
+          EXISTS (SELECT FROM event_order WHERE position > $2 AND xid >= $1::xid8) AS behind,
           pg_snapshot_xmin(pg_current_snapshot())::text AS oldest_open`,
       values: [last.watermark, last.floor, last.position, limit],
     });
-    const { numbered, events, oldest_open } = rows[0]!;
+    const { numbered, events, behind, oldest_open } = rows[0]!;
+    // Nothing stands above the watermark: a higher one would spare the next round nothing.
+    if (numbered === 0 && !behind) return 0;
     // A full round left some behind: the watermark waits for the round that takes the rest.
     const watermark = numbered < limit ? oldest_open : last.watermark;
     if (numbered === 0 && watermark === last.watermark) return 0;

@@ -90,12 +90,12 @@ export const ERRORS = {
   not_cancellable: {
     kind: 'refusal',
     title: 'The withdrawal can no longer be cancelled',
-    help: 'Its signature was requested, or it has ended; follow its status.',
+    help: 'A block holds its payment, or it has ended; follow its status.',
   },
   not_replaceable: {
     kind: 'refusal',
     title: 'The withdrawal can not be sped up',
-    help: 'Only a transaction that is on its way can be replaced.',
+    help: 'reason says why: not_sent, mined, cancelling, ended, at_cap, cap_below_base_fee, above_cap, too_low, below_base_fee or chain_halted. Nothing is stored for the key.',
   },
   lane_frozen: {
     kind: 'refusal',
@@ -218,6 +218,11 @@ export const ERRORS = {
     kind: 'invariant',
     title: 'A chain is halted',
     help: 'Nothing is signed or completed on it until an operator has looked; see the reason.',
+  },
+  endpoint_wrong_chain: {
+    kind: 'invariant',
+    title: 'An RPC endpoint is on another chain',
+    help: 'It is asked nothing and sent nothing until it answers with the configured chain id; mend its URL.',
   },
   signing_frozen: {
     kind: 'invariant',

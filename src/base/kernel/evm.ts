@@ -1,10 +1,14 @@
-import type { Hex } from './bytes.ts';
+import { type Hex, toHex } from './bytes.ts';
 import { keccakBytes } from './keccak.ts';
 
 /** A lower-case 0x address of 20 bytes. */
 export type Address = Hex;
 
 export const ZERO_ADDRESS: Address = '0x0000000000000000000000000000000000000000';
+
+/** keccak256("Transfer(address,address,uint256)"), the first topic of every ERC-20 transfer's log. */
+export const TRANSFER_TOPIC: Hex =
+  '0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef';
 
 /**
  * Reads an address: 0x and 40 hex digits. All lower or all upper case is taken as it is; mixed case
@@ -16,6 +20,11 @@ export function parseAddress(text: string): Address | 'syntax' | 'checksum' {
   const lower = `0x${digits.toLowerCase()}` as Address;
   if (digits === digits.toLowerCase() || digits === digits.toUpperCase()) return lower;
   return checksummed(lower) === text ? lower : 'checksum';
+}
+
+/** The address of an uncompressed public key (65 bytes). */
+export function addressOf(publicKey: Uint8Array): Address {
+  return toHex(keccakBytes(publicKey.subarray(1)).subarray(12));
 }
 
 /** EIP-55: a digit is upper case where the hash of the lower-case address has a nibble of 8 or more. */

@@ -103,7 +103,14 @@ export function wellFormed(text: string): boolean {
   return Buffer.from(text, 'utf8').toString('utf8') === text;
 }
 
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+const CONTROL = /[\x00-\x1f\x7f]/;
+
 function hasControl(text: string): boolean {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-  return /[\x00-\x1f\x7f]/.test(text);
+  return CONTROL.test(text);
+}
+
+/** Somebody else's words as one line without control characters: a NUL is no text for PostgreSQL. */
+export function printable(text: string): string {
+  return CONTROL.test(text) ? text.split(CONTROL).filter(Boolean).join(' ') : text;
 }

@@ -225,6 +225,32 @@ describe('a runner', () => {
     expect(served).toBe(tenants[149]);
   });
 
+  it('has any number of moments to wake at, without a warning of the runtime', async () => {
+    const warnings: string[] = [];
+    const note = (warning: Error) => warnings.push(warning.name);
+    process.on('warning', note);
+    const ids = new Set(await jobs('later', 15));
+    let all = () => {};
+    const putOff = new Promise<void>((resolve) => {
+      all = resolve;
+    });
+    const run = async ({ jobs: [job] }: Claim): Promise<Outcome[]> => {
+      const subjectId = job!.subjectId;
+      ids.delete(subjectId);
+      if (ids.size === 0) all();
+      return [{ kind: 'wait', subjectId, delayMs: 2_000, reason: 'not yet' }];
+    };
+    const runner = new Runner({
+      ...options(),
+      handlers: [handlerOf('later', run, { batch: 1 })],
+      clock: systemClock,
+    }).start();
+    await putOff;
+    await runner.stop();
+    process.off('warning', note);
+    expect(warnings).toEqual([]);
+  });
+
   it('claims nothing while its handler has no room', async () => {
     await jobs('room', 1);
     let asked = () => {};

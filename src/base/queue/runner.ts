@@ -45,12 +45,15 @@ type RunnerOptions = {
 const LEASE_MS = 6_000;
 const RENEW_MS = 2_000;
 /**
- * From one claim that found jobs to the next of its topic, unless it was full. What a step costs apart from its
- * jobs is most of a small one; a job on an idle system is claimed at once.
+ * From one claim that found jobs to the next of its topic, unless it was full; never less than the step took twice,
+ * so that a machine that is behind works in larger batches. What a step costs apart from its jobs is
+ * most of a small one; a job on an idle system is claimed at once.
  */
 const PACE_MS = 150;
+/** A step that waited for a slow node is no sign of a busy machine. */
+const MOST_REST_MS = 500;
 /** Behind notifications, and behind the moments for which this process put jobs off itself. */
-const IDLE_MS = 3_000;
+const IDLE_MS = 5_000;
 
 /**
  * Claims jobs and gives them to handlers. A handler completes jobs inside the transaction that records
@@ -60,7 +63,8 @@ const IDLE_MS = 3_000;
 export class Runner {
   readonly #options: RunnerOptions;
   readonly #loops = new Map<string, Loop[]>();
-  readonly #stopping = new AbortController();
+  /** Of the moments for which jobs were put off. */
+  readonly #alarms = new Set<AbortController>();
   readonly #after = new Map<string, string>();
   /** Topics of which the pass over the tenants under way has claimed something. */
   readonly #served = new Set<string>();
@@ -95,8 +99,8 @@ export class Runner {
   }
 
   async stop(): Promise<void> {
-    this.#stopping.abort();
     await Promise.all([...this.#loops.values()].flat().map((loop) => loop.stop()));
+    for (const alarm of this.#alarms) alarm.abort();
   }
 
   /** One claim of a topic, run to its end; true when there may be more at once. */
@@ -124,14 +128,20 @@ export class Runner {
         runClaim(this.#options, handler, claimed),
       );
       if (again < (this.#options.idleMs ?? IDLE_MS)) this.#wakeIn(handler.topic, again);
-      const next = began + PACE_MS - clock.monotonic();
-      if (claimed.jobs.length < limit && next > 0) await clock.sleep(next);
+      const took = clock.monotonic() - began;
+      const rest = Math.max(PACE_MS - took, Math.min(took, MOST_REST_MS));
+      if (claimed.jobs.length < limit) await clock.sleep(rest);
     }
     return more;
   }
 
   #wakeIn(topic: string, ms: number): void {
-    void this.#options.clock.sleep(ms, this.#stopping.signal).then(() => this.wake(topic));
+    const alarm = new AbortController();
+    this.#alarms.add(alarm);
+    void this.#options.clock.sleep(ms, alarm.signal).then(() => {
+      this.#alarms.delete(alarm);
+      this.wake(topic);
+    });
   }
 
   /** Keeps the lease while the step runs; should that fail, the step's act finds its jobs gone. */

@@ -24,9 +24,11 @@ export {
   depositTransfer,
   fundTransfer,
   gasTransfer,
+  lossTransfer,
   releaseTransfer,
+  reserveGasTransfer,
   reserveTransfer,
-  suspendTransfer,
+  reverseTransfer,
   type Transfer,
   unassignTransfer,
 } from './transfers.ts';

@@ -158,7 +158,7 @@ const POST = `
       array_agg(amount) AS amounts FROM p GROUP BY idx) g USING (idx)
   ), made AS (
     INSERT INTO reserve (withdrawal_id, generation, transfer_id)
-    SELECT subject_id, generation, id FROM t WHERE kind = 'RESERVE'
+    SELECT subject_id, generation, id FROM t WHERE kind IN ('RESERVE', 'REVERSE')
   ), resolved AS (
     INSERT INTO reserve_resolution (withdrawal_id, generation, resolution, transfer_id)
     SELECT subject_id, t.generation, (SELECT kind FROM reserve r

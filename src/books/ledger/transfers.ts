@@ -26,6 +26,7 @@ type TransferKind =
   | 'COMMIT'
   | 'RELEASE'
   | 'UNASSIGN'
+  | 'REVERSE'
   | 'GAS'
   | 'ADJUST';
 
@@ -138,6 +139,16 @@ export function commitTransfer(order: Order): Transfer {
   ]);
 }
 
+/** A commit taken back: the next generation's reserve, of what the chain gave back and never of the customer's own. */
+export function reverseTransfer(order: Order): Transfer {
+  const { tenantId, account, asset } = order;
+  const reserved = key(tenantId, 'reserved', account, asset);
+  return ofOrder(order, 'REVERSE', [
+    { debit: key(tenantId, 'in_transit', '', asset), credit: reserved, amount: order.amount },
+    { debit: key(tenantId, 'revenue', '', asset), credit: reserved, amount: order.fee },
+  ]);
+}
+
 type Slot = {
   tenantId: string;
   txId: string;
@@ -149,7 +160,11 @@ type Slot = {
   correlationId: string;
 };
 
-function ofSlot(slot: Slot, kind: TransferKind, postings: Posting[]): Transfer {
+function ofSlot(
+  slot: Pick<Slot, 'tenantId' | 'txId' | 'correlationId'>,
+  kind: TransferKind,
+  postings: Posting[],
+): Transfer {
   const { tenantId, txId, correlationId } = slot;
   return {
     tenantId,
@@ -180,31 +195,39 @@ export function assignTransfer(slot: Slot): Transfer {
   ]);
 }
 
+/** A dearer attempt of a slot: what it can cost beyond what the slot has set aside. */
+export function reserveGasTransfer(slot: Omit<Slot, 'asset' | 'gasReserved'>): Transfer {
+  const lane = String(slot.laneId);
+  const { tenantId, nativeAsset, amount } = slot;
+  return ofSlot(slot, 'ASSIGN', [
+    {
+      debit: key(tenantId, 'gas_in_transit', lane, nativeAsset),
+      credit: key(tenantId, 'hot', lane, nativeAsset),
+      amount,
+    },
+  ]);
+}
+
+type Moved = Omit<Slot, 'gasReserved' | 'nativeAsset'>;
+
 /** The amount will not leave any more: back to the lane's free funds. The gas stays until it is booked. */
-export function unassignTransfer(slot: Omit<Slot, 'gasReserved' | 'nativeAsset'>): Transfer {
-  const { tenantId, asset } = slot;
-  return ofSlot({ ...slot, gasReserved: 0n, nativeAsset: '' }, 'UNASSIGN', [
-    {
-      debit: key(tenantId, 'hot', String(slot.laneId), asset),
-      credit: key(tenantId, 'in_transit', '', asset),
-      amount: slot.amount,
-    },
+export const unassignTransfer = (slot: Moved): Transfer => outOfTransit(slot, 'UNASSIGN');
+
+/** What another wallet of the tenant sent has arrived: it is among the free funds of this lane. */
+export const arriveTransfer = (slot: Moved): Transfer => outOfTransit(slot, 'FUND');
+
+function outOfTransit(slot: Moved, kind: 'UNASSIGN' | 'FUND'): Transfer {
+  const { tenantId, asset, amount } = slot;
+  const hot = key(tenantId, 'hot', String(slot.laneId), asset);
+  return ofSlot(slot, kind, [
+    { debit: hot, credit: key(tenantId, 'in_transit', '', asset), amount },
   ]);
 }
 
-/** What another wallet of the tenant sent has arrived: from under way to the free funds of this lane. */
-export function arriveTransfer(slot: Omit<Slot, 'gasReserved' | 'nativeAsset'>): Transfer {
-  const { tenantId, asset } = slot;
-  return ofSlot({ ...slot, gasReserved: 0n, nativeAsset: '' }, 'FUND', [
-    {
-      debit: key(tenantId, 'hot', String(slot.laneId), asset),
-      credit: key(tenantId, 'in_transit', '', asset),
-      amount: slot.amount,
-    },
-  ]);
-}
-
-/** Gas of finalized slots of one lane: what it cost, and the rest back to the lane. */
+/**
+ * Gas of finalized slots of one lane: what it cost, and the rest back to the lane. A rollup that takes more than
+ * gas may have cost more than was set aside; that left the lane's free funds.
+ */
 export function gasTransfer(gas: {
   tenantId: string;
   laneId: number;
@@ -213,28 +236,15 @@ export function gasTransfer(gas: {
   cost: bigint;
 }): Transfer {
   const lane = String(gas.laneId);
-  const { tenantId, nativeAsset } = gas;
+  const { tenantId, nativeAsset, reserved, cost } = gas;
   const inTransit = key(tenantId, 'gas_in_transit', lane, nativeAsset);
-  return {
-    tenantId,
-    kind: 'GAS',
-    account: null,
-    subjectId: null,
-    generation: 0,
-    correlationId: null,
-    postings: some([
-      {
-        debit: key(tenantId, 'network_fee_expense', '', nativeAsset),
-        credit: inTransit,
-        amount: gas.cost,
-      },
-      {
-        debit: key(tenantId, 'hot', lane, nativeAsset),
-        credit: inTransit,
-        amount: gas.reserved - gas.cost,
-      },
-    ]),
-  };
+  const expense = key(tenantId, 'network_fee_expense', '', nativeAsset);
+  const hot = key(tenantId, 'hot', lane, nativeAsset);
+  return ofLane(tenantId, 'GAS', [
+    { debit: expense, credit: inTransit, amount: cost < reserved ? cost : reserved },
+    { debit: hot, credit: inTransit, amount: reserved - cost },
+    { debit: expense, credit: hot, amount: cost - reserved },
+  ]);
 }
 
 /** Funds found on a lane: out of custody while it has that much, else the tenant's own capital. */
@@ -248,42 +258,37 @@ export function fundTransfer(fund: {
   const { tenantId, asset, amount } = fund;
   const fromCustody = fund.custody < amount ? fund.custody : amount;
   const hot = key(tenantId, 'hot', String(fund.laneId), asset);
-  return {
-    tenantId,
-    kind: 'FUND',
-    account: null,
-    subjectId: null,
-    generation: 0,
-    correlationId: null,
-    postings: some([
-      { debit: hot, credit: key(tenantId, 'custody', '', asset), amount: fromCustody },
-      { debit: hot, credit: key(tenantId, 'capital', '', asset), amount: amount - fromCustody },
-    ]),
-  };
+  return ofLane(tenantId, 'FUND', [
+    { debit: hot, credit: key(tenantId, 'custody', '', asset), amount: fromCustody },
+    { debit: hot, credit: key(tenantId, 'capital', '', asset), amount: amount - fromCustody },
+  ]);
 }
 
-/** What left a lane and nobody can explain: a person looks for it in suspense. */
-export function suspendTransfer(missing: {
+/** What left a lane, and no transaction of ours says why: for a person to explain. */
+export function lossTransfer(loss: {
   tenantId: string;
   laneId: number;
   asset: string;
   amount: bigint;
-  correlationId: string;
 }): Transfer {
-  const { tenantId, asset, amount } = missing;
+  const { tenantId, laneId, asset, amount } = loss;
+  return ofLane(tenantId, 'ADJUST', [
+    {
+      debit: key(tenantId, 'suspense', '', asset),
+      credit: key(tenantId, 'hot', String(laneId), asset),
+      amount,
+    },
+  ]);
+}
+
+function ofLane(tenantId: string, kind: TransferKind, postings: Posting[]): Transfer {
   return {
     tenantId,
-    kind: 'ADJUST',
+    kind,
     account: null,
     subjectId: null,
     generation: 0,
-    correlationId: missing.correlationId,
-    postings: some([
-      {
-        debit: key(tenantId, 'suspense', '', asset),
-        credit: key(tenantId, 'hot', String(missing.laneId), asset),
-        amount,
-      },
-    ]),
+    correlationId: null,
+    postings: some(postings),
   };
 }

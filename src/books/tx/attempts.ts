@@ -5,8 +5,8 @@ import { enqueue } from '../../base/queue/index.ts';
 import { TX_TOPICS } from './topics.ts';
 
 /**
- * Takes what the signer gave and nobody took yet: signed bytes become attempts to be sent, a refusal closes
- * its slot by the filler. One act in the caller's transaction; whoever collects twice finds nothing.
+ * Takes what the signer gave and nobody took yet: signed bytes become attempts to be sent, the refusal of a
+ * slot's first effect closes it by the filler; a further attempt that was refused leaves those before it. One act in the caller's transaction; whoever collects twice finds nothing.
  * Returns how many signatures were taken.
  */
 export async function collectSignatures(sql: Sql, limit: number): Promise<number> {
@@ -51,7 +51,9 @@ export async function collectSignatures(sql: Sql, limit: number): Promise<number
     TX,
     [...first].map((id) => ({ id, from: 'SLOTTED', to: 'SIGNED' })),
   );
-  const refused = rows.filter((row) => row.refusal_code !== null && row.kind === 'effect');
+  const refused = rows.filter(
+    (row) => row.refusal_code !== null && row.kind === 'effect' && row.status === 'SLOTTED',
+  );
   if (refused.length > 0) {
     await sql.query(
       `UPDATE tx t SET failure_code = 'signer_refused', failure_message = u.message, updated_at = now()
@@ -62,12 +64,12 @@ export async function collectSignatures(sql: Sql, limit: number): Promise<number
       ],
     );
   }
-  const unfillable = rows.filter((row) => row.refusal_code !== null && row.kind === 'filler');
+  const further = rows.filter((row) => row.refusal_code !== null && !refused.includes(row));
   await writeEvents(
     sql,
-    unfillable.map((row) => ({
+    further.map((row) => ({
       tenantId: row.tenant_id,
-      type: 'tx.filler_refused',
+      type: row.kind === 'filler' ? 'tx.filler_refused' : 'tx.replacement_refused',
       subjectId: row.tx_id,
       correlationId: row.correlation_id,
       data: { code: row.refusal_code, message: row.refusal_message },
@@ -159,10 +161,15 @@ export async function recordSends(sql: Sql, records: readonly SendRecord[]): Pro
   });
 }
 
+/** Blocks tell what a node has dropped; one that has no blocks to show is asked again after so many times as long. */
+const WITHOUT_BLOCKS = 20;
+
 /**
- * Asks for the bytes of attempts to be sent again: slots that the chain has not consumed, whose newest
- * attempt was last sent (or made) before `olderThanMs`. Derived from facts, so nothing is forgotten
- * whatever crashed. Returns how many.
+ * Asks for the bytes of attempts to be sent again: of slots that the chain has not consumed the newest attempt, and
+ * the newest that a node took, which may be another one. Due are those last sent (or made) before
+ * `olderThanMs`: at once where no node took them yet; else when a block came since and passed them over, and much
+ * later without one, for a node that lost its pool on a chain that waits for transactions. Derived from
+ * facts, so nothing is forgotten whatever crashed. Returns how many.
  */
 export async function enqueueResends(
   sql: Sql,
@@ -178,15 +185,19 @@ export async function enqueueResends(
     name: 'attempt_resend',
     text: `
       SELECT a.attempt_id, a.tenant_id, t.correlation_id
-      FROM lane l JOIN lane_progress p USING (lane_id)
-      JOIN LATERAL (SELECT DISTINCT ON (x.nonce) x.* FROM attempt x
-        WHERE x.lane_id = l.lane_id AND x.nonce >= p.mined_nonce ORDER BY x.nonce, x.ordinal DESC) a ON true
+      FROM lane l JOIN lane_progress p USING (lane_id) JOIN chain_head h ON h.chain_id = l.chain_id
+      JOIN LATERAL (SELECT x.*, max(x.ordinal) OVER slot AS newest,
+          max(x.ordinal) FILTER (WHERE x.accepted_at IS NOT NULL) OVER slot AS taken
+        FROM attempt x WHERE x.lane_id = l.lane_id AND x.nonce >= p.mined_nonce
+        WINDOW slot AS (PARTITION BY x.nonce)) a ON a.ordinal IN (a.newest, a.taken)
       JOIN tx t USING (tx_id)
       WHERE l.chain_id = $1 AND p.mined_nonce < l.next_nonce
         AND coalesce(a.last_sent_at, a.created_at) < now() - $2 * interval '1 millisecond'
+        AND (a.accepted_at IS NULL OR a.last_sent_at < h.advanced_at
+          OR a.last_sent_at < now() - $5 * ($2 * interval '1 millisecond'))
         AND NOT EXISTS (SELECT 1 FROM job j WHERE j.topic = $4 AND j.subject_id = a.attempt_id)
       ORDER BY a.lane_id, a.nonce LIMIT $3`,
-    values: [chainId, olderThanMs, limit, TX_TOPICS.send],
+    values: [chainId, olderThanMs, limit, TX_TOPICS.send, WITHOUT_BLOCKS],
   });
   await enqueue(
     sql,

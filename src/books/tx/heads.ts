@@ -1,5 +1,6 @@
 import type { Sql } from '../../base/db/index.ts';
 import { fromHex, type Hex, type Level, toHex } from '../../base/kernel/index.ts';
+import type { NewBlock } from './inclusions.ts';
 import { levelOf } from './view.ts';
 
 export type HeadRow = {
@@ -9,6 +10,8 @@ export type HeadRow = {
   finalized: number;
   /** Of the canonical block at `latest`. */
   hash: Hex;
+  /** Of that block, wei a gas; null: the chain has none, or it was not kept. */
+  baseFeePerGas: bigint | null;
   epoch: bigint;
   haltedReason: string | null;
   reorgs: number;
@@ -25,8 +28,8 @@ type RawHead = Omit<HeadRow, 'chainId' | 'latest' | 'safe' | 'finalized' | 'hash
 };
 
 const SELECT = `
-  SELECT h.chain_id AS "chainId", h.latest, h.safe, h.finalized, b.hash, h.epoch,
-    h.halted_reason AS "haltedReason", h.reorgs, h.advanced_at AS "advancedAt"
+  SELECT h.chain_id AS "chainId", h.latest, h.safe, h.finalized, b.hash,
+    b.base_fee_per_gas AS "baseFeePerGas", h.epoch, h.halted_reason AS "haltedReason", h.reorgs, h.advanced_at AS "advancedAt"
   FROM chain_head h JOIN block b ON b.chain_id = h.chain_id AND b.height = h.latest`;
 
 function fromRaw(row: RawHead): HeadRow {
@@ -106,34 +109,22 @@ export async function readSettled(sql: Sql, txIds: readonly string[]): Promise<S
   };
 }
 
-/** Where the walk begins, once per chain; a chain that has a head keeps it. */
-export async function startChain(
-  sql: Sql,
-  chain: {
-    chainId: number;
-    height: number;
-    safe: number;
-    finalized: number;
-    hash: Hex;
-    parentHash: Hex;
-    timestamp: number;
-  },
-): Promise<void> {
+/** Where the walk begins, once per chain: at a final block. A chain that has a head keeps it. */
+export async function startChain(sql: Sql, chainId: number, block: NewBlock): Promise<void> {
   await sql.query(
     `WITH head AS (
-       INSERT INTO chain_head (chain_id, latest, safe, finalized) VALUES ($1, $2, $3, $4)
+       INSERT INTO chain_head (chain_id, latest, safe, finalized) VALUES ($1, $2, $2, $2)
        ON CONFLICT (chain_id) DO NOTHING RETURNING chain_id
      )
-     INSERT INTO block (chain_id, height, hash, parent_hash, mined_at)
-     SELECT chain_id, $2, $5, $6, to_timestamp($7) FROM head`,
+     INSERT INTO block (chain_id, height, hash, parent_hash, base_fee_per_gas, mined_at)
+     SELECT chain_id, $2, $3, $4, $5, to_timestamp($6) FROM head`,
     [
-      chain.chainId,
-      chain.height,
-      chain.safe,
-      chain.finalized,
-      fromHex(chain.hash),
-      fromHex(chain.parentHash),
-      chain.timestamp,
+      chainId,
+      block.number,
+      fromHex(block.hash),
+      fromHex(block.parentHash),
+      block.baseFeePerGas,
+      block.timestamp,
     ],
   );
 }

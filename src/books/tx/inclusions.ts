@@ -14,6 +14,8 @@ export type OwnAttempt = {
   token: Address | null;
   recipient: Address;
   amount: bigint;
+  /** The lane that it fills, of a tx between own wallets. */
+  toLane: number | null;
   txStatus: TxState;
 };
 
@@ -30,7 +32,7 @@ export async function matchAttempts(
     text: `
       SELECT a.attempt_id AS "attemptId", a.tx_id AS "txId", t.tenant_id AS "tenantId", a.lane_id AS "laneId",
         s.from_address AS "from", a.nonce, a.kind, a.tx_hash AS "txHash", t.token, t.recipient, t.amount,
-        t.status AS "txStatus"
+        t.to_lane AS "toLane", t.status AS "txStatus"
       FROM attempt a JOIN tx t USING (tx_id)
       CROSS JOIN LATERAL (
         SELECT * FROM nonce_slot WHERE lane_id = a.lane_id AND nonce = a.nonce OFFSET 0) s
@@ -46,8 +48,11 @@ export type NewInclusion = {
   blockHash: Hex;
   succeeded: boolean;
   effectOk: boolean;
-  gasUsed: bigint;
-  effectiveGasPrice: bigint;
+  /** Known where the receipt was read. */
+  gasUsed: bigint | null;
+  effectiveGasPrice: bigint | null;
+  /** The lane that an effect between own wallets filled. */
+  toLane: number | null;
 };
 
 /** Append-only: a re-inclusion in another block is another row, the same one again is nothing. */
@@ -60,10 +65,10 @@ export async function insertInclusions(
   await sql.query({
     name: 'inclusion_insert',
     text: `
-      INSERT INTO inclusion (attempt_id, block_hash, chain_id, block_number, succeeded, effect_ok, gas_used, effective_gas_price)
-      SELECT attempt_id, block_hash, $1, block_number, succeeded, effect_ok, gas_used, effective_gas_price
-      FROM unnest($2::uuid[], $3::bytea[], $4::bigint[], $5::bool[], $6::bool[], $7::numeric[], $8::numeric[])
-        AS u(attempt_id, block_hash, block_number, succeeded, effect_ok, gas_used, effective_gas_price)
+      INSERT INTO inclusion (attempt_id, block_hash, chain_id, block_number, succeeded, effect_ok, gas_used, effective_gas_price, to_lane)
+      SELECT attempt_id, block_hash, $1, block_number, succeeded, effect_ok, gas_used, effective_gas_price, to_lane
+      FROM unnest($2::uuid[], $3::bytea[], $4::bigint[], $5::bool[], $6::bool[], $7::numeric[], $8::numeric[], $9::int[])
+        AS u(attempt_id, block_hash, block_number, succeeded, effect_ok, gas_used, effective_gas_price, to_lane)
       ON CONFLICT DO NOTHING`,
     values: [
       chainId,
@@ -74,6 +79,7 @@ export async function insertInclusions(
       inclusions.map((item) => item.effectOk),
       inclusions.map((item) => item.gasUsed),
       inclusions.map((item) => item.effectiveGasPrice),
+      inclusions.map((item) => item.toLane),
     ],
   });
 }
@@ -123,22 +129,32 @@ export async function readCrossings(
   return rows;
 }
 
+export type NewBlock = {
+  number: number;
+  hash: Hex;
+  parentHash: Hex;
+  baseFeePerGas: bigint | null;
+  timestamp: number;
+};
+
 export async function insertBlocks(
   sql: Sql,
   chainId: number,
-  blocks: readonly { number: number; hash: Hex; parentHash: Hex; timestamp: number }[],
+  blocks: readonly NewBlock[],
 ): Promise<void> {
   if (blocks.length === 0) return;
   await sql.query({
     name: 'block_insert',
-    text: `INSERT INTO block (chain_id, height, hash, parent_hash, mined_at)
-      SELECT $1, height, hash, parent_hash, to_timestamp(at)
-      FROM unnest($2::bigint[], $3::bytea[], $4::bytea[], $5::float8[]) AS u(height, hash, parent_hash, at)`,
+    text: `INSERT INTO block (chain_id, height, hash, parent_hash, base_fee_per_gas, mined_at)
+      SELECT $1, height, hash, parent_hash, base_fee_per_gas, to_timestamp(at)
+      FROM unnest($2::bigint[], $3::bytea[], $4::bytea[], $5::numeric[], $6::float8[])
+        AS u(height, hash, parent_hash, base_fee_per_gas, at)`,
     values: [
       chainId,
       blocks.map((block) => block.number),
       blocks.map((block) => fromHex(block.hash)),
       blocks.map((block) => fromHex(block.parentHash)),
+      blocks.map((block) => block.baseFeePerGas),
       blocks.map((block) => block.timestamp),
     ],
   });
@@ -167,7 +183,8 @@ export async function setProgress(
   if (progress.size === 0) return;
   await sql.query({
     name: 'lane_progress',
-    text: `UPDATE lane_progress p SET mined_nonce = u.mined_nonce, at_block = $3
+    text: `UPDATE lane_progress p SET mined_nonce = u.mined_nonce, at_block = $3,
+        moved_at = CASE WHEN p.mined_nonce = u.mined_nonce THEN p.moved_at ELSE now() END
       FROM unnest($1::int[], $2::bigint[]) AS u(lane_id, mined_nonce) WHERE p.lane_id = u.lane_id`,
     values: [[...progress.keys()], [...progress.values()], atBlock],
   });
@@ -194,6 +211,8 @@ export async function setFinalProgress(
 export type Orphan = {
   txId: string;
   tenantId: string;
+  ownerKind: string;
+  ownerId: string;
   attemptId: string;
   laneId: number;
   nonce: bigint;
@@ -207,7 +226,8 @@ export async function readOrphans(sql: Sql, chainId: number, above: number): Pro
   const { rows } = await sql.query<Omit<Orphan, 'blockNumber'> & { blockNumber: bigint }>({
     name: 'inclusion_orphans',
     text: `
-      SELECT t.tx_id AS "txId", t.tenant_id AS "tenantId", a.attempt_id AS "attemptId", a.lane_id AS "laneId", a.nonce, t.settle_at AS "settleAt",
+      SELECT t.tx_id AS "txId", t.tenant_id AS "tenantId", t.owner_kind AS "ownerKind", t.owner_id AS "ownerId",
+        a.attempt_id AS "attemptId", a.lane_id AS "laneId", a.nonce, t.settle_at AS "settleAt",
         i.block_number AS "blockNumber", t.correlation_id AS "correlationId"
       FROM inclusion i
       JOIN block b ON b.chain_id = i.chain_id AND b.height = i.block_number AND b.hash = i.block_hash

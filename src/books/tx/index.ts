@@ -25,6 +25,23 @@ export {
   type SendableAttempt,
 } from './attempts.ts';
 export {
+  insertArrivals,
+  type NewArrival,
+  type OpenArrival,
+  readOpenArrivals,
+  setArrivalsBooked,
+} from './funds/arrivals.ts';
+export {
+  type BookedStretch,
+  insertAdoptedStretch,
+  insertAdoption,
+  insertStretches,
+  type OpenStretch,
+  readOpenStretches,
+  readStretchTransactions,
+  requestGas,
+} from './funds/stretches.ts';
+export {
   type HeadRow,
   leaseChain,
   lockHeads,
@@ -65,17 +82,23 @@ export {
 } from './lanes.ts';
 export { type NewTx, openTxs } from './open.ts';
 export { openOwnTxs } from './own/open.ts';
-export { nativeSentTo } from './own/sent.ts';
+export { readBids, readPassedOver, type SlotBids } from './replace/bids.ts';
+export { closeSlotOf } from './replace/close.ts';
+export { orderReplacements, type Replacement } from './replace/order.ts';
+export { dropWishes, insertWish } from './replace/wishes.ts';
 export { readTxs, readTxsOfOwners, type TxRow } from './rows.ts';
 export {
-  insertSlotGas,
   insertSlots,
   type NewSlot,
-  orderFillers,
-  readSlotGas,
-  requestGas,
-  type SlotGas,
   setWaiting,
 } from './slots.ts';
 export { stopUnclaimed } from './stop.ts';
-export { finalTopic, laneOfSubject, settleTopic, TX_TOPICS, WAKE_COLLECT } from './topics.ts';
+export {
+  finalTopic,
+  laneOfSubject,
+  orphanedTopic,
+  settleTopic,
+  TX_TOPICS,
+  WAKE_COLLECT,
+  WAKE_REPLACE,
+} from './topics.ts';

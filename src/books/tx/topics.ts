@@ -13,9 +13,12 @@ export const TX_TOPICS = {
 /** The owner is told at the level it settles at, and at finality (whatever the end). */
 export const settleTopic = (ownerKind: string) => `${ownerKind}.settle`;
 export const finalTopic = (ownerKind: string) => `${ownerKind}.final`;
+/** An inclusion at the level that the owner settles at left the canonical chain. */
+export const orphanedTopic = (ownerKind: string) => `${ownerKind}.orphaned`;
 
 export const WAKE_SIGNER = 'payonce_signature_request';
 export const WAKE_COLLECT = 'payonce_signature';
+export const WAKE_REPLACE = 'payonce_speed_up';
 
 /** A lane as the subject of a job: its id in the last 32 bits of a UUID. */
 export function laneSubject(laneId: number): string {

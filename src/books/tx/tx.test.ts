@@ -7,11 +7,13 @@ import { insertDecisions } from '../policy/index.ts';
 import {
   advanceLanes,
   collectSignatures,
+  enqueueResends,
   haltChain,
+  insertAdoption,
   insertBlocks,
   insertInclusions,
-  insertSlotGas,
   insertSlots,
+  insertStretches,
   leaseChain,
   leaseLanes,
   lockHeads,
@@ -19,15 +21,17 @@ import {
   matchAttempts,
   moveHead,
   openTxs,
-  orderFillers,
+  orderReplacements,
   pauseLanes,
+  readBids,
   readCrossings,
   readHeads,
   readLanes,
+  readOpenStretches,
   readOrphans,
   readSendable,
   readSettled,
-  readSlotGas,
+  readStretchTransactions,
   readTxs,
   recordSends,
   registerLane,
@@ -54,13 +58,11 @@ let nonce = 0n;
 beforeAll(async () => {
   at = await MainDatabase.start();
   signer = at.pool('payonce_signer');
-  await startChain(at.app, {
-    chainId: CHAIN,
-    height: 10,
-    safe: 10,
-    finalized: 10,
+  await startChain(at.app, CHAIN, {
+    number: 10,
     hash: hash('block 10'),
     parentHash: hash('block 9'),
+    baseFeePerGas: 1n,
     timestamp: 1_700_000_000,
   });
   await registerLane(
@@ -78,6 +80,7 @@ beforeAll(async () => {
   expect(await resumeLanes(at.app, [1], ['funds'])).toEqual([]);
   laneId = (await readLanes(at.app))[0]!.laneId;
   await resumeLanes(at.app, [laneId], ['adopting']);
+  await insertAdoption(at.app, { laneId, atBlock: 10, nativeBalance: 1_000_000n });
 });
 afterAll(() => at.stop());
 
@@ -133,6 +136,7 @@ const slotFor = (txId: string, slotNonce: bigint) => ({
   gasLimit: 21_000n,
   maxFeePerGas: 3n,
   maxPriorityFeePerGas: 1n,
+  txType: 2 as const,
 });
 /** A transaction with the next nonce of the lane. */
 async function slottedTx(): Promise<{ txId: string; ownerId: string; nonce: bigint }> {
@@ -172,6 +176,12 @@ const jobsOf = async (subjectId: string) =>
       subjectId,
     ])
   ).map((row) => row.topic);
+
+const attemptsOf = (txId: string) =>
+  at.rows<{ attemptId: string }>(
+    'SELECT attempt_id AS "attemptId" FROM attempt WHERE tx_id = $1 ORDER BY ordinal',
+    [txId],
+  ) as Promise<[{ attemptId: string }, ...{ attemptId: string }[]]>;
 
 describe('a transaction', () => {
   it('is opened once for an intent, with a decision that is used once, and asks to be prepared', async () => {
@@ -281,6 +291,112 @@ describe('what the signer gave', () => {
     expect(await ownersOf(at.app, { nonceKey: 'none' })).toEqual([]);
   });
 
+  it('is sent again when a block could have shown it, else only where no node took it', async () => {
+    const tx = await slottedTx();
+    await sign(tx.txId);
+    await collect();
+    const [{ attemptId }] = await attemptsOf(tx.txId);
+    const resent = async () => {
+      await at.rows('DELETE FROM job WHERE topic = $1', [TX_TOPICS.send]);
+      await enqueueResends(at.app, CHAIN, 60_000, 100);
+      return (await jobsOf(attemptId)).length > 0;
+    };
+    const ago = (text: string) =>
+      at.rows(`UPDATE attempt SET last_sent_at = now() - $2::interval WHERE attempt_id = $1`, [
+        attemptId,
+        text,
+      ]);
+    const headAgo = (text: string) =>
+      at.rows(`UPDATE chain_head SET advanced_at = now() - $1::interval`, [text]);
+    await recordSends(at.app, [{ attemptId, accepted: false, answer: 'unknown' }]);
+    await headAgo('1 hour');
+    expect(await resent()).toBe(false);
+    await ago('2 minutes');
+    expect(await resent()).toBe(true);
+    await recordSends(at.app, [{ attemptId, accepted: true, answer: 'accepted' }]);
+    await ago('2 minutes');
+    expect(await resent()).toBe(false);
+    await headAgo('1 minute');
+    expect(await resent()).toBe(true);
+    await headAgo('1 hour');
+    // A node may have lost its pool, on a chain that makes no block without transactions.
+    await ago('21 minutes');
+    expect(await resent()).toBe(true);
+  });
+
+  it('is sent again beside a dearer attempt that no node took yet', async () => {
+    const tx = await slottedTx();
+    await sign(tx.txId);
+    await collect();
+    const [first] = await attemptsOf(tx.txId);
+    await recordSends(at.app, [{ ...first!, accepted: true, answer: 'accepted' }]);
+    await leaseLanes(at.app, 'bidder', HOUR);
+    const [slot] = await readBids(at.app, [tx.txId], 0);
+    expect(slot).toMatchObject({ sent: true, pending: false, maxFeePerGas: 3n });
+    const order = {
+      slot: slot!,
+      kind: 'effect' as const,
+      gasLimit: 21_000n,
+      maxFeePerGas: 4n,
+      maxPriorityFeePerGas: 2n,
+      txType: 2 as const,
+      gasReserved: slot!.gasReserved,
+      fillReason: null,
+      wishId: null,
+    };
+    await inTransaction(at.app, (sql) => orderReplacements(sql, 'bidder', [order]));
+    await releaseLanes(at.app, 'bidder');
+    await sign(tx.txId);
+    await collect();
+    const both = await attemptsOf(tx.txId);
+    const resent = async () => {
+      await at.rows('DELETE FROM job WHERE topic = $1', [TX_TOPICS.send]);
+      await at.rows(`UPDATE attempt SET last_sent_at = now() - interval '1 hour'`);
+      await at.rows(`UPDATE chain_head SET advanced_at = now()`);
+      await enqueueResends(at.app, CHAIN, 60_000, 100);
+      const jobs = await Promise.all(both.map(({ attemptId }) => jobsOf(attemptId)));
+      return jobs.map((topics) => topics.length > 0);
+    };
+    await recordSends(at.app, [{ ...both[1]!, accepted: false, answer: 'underpriced' }]);
+    expect(await resent()).toEqual([true, true]);
+    await recordSends(at.app, [{ ...both[1]!, accepted: true, answer: 'accepted' }]);
+    expect(await resent()).toEqual([false, true]);
+    expect(await readBids(at.app, [tx.txId], 0)).toMatchObject([
+      { ordinal: 2, sent: true, pending: false, maxFeePerGas: 4n, maxPriorityFeePerGas: 2n },
+    ]);
+  });
+
+  it('that was a refusal leaves the attempt before it, and closes nothing', async () => {
+    const tx = await slottedTx();
+    await sign(tx.txId);
+    await collect();
+    await at.rows(
+      `INSERT INTO signature_request (lane_id, nonce, ordinal, tx_id, kind, gas_limit, max_fee_per_gas,
+         max_priority_fee_per_gas, lane_epoch)
+       SELECT lane_id, nonce, 2, tx_id, 'effect', 21000, 4, 2, 1 FROM nonce_slot WHERE tx_id = $1`,
+      [tx.txId],
+    );
+    await signer.query(
+      `INSERT INTO signature (signature_request_id, refusal_code, refusal_message) VALUES ($1, 'cap', 'too much')`,
+      [await claimRequest(tx.txId)],
+    );
+    expect(await collect()).toBe(1);
+    expect(await jobsOf(tx.txId)).not.toContain(TX_TOPICS.fill);
+    expect((await readTxs(at.app, [tx.txId])).get(tx.txId)).toMatchObject({
+      status: 'SIGNED',
+      failureCode: null,
+    });
+    const told = await at.rows(
+      `SELECT 1 FROM event WHERE type = 'tx.replacement_refused' AND subject_id = $1`,
+      [tx.txId],
+    );
+    expect(told).toHaveLength(1);
+    // What was refused is no bid.
+    expect(await readBids(at.app, [tx.txId], 0)).toMatchObject([
+      { ordinal: 2, maxFeePerGas: 3n, pending: false },
+    ]);
+  });
+
   it('closes the slot by its filler when it was a refusal, which is ordered once', async () => {
     const tx = await slottedTx();
     const request = await claimRequest(tx.txId);
@@ -296,16 +412,29 @@ describe('what the signer gave', () => {
       failureCode: 'signer_refused',
       failureMessage: 'cap: too much',
     });
+    await leaseLanes(at.app, 'filler', HOUR);
+    const [slot] = await readBids(at.app, [tx.txId], 0);
+    expect(slot).toMatchObject({ maxFeePerGas: 0n, filling: false, pending: false, sent: false });
     const order = {
-      txId: tx.txId,
-      laneEpoch: 1n,
-      reason: 'signer_refused',
+      slot: slot!,
+      kind: 'filler' as const,
       gasLimit: 21_000n,
       maxFeePerGas: 3n,
       maxPriorityFeePerGas: 1n,
+      txType: 2 as const,
+      gasReserved: slot!.gasReserved,
+      fillReason: 'signer_refused',
+      wishId: null,
     };
-    expect(await orderFillers(at.app, [order])).toEqual(new Set([tx.txId]));
-    expect(await orderFillers(at.app, [order])).toEqual(new Set());
+    const fill = (owner: string) =>
+      inTransaction(at.app, (sql) => orderReplacements(sql, owner, [order]));
+    expect(await fill('another')).toEqual(new Set());
+    expect(await fill('filler')).toEqual(new Set([tx.txId]));
+    expect(await fill('filler')).toEqual(new Set());
+    expect(await readBids(at.app, [tx.txId], 0)).toMatchObject([
+      { filling: true, pending: true, fillReason: 'signer_refused', ordinal: 2, maxFeePerGas: 3n },
+    ]);
+    await releaseLanes(at.app, 'filler');
     await sign(tx.txId);
     expect(await collect()).toBe(1);
     expect(await statusOf(tx.txId)).toBe('SIGNED');
@@ -346,6 +475,7 @@ describe('the canonical chain', () => {
     number,
     hash: hash(name),
     parentHash: hash(`block ${number - 1}`),
+    baseFeePerGas: 1n,
     timestamp: 1_700_000_000 + number,
   });
   async function included(
@@ -362,8 +492,9 @@ describe('the canonical chain', () => {
         blockHash: block(number, name).hash,
         succeeded: true,
         effectOk: true,
-        gasUsed: 21_000n,
-        effectiveGasPrice: 2n,
+        gasUsed: null,
+        effectiveGasPrice: null,
+        toLane: null,
       },
     ]);
     expect(attempt.txId).toBe(txId);
@@ -395,18 +526,39 @@ describe('the canonical chain', () => {
     await moveHead(at.app, CHAIN, { latest: 13, safe: 11, finalized: 11 });
     await included(tx.txId, txHash, 13, 'other 13');
     expect(await level()).toEqual({ level: 'included', paid: true });
-    const unbooked = async () =>
-      (await readSlotGas(at.app, [laneId], 1_000)).filter((slot) => slot.nonce === tx.nonce);
+    const open = async () => (await readOpenStretches(at.app, [laneId]))[0];
     await setFinalProgress(at.app, [{ laneId, nonce: tx.nonce }]);
-    expect(await unbooked()).toEqual([]);
+    expect(await open()).toMatchObject({ upToBlock: 11, fromNonce: 0n, toNonce: 0n, sent: 0n });
     await moveHead(at.app, CHAIN, { latest: 13, safe: 13, finalized: 13 });
     expect(await level()).toEqual({ level: 'finalized', paid: true });
-    const [gas] = await unbooked();
-    expect(gas).toMatchObject({ reserved: 100_000n, cost: 42_000n });
-    const booked = { ...gas!, transferId: randomUUID() };
-    await insertSlotGas(at.app, [booked]);
-    await expect(insertSlotGas(at.app, [booked])).rejects.toMatchObject({ code: '23505' });
-    expect(await unbooked()).toEqual([]);
+    const stretch = (await open())!;
+    // The price of its block: a base fee of one and a tip of one, of at most three.
+    expect(stretch).toMatchObject({
+      ...{ aboveBlock: 10, upToBlock: 13, toNonce: tx.nonce + 1n, opening: 1_000_000n },
+      ...{ gasLeast: 42_000n, gasMost: 42_000n, sent: 5n },
+    });
+    expect(stretch.gasReserved).toBe(100_000n * (tx.nonce + 1n));
+    expect(await readStretchTransactions(at.app, stretch, null)).toEqual([
+      { txHash, blockNumber: 13, blockHash: block(13, 'other 13').hash },
+    ]);
+    const booked = {
+      ...stretch,
+      ...{ gasCost: 42_000n, gasBy: 'balance' as const, gasTransferId: randomUUID() },
+      ...{ arrived: 7n, arrivalTransferId: randomUUID() },
+    };
+    const elsewhere = { ...booked, aboveBlock: 11, upToBlock: 14 };
+    await expect(insertStretches(at.app, [elsewhere])).rejects.toMatchObject({ code: '23503' });
+    await insertStretches(at.app, [booked]);
+    await expect(insertStretches(at.app, [booked])).rejects.toMatchObject({ code: '23505' });
+    const branch = { ...booked, upToBlock: 14 };
+    await expect(insertStretches(at.app, [branch])).rejects.toMatchObject({ code: '23505' });
+    expect(await open()).toBeUndefined();
+    await insertBlocks(at.app, CHAIN, [block(14)]);
+    await moveHead(at.app, CHAIN, { latest: 14, safe: 14, finalized: 14 });
+    expect(await open()).toMatchObject({
+      ...{ aboveBlock: 13, fromNonce: tx.nonce + 1n, toNonce: tx.nonce + 1n },
+      ...{ opening: 1_000_000n - 42_000n - 5n + 7n, gasReserved: 0n },
+    });
   });
 
   it('never lets a head’s levels fall, nor finalized pass safe', async () => {

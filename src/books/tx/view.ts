@@ -17,7 +17,7 @@ export type TxProgress = {
   ownerId: string;
   txId: string;
   status: TxState;
-  waiting: string | null;
+  waiting: { reason: string; detail: string | null } | null;
   furthestLevel: Level;
   reorgs: number;
   failureCode: string | null;
@@ -42,6 +42,7 @@ export async function readProgress(
     tx_id: string;
     status: TxState;
     waiting: string | null;
+    waiting_detail: string | null;
     furthest_level: Level;
     reorgs: number;
     failure_code: string | null;
@@ -59,8 +60,8 @@ export async function readProgress(
   }>({
     name: 'tx_progress',
     text: `
-      SELECT t.owner_id, t.tx_id, t.status, t.waiting, t.furthest_level, t.reorgs, t.failure_code, t.failure_message,
-        t.decision_id, t.chain_id, s.from_address, s.nonce, c.block_number, c.block_hash,
+      SELECT t.owner_id, t.tx_id, t.status, t.waiting, t.waiting_detail, t.furthest_level, t.reorgs, t.failure_code,
+        t.failure_message, t.decision_id, t.chain_id, s.from_address, s.nonce, c.block_number, c.block_hash,
         c.attempt_id AS included_attempt, h.safe, h.finalized, a.attempts
       FROM tx t
       LEFT JOIN nonce_slot s USING (tx_id)
@@ -96,7 +97,8 @@ export async function readProgress(
           ownerId: row.owner_id,
           txId: row.tx_id,
           status: row.status,
-          waiting: row.waiting,
+          waiting:
+            row.waiting === null ? null : { reason: row.waiting, detail: row.waiting_detail },
           furthestLevel: row.furthest_level,
           reorgs: row.reorgs,
           failureCode: row.failure_code,

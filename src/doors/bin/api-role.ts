@@ -8,7 +8,7 @@ import { DepositService } from '../../roads/deposit/index.ts';
 import { WithdrawalService } from '../../roads/withdrawal/index.ts';
 import { buildServer, eventView, type Services } from '../http/index.ts';
 import { VERSION } from '../version.ts';
-import { chainsOf, readinessOf } from './health.ts';
+import { chainsOf, ReadinessProbe } from './health.ts';
 import { databaseReady, installationOf, type RoleHandle } from './role.ts';
 import { walletServices } from './wallets.ts';
 
@@ -24,6 +24,7 @@ export async function startApi({ settings, log, port, host }: ApiOptions): Promi
     max: settings.database.poolSize,
   });
   await databaseReady(db, 'main', log);
+  const readiness = new ReadinessProbe(settings, systemClock);
   const listener = new Listener({
     url: settings.database.url,
     role: 'payonce_app',
@@ -38,7 +39,7 @@ export async function startApi({ settings, log, port, host }: ApiOptions): Promi
   await listener.start();
   const { services, withdrawals } = await servicesOf(settings, db, log, keys, readers);
   const server = await buildServer({
-    services,
+    services: { ...services, readiness: () => readiness.tell() },
     log,
     version: VERSION,
     bodyLimitBytes: settings.http.bodyLimitBytes,
@@ -53,7 +54,7 @@ export async function startApi({ settings, log, port, host }: ApiOptions): Promi
       await withdrawals.drain();
       keys.stop();
       await listener.stop();
-      await db.end();
+      await Promise.all([db.end(), readiness.stop()]);
     },
   };
 }
@@ -64,7 +65,7 @@ async function servicesOf(
   log: Log,
   keys: KeyCache,
   readers: Set<() => void>,
-): Promise<{ services: Services; withdrawals: WithdrawalService }> {
+): Promise<{ services: Omit<Services, 'readiness'>; withdrawals: WithdrawalService }> {
   const assets = new Assets(settings.assets);
   const ledger = new Ledger(db);
   const withdrawals = new WithdrawalService({
@@ -75,16 +76,18 @@ async function servicesOf(
     policyVersion: settings.policyVersion,
     log,
     clock: systemClock,
+    fees: new Map(settings.chains.map((chain) => [chain.chainId, chain.fees])),
     rules: { assets, lanes: settings.lanes, now: () => Date.now() },
   });
   const deposits = new DepositService({ db, ledger, assets });
-  const services: Services = {
+  const services: Omit<Services, 'readiness'> = {
     submit: (tenantId, requests) => withdrawals.submit(tenantId, requests),
     get: (tenantId, id) => withdrawals.get(tenantId, id),
     list: (tenantId, filter, page) => withdrawals.list(tenantId, filter, page),
     waitFor: (tenantId, id, status, timeoutMs, signal) =>
       withdrawals.waitFor(tenantId, id, status, timeoutMs, signal),
     cancel: (tenantId, id) => withdrawals.cancel(tenantId, id),
+    speedUp: (tenantId, id, request) => withdrawals.speedUp(tenantId, id, request),
     deposit: (tenantId, request) => deposits.deposit(tenantId, request),
     balances: (tenantId, account, at) => deposits.balances(tenantId, account, at),
     transfers: (tenantId, account, page) => deposits.transfers(tenantId, account, page),
@@ -97,7 +100,6 @@ async function servicesOf(
       return () => readers.delete(callback);
     },
     authenticate: (bearer) => keys.authenticate(bearer),
-    readiness: () => readinessOf(db, settings),
     chains: () => chainsOf(db, settings),
     wallets: walletServices(db, settings),
   };

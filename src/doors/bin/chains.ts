@@ -1,15 +1,31 @@
-import { type ChainPort, NodeChain } from '../../base/chain/index.ts';
-import { Assets, type ChainSettings, type Settings } from '../../base/config/index.ts';
+import {
+  type ChainPool,
+  type ChainPort,
+  type Dispute,
+  openChainPool,
+} from '../../base/chain/index.ts';
+import { Assets, type ChainSettings, quorumOf, type Settings } from '../../base/config/index.ts';
 import { type Db, openPool } from '../../base/db/index.ts';
-import { ConfigurationError } from '../../base/kernel/index.ts';
+import { ConfigurationError, type Log, silentLog, systemClock } from '../../base/kernel/index.ts';
 import { findTenant } from '../../books/access/index.ts';
 import { Ledger } from '../../books/ledger/index.ts';
 import { beginChain } from '../../hands/tracker/index.ts';
 import { adoptLane } from '../../hands/treasury/index.ts';
 
-export function portOf(chain: ChainSettings): ChainPort {
-  const node = chain.rpc.find((endpoint) => endpoint.roles.includes('send')) ?? chain.rpc[0]!;
-  return new NodeChain({ url: node.url });
+export function portOf(
+  chain: ChainSettings,
+  log: Log = silentLog,
+  disputed: (dispute: Dispute) => void = () => {},
+): ChainPool {
+  return openChainPool({ chain, clock: systemClock, log, disputed });
+}
+
+/** How many nodes an end rests on, for the log of a start. */
+export function tellQuorum(chain: ChainSettings): string {
+  const { needed, voters } = quorumOf(chain);
+  return voters.length === 1
+    ? "1 of 1: what is completed rests on one node's word"
+    : `${needed} of ${voters.length} nodes must agree`;
 }
 
 /**
@@ -85,7 +101,7 @@ export async function adoptConfiguredLanes(settings: Settings): Promise<string[]
     const ledger = new Ledger(db);
     const told: string[] = [];
     for (const chain of settings.chains)
-      told.push(...(await openChain({ db, ledger, settings }, chain, portOf(chain))));
+      told.push(...(await openChain({ db, ledger, settings }, chain, portOf(chain).agreed)));
     return told;
   } finally {
     await db.end();

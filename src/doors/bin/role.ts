@@ -15,12 +15,17 @@ type RoleStart = {
 /** What a started role gives back: how to end it well. */
 export type RoleHandle = { port?: number; stop(): Promise<void> };
 
+/** What a supervisor tells a process that it started with `--held`, as soon as it knows it. */
+export type Orders = { args: readonly string[]; env: Readonly<Record<string, string>> };
+
 const STOP_WITHIN_MS = 8_000;
 
 /**
  * Runs one role as a process: settings, log, ready message to a supervisor when there is one, and an end by
  * SIGTERM or by the loss of the supervisor's channel. A supervisor ends its children itself, so
- * the terminal's SIGINT, which reaches the whole group, is its business and not theirs.
+ * the terminal's SIGINT, which reaches the whole group, is its business and not theirs. With `--held` the program
+ * is loaded, most of what its start costs, and then waits for its orders: a supervisor starts it so while the
+ * database recovers.
  */
 export async function runRole(
   name: string,
@@ -29,7 +34,11 @@ export async function runRole(
 ): Promise<void> {
   const supervised = process.send !== undefined;
   try {
+    const held = process.argv[2] === '--held';
+    const { args, env } = held ? await orders() : { args: process.argv.slice(2), env: {} };
+    Object.assign(process.env, env);
     const { values } = parseArgs({
+      args: [...args],
       options: {
         config: { type: 'string' },
         port: { type: 'string' },
@@ -68,6 +77,18 @@ export async function runRole(
   }
 }
 
+/** Held is nothing that has to be ended well. */
+function orders(): Promise<Orders> {
+  return new Promise((resolve) => {
+    const gone = () => process.exit(0);
+    process.once('disconnect', gone);
+    process.once('message', (message: Orders) => {
+      process.off('disconnect', gone);
+      resolve(message);
+    });
+  });
+}
+
 function endWell(log: Log, handle: RoleHandle, supervised: boolean): void {
   let ending = false;
   const end = (why: string) => {
@@ -89,7 +110,10 @@ function endWell(log: Log, handle: RoleHandle, supervised: boolean): void {
   process.on('SIGINT', () => {
     if (!supervised) end('SIGINT');
   });
-  if (supervised) process.on('disconnect', () => end('supervisor gone'));
+  if (!supervised) return;
+  process.on('disconnect', () => end('supervisor gone'));
+  // It went while this one was starting.
+  if (!process.connected) end('supervisor gone');
 }
 
 /** Waits until the database answers and its schema fits this program; told once, for as long as it takes. */

@@ -1,8 +1,10 @@
 import { hostname } from 'node:os';
+import { type ChainPool, type ChainPort, EndpointReport } from '../../base/chain/index.ts';
 import { Assets, type ChainSettings, type Settings } from '../../base/config/index.ts';
 import { type Db, Listener, openPool } from '../../base/db/index.ts';
 import { SEQUENCE_ROUND, sequenceEvents } from '../../base/event/index.ts';
 import {
+  type Address,
   ConfigurationError,
   type Log,
   messageOf,
@@ -12,15 +14,18 @@ import {
 import { type Handler, Loop, postgresTransport, Runner } from '../../base/queue/index.ts';
 import { tellFreezes } from '../../books/freeze/index.ts';
 import { Ledger } from '../../books/ledger/index.ts';
-import { releaseChains, WAKE_COLLECT } from '../../books/tx/index.ts';
+import { releaseChains, WAKE_COLLECT, WAKE_REPLACE } from '../../books/tx/index.ts';
 import {
   type BroadcasterContext,
   broadcasterHandlers,
   collectLoop,
+  FeeMarkets,
   LaneLeases,
+  replaceLoop,
   resendLoop,
+  TransferGas,
 } from '../../hands/broadcaster/index.ts';
-import { trackRound } from '../../hands/tracker/index.ts';
+import { Mismatches, TipWatch, trackRound } from '../../hands/tracker/index.ts';
 import { treasuryHandlers } from '../../hands/treasury/index.ts';
 import {
   settlerHandlers,
@@ -28,7 +33,7 @@ import {
   validatorHandlers,
   type WithdrawalContext,
 } from '../../roads/withdrawal/index.ts';
-import { openChain, portOf } from './chains.ts';
+import { openChain, portOf, tellQuorum } from './chains.ts';
 import { CHECKS_MS, runDueChecks } from './checks.ts';
 import { databaseReady, installationOf, type RoleHandle } from './role.ts';
 
@@ -52,8 +57,12 @@ type Worker = {
   /** Names this process in leases; a restarted one is another. */
   owner: string;
   has(role: WorkerRole): boolean;
+  /** Of every chain, open or not, since what its endpoints do is told in both cases. */
+  pools: Map<number, ChainPool>;
   /** Chains that were held against their configuration and may be used; the rest is tried again. */
-  chains: Map<number, { settings: ChainSettings; port: ReturnType<typeof portOf> }>;
+  chains: Map<number, { settings: ChainSettings; port: ChainPool }>;
+  /** The same, as far as enough of their nodes agree: what ends rest on. */
+  agreed: Map<number, { port: ChainPort }>;
 };
 
 /** Everything but api and signer, or the roles asked for. */
@@ -74,10 +83,18 @@ export async function startWorker(options: WorkerOptions): Promise<RoleHandle> {
     log,
     owner: `${hostname()}:${process.pid}:${randomToken().slice(0, 8)}`,
     has: (role) => options.roles.includes(role),
+    pools: new Map(settings.chains.map((chain) => [chain.chainId, poolOf(chain, db, log)])),
     chains: new Map(),
+    agreed: new Map(),
   };
   const leases = new LaneLeases({ db, owner: worker.owner, clock: systemClock, log });
-  const broadcaster: BroadcasterContext = { ...worker, leases, clock: systemClock };
+  const broadcaster: BroadcasterContext = {
+    ...worker,
+    leases,
+    transferGas: new TransferGas(systemClock),
+    feeMarkets: new FeeMarkets(systemClock),
+    clock: systemClock,
+  };
   const runner = new Runner({
     db,
     transport: postgresTransport,
@@ -86,13 +103,15 @@ export async function startWorker(options: WorkerOptions): Promise<RoleHandle> {
     log,
   });
   const collect = collectLoop(broadcaster);
+  const replace = replaceLoop(broadcaster);
   const freezes = freezeLoop(worker);
   const loops = [
-    ...(worker.has('broadcaster') ? [collect, resendLoop(broadcaster)] : []),
+    ...(worker.has('broadcaster') ? [collect, resendLoop(broadcaster), replace] : []),
     ...cronLoops(worker),
     ...(worker.has('cron') ? [freezes] : []),
     openLoop(worker, options.onMisfit),
     ...(worker.has('tracker') ? settings.chains.map((chain) => trackerLoop(worker, chain)) : []),
+    ...(worker.has('tracker') ? [endpointsLoop(worker)] : []),
   ];
   const listener = new Listener({
     url: settings.database.url,
@@ -101,6 +120,7 @@ export async function startWorker(options: WorkerOptions): Promise<RoleHandle> {
   })
     .on('payonce_job', (topic) => runner.wake(topic))
     .on(WAKE_COLLECT, () => collect.wake())
+    .on(WAKE_REPLACE, () => replace.wake())
     .on('payonce_freeze', () => freezes.wake());
   await listener.start();
   if (worker.has('broadcaster')) leases.start();
@@ -133,7 +153,7 @@ async function handlersOf(worker: Worker, broadcaster: BroadcasterContext): Prom
     ...(worker.has('validator') ? validatorHandlers(withdrawal) : []),
     ...(worker.has('broadcaster') ? broadcasterHandlers(broadcaster) : []),
     ...(worker.has('settler')
-      ? [...settlerHandlers(withdrawal), ...treasuryHandlers({ db, ledger })]
+      ? [...settlerHandlers(withdrawal), ...treasuryHandlers({ ...worker, chains: worker.agreed })]
       : []),
   ];
 }
@@ -148,12 +168,13 @@ function openLoop(worker: Worker, onMisfit: (error: ConfigurationError) => void)
     round: async () => {
       for (const chain of worker.settings.chains) {
         if (worker.chains.has(chain.chainId)) continue;
-        const port = portOf(chain);
+        const port = worker.pools.get(chain.chainId)!;
         try {
-          for (const line of await openChain(worker, chain, port))
+          for (const line of await openChain(worker, chain, port.agreed))
             worker.log.info({ chain: chain.id }, line);
           worker.chains.set(chain.chainId, { settings: chain, port });
-          worker.log.info({ chain: chain.id }, 'chain opened');
+          worker.agreed.set(chain.chainId, { port: port.agreed });
+          worker.log.info({ chain: chain.id, quorum: tellQuorum(chain) }, 'chain opened');
         } catch (error) {
           if (error instanceof ConfigurationError) onMisfit(error);
           throw error;
@@ -167,23 +188,49 @@ function openLoop(worker: Worker, onMisfit: (error: ConfigurationError) => void)
 function trackerLoop(worker: Worker, settings: ChainSettings): Loop {
   const { db, owner, log } = worker;
   const { chainId } = settings;
+  const tip = new TipWatch(systemClock);
   return new Loop({
     name: `track:${settings.id}`,
     idleMs: settings.pollMs,
     clock: systemClock,
     log,
     round: async () => {
-      const chain = worker.chains.get(chainId);
+      const chain = worker.agreed.get(chainId);
       if (chain === undefined) return false;
-      return trackRound({
-        db,
-        owner,
-        chainId,
-        settings,
-        port: chain.port,
-        clock: systemClock,
-        log,
-      });
+      const { port } = chain;
+      const tokens = tokensOn(worker.assets, chainId);
+      return tip.round(port, () =>
+        trackRound({ db, owner, chainId, settings, port, tokens, clock: systemClock, log }),
+      );
+    },
+  });
+}
+
+function poolOf(chain: ChainSettings, db: Db, log: Log): ChainPool {
+  const { chainId } = chain;
+  const mismatches = new Mismatches({ db, chainId, clock: systemClock, log });
+  return portOf(chain, log, (dispute) => mismatches.heard(dispute));
+}
+
+function tokensOn(assets: Assets, chainId: number): Address[] {
+  return assets.all.flatMap((asset) =>
+    asset.chainId === chainId && asset.address !== null ? [asset.address] : [],
+  );
+}
+
+/** What endpoints do, for processes that hold no pool; as the one sees it that walks the chain. */
+function endpointsLoop({ db, owner, pools, log }: Worker): Loop {
+  const reports = [...pools].map(
+    ([chainId, pool]) => new EndpointReport({ db, owner, chainId, pool, clock: systemClock }),
+  );
+  return new Loop({
+    name: 'tell-endpoints',
+    idleMs: 5_000,
+    clock: systemClock,
+    log,
+    round: async () => {
+      for (const report of reports) await report.write();
+      return false;
     },
   });
 }
@@ -207,8 +254,17 @@ function cronLoops(worker: Worker): Loop[] {
   if (!has('cron')) return [];
   const loop = (name: string, idleMs: number, round: () => Promise<boolean>) =>
     new Loop({ name, idleMs, clock: systemClock, log, round });
+  let quiet = false;
   return [
-    loop('sequence', 500, async () => (await sequenceEvents(db)) === SEQUENCE_ROUND),
+    loop('sequence', 500, async () => {
+      // Twice a second while there is something to number, once while there is not.
+      const pass = quiet;
+      quiet = false;
+      if (pass) return false;
+      const numbered = await sequenceEvents(db);
+      quiet = numbered === 0;
+      return numbered === SEQUENCE_ROUND;
+    }),
     loop('checks', CHECKS_MS, () => runDueChecks(worker)),
     loop('sweep', 300_000, async () => {
       const found = await sweepStanding(db);

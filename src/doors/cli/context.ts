@@ -23,6 +23,8 @@ export type StartFlags = {
 export type DevSources = {
   apiUrl: string;
   apiKey: string;
+  /** For operators' routes; absent in files of older versions. */
+  adminApiKey?: string;
   databaseUrl: string;
   signerDatabaseUrl: string;
   /** What it runs on; absent in files of older versions. */

@@ -154,12 +154,16 @@ describe('following', () => {
   });
 
   test('time that runs out is exit code 3 with how to go on', async () => {
-    const api = await serve(road({ status: 'APPROVED', waiting: { reason: 'lane_balance' } }));
+    const api = await serve(
+      road({ status: 'APPROVED', waiting: { reason: 'lane_gas', detail: 'no funds' } }),
+    );
     const argv = ['status', WITHDRAWAL_ID, '--watch', '--timeout', '1', '--json'];
     const { code, out, err } = await run(argv, { env: api.env });
     expect(code).toBe(3);
     expect(JSON.parse(out).status).toBe('APPROVED');
-    expect(err).toMatch(/still APPROVED, waiting: lane_balance: go on with payonce status/);
+    expect(err).toMatch(
+      /still APPROVED, waiting: lane_gas \(no funds\): go on with payonce status/,
+    );
   });
 
   test('an API that is away for a moment does not end the watch', async () => {
@@ -249,4 +253,19 @@ test('cancel says what became of it', async () => {
   expect(out).toMatch(/CANCELLED/);
   const late = await serve(() => problem(409, { code: 'not_cancellable', detail: 'Signed.' }));
   expect((await run(['cancel', WITHDRAWAL_ID], { env: late.env })).code).toBe(1);
+});
+
+test('speed-up sends a key, what is to be bid, and says where the withdrawal is', async () => {
+  const api = await serve(() => ({ status: 202, body: withdrawalView({ status: 'BROADCASTED' }) }));
+  const argv = ['speed-up', WITHDRAWAL_ID, '--max-fee', '41.5', '--idempotency-key', 'k'];
+  const { code, out } = await run(argv, { env: api.env });
+  expect(code).toBe(0);
+  expect(out).toMatch(/^idempotency key: k\nwithdrawal .*\nBROADCASTED/);
+  expect(api.heard[0]).toMatchObject({
+    path: `/v1/withdrawals/${WITHDRAWAL_ID}/speed-up`,
+    body: { maxFeePerGasGwei: '41.5' },
+  });
+  const late = await serve(() => problem(409, { code: 'not_replaceable', detail: 'Block 7.' }));
+  const refused = await run(['speed-up', WITHDRAWAL_ID], { env: late.env });
+  expect([refused.code, refused.err]).toEqual([1, 'payonce: not_replaceable: Block 7.\n']);
 });

@@ -6,7 +6,7 @@ import { type ApiClient, ApiProblem } from './api-client.ts';
 import { CliEnd, EXIT, type Run } from './context.ts';
 import { followWithdrawal, isEnd } from './follow.ts';
 import { printJson, printTable } from './print.ts';
-import { type ClientFlags, findApi } from './sources.ts';
+import { type ClientFlags, findApi, withApi } from './sources.ts';
 
 type Flags = ClientFlags & { json?: boolean };
 type WatchFlags = Flags & { timeout: number };
@@ -17,14 +17,7 @@ export function addPaymentCommands(program: Command, run: Run): void {
   addDeposit(program, run);
   addBalance(program, run);
   addCancel(program, run);
-}
-
-function withApi(command: Command): Command {
-  return command
-    .option('--url <url>', "the API (or PAYONCE_URL, or dev.json's)")
-    .option('--api-key <key>', "its key (or PAYONCE_API_KEY, or dev.json's)")
-    .option('--state-dir <dir>', 'folder of dev.json (default: .payonce here)')
-    .option('--json', 'print JSON');
+  addSpeedUp(program, run);
 }
 
 function timeoutOption(): Option {
@@ -154,7 +147,7 @@ function addBalance(program: Command, run: Run): void {
 
 function addCancel(program: Command, run: Run): void {
   withApi(program.command('cancel'))
-    .description('cancel a withdrawal that is not signed yet')
+    .description('cancel a withdrawal; one that may be signed ends by what the chain takes')
     .argument('<id>')
     .action(async (id: string, flags: Flags) => {
       const client = findApi(run, flags);
@@ -162,6 +155,23 @@ function addCancel(program: Command, run: Run): void {
       const { body } = await client.request<WithdrawalView>({ method: 'POST', path });
       if (flags.json) printJson(run.stdout, body);
       else run.stdout.write(`withdrawal ${body.id}\n${line(body)}\n`);
+    });
+}
+
+function addSpeedUp(program: Command, run: Run): void {
+  withApi(program.command('speed-up'))
+    .description('bid more for a withdrawal that waits to be mined; each key is one bump')
+    .argument('<id>')
+    .option('--max-fee <gwei>', 'what it is to bid, like 52.5; else what the chain asks now')
+    .option('--idempotency-key <key>', 'to repeat a request; made and told when it is not given')
+    .action(async (id: string, flags: Flags & { maxFee?: string; idempotencyKey?: string }) => {
+      const client = findApi(run, flags);
+      const idempotencyKey = takeKey(run, flags);
+      const path = `/v1/withdrawals/${encodeURIComponent(id)}/speed-up`;
+      const body = flags.maxFee === undefined ? {} : { maxFeePerGasGwei: flags.maxFee };
+      const made = await post<WithdrawalView>(client, path, { idempotencyKey, body });
+      if (flags.json) printJson(run.stdout, made.body);
+      else run.stdout.write(`withdrawal ${made.body.id}\n${line(made.body)}\n`);
     });
 }
 
@@ -226,7 +236,7 @@ async function follow(run: Run, flags: WatchFlags, client: ApiClient, id: string
   });
   if (flags.json) printJson(run.stdout, view);
   if (!isEnd(view.status)) {
-    const waiting = view.waiting === null ? '' : `, waiting: ${view.waiting.reason}`;
+    const waiting = view.waiting === null ? '' : `, waiting: ${whyOf(view.waiting)}`;
     throw new CliEnd(
       EXIT.unavailable,
       `withdrawal ${id} is still ${view.status}${waiting}: go on with payonce status ${id} --watch`,
@@ -255,7 +265,11 @@ function detail(view: WithdrawalView, stage: string): string {
   if (stage === 'INCLUDED' && view.confirmation.blockNumber !== null) {
     return `  block ${view.confirmation.blockNumber}`;
   }
-  return stage === view.status && view.waiting !== null ? `  waiting: ${view.waiting.reason}` : '';
+  return stage === view.status && view.waiting !== null ? `  waiting: ${whyOf(view.waiting)}` : '';
+}
+
+function whyOf({ reason, detail }: NonNullable<WithdrawalView['waiting']>): string {
+  return detail === null ? reason : `${reason} (${detail})`;
 }
 
 function readObject(text: string): Record<string, unknown> {

@@ -1,4 +1,5 @@
 import { join, resolve } from 'node:path';
+import type { Command } from 'commander';
 import { readSettings, type Settings } from '../../base/config/index.ts';
 import { ConfigurationError } from '../../base/kernel/index.ts';
 import { ApiClient } from './api-client.ts';
@@ -84,8 +85,21 @@ export function findSettings(context: CliContext, flags: SourceFlags): Settings 
   return readSettings({ file: dev.configFile, env, need });
 }
 
+/** The flags that findApi reads, and --json. */
+export function withApi(command: Command): Command {
+  return command
+    .option('--url <url>', "the API (or PAYONCE_URL, or dev.json's)")
+    .option('--api-key <key>', "its key (or PAYONCE_API_KEY, or dev.json's)")
+    .option('--state-dir <dir>', 'folder of dev.json (default: .payonce here)')
+    .option('--json', 'print JSON');
+}
+
 /** The API and its key: flags, PAYONCE_URL and PAYONCE_API_KEY, dev.json, each for itself in this order. */
-export function findApi(context: CliContext, flags: ClientFlags): ApiClient {
+export function findApi(
+  context: CliContext,
+  flags: ClientFlags,
+  need: { admin: boolean } = { admin: false },
+): ApiClient {
   const url = flags.url ?? (context.env['PAYONCE_URL'] || undefined);
   const apiKey = flags.apiKey ?? (context.env['PAYONCE_API_KEY'] || undefined);
   if (url !== undefined && apiKey !== undefined)
@@ -102,7 +116,8 @@ export function findApi(context: CliContext, flags: ClientFlags): ApiClient {
       'no API is named: give --url and --api-key, set PAYONCE_URL and PAYONCE_API_KEY, or run `npm start` (its .payonce/dev.json is looked for in the working folder or --state-dir)',
     );
   }
-  return new ApiClient({ url: dev.apiUrl, apiKey: apiKey ?? dev.apiKey });
+  const local = need.admin ? (dev.adminApiKey ?? dev.apiKey) : dev.apiKey;
+  return new ApiClient({ url: dev.apiUrl, apiKey: apiKey ?? local });
 }
 
 function checkUrl(text: string): string {

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { readSettings } from '../../base/config/index.ts';
-import { type Db, openPool } from '../../base/db/index.ts';
+import { type Db, type DbRole, openPool } from '../../base/db/index.ts';
 import { type Law, parseSince, readLaws, type Since, verify } from '../../roads/reconcile/index.ts';
 import { EXIT, type Run } from './context.ts';
 import { printJson, printTable } from './print.ts';
@@ -52,16 +52,10 @@ export function addVerify(program: Command, run: Run): void {
 
 async function verifyCommand(run: Run, flags: Flags): Promise<number> {
   const sources = findSources(run, flags);
-  const main = openPool({ url: sources.url, role: 'payonce_app', name: 'payonce-verify', max: 1 });
-  const signer =
-    sources.signerUrl === null
-      ? null
-      : openPool({
-          url: sources.signerUrl,
-          role: 'payonce_signer',
-          name: 'payonce-verify',
-          max: 1,
-        });
+  const open = (url: string, role: DbRole) =>
+    openPool({ url, role, name: 'payonce-verify', max: 1, answerWithinMs: null });
+  const main = open(sources.url, 'payonce_app');
+  const signer = sources.signerUrl === null ? null : open(sources.signerUrl, 'payonce_signer');
   try {
     const report = await verify({
       main,

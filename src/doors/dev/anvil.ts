@@ -38,6 +38,8 @@ export type AnvilOptions = {
   gasLimit?: number;
   /** Seconds since the epoch of the genesis block: nodes that are to agree on hashes share it. */
   timestamp?: number;
+  /** The rules of another time, such as `berlin`, before there were base fees. */
+  hardfork?: string;
   /** Seconds between saves of the chain to its file (default 1); null keeps it in memory only. */
   saveEvery?: number | null;
 };
@@ -184,6 +186,7 @@ function commandLine(
     ...(options.blockTime === undefined ? [] : ['--block-time', String(options.blockTime)]),
     ...(options.noMining === true ? ['--no-mining'] : []),
     ...(options.timestamp === undefined ? [] : ['--timestamp', String(options.timestamp)]),
+    ...(options.hardfork === undefined ? [] : ['--hardfork', options.hardfork]),
     ...(save === null ? [] : ['--state', files.state, '--state-interval', String(save)]),
   ];
 }

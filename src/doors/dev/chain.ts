@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Abi, decodeFunctionResult, encodeFunctionData, getContractAddress } from 'viem';
-import { privateKeyToAccount } from 'viem/accounts';
+import secp256k1 from 'secp256k1';
 import { DEVELOPMENT_CHAIN_ID } from '../../base/config/index.ts';
 import {
   type Address,
+  addressOf,
   ConfigurationError,
+  fromHex,
   type Hex,
   messageOf,
   systemClock,
@@ -32,22 +33,25 @@ export const PUBLIC_DEVELOPMENT_KEYS = [
   '0x2a871d0798f97d79848a013d4936a73bf4cc922c825d33c1cf7073dff6d409c6',
 ] as const satisfies readonly Hex[];
 
-const deployer = privateKeyToAccount(PUBLIC_DEVELOPMENT_KEYS[0]);
+const DEPLOYER = developmentAddress(PUBLIC_DEVELOPMENT_KEYS[0]);
 
 /** The deployer's first contract: the same address on every fresh development chain. */
-export const DEV_TOKEN_ADDRESS = getContractAddress({
-  from: deployer.address,
-  nonce: 0n,
-}).toLowerCase() as Address;
+export const DEV_TOKEN_ADDRESS: Address = '0x5fbdb2315678afecb367f032d93f642f64180aa3';
+
+export function developmentAddress(privateKey: Hex): Address {
+  return addressOf(secp256k1.publicKeyCreate(fromHex(privateKey), false));
+}
 
 const MINED_WITHIN_MS = 30_000;
 
-let artifact: { abi: Abi; bytecode: Hex } | undefined;
-function devToken(): { abi: Abi; bytecode: Hex } {
-  artifact ??= JSON.parse(
-    readFileSync(join(projectFolder(), 'contracts', 'artifacts', 'DevToken.json'), 'utf8'),
-  ) as { abi: Abi; bytecode: Hex };
-  return artifact;
+/** ABI words: the token's functions take nothing but these. */
+const word = (value: bigint | Address) => BigInt(value).toString(16).padStart(64, '0');
+const mintCall = (to: Address, amount: bigint): Hex => `0x40c10f19${word(to)}${word(amount)}`;
+const balanceOfCall = (holder: Address): Hex => `0x70a08231${word(holder)}`;
+
+function devTokenCode(): Hex {
+  const file = join(projectFolder(), 'contracts', 'artifacts', 'DevToken.json');
+  return (JSON.parse(readFileSync(file, 'utf8')) as { bytecode: Hex }).bytecode;
 }
 
 /**
@@ -64,7 +68,7 @@ export async function deployToken(rpcUrl: string): Promise<Address> {
   }
   if (await hasToken(rpcUrl)) return DEV_TOKEN_ADDRESS;
   const used = await nonceAt(rpcUrl, 'latest');
-  if (used === 0) await send(rpcUrl, 0, { data: devToken().bytecode });
+  if (used === 0) await send(rpcUrl, 0, { data: devTokenCode() });
   if (!(await hasToken(rpcUrl))) {
     throw new ConfigurationError(
       `the development chain at ${rpcUrl} was used for something else (its account 0 stands at nonce ${used}): begin anew with --fresh`,
@@ -90,24 +94,15 @@ export async function fundLane(
   }
   const tokens = await tokenBalance(rpcUrl, lane);
   if (tokens < tokenAmount) {
-    const data = encodeFunctionData({
-      abi: devToken().abi,
-      functionName: 'mint',
-      args: [lane, tokenAmount - tokens],
-    });
+    const data = mintCall(lane, tokenAmount - tokens);
     await send(rpcUrl, await nonceAt(rpcUrl, 'latest'), { to: DEV_TOKEN_ADDRESS, data });
   }
 }
 
 /** Base units of the development token that an address holds at the latest block. */
 export async function tokenBalance(rpcUrl: string, holder: Address): Promise<bigint> {
-  const { abi } = devToken();
-  const data = encodeFunctionData({ abi, functionName: 'balanceOf', args: [holder] });
-  const answer = await rpcCall<Hex>(rpcUrl, 'eth_call', [
-    { to: DEV_TOKEN_ADDRESS, data },
-    'latest',
-  ]);
-  return decodeFunctionResult({ abi, functionName: 'balanceOf', data: answer }) as bigint;
+  const call = { to: DEV_TOKEN_ADDRESS, data: balanceOfCall(holder) };
+  return BigInt(await rpcCall<Hex>(rpcUrl, 'eth_call', [call, 'latest']));
 }
 
 async function hasToken(rpcUrl: string): Promise<boolean> {
@@ -115,9 +110,7 @@ async function hasToken(rpcUrl: string): Promise<boolean> {
 }
 
 async function nonceAt(rpcUrl: string, blockTag: 'latest' | 'pending'): Promise<number> {
-  return Number(
-    await rpcCall<Hex>(rpcUrl, 'eth_getTransactionCount', [deployer.address, blockTag]),
-  );
+  return Number(await rpcCall<Hex>(rpcUrl, 'eth_getTransactionCount', [DEPLOYER, blockTag]));
 }
 
 /** Sends from the deployer at this nonce and waits until it is mined without revert. */
@@ -126,8 +119,10 @@ async function send(
   nonce: number,
   call: { to?: Address; value?: bigint; data?: Hex },
 ): Promise<void> {
+  // Only the first start of a chain sends anything: the others do not wait for 0.4 s of modules.
+  const { privateKeyToAccount } = await import('viem/accounts');
   const gasPrice = BigInt(await rpcCall<Hex>(rpcUrl, 'eth_gasPrice', []));
-  const raw = await deployer.signTransaction({
+  const raw = await privateKeyToAccount(PUBLIC_DEVELOPMENT_KEYS[0]).signTransaction({
     type: 'eip1559',
     chainId: DEVELOPMENT_CHAIN_ID,
     nonce,

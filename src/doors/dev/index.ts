@@ -6,9 +6,11 @@
  * in place; a killed chain may come back a second behind the database.
  */
 export { type AnvilNode, type AnvilOptions, removeAnvil, startAnvil } from './anvil.ts';
+export { BlockMaker } from './block-maker.ts';
 export {
   DEV_TOKEN_ADDRESS,
   deployToken,
+  developmentAddress,
   fundLane,
   PUBLIC_DEVELOPMENT_KEYS,
 } from './chain.ts';

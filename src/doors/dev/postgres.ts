@@ -51,14 +51,21 @@ function sharedBuffersMb(totalBytes: number): number {
   return Math.min(1_024, Math.max(128, Math.floor(totalBytes / 16 / 1_048_576)));
 }
 
-/** As in production: what was acknowledged survives a power cut. */
+/**
+ * As in production what was acknowledged survives a power cut. Otherwise than there a restart counts for more than
+ * the pages that are logged whole after each checkpoint: a killed server goes through what it wrote since the last
+ * one, at 150 MB a second.
+ */
 const SERVER_SETTINGS: Readonly<Record<string, string>> = {
   fsync: 'on',
   synchronous_commit: 'on',
   full_page_writes: 'on',
   wal_compression: 'on',
   checkpoint_timeout: '30min',
-  max_wal_size: '4GB',
+  max_wal_size: '256MB',
+  min_wal_size: '256MB',
+  // One call for the file system instead of one for each of 2,000 files.
+  ...(process.platform === 'linux' ? { recovery_init_sync_method: 'syncfs' } : {}),
   shared_buffers: `${sharedBuffersMb(totalmem())}MB`,
   max_connections: '200',
   listen_addresses: '127.0.0.1',
@@ -102,7 +109,7 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
     }
     if (lockHeld) {
       dropZombieLock(home);
-      await systemClock.sleep(200);
+      await systemClock.sleep(50);
     }
   }
 }

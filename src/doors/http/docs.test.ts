@@ -89,6 +89,7 @@ describe('the OpenAPI document', () => {
       'POST /v1/withdrawals',
       'POST /v1/withdrawals/batch',
       'POST /v1/withdrawals/{id}/cancel',
+      'POST /v1/withdrawals/{id}/speed-up',
     ]);
   });
 

@@ -73,6 +73,7 @@ export const ANSWERS: Readonly<Record<ErrorCode, Answer>> = {
   state_move_refused: halted,
   effect_mismatch: halted,
   chain_halted: halted,
+  endpoint_wrong_chain: halted,
   signing_frozen: halted,
   foreign_nonce: halted,
   configuration: halted,

@@ -81,7 +81,7 @@ const withdrawal = object(
       },
       { description: 'What the canonical chain shows now' },
     ),
-    waiting: nullable(object({ reason: text })),
+    waiting: nullable(object({ reason: text, detail: nullable(text) })),
     account,
     asset,
     amount,
@@ -273,6 +273,11 @@ export const BatchBody = object({
     minItems: 1,
     maxItems: 1000,
   }),
+});
+export const SpeedUpBody = object({
+  maxFeePerGasGwei: Type.Optional(
+    Type.String({ description: 'What it is to bid at most, in gwei, like "52.5"' }),
+  ),
 });
 export const DepositBody = object({
   account,

@@ -17,6 +17,7 @@ import type { App, RouteContext } from './routes/context.ts';
 import { addEventRoutes } from './routes/events.ts';
 import { addLedgerRoutes } from './routes/ledger.ts';
 import { addOperationsRoutes } from './routes/operations.ts';
+import { addReplacementRoutes } from './routes/replacement.ts';
 import { addWalletRoutes } from './routes/wallets.ts';
 import { addWithdrawalRoutes } from './routes/withdrawals.ts';
 import { SHARED } from './schemas.ts';
@@ -76,6 +77,7 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   const known = methodsByPath(app);
   const context: RouteContext = { services, drain, log, timing: options.timing ?? TIMING };
   addWithdrawalRoutes(app, context);
+  addReplacementRoutes(app, context);
   addLedgerRoutes(app, context);
   addEventRoutes(app, context);
   addOperationsRoutes(app, context);

@@ -34,7 +34,8 @@ export class FakeServices implements Services {
   submitted: Order[][] = [];
   withdrawals: (WithdrawalView & { tenantId: string })[] = [];
   lastFilter: WithdrawalFilter | null = null;
-  cancelAnswer: Refusal | null = null;
+  cancelAnswer: WithdrawalView | Refusal | null = null;
+  speedUps: Order[] = [];
   deposits = new Map<string, DepositView>();
   lastAt: Date | null = null;
   statement: TransferView[] = [];
@@ -100,6 +101,14 @@ export class FakeServices implements Services {
     const found = await this.get(tenantId, id);
     if (found === null) return refuse('not_found', 'There is no withdrawal with this id.');
     return this.cancelAnswer ?? { ...found, status: 'CANCELLED' };
+  }
+
+  async speedUp(tenantId: string, id: string, request: Order): Promise<Verdict> {
+    this.#throwFault();
+    const found = await this.get(tenantId, id);
+    this.speedUps.push(request);
+    if (found !== null) return { kind: 'created', view: found };
+    return { kind: 'refused', refusal: refuse('not_found', 'None.'), replayed: false };
   }
 
   async deposit(_tenantId: string, request: Order): Promise<DepositVerdict> {

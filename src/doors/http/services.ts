@@ -53,7 +53,10 @@ export type Services = {
     timeoutMs: number,
     signal: AbortSignal,
   ): Promise<WithdrawalView | null>;
+  /** CANCELLED, or under way with `waiting: cancelling`. */
   cancel(tenantId: string, id: string, correlationId: string): Promise<WithdrawalView | Refusal>;
+  /** Each key is one bump; a refusal is not stored for it. */
+  speedUp(tenantId: string, id: string, request: Order): Promise<Verdict>;
 
   deposit(tenantId: string, request: Order): Promise<DepositVerdict>;
   /** Null: there is no such account. */

@@ -45,7 +45,7 @@ export function broadcasterHandlers(context: BroadcasterContext): Handler[] {
 export function collectLoop(context: BroadcasterContext): Loop {
   return new Loop({
     name: 'collect',
-    idleMs: 1_000,
+    idleMs: 3_000,
     clock: context.clock,
     log: context.log,
     round: async () =>

@@ -3,6 +3,8 @@ import type { Assets, ChainSettings } from '../../base/config/index.ts';
 import type { Db } from '../../base/db/index.ts';
 import type { Clock, Log } from '../../base/kernel/index.ts';
 import type { Ledger } from '../../books/ledger/index.ts';
+import type { FeeMarkets } from './gas/fee-markets.ts';
+import type { TransferGas } from './gas/transfer-gas.ts';
 import type { LaneLeases } from './leases.ts';
 
 export type BroadcasterContext = {
@@ -11,6 +13,8 @@ export type BroadcasterContext = {
   assets: Assets;
   chains: ReadonlyMap<number, { settings: ChainSettings; port: ChainPort }>;
   leases: LaneLeases;
+  transferGas: TransferGas;
+  feeMarkets: FeeMarkets;
   clock: Clock;
   log: Log;
 };

@@ -92,17 +92,6 @@ function covers(lane: LaneState, cost: ReadonlyMap<string, bigint>): boolean {
   return [...cost].every(([asset, amount]) => (lane.funds.get(asset) ?? 0n) >= amount);
 }
 
-export type FeeRules = { maxFeePerGas: bigint; minPriorityFeePerGas: bigint };
-export type Price = { maxFeePerGas: bigint; maxPriorityFeePerGas: bigint };
-
-/** Twice the base fee and the tip, under the cap; null when the cap would not even be taken now. */
-export function priceOf(baseFeePerGas: bigint, rules: FeeRules): Price | null {
-  const wanted = baseFeePerGas * 2n + rules.minPriorityFeePerGas;
-  const maxFeePerGas = wanted < rules.maxFeePerGas ? wanted : rules.maxFeePerGas;
-  if (maxFeePerGas < baseFeePerGas + rules.minPriorityFeePerGas) return null;
-  return { maxFeePerGas, maxPriorityFeePerGas: rules.minPriorityFeePerGas };
-}
-
 export const GAS_LIMIT_CAP = 1_000_000n;
 const PLAIN_TRANSFER_GAS = 21_000n;
 
@@ -121,7 +110,8 @@ export function gasReservedOf(gasLimit: bigint, maxFeePerGas: bigint): bigint {
 
 type Simulated =
   | { kind: 'ok'; gasLimit: bigint }
-  | { kind: 'wait'; reason: WaitReason }
+  /** `detail`: what the contract or the node says. */
+  | { kind: 'wait'; reason: WaitReason; detail: string }
   | { kind: 'refused'; message: string };
 
 /** Tries after which a transfer that reverts in simulation is given up; nothing was signed, so it may end here. */
@@ -137,9 +127,10 @@ export function judgeEstimate(estimate: GasEstimate, tries: number): Simulated {
         }
       : { kind: 'ok', gasLimit: gasLimitOf(estimate.gas) };
   }
-  if (estimate.kind === 'funds') return { kind: 'wait', reason: 'lane_gas' };
-  if (estimate.kind === 'node') return { kind: 'wait', reason: 'chain_unreachable' };
+  const detail = estimate.message;
+  if (estimate.kind === 'funds') return { kind: 'wait', reason: 'lane_gas', detail };
+  if (estimate.kind === 'node') return { kind: 'wait', reason: 'chain_unreachable', detail };
   return tries >= SIMULATION_TRIES
-    ? { kind: 'refused', message: estimate.message.slice(0, 300) }
-    : { kind: 'wait', reason: 'simulation_reverted' };
+    ? { kind: 'refused', message: `the transfer would revert: ${detail}` }
+    : { kind: 'wait', reason: 'simulation_reverted', detail };
 }

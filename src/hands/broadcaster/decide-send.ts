@@ -25,13 +25,15 @@ export function decideSend(
       return { kind: 'accepted' };
     // One of our own hashes may have used it: only the chain tells, and never a new nonce on this alone.
     case 'nonce_used':
+    // The chain asks more, or another attempt of the slot stands in its pool: the bytes go again with the
+    // next round of those, and the slot bids more when blocks pass it over.
+    case 'underpriced':
+    case 'other_holds_nonce':
       return { kind: 'watch' };
     case 'gap':
       return { kind: 'hold', delayMs: 1_000 };
     case 'pool_full':
     case 'type_clash':
-    case 'underpriced':
-    case 'other_holds_nonce':
     case 'fee_cap':
       return { kind: 'hold', delayMs: 5_000 };
     case 'funds':

@@ -6,4 +6,8 @@
  */
 export { broadcasterHandlers, collectLoop, resendLoop } from './broadcaster.ts';
 export type { BroadcasterContext } from './context.ts';
+export { FeeMarkets } from './gas/fee-markets.ts';
+export { TransferGas } from './gas/transfer-gas.ts';
 export { LaneLeases } from './leases.ts';
+export { raised } from './replace/decide-replace.ts';
+export { replaceLoop } from './replace/round.ts';

@@ -1,9 +1,8 @@
-import type { ChainPort } from '../../base/chain/index.ts';
-import type { ChainSettings } from '../../base/config/index.ts';
 import { type Address, Transient } from '../../base/kernel/index.ts';
 import { readHeads, readLanes, type TxRow } from '../../books/tx/index.ts';
 import type { BroadcasterContext } from './context.ts';
-import type { FeeRules, LaneState } from './decide-prepare.ts';
+import type { LaneState } from './decide-prepare.ts';
+import type { ChainFees } from './gas/quote.ts';
 
 /** A lane as a step saw it; room and funds are counted down as the step hands them out. */
 export type Lane = {
@@ -66,8 +65,22 @@ async function readFunds(
   return funds;
 }
 
+/** Lane → its native coin that is in no slot, by the ledger. */
+export async function readNativeFunds(
+  context: BroadcasterContext,
+  laneIds: readonly number[],
+): Promise<Map<number, bigint>> {
+  const funds = await readFunds(context, laneIds);
+  return new Map(
+    [...funds].map(([laneId, assets]) => {
+      const native = [...assets].find(([asset]) => asset.endsWith('/slip44:60'));
+      return [laneId, native?.[1] ?? 0n];
+    }),
+  );
+}
+
 type ChainState =
-  | { kind: 'ok'; baseFeePerGas: bigint; fees: FeeRules }
+  | { kind: 'ok'; fees: ChainFees }
   | { kind: 'chain_unreachable' }
   | { kind: 'chain_halted' };
 
@@ -88,24 +101,16 @@ export async function observeChains(
     } else if (head.haltedReason !== null) {
       states.set(chainId, { kind: 'chain_halted' });
     } else {
-      states.set(chainId, await askBaseFee(chain));
+      try {
+        const market = await context.feeMarkets.at(head, chain);
+        states.set(chainId, { kind: 'ok', fees: { market, rules: chain.settings.fees } });
+      } catch (error) {
+        if (!(error instanceof Transient)) throw error;
+        states.set(chainId, { kind: 'chain_unreachable' });
+      }
     }
   }
   return states;
-}
-
-async function askBaseFee(chain: {
-  port: ChainPort;
-  settings: ChainSettings;
-}): Promise<ChainState> {
-  try {
-    const header = await chain.port.header('latest');
-    if (header === null) return { kind: 'chain_unreachable' };
-    return { kind: 'ok', baseFeePerGas: header.baseFeePerGas ?? 0n, fees: chain.settings.fees };
-  } catch (error) {
-    if (error instanceof Transient) return { kind: 'chain_unreachable' };
-    throw error;
-  }
 }
 
 /**

@@ -20,10 +20,10 @@ import {
   costOf,
   gasReservedOf,
   judgeEstimate,
-  type Price,
-  priceOf,
   type WaitReason,
 } from './decide-prepare.ts';
+import { type Price, quote } from './gas/quote.ts';
+import { simulateTransfers } from './gas/simulate.ts';
 import { type Lane, observeChains, observeLanes } from './observe.ts';
 
 type Ready = {
@@ -36,7 +36,7 @@ type Ready = {
 };
 type Planned =
   | { kind: 'ready'; ready: Ready }
-  | { kind: 'wait'; tx: TxRow; reason: WaitReason }
+  | { kind: 'wait'; tx: TxRow; reason: WaitReason; detail?: string }
   | { kind: 'refused'; tx: TxRow; message: string };
 
 /**
@@ -75,7 +75,7 @@ export async function prepareStep(context: BroadcasterContext, claimed: Claim): 
   });
   await setWaiting(
     context.db,
-    waits.map(({ tx, reason }) => ({ txId: tx.txId, reason })),
+    waits.map(({ tx, reason, detail = null }) => ({ txId: tx.txId, reason, detail })),
   );
   return waits.map(({ tx, reason }) => outcomeOf(tx.txId, reason));
 }
@@ -108,7 +108,7 @@ async function plan(
       continue;
     }
     const chain = chains.get(tx.chainId);
-    const price = chain?.kind === 'ok' ? priceOf(chain.baseFeePerGas, chain.fees) : null;
+    const price = chain?.kind === 'ok' ? quote(chain.fees) : null;
     if (chain === undefined || chain.kind !== 'ok') {
       planned.push({ kind: 'wait', tx, reason: chain?.kind ?? 'chain_unreachable' });
     } else if (price === null) {
@@ -150,21 +150,18 @@ async function simulate(
   for (const [chainId, { port }] of context.chains) {
     const here = placed.filter((item) => item.tx.chainId === chainId);
     if (here.length === 0) continue;
-    const estimates = await port
-      .estimateGas(here.map(({ tx, lane }) => ({ from: lane.address, ...effectOf(tx) })))
-      .catch((error) => {
-        if (error instanceof Transient) return null;
-        throw error;
-      });
+    const estimates = await simulateTransfers(
+      port,
+      context.transferGas,
+      here.map(({ tx, lane }) => ({ tx, from: lane.address })),
+    );
     here.forEach(({ tx, tries, lane, price }, index) => {
-      const estimate = estimates?.[index];
-      const judged =
-        estimate === undefined
-          ? ({ kind: 'wait', reason: 'chain_unreachable' } as const)
-          : judgeEstimate(estimate, tries);
-      if (judged.kind === 'wait') planned.push({ kind: 'wait', tx, reason: judged.reason });
-      else if (judged.kind === 'refused')
-        planned.push({ kind: 'refused', tx, message: judged.message });
+      if (estimates === null) {
+        planned.push({ kind: 'wait', tx, reason: 'chain_unreachable' });
+        return;
+      }
+      const judged = judgeEstimate(estimates[index]!, tries);
+      if (judged.kind !== 'ok') planned.push({ tx, ...judged });
       else planned.push({ kind: 'ready', ready: readyOf(tx, lane, price, judged.gasLimit) });
     });
   }

@@ -129,10 +129,15 @@ async function pauseForFunds(context: BroadcasterContext, sent: readonly Sent[])
   });
 }
 
-function logSent(context: BroadcasterContext, sent: readonly Sent[]): void {
+/** A line a batch: a node that is away, or stands still, would else write one for each payment again and again. */
+function logSent({ log }: BroadcasterContext, sent: readonly Sent[]): void {
+  const answers: Record<string, number> = {};
+  let open = 0;
   for (const { attempt, answer, action } of sent) {
     if (action.kind === 'accepted') continue;
-    context.log.warn(
+    open += 1;
+    answers[answer.class] = (answers[answer.class] ?? 0) + 1;
+    log.debug(
       {
         txId: attempt.txId,
         attemptId: attempt.attemptId,
@@ -145,4 +150,7 @@ function logSent(context: BroadcasterContext, sent: readonly Sent[]): void {
       `send: ${action.kind}`,
     );
   }
+  if (open === 0) return;
+  const said = sent.find(({ action }) => action.kind !== 'accepted')?.answer.message ?? null;
+  log.warn({ attempts: sent.length, answers, said }, 'sent, and not accepted by the node');
 }

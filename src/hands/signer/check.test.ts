@@ -60,6 +60,7 @@ function order(
     requestId: 'r',
     txId: 'tx',
     kind: 'effect',
+    txType: 2,
     gasLimit: 60_000n,
     maxFeePerGas: CAP,
     maxPriorityFeePerGas: 1n,
@@ -149,6 +150,10 @@ describe('check of an effect', () => {
       value: 7n,
     });
     expect(verdict.signing.maxSpend).toBe(60_000n * CAP + 7n);
+    const legacy = check(rules, order({ txType: 0 }, { token: null, amount: 7n }), fresh);
+    expect(legacy).toMatchObject({ signing: { maxSpend: 60_000n * CAP + 7n } });
+    const { unsigned } = (legacy as typeof verdict).signing;
+    expect(parseTransaction(toHex(unsigned))).toMatchObject({ type: 'legacy', gasPrice: CAP });
   });
 
   it.each<[string, Order, RefusalReason | 'ok' | 'wait']>([
@@ -227,13 +232,11 @@ describe('check of an effect', () => {
     [9n, 'lane_epoch_stale'],
     [8n, 'lane_epoch_stale'],
   ])('judges an older epoch by where newer ones began: %s', (newerFrom, wanted) => {
-    expect(codeOf(check(rules, order(), { newerFrom, effectSigned: false, topUps: 0 }))).toBe(
-      wanted,
-    );
+    expect(codeOf(check(rules, order(), { ...fresh, newerFrom }))).toBe(wanted);
   });
 
   it('does not judge policy again for a replacement, but everything else', () => {
-    const replaced = { newerFrom: null, effectSigned: true, topUps: 0 };
+    const replaced = { ...fresh, effectSigned: true };
     expect(codeOf(check(rules, order({ decision: null }), replaced))).toBe('ok');
     expect(codeOf(check(rules, order({ maxFeePerGas: CAP + 1n }), replaced))).toBe('fee_above_cap');
     expect(codeOf(check(rules, order(tx({ amount: 99n })), replaced))).toBe('effect_mismatch');

@@ -1,4 +1,4 @@
-import { type Effect, FILLER_GAS_LIMIT, fillerOf } from '../../base/effect/index.ts';
+import { type Effect, FILLER_GAS_LIMIT, fillerFeeCap, fillerOf } from '../../base/effect/index.ts';
 import { type Hex, ZERO_ADDRESS } from '../../base/kernel/index.ts';
 import { closingIntent, compose, type Order, rebuildIntent, type Signing } from './grammar.ts';
 import { checkMove, checkTopUpLimit, moveKindOf } from './moves/check.ts';
@@ -6,11 +6,6 @@ import { laneKey, type SigningRules } from './rules.ts';
 
 /** Far above a token transfer, far below a block: what a broken estimate can burn at most. */
 export const EFFECT_GAS_LIMIT_CAP = 1_000_000n;
-
-/** Half as much again: the filler must be able to replace an effect that already bids the cap. */
-function fillerFeeCap(maxFeePerGas: bigint): bigint {
-  return (maxFeePerGas * 3n) / 2n;
-}
 
 export type RefusalReason =
   | 'chain_unknown'

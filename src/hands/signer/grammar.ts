@@ -14,6 +14,8 @@ export type Order = {
   requestId: string;
   txId: string;
   kind: 'effect' | 'filler';
+  /** 0 is a legacy transaction, its gas price maxFeePerGas. */
+  txType: 0 | 2;
   gasLimit: bigint;
   maxFeePerGas: bigint;
   maxPriorityFeePerGas: bigint;
@@ -108,8 +110,9 @@ export function compose(
   bound: { intentId: Hex; effectDigest: Hex; firstEffect: boolean },
   effect: Effect,
 ): Signing {
-  const { slot, kind, gasLimit, maxFeePerGas, maxPriorityFeePerGas } = order;
+  const { slot, kind, txType, gasLimit, maxFeePerGas, maxPriorityFeePerGas } = order;
   const unsigned = unsignedTransaction({
+    txType,
     chainId: slot.chainId,
     nonce: slot.nonce,
     effect,

@@ -87,6 +87,18 @@ export async function effectsOfToday(
   return new Map(rows.map((row) => [`${row.chain_id}:${toHex(row.from_address)}`, row.effects]));
 }
 
+/** Wei that the signatures of these intents can move at most, of each the dearest one. */
+export async function spentOf(sql: Sql, intentIds: readonly Hex[]): Promise<Map<Hex, bigint>> {
+  if (intentIds.length === 0) return new Map();
+  const { rows } = await sql.query<{ intent_id: Buffer; spent: bigint }>({
+    name: 'signer_spent_of',
+    text: `SELECT intent_id, sum(max_spend) AS spent FROM journal
+      WHERE intent_id = ANY($1::bytea[]) GROUP BY intent_id`,
+    values: [intentIds.map(fromHex)],
+  });
+  return new Map(rows.map((row) => [toHex(row.intent_id), row.spent]));
+}
+
 export type SeenEpoch = { epoch: bigint; lowestNonce: bigint };
 
 /** Epochs seen of each lane, by `chain:address`. */

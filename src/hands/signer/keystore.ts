@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
 import secp256k1 from 'secp256k1';
-import { publicKeyToAddress } from 'viem/utils';
 import {
   DEVELOPMENT_CHAIN_ID,
   type KeySettings,
@@ -9,10 +8,10 @@ import {
 import type { Signature } from '../../base/effect/index.ts';
 import {
   type Address,
+  addressOf,
   ConfigurationError,
   fromHex,
   messageOf,
-  toHex,
 } from '../../base/kernel/index.ts';
 import { decryptKeystoreV3 } from './keystore-v3.ts';
 
@@ -47,11 +46,7 @@ export function openKeystore(
     if (!secp256k1.privateKeyVerify(secret)) {
       throw new ConfigurationError(`key ${key.id} is not a secp256k1 private key`);
     }
-    const publicKey = secp256k1.publicKeyCreate(secret, false);
-    held.set(key.id, {
-      secret,
-      address: publicKeyToAddress(toHex(publicKey)).toLowerCase() as Address,
-    });
+    held.set(key.id, { secret, address: addressOf(secp256k1.publicKeyCreate(secret, false)) });
   }
   return {
     address: (keyId) => held.get(keyId)?.address,

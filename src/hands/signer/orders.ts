@@ -104,6 +104,7 @@ type OrderRow = {
   signature_request_id: string;
   tx_id: string;
   kind: 'effect' | 'filler';
+  tx_type: number;
   gas_limit: bigint;
   max_fee_per_gas: bigint;
   max_priority_fee_per_gas: bigint;
@@ -157,7 +158,7 @@ export async function ordersGet(main: Db, ids: readonly string[]): Promise<Order
           SELECT * FROM signature_request
           WHERE signature_request_id = ANY($1::uuid[]) AND claimed_at IS NOT NULL
         )
-        SELECT r.signature_request_id, r.tx_id, r.kind, r.gas_limit, r.max_fee_per_gas,
+        SELECT r.signature_request_id, r.tx_id, r.kind, r.tx_type, r.gas_limit, r.max_fee_per_gas,
           r.max_priority_fee_per_gas, r.lane_epoch, i.installation_id,
           s.tx_id AS slot_tx_id, s.chain_id AS slot_chain_id, s.from_address, s.nonce, s.effect_digest,
           l.chain_id AS lane_chain_id, l.address AS lane_address, l.tenant_id AS lane_tenant_id,
@@ -190,6 +191,8 @@ function orderOf(row: OrderRow): Order {
     requestId: row.signature_request_id,
     txId: row.tx_id,
     kind: row.kind,
+    // Only these two are in the grammar; the caps are the same for both.
+    txType: row.tx_type === 0 ? 0 : 2,
     gasLimit: row.gas_limit,
     maxFeePerGas: row.max_fee_per_gas,
     maxPriorityFeePerGas: row.max_priority_fee_per_gas,

@@ -14,6 +14,7 @@ import {
   laneEpochsNote,
   signedWrite,
   slotKey,
+  spentOf,
 } from './journal.ts';
 
 type Recorded = {
@@ -145,7 +146,7 @@ async function appendBatch(
   const { requestId } = fresh.at(-1)!;
   const seen = newest(before.seen, main);
   const seal = nextSeal(before.head, main, fresh);
-  await batchInsert(sql, fresh, {
+  await batchInsert(sql, await atIncrease(sql, fresh), {
     previous: before.head,
     seal,
     requestId,
@@ -154,6 +155,24 @@ async function appendBatch(
     newest: seen,
   });
   return { ...before, head: seal, requestId, seen };
+}
+
+/**
+ * A filler or a replacement counts for what it can move beyond the signatures that its intent has already. Under
+ * the head's lock, so that of two signers the second sees the first one's.
+ */
+async function atIncrease(sql: Sql, fresh: readonly Signing[]): Promise<Signing[]> {
+  const further = fresh.filter(({ firstEffect }) => !firstEffect);
+  const spent = await spentOf(
+    sql,
+    further.map(({ intentId }) => intentId),
+  );
+  return fresh.map((signing) => {
+    const { intentId, maxSpend } = signing;
+    const before = spent.get(intentId) ?? 0n;
+    if (maxSpend > before) spent.set(intentId, maxSpend);
+    return { ...signing, maxSpend: maxSpend > before ? maxSpend - before : 0n };
+  });
 }
 
 /** Writes signed bytes and returns what the journal then holds for these requests. */

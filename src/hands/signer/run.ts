@@ -6,8 +6,8 @@ import { NO_WATERMARK } from './orders.ts';
 import { type Batch, signBatch, signClaimed, takeOverBatch, tellWaiting } from './step.ts';
 
 const BATCH = 500;
-/** Behind the notifications; the handshake is to be looked at every second. */
-const POLL_MS = 1_000;
+/** Behind the notifications; the handshake of a signer at rest is looked at as often. */
+const POLL_MS = 2_000;
 /** Claims are 30 s old when they are taken over, so looking more often finds nothing sooner. */
 const TAKE_OVER_EVERY_MS = 5_000;
 const BACK_OFF_BASE_MS = 100;

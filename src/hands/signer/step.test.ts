@@ -65,7 +65,8 @@ describe('signBatch', () => {
     ).toEqual([
       { kind: 'effect', max_spend: String(60_000n * 10n * GWEI) },
       { kind: 'effect', max_spend: String(60_000n * 10n * GWEI + 7n) },
-      { kind: 'filler', max_spend: String(21_000n * 10n * GWEI) },
+      // Of the slot's two signatures one is mined, and the effect is the dearer one.
+      { kind: 'filler', max_spend: '0' },
     ]);
     expect(await signBatch(signer, 500)).toMatchObject({ claimed: 0 });
   });
@@ -141,6 +142,53 @@ describe('signBatch', () => {
     expect(await home.journalRows('SELECT count(*)::int AS n FROM slot_binding')).toEqual([
       { n: 1 },
     ]);
+  });
+
+  it('counts further signatures of a slot at what they add to the dearest before them', async () => {
+    const { txId } = await home.order({ key: 'a', nonce: 0, token: null, amount: 7n });
+    const signer = home.signer('one');
+    const further = [
+      { maxFeePerGas: 12n * GWEI },
+      { maxFeePerGas: 11n * GWEI },
+      { kind: 'filler' as const, maxFeePerGas: 70n * GWEI },
+      { maxFeePerGas: 15n * GWEI },
+    ];
+    await signBatch(signer, 500);
+    for (const wanted of further) {
+      await home.request(txId, wanted);
+      expect(await signBatch(signer, 500)).toMatchObject({ signed: 1 });
+    }
+    const spent = await home.journalRows('SELECT max_spend FROM journal ORDER BY height');
+    const gas = (units: bigint, gwei: bigint) => units * gwei * GWEI;
+    expect(spent.map((row) => BigInt(row['max_spend'] as string))).toEqual([
+      gas(60_000n, 10n) + 7n,
+      gas(60_000n, 2n),
+      0n,
+      gas(21_000n, 70n) - gas(60_000n, 12n) - 7n,
+      0n,
+    ]);
+  });
+
+  it('signs a replacement of what expired since, and a filler whatever the fee of the effect was', async () => {
+    const { txId } = await home.order({ key: 'a', nonce: 0 });
+    const signer = home.signer('one');
+    await signBatch(signer, 500);
+    await home.owner.query(`UPDATE tx SET expires_at = now() - interval '1 second'`);
+    const bumped = await home.request(txId, { maxFeePerGas: 50n * GWEI });
+    expect(await signBatch(signer, 500)).toMatchObject({ signed: 1 });
+    expect((await home.signature(bumped))!.refusal).toBeNull();
+    // The effect bids the cap: its filler still fits by an eighth and more.
+    for (const maxFeePerGas of [57n, 75n]) {
+      const filler = await home.request(txId, {
+        kind: 'filler',
+        maxFeePerGas: maxFeePerGas * GWEI,
+      });
+      await signBatch(signer, 500);
+      expect((await home.signature(filler))!.refusal).toBeNull();
+    }
+    const above = await home.request(txId, { kind: 'filler', maxFeePerGas: 76n * GWEI });
+    await signBatch(signer, 500);
+    expect((await home.signature(above))!.refusal).toBe('fee_above_cap');
   });
 });
 

@@ -1,9 +1,8 @@
 import type { ChainPort } from '../../base/chain/index.ts';
 import type { ChainSettings } from '../../base/config/index.ts';
 import type { Db, Sql } from '../../base/db/index.ts';
-import { type Clock, type Log, Transient } from '../../base/kernel/index.ts';
+import { type Address, type Clock, type Log, Transient } from '../../base/kernel/index.ts';
 import { type HeadRow, lockHeads, readHeads } from '../../books/tx/index.ts';
-import type { observeInclusions } from './observe.ts';
 
 export type TrackerContext = {
   db: Db;
@@ -11,11 +10,11 @@ export type TrackerContext = {
   chainId: number;
   settings: ChainSettings;
   port: ChainPort;
+  /** Whose arrivals on lanes are booked: those of the configured assets. */
+  tokens: readonly Address[];
   clock: Clock;
   log: Log;
 };
-
-export type Found = Awaited<ReturnType<typeof observeInclusions>>[number];
 
 /** The head under lock, ours and unmoved; else this round is void. */
 export async function takeHead(sql: Sql, head: HeadRow, epoch: bigint): Promise<void> {

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { ChainSettings } from '../../base/config/index.ts';
 import { Transient, ZERO_ADDRESS } from '../../base/kernel/index.ts';
-import { decideFinal, judgeReorg, levelsOf, type Tags } from './decide.ts';
-import { foreignLanes, ownProgress } from './foreign.ts';
+import { decideFinal, firstBlock, judgeReorg, levelsOf, looksDue, type Tags } from './decide.ts';
+import { foreignLanes, ownProgress } from './foreign/foreign.ts';
 
-type Finality = ChainSettings['finality'];
+type Finality = Omit<ChainSettings['finality'], 'maxReorgDepth'>;
 
 describe('the levels of a walk', () => {
   const all: Tags = { latest: 100, safe: 90, finalized: 80 };
@@ -29,6 +29,43 @@ describe('the levels of a walk', () => {
   });
 });
 
+describe('the first block of a walk', () => {
+  const finality = { tag: 'finalized', minDepth: 0 } as const;
+  it.each<[string, Tags, Finality, number]>([
+    ['the finalized one', { latest: 100, safe: 90, finalized: 80 }, finality, 80],
+    [
+      'as deep as wanted',
+      { latest: 100, safe: 90, finalized: 80 },
+      { ...finality, minDepth: 30 },
+      70,
+    ],
+    ['the genesis of a young chain', { latest: 5, safe: 0, finalized: 0 }, finality, 0],
+    [
+      'a young chain, deeper than it is',
+      { latest: 5, safe: 5, finalized: 5 },
+      { ...finality, minDepth: 6 },
+      0,
+    ],
+    ['a tag that stands still', { latest: 1_000_000, safe: 7, finalized: 7 }, finality, 990_000],
+    ['no tag', { latest: 1_000_000, safe: null, finalized: null }, finality, 990_000],
+  ])('%s', (_, tags, wanted, expected) => {
+    expect(firstBlock(tags, wanted)).toBe(expected);
+  });
+});
+
+describe('a look at a lane with nothing under way', () => {
+  it.each([
+    [0, 31, false],
+    [31, 32, true],
+    [32, 63, false],
+    [31, 63, true],
+    [40, 40, false],
+    [40, 4_000, true],
+  ])('finalized %i to %i: %s', (before, after, due) => {
+    expect(looksDue(before, after)).toBe(due);
+  });
+});
+
 describe('the end of a finalized slot', () => {
   const effect = {
     kind: 'effect',
@@ -44,10 +81,7 @@ describe('the end of a finalized slot', () => {
     [{ kind: 'filler' as const, effectOk: false }, 'CANCELLED filled'],
     [{ kind: 'filler' as const, succeeded: false, effectOk: false }, 'CANCELLED filled'],
     [{ kind: 'filler' as const, fillReason: 'expired' }, 'CANCELLED expired'],
-    [
-      { kind: 'filler' as const, fillReason: 'x', failureCode: 'signer_refused' },
-      'CANCELLED signer_refused',
-    ],
+    [{ kind: 'filler' as const, fillReason: 'x', failureCode: 'signer_refused' }, 'CANCELLED x'],
   ])('%j: %s', (more, expected) => {
     const action = decideFinal({ ...effect, ...more });
     expect(action.kind === 'park' ? 'park' : `${action.to} ${action.code}`).toBe(expected);
@@ -55,21 +89,17 @@ describe('the end of a finalized slot', () => {
 });
 
 describe('a reorg', () => {
-  const head = { latest: 100, safe: 90, finalized: 80 };
-  const orphan = (settleAt: 'safe' | 'finalized', blockNumber: number) => ({
-    settleAt,
-    blockNumber,
-  });
-  it.each<[string, number | null, ReturnType<typeof orphan>[], RegExp | null]>([
-    ['of nothing of ours', 95, [], null],
-    ['of what is included only', 95, [orphan('safe', 96)], null],
-    ['below safe, of what settles at finalized', 85, [orphan('finalized', 86)], null],
-    ['down to finalized', 80, [orphan('finalized', 81), orphan('safe', 91)], null],
-    ['of what may be committed at safe', 85, [orphan('safe', 90)], /1 inclusions at safe/],
-    ['below finalized', 79, [], /below finalized.*at 79/],
-    ['deeper than was looked', null, [], /below finalized.*older/],
-  ])('%s', (_, fork, orphans, reason) => {
-    const verdict = judgeReorg(head, fork, orphans);
+  const head = { latest: 100, finalized: 80 };
+  it.each<[string, number | null, number, RegExp | null]>([
+    ['of the latest block', 99, 1, null],
+    ['as deep as is allowed', 88, 12, null],
+    ['one block deeper', 87, 12, /deeper than allowed: it takes back 13 blocks.*is 12/],
+    ['down to finalized', 80, 64, null],
+    ['below finalized', 79, 64, /below finalized.*at 79/],
+    ['below finalized and too deep', 79, 12, /below finalized/],
+    ['deeper than was looked', null, 64, /below finalized.*older/],
+  ])('%s', (_, fork, maxReorgDepth, reason) => {
+    const verdict = judgeReorg(head, fork, { maxReorgDepth });
     if (reason === null) expect(verdict).toEqual({ kind: 'follow' });
     else expect(verdict.kind === 'halt' && verdict.reason).toMatch(reason);
   });

@@ -1,6 +1,6 @@
 import type { ChainSettings } from '../../base/config/index.ts';
 import type { TxState } from '../../base/kernel/index.ts';
-import type { Crossing, Orphan } from '../../books/tx/index.ts';
+import type { Crossing } from '../../books/tx/index.ts';
 
 type Finality = ChainSettings['finality'];
 
@@ -15,13 +15,29 @@ export type Tags = { latest: number; safe: number | null; finalized: number | nu
 export function levelsOf(
   walked: number,
   tags: Tags,
-  finality: Finality,
+  finality: Pick<Finality, 'tag' | 'minDepth'>,
 ): { safe: number; finalized: number } | null {
   const tag = finality.tag === 'latest' ? tags.latest : tags[finality.tag];
   if (tag === null) return null;
   const finalized = Math.min(walked, tag, walked - finality.minDepth);
   const safe = Math.min(walked, Math.max(tags.safe ?? finalized, finalized));
   return finalized < 0 ? null : { safe, finalized };
+}
+
+/** A chain whose tag stands still far back, or that has none, is walked from so many blocks below its latest. */
+const MOST_BLOCKS_BACK = 10_000;
+
+/** Where the walk of a chain begins. */
+export function firstBlock(tags: Tags, finality: Pick<Finality, 'tag' | 'minDepth'>): number {
+  const finalized = levelsOf(tags.latest, tags, finality)?.finalized ?? 0;
+  return Math.max(finalized, tags.latest - MOST_BLOCKS_BACK);
+}
+
+/** A lane with nothing under way is looked at when finality passes a multiple of so many blocks: coin may have come. */
+const LOOK_BLOCKS = 32;
+
+export function looksDue(finalized: number, next: number): boolean {
+  return Math.floor(next / LOOK_BLOCKS) > Math.floor(finalized / LOOK_BLOCKS);
 }
 
 type FinalAction =
@@ -37,7 +53,8 @@ export function decideFinal(
     return {
       kind: 'end',
       to: 'CANCELLED',
-      code: crossing.failureCode ?? crossing.fillReason ?? 'filled',
+      // Why it was closed comes before what else went wrong with it.
+      code: crossing.fillReason ?? crossing.failureCode ?? 'filled',
     };
   }
   if (!crossing.succeeded) return { kind: 'end', to: 'REVERTED', code: 'reverted' };
@@ -45,13 +62,13 @@ export function decideFinal(
 }
 
 /**
- * Whether a reorg down to height `fork` may be followed. Not below finalized, and not where it orphans what
- * may have been committed at safe: then the chain stops completing and signing, and a person decides.
+ * Whether a reorg down to height `fork` may be followed: not below finalized, and not deeper than the
+ * configuration allows. Then the chain stops completing and signing, and persons decide.
  */
 export function judgeReorg(
-  head: { latest: number; safe: number; finalized: number },
+  head: { latest: number; finalized: number },
   fork: number | null,
-  orphans: readonly Pick<Orphan, 'settleAt' | 'blockNumber'>[],
+  { maxReorgDepth }: Pick<Finality, 'maxReorgDepth'>,
 ): { kind: 'follow' } | { kind: 'halt'; reason: string } {
   if (fork === null || fork < head.finalized) {
     return {
@@ -59,13 +76,10 @@ export function judgeReorg(
       reason: `reorg below finalized: block ${head.finalized} was finalized, the node's chain left ours at ${fork ?? 'an older'} block`,
     };
   }
-  const committed = orphans.filter(
-    (orphan) => orphan.settleAt === 'safe' && orphan.blockNumber <= head.safe,
-  );
-  return committed.length === 0
-    ? { kind: 'follow' }
-    : {
-        kind: 'halt',
-        reason: `reorg to block ${fork} takes back ${committed.length} inclusions at safe that may be committed`,
-      };
+  const depth = head.latest - fork;
+  if (depth <= maxReorgDepth) return { kind: 'follow' };
+  return {
+    kind: 'halt',
+    reason: `reorg deeper than allowed: it takes back ${depth} blocks, finality.maxReorgDepth is ${maxReorgDepth}`,
+  };
 }

@@ -4,4 +4,6 @@
  * halts. Promises that canonical and final are said under the head's lock only. A crash leaves the head
  * where it was; the next round walks the same blocks.
  */
+export { Mismatches } from './mismatch.ts';
+export { TipWatch } from './tip-watch.ts';
 export { beginChain, trackRound } from './tracker.ts';

@@ -1,14 +1,6 @@
 import type { Block, BlockHeader, ChainPort } from '../../base/chain/index.ts';
 import type { Sql } from '../../base/db/index.ts';
-import { checkEffect } from '../../base/effect/index.ts';
-import { type Hex, Transient } from '../../base/kernel/index.ts';
-import {
-  type HeadRow,
-  matchAttempts,
-  type NewInclusion,
-  type OwnAttempt,
-  readBlockHashes,
-} from '../../books/tx/index.ts';
+import { type HeadRow, readBlockHashes } from '../../books/tx/index.ts';
 import type { Tags } from './decide.ts';
 
 /** Blocks of one round: bounds the answer's size and the act's. */
@@ -84,41 +76,4 @@ async function findFork(
     }
   }
   return null;
-}
-
-/** Our attempts in these blocks, with what they did; receipts are asked for ours only. */
-export async function observeInclusions(
-  sql: Sql,
-  port: ChainPort,
-  chainId: number,
-  blocks: readonly Block[],
-): Promise<{ inclusion: NewInclusion; attempt: OwnAttempt }[]> {
-  const placed = new Map<Hex, Block>();
-  for (const block of blocks) for (const hash of block.transactions) placed.set(hash, block);
-  const own = await matchAttempts(sql, chainId, [...placed.keys()]);
-  const hashes = [...own.keys()];
-  const receipts = await port.receipts(hashes);
-  return hashes.map((hash, index) => {
-    const attempt = own.get(hash)!;
-    const block = placed.get(hash)!;
-    const receipt = receipts[index];
-    // A receipt by hash may already be of another block after a reorg: hold on to (number, hash).
-    if (!receipt || receipt.blockHash !== block.hash || receipt.blockNumber !== block.number) {
-      throw new Transient(
-        `receipt of ${hash}: expected in block ${block.number} ${block.hash}, the node moved`,
-      );
-    }
-    return {
-      attempt,
-      inclusion: {
-        attemptId: attempt.attemptId,
-        blockNumber: block.number,
-        blockHash: block.hash,
-        succeeded: receipt.status === 'success',
-        effectOk: attempt.kind === 'effect' && checkEffect(attempt, receipt) === 'paid',
-        gasUsed: receipt.gasUsed,
-        effectiveGasPrice: receipt.effectiveGasPrice,
-      },
-    };
-  });
 }

@@ -1,12 +1,12 @@
 import { inTransaction, type Sql } from '../../base/db/index.ts';
 import { writeEvents } from '../../base/event/index.ts';
-import { enqueue } from '../../base/queue/index.ts';
+import { enqueue, type JobRequest } from '../../base/queue/index.ts';
 import {
   type HeadRow,
   haltChain,
   type Orphan,
+  orphanedTopic,
   readForeignOrphans,
-  readLanes,
   readOrphans,
   rewind,
   setProgress,
@@ -15,10 +15,13 @@ import {
 import { type TrackerContext, takeHead } from './context.ts';
 import { judgeReorg } from './decide.ts';
 import type { Walk } from './observe.ts';
+import { tellChain } from './tell.ts';
 
 /**
- * Takes the blocks that the node's chain no longer has out of ours, in one act, and asks for the orphans'
- * bytes to be sent again. A reorg that reaches what is final or may be committed halts the chain.
+ * Takes the blocks that the node's chain no longer has out of ours, in one act, which also asks for the orphans'
+ * bytes to be sent again and for what was committed on them to be reversed. A reorg below finalized or
+ * deeper than allowed halts the chain instead. A crash before the COMMIT leaves our chain as it was; the
+ * next round finds the same fork.
  */
 export async function followReorg(
   context: TrackerContext,
@@ -30,8 +33,7 @@ export async function followReorg(
   const fork = walk.fork;
   return inTransaction(db, async (sql) => {
     await takeHead(sql, head, epoch);
-    const orphans = fork === null ? [] : await readOrphans(sql, chainId, fork);
-    const verdict = judgeReorg(head, fork, orphans);
+    const verdict = judgeReorg(head, fork, context.settings.finality);
     if (verdict.kind === 'halt') {
       if (await haltChain(sql, chainId, verdict.reason)) {
         log.error(
@@ -42,25 +44,27 @@ export async function followReorg(
       }
       return false;
     }
+    const orphans = await takeBack(sql, head, fork!);
     log.warn(
       { chainId, from: head.latest, fork: fork!, orphans: orphans.length },
       'reorg: the same bytes are sent again',
     );
-    const foreign = await readForeignOrphans(sql, chainId, fork!);
-    await rewind(sql, chainId, fork!, orphans);
-    await setProgress(sql, lowestNonces([...orphans, ...foreign]), fork!);
-    await tellOrphans(sql, chainId, fork!, orphans);
+    await tellChain(sql, chainId, 'chain.reorg', { fork });
     return true;
   });
 }
 
-async function tellOrphans(
-  sql: Sql,
-  chainId: number,
-  fork: number,
-  orphans: readonly Orphan[],
-): Promise<void> {
-  await tellChain(sql, chainId, 'chain.reorg', { fork });
+/** Takes everything above the fork out of our chain, under its head's lock. */
+async function takeBack(sql: Sql, head: HeadRow, fork: number): Promise<Orphan[]> {
+  const orphans = await readOrphans(sql, head.chainId, fork);
+  const foreign = await readForeignOrphans(sql, head.chainId, fork);
+  await rewind(sql, head.chainId, fork, orphans);
+  await setProgress(sql, lowestNonces([...orphans, ...foreign]), fork);
+  await tellOrphans(sql, head, orphans);
+  return orphans;
+}
+
+async function tellOrphans(sql: Sql, head: HeadRow, orphans: readonly Orphan[]): Promise<void> {
   await writeEvents(
     sql,
     orphans.map((orphan) => ({
@@ -71,16 +75,20 @@ async function tellOrphans(
       data: { attemptId: orphan.attemptId, blockNumber: orphan.blockNumber },
     })),
   );
-  await enqueue(
-    sql,
-    orphans.map((orphan) => ({
-      topic: TX_TOPICS.send,
-      subjectId: orphan.attemptId,
-      tenantId: orphan.tenantId,
-      trace: orphan.correlationId,
-    })),
-  );
+  // What its owner may have committed at that level is for the owner to look at.
+  const settled = orphans.filter(({ settleAt, blockNumber }) => blockNumber <= head[settleAt]);
+  await enqueue(sql, [
+    ...orphans.map((orphan) => jobOf(orphan, TX_TOPICS.send, orphan.attemptId)),
+    ...settled.map((orphan) => jobOf(orphan, orphanedTopic(orphan.ownerKind), orphan.ownerId)),
+  ]);
 }
+
+const jobOf = (orphan: Orphan, topic: string, subjectId: string): JobRequest => ({
+  topic,
+  subjectId,
+  tenantId: orphan.tenantId,
+  trace: orphan.correlationId,
+});
 
 /** Lane → its lowest orphaned nonce: nonces are mined in order, so below it all are still consumed. */
 function lowestNonces(orphans: readonly Pick<Orphan, 'laneId' | 'nonce'>[]): Map<number, bigint> {
@@ -90,19 +98,4 @@ function lowestNonces(orphans: readonly Pick<Orphan, 'laneId' | 'nonce'>[]): Map
     if (before === undefined || nonce < before) lowest.set(laneId, nonce);
   }
   return lowest;
-}
-
-/** Every tenant with a lane on the chain is told; what is said concerns them all. */
-async function tellChain(
-  sql: Sql,
-  chainId: number,
-  type: string,
-  data: Record<string, unknown>,
-): Promise<void> {
-  const lanes = await readLanes(sql, chainId);
-  const tenants = [...new Set(lanes.map((lane) => lane.tenantId))];
-  await writeEvents(
-    sql,
-    tenants.map((tenantId) => ({ tenantId, type, data: { chainId, ...data } })),
-  );
 }

@@ -7,6 +7,7 @@ import {
   endReplaced,
   finalTopic,
   type HeadRow,
+  insertArrivals,
   insertBlocks,
   insertInclusions,
   leaseChain,
@@ -21,36 +22,34 @@ import {
   startChain,
   TX_TOPICS,
 } from '../../books/tx/index.ts';
-import { type Found, type TrackerContext, takeHead } from './context.ts';
-import { decideFinal, levelsOf } from './decide.ts';
-import { findForeign, ownProgress, recordForeign } from './foreign.ts';
-import { askTags, observeInclusions, observeWalk, type Walk } from './observe.ts';
+import { observeArrivals } from './arrivals.ts';
+import { type TrackerContext, takeHead } from './context.ts';
+import { decideFinal, firstBlock, levelsOf, looksDue } from './decide.ts';
+import { findForeign, ownProgress, recordForeign } from './foreign/foreign.ts';
+import { type Found, observeInclusions } from './inclusions.ts';
+import { askTags, observeWalk, type Walk } from './observe.ts';
 import { followReorg } from './reorg.ts';
 
 const LEASE_MS = 15_000;
+/** Blocks that become final in one round: bounds its acts, and the question for arrivals in them. */
+const FINAL_STEP = 512;
 /** Less than the 128 blocks whose state usual nodes keep. */
 const RECENT_BLOCKS = 100;
 
-/** Where the walk of a chain begins: at the node's latest block, before anything of ours is sent. */
+/**
+ * Where the walk of a chain begins: at its finalized block, so that no reorg that may happen reaches below it.
+ * Nothing of ours was sent before, so the walk to the latest block only links hashes.
+ */
 export async function beginChain(
   context: Pick<TrackerContext, 'db' | 'chainId' | 'settings' | 'port'>,
 ): Promise<void> {
   const { db, chainId, port } = context;
   if ((await readHeads(db)).has(chainId)) return;
   const tags = await askTags(port);
-  const header = tags === null ? null : await port.header(tags.latest);
-  if (tags === null || header === null) throw new Transient(`chain ${chainId} shows no block yet`);
-  const levels = levelsOf(header.number, tags, context.settings.finality);
-  const finalized = levels?.finalized ?? 0;
-  await startChain(db, {
-    chainId,
-    height: header.number,
-    safe: levels?.safe ?? finalized,
-    finalized,
-    hash: header.hash,
-    parentHash: header.parentHash,
-    timestamp: header.timestamp,
-  });
+  const first = tags === null ? null : firstBlock(tags, context.settings.finality);
+  const header = first === null ? null : await port.header(first);
+  if (header === null) throw new Transient(`chain ${chainId} shows no block yet`);
+  await startChain(db, chainId, header);
 }
 
 /**
@@ -81,7 +80,8 @@ async function extend(
   const tip = walk.blocks.at(-1)?.number ?? head.latest;
   const levels = levelsOf(tip, walk.tags, context.settings.finality);
   const safe = Math.max(head.safe, levels?.safe ?? 0);
-  const finalized = Math.max(head.finalized, levels?.finalized ?? 0);
+  const final = Math.max(head.finalized, levels?.finalized ?? 0);
+  const finalized = Math.min(final, head.finalized + FINAL_STEP);
   if (walk.blocks.length === 0 && safe === head.safe && finalized === head.finalized) return false;
   const found = await observeInclusions(db, port, chainId, walk.blocks);
   const lanes = await readLanes(db, chainId);
@@ -91,6 +91,8 @@ async function extend(
     walk.blocks.length > 0 && walk.tags.latest - head.latest <= RECENT_BLOCKS
       ? await findForeign(context, lanes, head.latest)
       : null;
+  const range = { above: head.finalized, upTo: finalized, fresh: walk.blocks };
+  const arrivals = await observeArrivals(context, lanes, range);
   await inTransaction(db, async (sql) => {
     await takeHead(sql, head, epoch);
     await insertBlocks(sql, chainId, walk.blocks);
@@ -107,13 +109,15 @@ async function extend(
     if (lanes.some((lane) => lane.pausedReason === 'foreign_nonce')) {
       await endReplaced(sql, chainId);
     }
+    await requestGas(sql, await insertArrivals(sql, chainId, arrivals));
+    if (looksDue(head.finalized, finalized)) await requestGas(sql, await readLanes(sql, chainId));
     // Room in the windows: whoever waits for a slot need not poll for it.
     await sql.query(`SELECT pg_notify('payonce_job', $1)`, [TX_TOPICS.prepare]);
   });
   if (foreign !== null) {
     await recordForeign(context, { ...head, hash: walk.blocks.at(-1)!.hash }, epoch, foreign);
   }
-  return tip < walk.tags.latest;
+  return tip < walk.tags.latest || finalized < final;
 }
 
 /**

@@ -2,16 +2,20 @@ import type { ChainPort } from '../../base/chain/index.ts';
 import type { Assets, LaneSettings } from '../../base/config/index.ts';
 import { type Db, inTransaction } from '../../base/db/index.ts';
 import { writeEvents } from '../../base/event/index.ts';
-import { ConfigurationError, Transient } from '../../base/kernel/index.ts';
-import { fundTransfer, type Ledger } from '../../books/ledger/index.ts';
+import { ConfigurationError, caip19, Transient } from '../../base/kernel/index.ts';
+import type { Ledger } from '../../books/ledger/index.ts';
 import {
+  insertAdoption,
   type LaneRow,
+  lockHeads,
   pauseLanes,
+  readHeads,
   readLanes,
   registerLane,
   resumeLanes,
 } from '../../books/tx/index.ts';
 import { readHoldings } from './adoption/observe.ts';
+import { fundingAccounts, fundingTransfers } from './fund.ts';
 
 const ADOPTING = 'adopting';
 
@@ -63,25 +67,23 @@ export async function adoptLane(
     return null;
   }
   const holdings = (await readHoldings(context, lane, head.number)).filter(
-    (holding) => holding.amount > 0n,
+    ({ amount }) => amount > 0n,
   );
-  const custodyOf = (asset: string) => ({ tenantId, kind: 'custody' as const, owner: '', asset });
-  const fund = (custody: (asset: string) => bigint) =>
-    holdings.map(({ asset, amount }) =>
-      fundTransfer({ tenantId, laneId, asset, amount, custody: custody(asset) }),
-    );
-  // One unit from custody and one from capital name every account that may be touched.
-  const probe = holdings.map(({ asset }) =>
-    fundTransfer({ tenantId, laneId, asset, amount: 2n, custody: 1n }),
-  );
-  await ledger.open(probe);
+  const fundings = holdings.map((holding) => ({ tenantId, laneId, ...holding }));
+  const accounts = fundings.map(fundingAccounts);
+  const native = holdings.find(({ asset }) => asset === caip19(chainId, null));
+  await ledger.open(accounts);
   return inTransaction(db, async (sql) => {
-    const balanceOf = await ledger.lock(sql, probe);
+    const balanceOf = await ledger.lock(sql, accounts);
     if ((await resumeLanes(sql, [laneId], [ADOPTING])).length === 0) return null;
-    await ledger.post(
-      sql,
-      fund((asset) => balanceOf(custodyOf(asset))),
-    );
+    // What arrives in later blocks is booked once they are final; none of them may have been passed over.
+    await lockHeads(sql, [chainId], 'share');
+    if (((await readHeads(sql)).get(chainId)?.finalized ?? 0) > head.number) {
+      throw new Transient(`lane ${address}: block ${head.number} is history already`);
+    }
+    const nativeBalance = native?.amount ?? 0n;
+    await insertAdoption(sql, { laneId, atBlock: head.number, nativeBalance });
+    await ledger.post(sql, fundingTransfers(fundings, balanceOf));
     return laneId;
   });
 }

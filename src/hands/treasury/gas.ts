@@ -1,83 +1,108 @@
-import { type Db, inTransaction } from '../../base/db/index.ts';
-import { caip19, Invariant } from '../../base/kernel/index.ts';
+import { inTransaction, type Sql } from '../../base/db/index.ts';
+import { writeEvents } from '../../base/event/index.ts';
+import { caip19 } from '../../base/kernel/index.ts';
 import { type Claim, complete, type Handler, type Outcome } from '../../base/queue/index.ts';
-import { gasTransfer, type Ledger, type Transfer } from '../../books/ledger/index.ts';
 import {
+  type BookedStretch,
   finalTopic,
-  insertSlotGas,
   laneOfSubject,
-  readSlotGas,
+  readOpenArrivals,
+  readOpenStretches,
   requestGas,
-  type SlotGas,
   TX_TOPICS,
 } from '../../books/tx/index.ts';
+import { type Arrived, accountsOf, book, groupArrivals } from './book.ts';
+import type { TreasuryContext } from './context.ts';
 import { moveHandlers } from './moves/settle.ts';
+import { observeStretches } from './observe-gas.ts';
 
-type TreasuryContext = { db: Db; ledger: Ledger };
-
-const SLOTS = 1_000;
+/** Until a node that could not say is asked again. */
+const AGAIN_MS = 3_000;
+/** Logs of one round. */
+const ARRIVALS = 1_000;
+/** Hashes that an event names. */
+const NAMED = 20;
 
 /**
- * Books what finalized slots of a lane cost: one transfer per lane and round, one row per slot, which is single.
- * A crash before the COMMIT leaves the job.
+ * Books what became of lanes' funds: the gas of final slots, coin that arrived or left unexplained since the last
+ * stretch, tokens that arrived by final logs. A stretch can only be written where the lane's last one
+ * ended, and an arrival is booked by one transfer. A crash before the COMMIT leaves the job, and
+ * rows and chain say the same again.
  */
 async function gasStep(context: TreasuryContext, claimed: Claim): Promise<Outcome[]> {
-  const lanes = new Map(claimed.jobs.map((job) => [laneOfSubject(job.subjectId), job.subjectId]));
-  const perLane = groupByLane(await readSlotGas(context.db, [...lanes.keys()], SLOTS));
-  const booking = [...perLane].map(([laneId, slots]) => ({
-    subjectId: lanes.get(laneId)!,
-    slots,
-    transfer: transferOf(laneId, slots),
+  const { db, ledger } = context;
+  const subjects = new Map(
+    claimed.jobs.map((job) => [laneOfSubject(job.subjectId), job.subjectId]),
+  );
+  const open = await readOpenStretches(db, [...subjects.keys()]);
+  const arrivals = await readOpenArrivals(db, [...subjects.keys()], ARRIVALS);
+  const observed = await observeStretches(context, open);
+  const outcomes = observed.flatMap((item): Outcome[] => {
+    if (item.kind === 'due') return [];
+    const subjectId = subjects.get(item.laneId)!;
+    return [{ kind: 'wait', subjectId, delayMs: AGAIN_MS, reason: item.reason }];
+  });
+  const waiting = new Set(outcomes.map(({ subjectId }) => subjectId));
+  const finished = [...subjects.values()].filter((subjectId) => !waiting.has(subjectId));
+  const due = observed.flatMap((item) => (item.kind === 'due' ? [item] : []));
+  const arrived = groupArrivals(arrivals);
+  await ledger.open(accountsOf(due, arrived));
+  const booked = await inTransaction(db, async (sql) => {
+    const ours = await complete(sql, claimed, finished);
+    const isOurs = (laneId: number) => ours.has(subjects.get(laneId)!);
+    const groups = arrived.filter(([one]) => isOurs(one!.laneId));
+    const stretches = await book(
+      ledger,
+      sql,
+      due.filter(({ stretch }) => isOurs(stretch.laneId)),
+      groups,
+    );
+    await tell(sql, stretches, groups);
+    // A stretch that was cut, or so many arrivals, left some behind.
+    const ends = new Map(open.map((stretch) => [stretch.laneId, stretch.upToBlock]));
+    await requestGas(sql, [
+      ...stretches.filter(({ laneId, upToBlock }) => upToBlock < ends.get(laneId)!),
+      ...(arrivals.length === ARRIVALS ? groups.flat() : []),
+    ]);
+    return stretches;
+  });
+  for (const stretch of booked.filter((one) => one.arrived < 0n)) {
+    context.log.error(
+      { ...factsOf(stretch), code: 'lane_unexplained' },
+      'coin left the lane, and no transaction of ours says why: booked to suspense',
+    );
+  }
+  return outcomes;
+}
+
+async function tell(
+  sql: Sql,
+  stretches: readonly BookedStretch[],
+  arrived: readonly Arrived[],
+): Promise<void> {
+  const ofCoin = stretches.filter(({ arrived: amount }) => amount !== 0n);
+  const coins = ofCoin.map((stretch) => ({
+    tenantId: stretch.tenantId,
+    type: stretch.arrived > 0n ? 'lane.funded' : 'lane.unexplained',
+    data: factsOf(stretch),
   }));
-  await context.ledger.open(booking.map((lane) => lane.transfer));
-  await inTransaction(context.db, async (sql) => {
-    const ours = await complete(sql, claimed);
-    const mine = booking.filter((lane) => ours.has(lane.subjectId));
-    const transfers = mine.map((lane) => lane.transfer);
-    await context.ledger.lock(sql, transfers);
-    const ids = await context.ledger.post(sql, transfers);
-    await insertSlotGas(
-      sql,
-      mine.flatMap((lane, index) =>
-        lane.slots.map((slot) => ({ ...slot, transferId: ids[index]! })),
-      ),
-    );
-    // A full round left some behind.
-    await requestGas(
-      sql,
-      mine.flatMap((lane) => (lane.slots.length < SLOTS ? [] : lane.slots.slice(0, 1))),
-    );
+  const tokens = arrived.map((logs) => {
+    const { tenantId, chainId, address, asset } = logs[0]!;
+    const amountAtomic = String(logs.reduce((sum, { amount }) => sum + amount, 0n));
+    const txHashes = [...new Set(logs.map(({ txHash }) => txHash))].slice(0, NAMED);
+    return {
+      tenantId,
+      type: 'lane.funded',
+      data: { chainId, address, asset, amountAtomic, txHashes },
+    };
   });
-  return [];
+  await writeEvents(sql, [...coins, ...tokens]);
 }
 
-function groupByLane(slots: readonly SlotGas[]): Map<number, SlotGas[]> {
-  const lanes = new Map<number, SlotGas[]>();
-  for (const slot of slots) {
-    const ofLane = lanes.get(slot.laneId);
-    if (ofLane === undefined) lanes.set(slot.laneId, [slot]);
-    else ofLane.push(slot);
-  }
-  return lanes;
-}
-
-function transferOf(laneId: number, slots: readonly SlotGas[]): Transfer {
-  const [first] = slots;
-  const reserved = slots.reduce((sum, slot) => sum + slot.reserved, 0n);
-  const cost = slots.reduce((sum, slot) => sum + slot.cost, 0n);
-  if (first === undefined || cost > reserved) {
-    throw new Invariant(
-      'internal',
-      `gas of lane ${laneId}: ${cost} was paid and ${reserved} reserved`,
-    );
-  }
-  return gasTransfer({
-    tenantId: first.tenantId,
-    laneId,
-    nativeAsset: caip19(first.chainId, null),
-    reserved,
-    cost,
-  });
+function factsOf({ chainId, address, arrived, aboveBlock, upToBlock }: BookedStretch) {
+  const amountAtomic = String(arrived < 0n ? -arrived : arrived);
+  const asset = caip19(chainId, null);
+  return { chainId, address, asset, amountAtomic, aboveBlock, upToBlock };
 }
 
 export function treasuryHandlers(context: TreasuryContext): Handler[] {

@@ -21,7 +21,7 @@ const signature = { r: `0x${'11'.repeat(32)}`, s: `0x${'22'.repeat(32)}`, yParit
 describe('the decoder', () => {
   it.each([0n, 1n, 127n, 128n, 2n ** 256n - 1n])('reads what others wrote, value %s', (value) => {
     const whole = { ...transaction, value, data: data(12n) };
-    const read = decodeTransaction(bytes(serializeTransaction(whole)), 9);
+    const read = decodeTransaction(bytes(serializeTransaction(whole)), 'unsigned');
     expect(read).toMatchObject({
       chainId: 31337n,
       nonce: 300n,
@@ -31,9 +31,55 @@ describe('the decoder', () => {
       value,
     });
     expect(read?.to.toString('hex')).toBe('aa'.repeat(20));
-    expect(decodeTransaction(bytes(serializeTransaction(whole, signature)), 12)).toEqual(read);
+    expect(decodeTransaction(bytes(serializeTransaction(whole, signature)), 'signed')).toEqual(
+      read,
+    );
     const paid = decodeTransfer(read!.data);
     expect([paid?.recipient.toString('hex'), paid?.amount]).toEqual(['c0'.repeat(20), 12n]);
+  });
+
+  it.each([1, 31337, 2 ** 52])(
+    'reads what others wrote for a chain without base fees, chain id %s',
+    (chainId) => {
+      const { nonce, gas, to } = transaction;
+      const whole = {
+        type: 'legacy',
+        chainId,
+        nonce,
+        gas,
+        to,
+        gasPrice: 7n,
+        data: data(12n),
+      } as const;
+      const read = decodeTransaction(bytes(serializeTransaction(whole)), 'unsigned');
+      expect(read).toMatchObject({
+        txType: 0,
+        chainId: BigInt(chainId),
+        nonce: 300n,
+        maxPriorityFeePerGas: 7n,
+        maxFeePerGas: 7n,
+        gasLimit: 21_000n,
+        value: 0n,
+      });
+      const { r, s } = signature;
+      for (const parity of [0n, 1n]) {
+        const signed = bytes(
+          serializeTransaction(whole, { r, s, v: BigInt(chainId) * 2n + 35n + parity }),
+        );
+        expect(decodeTransaction(signed, 'signed')).toEqual(read);
+        expect(decodeTransaction(signed, 'unsigned')).toBeNull();
+      }
+      expect(decodeTransaction(bytes(serializeTransaction(whole)), 'signed')).toBeNull();
+    },
+  );
+
+  it('reads nothing into a legacy transaction that any chain would take', () => {
+    const { r, s } = signature;
+    const anyChain = serializeTransaction(
+      { type: 'legacy', to: transaction.to, gasPrice: 1n },
+      { r, s, v: 27n },
+    );
+    expect(decodeTransaction(bytes(anyChain), 'signed')).toBeNull();
   });
 
   it('reads nothing into bytes that are another thing', () => {
@@ -54,9 +100,9 @@ describe('the decoder', () => {
         }),
       ),
     ]) {
-      expect(decodeTransaction(wrong, 9)).toBeNull();
+      expect(decodeTransaction(wrong, 'unsigned')).toBeNull();
     }
-    expect(decodeTransaction(good, 12)).toBeNull();
+    expect(decodeTransaction(good, 'signed')).toBeNull();
   });
 
   it('takes only a plain transfer call for a payment', () => {

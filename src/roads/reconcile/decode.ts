@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 
 /**
- * What the bytes of a type-2 transaction say, read by a decoder of its own: the encoder's faults would
+ * What the bytes of an EIP-1559 or a legacy transaction say, read by a decoder of its own: the encoder's faults would
  * not show if its other half read them.
  */
 export type Decoded = {
+  txType: 0 | 2;
   chainId: bigint;
   nonce: bigint;
   maxPriorityFeePerGas: bigint;
@@ -17,21 +18,47 @@ export type Decoded = {
 
 type Item = Buffer | Item[];
 
-/** Null where the bytes are not exactly one type-2 transaction with this many fields (9 unsigned, 12 signed). */
-export function decodeTransaction(bytes: Buffer, fields: 9 | 12): Decoded | null {
-  if (bytes[0] !== 0x02) return null;
-  const read = readItem(bytes, 1);
+/** Null where the bytes are not exactly one transaction of ours. Of a legacy one both fees are its gas price. */
+export function decodeTransaction(bytes: Buffer, form: 'unsigned' | 'signed'): Decoded | null {
+  const typed = bytes[0] === 0x02;
+  const read = readItem(bytes, typed ? 1 : 0);
   if (read === null || read.end !== bytes.length || !Array.isArray(read.item)) return null;
-  const items = read.item;
-  if (items.length !== fields || !items.slice(0, 8).every(Buffer.isBuffer)) return null;
+  return typed ? readTyped(read.item, form) : readLegacy(read.item, form);
+}
+
+function readTyped(items: readonly Item[], form: 'unsigned' | 'signed'): Decoded | null {
+  if (items.length !== (form === 'signed' ? 12 : 9)) return null;
+  if (!items.slice(0, 8).every(Buffer.isBuffer)) return null;
   // An access list is none of ours.
   if (!Array.isArray(items[8]) || items[8].length > 0) return null;
   const [chainId, nonce, tip, maxFee, gas, to, value, data] = items as Buffer[];
   return {
+    txType: 2,
     chainId: integer(chainId!),
     nonce: integer(nonce!),
     maxPriorityFeePerGas: integer(tip!),
     maxFeePerGas: integer(maxFee!),
+    gasLimit: integer(gas!),
+    to: to!,
+    value: integer(value!),
+    data: data!,
+  };
+}
+
+/** EIP-155: unsigned ends with the chain id and two zeros, signed with v, which holds the chain id, r and s. */
+function readLegacy(items: readonly Item[], form: 'unsigned' | 'signed'): Decoded | null {
+  if (items.length !== 9 || !items.every(Buffer.isBuffer)) return null;
+  const [nonce, gasPrice, gas, to, value, data, seventh, r, s] = items;
+  const signed = form === 'signed';
+  if (r!.length > 0 !== signed || s!.length > 0 !== signed) return null;
+  const v = integer(seventh!);
+  if (signed && v < 37n) return null;
+  return {
+    txType: 0,
+    chainId: signed ? (v - 35n) / 2n : v,
+    nonce: integer(nonce!),
+    maxPriorityFeePerGas: integer(gasPrice!),
+    maxFeePerGas: integer(gasPrice!),
     gasLimit: integer(gas!),
     to: to!,
     value: integer(value!),

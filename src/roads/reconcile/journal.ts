@@ -49,8 +49,8 @@ export async function* journalPages(signer: Sql, scope: Scope) {
 
 /** As the laws read it; `bytes` is null where they are not one transaction. */
 function factOf(entry: Entry) {
-  const unsigned = decodeTransaction(entry.unsigned, 9);
-  const signed = entry.signed === null ? null : decodeTransaction(entry.signed, 12);
+  const unsigned = decodeTransaction(entry.unsigned, 'unsigned');
+  const signed = entry.signed === null ? null : decodeTransaction(entry.signed, 'signed');
   return {
     height: String(entry.height),
     request: entry.signature_request_id,
@@ -82,6 +82,7 @@ function callOf(decoded: Decoded) {
     plain: decoded.data.length === 0,
     recipient: transfer === null ? null : byteaText(transfer.recipient),
     amount: transfer === null ? null : String(transfer.amount),
+    tx_type: decoded.txType,
     gas_limit: String(decoded.gasLimit),
     max_fee: String(decoded.maxFeePerGas),
     max_priority_fee: String(decoded.maxPriorityFeePerGas),

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { Level, TxState } from '../../base/kernel/index.ts';
-import { decideSettle } from './decide-settle.ts';
+import { decideSettle, isPaidAt } from './decide-settle.ts';
 
 type Row = [TxState, 'safe' | 'finalized', Level, boolean, string];
 
@@ -26,27 +26,79 @@ const TABLE: Row[] = [
   ['FINAL', 'finalized', 'safe', true, 'wait'],
   ['FINAL', 'finalized', 'none', false, 'wait'],
   ['REVERTED', 'safe', 'finalized', false, 'fail reverted'],
-  ['REVERTED', 'finalized', 'none', false, 'fail reverted'],
+  ['REVERTED', 'finalized', 'none', false, 'wait'],
+  ['REVERTED', 'safe', 'safe', false, 'wait'],
   ['CANCELLED', 'safe', 'finalized', false, 'fail filled'],
-  ['CANCELLED', 'safe', 'none', false, 'fail filled'],
+  ['CANCELLED', 'safe', 'included', false, 'wait'],
   ['REPLACED', 'safe', 'none', false, 'fail filled'],
 ];
 
 it.each(TABLE)(
   '%s, settling at %s, shown as %s (paid: %s): %s',
   (status, settleAt, level, paid, expected) => {
-    const action = decideSettle(
-      { status, settleAt, failureCode: null, failureMessage: null },
-      { level, paid },
-    );
+    const tx = { status, settleAt, failureCode: null, failureMessage: null, slot: {} };
+    const action = decideSettle('EXECUTING', tx, { level, paid });
     expect(action.kind === 'fail' ? `fail ${action.code}` : action.kind).toBe(expected);
   },
 );
 
 it('fails with the reason that the transaction has', () => {
-  const action = decideSettle(
-    { status: 'CANCELLED', settleAt: 'safe', failureCode: 'signer_refused', failureMessage: 'cap' },
-    { level: 'finalized', paid: false },
-  );
-  expect(action).toEqual({ kind: 'fail', code: 'signer_refused', message: 'cap' });
+  const told = { failureCode: 'signer_refused', failureMessage: 'cap' };
+  const tx = { status: 'CANCELLED', settleAt: 'safe', ...told, slot: {} } as const;
+  const action = decideSettle('EXECUTING', tx, { level: 'finalized', paid: false });
+  expect(action).toEqual({
+    kind: 'fail',
+    cancelled: false,
+    code: 'signer_refused',
+    message: 'cap',
+  });
+});
+
+it('is cancelled where its client asked for it, whatever else was wrong', () => {
+  const told = { failureCode: 'cancelled_by_client', failureMessage: 'a node refused it' };
+  const tx = { status: 'CANCELLED', settleAt: 'safe', ...told, slot: {} } as const;
+  const action = decideSettle('EXECUTING', tx, { level: 'finalized', paid: false });
+  expect(action).toEqual({
+    kind: 'fail',
+    cancelled: true,
+    code: 'cancelled_by_client',
+    message: null,
+  });
+});
+
+const PLAIN = { settleAt: 'safe', failureCode: null, failureMessage: null } as const;
+
+it('fails what never had a slot without asking the chain', () => {
+  const tx = { ...PLAIN, status: 'CANCELLED', slot: null } as const;
+  expect(decideSettle('EXECUTING', tx, { level: 'none', paid: false }).kind).toBe('fail');
+});
+
+it.each<[TxState, Level, boolean, string]>([
+  ['INCLUDED', 'none', false, 'wait'],
+  ['INCLUDED', 'safe', true, 'wait'],
+  ['INCLUDED', 'finalized', true, 'commit'],
+  ['INCLUDED', 'finalized', false, 'wait'],
+  ['FINAL', 'none', false, 'wait'],
+  ['FINAL', 'finalized', true, 'commit'],
+  ['REVERTED', 'finalized', false, 'fail'],
+  ['CANCELLED', 'finalized', false, 'fail'],
+  ['CANCELLED', 'safe', false, 'wait'],
+])(
+  'REVERSED settles at finalized only: %s, shown as %s (paid: %s): %s',
+  (status, level, paid, expected) => {
+    const tx = { ...PLAIN, status, slot: {} };
+    expect(decideSettle('REVERSED', tx, { level, paid }).kind).toBe(expected);
+  },
+);
+
+it.each<['safe' | 'finalized', Level, boolean, boolean]>([
+  ['safe', 'none', false, false],
+  ['safe', 'included', true, false],
+  ['safe', 'safe', true, true],
+  ['safe', 'safe', false, false],
+  ['safe', 'finalized', true, true],
+  ['finalized', 'safe', true, false],
+  ['finalized', 'finalized', true, true],
+])('a commit at %s, shown as %s (paid: %s) stands: %s', (level, shown, paid, stands) => {
+  expect(isPaidAt(level, { level: shown, paid })).toBe(stands);
 });

@@ -3,40 +3,60 @@ import type { ErrorCode, Level, TxState } from '../../base/kernel/index.ts';
 export type SettleAction =
   | { kind: 'wait' }
   | { kind: 'commit' }
-  | { kind: 'fail'; code: ErrorCode; message: string | null };
+  /** Final without payment: `cancelled` where that is what the client asked for. */
+  | { kind: 'fail'; cancelled: boolean; code: ErrorCode; message: string | null };
 
 type SettleFacts = {
   status: TxState;
   settleAt: 'safe' | 'finalized';
   failureCode: string | null;
   failureMessage: string | null;
+  slot: unknown;
 };
 
+/** What the canonical chain shows of the slot. */
+type Shown = { level: Level; paid: boolean };
+
 /**
- * COMMIT when the effect is paid on the canonical chain at the level it settles at. FAILED only from an end
- * of the transaction, which is final by definition (or was never signed).
+ * COMMIT when the effect is paid on the canonical chain at the level it settles at; a withdrawal that was
+ * REVERSED settles at finalized whatever its tier. FAILED only from an end of the transaction, which is final
+ * by definition (or was never signed); one that a declared reorg took back is announced again at its new end.
  */
 export function decideSettle(
+  from: 'EXECUTING' | 'REVERSED',
   tx: SettleFacts,
-  chain: { level: Level; paid: boolean },
+  chain: Shown,
 ): SettleAction {
   switch (tx.status) {
     case 'FINAL':
-    case 'INCLUDED': {
-      const reached =
-        chain.level === 'finalized' || (chain.level === 'safe' && tx.settleAt === 'safe');
-      return chain.paid && reached ? { kind: 'commit' } : { kind: 'wait' };
-    }
+    case 'INCLUDED':
+      return isPaidAt(from === 'REVERSED' ? 'finalized' : tx.settleAt, chain)
+        ? { kind: 'commit' }
+        : { kind: 'wait' };
     case 'REVERTED':
-      return { kind: 'fail', code: 'reverted', message: tx.failureMessage };
+      return isAtEnd(tx, chain)
+        ? { kind: 'fail', cancelled: false, code: 'reverted', message: tx.failureMessage }
+        : { kind: 'wait' };
     case 'CANCELLED':
-    case 'REPLACED':
-      return {
-        kind: 'fail',
-        code: (tx.failureCode as ErrorCode | null) ?? 'filled',
-        message: tx.failureMessage,
-      };
+    case 'REPLACED': {
+      if (!isAtEnd(tx, chain)) return { kind: 'wait' };
+      const code = (tx.failureCode as ErrorCode | null) ?? 'filled';
+      // What else was wrong with it is no longer why it ends.
+      return code === 'cancelled_by_client'
+        ? { kind: 'fail', cancelled: true, code, message: null }
+        : { kind: 'fail', cancelled: false, code, message: tx.failureMessage };
+    }
     default:
       return { kind: 'wait' };
   }
+}
+
+/** Without a slot nothing can be mined, and of a REPLACED one the chain holds nothing of ours. */
+function isAtEnd(tx: SettleFacts, chain: Shown): boolean {
+  return tx.slot === null || tx.status === 'REPLACED' || chain.level === 'finalized';
+}
+
+/** What was committed stands as long as this holds; else it is reversed. */
+export function isPaidAt(level: 'safe' | 'finalized', chain: Shown): boolean {
+  return chain.paid && (chain.level === 'finalized' || chain.level === level);
 }

@@ -2,6 +2,7 @@ import type { Handler } from '../../base/queue/index.ts';
 import type { WithdrawalContext } from './context.ts';
 import { executeStep } from './execute.ts';
 import { expireStep } from './expire.ts';
+import { reverseStep } from './reverse.ts';
 import { settleStep } from './settle.ts';
 import { WITHDRAWAL_TOPICS } from './topics.ts';
 import { validateStep } from './validate.ts';
@@ -35,10 +36,20 @@ export function validatorHandlers(context: WithdrawalContext): Handler[] {
 }
 
 export function settlerHandlers(context: WithdrawalContext): Handler[] {
-  return [WITHDRAWAL_TOPICS.settle, WITHDRAWAL_TOPICS.final].map((topic) => ({
-    topic,
-    batch: BATCH,
-    backoff: SLOW,
-    run: (claimed) => settleStep(context, claimed),
-  }));
+  return [
+    ...[WITHDRAWAL_TOPICS.settle, WITHDRAWAL_TOPICS.final].map(
+      (topic): Handler => ({
+        topic,
+        batch: BATCH,
+        backoff: SLOW,
+        run: (claimed) => settleStep(context, claimed),
+      }),
+    ),
+    {
+      topic: WITHDRAWAL_TOPICS.orphaned,
+      batch: BATCH,
+      backoff: FAST,
+      run: (claimed) => reverseStep(context, claimed),
+    },
+  ];
 }

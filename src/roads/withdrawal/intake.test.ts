@@ -39,6 +39,7 @@ const serviceOn = (db: Db): WithdrawalService =>
     policyVersion: settings.policyVersion,
     log: silentLog,
     clock: systemClock,
+    fees: new Map(),
     rules: { assets, lanes: [], now: Date.now },
   });
 

@@ -19,6 +19,8 @@ export type StepRow = {
   generation: number;
   decisionId: string | null;
   riskTier: string | null;
+  /** Its client asked for its filler. */
+  cancelling: boolean;
 };
 
 /** Rows as they are now, without a lock: a step's advance() is judged against the status read here. */
@@ -30,7 +32,7 @@ export async function readSteps(sql: Sql, ids: readonly string[]): Promise<StepR
       SELECT withdrawal_id AS id, tenant_id AS "tenantId", account, asset, amount, fee, recipient,
         idempotency_key AS "idempotencyKey", correlation_id AS "correlationId", expires_at AS "expiresAt",
         coalesce(expires_at <= clock_timestamp(), false) AS expired, status, generation,
-        decision_id AS "decisionId", risk_tier AS "riskTier"
+        decision_id AS "decisionId", risk_tier AS "riskTier", cancel_requested_at IS NOT NULL AS cancelling
       FROM withdrawal WHERE withdrawal_id = ANY($1::uuid[])`,
     values: [ids],
   });

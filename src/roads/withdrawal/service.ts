@@ -1,34 +1,37 @@
+import type { FeeSettings } from '../../base/config/index.ts';
 import { afterCommit, type Db } from '../../base/db/index.ts';
-import {
-  type Clock,
-  isEnd,
-  isUuid,
-  type Refusal,
-  refuse,
-  WITHDRAWAL,
-} from '../../base/kernel/index.ts';
+import { type Clock, isUuid, type Refusal, refuse } from '../../base/kernel/index.ts';
 import type { Ledger } from '../../books/ledger/index.ts';
+import { cancelWithdrawal } from './cancel.ts';
 import type { WithdrawalContext } from './context.ts';
 import { Intake, type IntakeResult } from './intake.ts';
 import { findIds } from './list.ts';
 import type { RequestRules } from './request.ts';
-import { readSteps } from './rows.ts';
-import { stopWithdrawals } from './stop.ts';
+import { type SpeedUpRequest, speedUpWithdrawal } from './speed-up.ts';
 import type { PublicStatus, Verdict, WithdrawalFilter, WithdrawalView } from './types.ts';
 import { newView, readStoredRefusals, readViews } from './view.ts';
 import { Waiters } from './waiters.ts';
+
+const NOT_FOUND = refuse('not_found', 'There is no withdrawal with this id.');
 
 /** Rows a look when most of them may be narrowed away. */
 const LEAST_LOOK = 200;
 
 /** What a client may do with withdrawals; one object per process. */
 export class WithdrawalService {
-  readonly #context: WithdrawalContext;
+  readonly #context: WithdrawalContext & { fees: ReadonlyMap<number, FeeSettings> };
   readonly #intake: Intake;
   readonly #waiters: Waiters;
 
   constructor(
-    context: WithdrawalContext & { db: Db; ledger: Ledger; rules: RequestRules; clock: Clock },
+    context: WithdrawalContext & {
+      db: Db;
+      ledger: Ledger;
+      rules: RequestRules;
+      /** By chain id. */
+      fees: ReadonlyMap<number, FeeSettings>;
+      clock: Clock;
+    },
   ) {
     this.#context = context;
     this.#intake = new Intake(context);
@@ -128,32 +131,18 @@ export class WithdrawalService {
     return view === null ? null : this.#waiters.wait(view, status, timeoutMs, signal);
   }
 
-  /**
-   * Cancels what nobody claimed for signing and releases its reserve; idempotent. A withdrawal that moves
-   * while it is read is looked at again.
-   */
+  /** See cancelWithdrawal: at once, or by the chain's decision. */
   async cancel(tenantId: string, id: string): Promise<WithdrawalView | Refusal> {
-    for (let round = 0; round < 3; round += 1) {
-      const view = await this.get(tenantId, id);
-      if (view === null) return refuse('not_found', 'There is no withdrawal with this id.');
-      if (view.status === 'CANCELLED') return view;
-      const [row] = await readSteps(this.#context.db, [id]);
-      if (
-        row === undefined ||
-        isEnd(WITHDRAWAL, row.status) ||
-        row.status === 'COMPLETED' ||
-        row.status === 'REVERSED'
-      ) {
-        return notCancellable(view.status);
-      }
-      const ended = await stopWithdrawals(this.#context, [id], {
-        to: 'CANCELLED',
-        code: 'cancelled_by_client',
-      });
-      if (ended.has(id)) return (await afterCommit(this.get(tenantId, id)))!;
+    if ((await this.get(tenantId, id)) === null) return NOT_FOUND;
+    return cancelWithdrawal(this.#context, id);
+  }
+
+  /** Asks that its transaction bid more, once for each key. */
+  async speedUp(tenantId: string, id: string, request: SpeedUpRequest): Promise<Verdict> {
+    if ((await this.get(tenantId, id)) === null) {
+      return { kind: 'refused', refusal: NOT_FOUND, replayed: false };
     }
-    const view = await this.get(tenantId, id);
-    return notCancellable(view?.status ?? 'SIGNED');
+    return speedUpWithdrawal(this.#context, tenantId, id, request);
   }
 
   /** Answers everything that was accepted; called when no more requests come. */
@@ -161,11 +150,4 @@ export class WithdrawalService {
     this.#waiters.releaseAll();
     await this.#intake.drain();
   }
-}
-
-function notCancellable(status: PublicStatus): Refusal {
-  return refuse(
-    'not_cancellable',
-    `The withdrawal is ${status}: its signature was asked for or it has ended, so it can no longer be cancelled.`,
-  );
 }

@@ -1,4 +1,5 @@
 import { advance, inTransaction, type Sql } from '../../base/db/index.ts';
+import { writeEvents } from '../../base/event/index.ts';
 import { ERRORS, type ErrorCode, Transient, WITHDRAWAL } from '../../base/kernel/index.ts';
 import { type Claim, complete, type Outcome } from '../../base/queue/index.ts';
 import {
@@ -18,16 +19,17 @@ import type { WithdrawalContext } from './context.ts';
 import { decideSettle, type SettleAction } from './decide-settle.ts';
 import { ledgerOrderOf, readSteps, type StepRow } from './rows.ts';
 
-type Item = { row: StepRow; tx: TxRow; action: SettleAction; transfers: Transfer[] };
+type Open = StepRow & { status: 'EXECUTING' | 'REVERSED' };
+type Item = { row: Open; tx: TxRow; action: SettleAction; transfers: Transfer[] };
 
 /**
  * Resolves the reserve by what the chain says: COMMIT at the tier's level, RELEASE only when the end without
- * payment is final. Under the chain head's lock the level is read again: without it a reorg between
+ * payment is final; that of a withdrawal that was REVERSED at finality only. Under the chain head's lock the level is read again: without it a reorg between
  * reading and acting completed an orphaned payment. A crash before the COMMIT leaves the job.
  */
 export async function settleStep(context: WithdrawalContext, claimed: Claim): Promise<Outcome[]> {
   const ids = claimed.jobs.map((job) => job.subjectId);
-  const rows = (await readSteps(context.db, ids)).filter((row) => row.status === 'EXECUTING');
+  const rows = (await readSteps(context.db, ids)).filter(isOpen);
   const txs = await readTxsOfOwners(
     context.db,
     rows.map((row) => row.id),
@@ -41,7 +43,7 @@ export async function settleStep(context: WithdrawalContext, claimed: Claim): Pr
   const items = rows.flatMap((row): Item[] => {
     const tx = txs.get(row.id);
     if (tx === undefined || waiting.has(row.id)) return [];
-    const action = decide(tx, settled);
+    const action = decide(row, tx, settled);
     return [{ row, tx, action, transfers: transfersOf(row, tx, action) }];
   });
   await context.ledger.open(items.flatMap((item) => item.transfers));
@@ -62,8 +64,15 @@ export async function settleStep(context: WithdrawalContext, claimed: Claim): Pr
   }));
 }
 
-function decide(tx: TxRow, settled: Settled): SettleAction {
-  return decideSettle(tx, settled.levels.get(tx.txId) ?? { level: 'none', paid: false });
+const PAID = { EXECUTING: 'COMPLETED', REVERSED: 'RESETTLED' } as const;
+
+function isOpen(row: StepRow): row is Open {
+  return row.status === 'EXECUTING' || row.status === 'REVERSED';
+}
+
+function decide(row: Open, tx: TxRow, settled: Settled): SettleAction {
+  const shown = settled.levels.get(tx.txId) ?? { level: 'none', paid: false };
+  return decideSettle(row.status, tx, shown);
 }
 
 async function act(
@@ -88,14 +97,16 @@ async function act(
   // Halted since it was read: everything is undone, the jobs run again and wait.
   if (settled.halted.size > 0) throw new Transient('a chain was halted during the step');
   // What no longer holds is left: its transaction announces itself again at its level.
-  const holding = acting.filter((item) => decide(item.tx, settled).kind === item.action.kind);
+  const holding = acting.filter(
+    (item) => decide(item.row, item.tx, settled).kind === item.action.kind,
+  );
   const moved = await advance(
     sql,
     WITHDRAWAL,
     holding.map(({ row, action }) => ({
       id: row.id,
-      from: 'EXECUTING',
-      to: action.kind === 'commit' ? 'COMPLETED' : 'FAILED',
+      from: row.status,
+      to: endOf(row, action),
     })),
     {
       failure_code: {
@@ -112,10 +123,38 @@ async function act(
       },
     },
   );
+  const done = holding.filter((item) => moved.has(item.row.id));
   await context.ledger.post(
     sql,
-    holding.filter((item) => moved.has(item.row.id)).flatMap((item) => item.transfers),
+    done.flatMap((item) => item.transfers),
   );
+  await tellTooLate(
+    sql,
+    done.filter(({ row, action }) => row.cancelling && action.kind === 'commit'),
+  );
+}
+
+/** The payment was mined before the filler that its client asked for. */
+async function tellTooLate(sql: Sql, paid: readonly Item[]): Promise<void> {
+  await writeEvents(
+    sql,
+    paid.map(({ row }) => ({
+      tenantId: row.tenantId,
+      type: 'withdrawal.cancel_too_late',
+      subjectId: row.id,
+      correlationId: row.correlationId,
+    })),
+  );
+}
+
+function endOf(
+  row: Open,
+  action: SettleAction,
+): 'COMPLETED' | 'RESETTLED' | 'CANCELLED' | 'FAILED' {
+  if (action.kind === 'commit') return PAID[row.status];
+  // What was completed once and reversed can not be cancelled any more.
+  const cancelled = action.kind === 'fail' && action.cancelled && row.status === 'EXECUTING';
+  return cancelled ? 'CANCELLED' : 'FAILED';
 }
 
 function failureOf(action: SettleAction): { code: ErrorCode; message: string } | null {

@@ -23,7 +23,7 @@ export async function sweepStanding(db: Db, limit = 500): Promise<number> {
        FROM withdrawal w
        WHERE w.withdrawal_id > payonce_uuid_at(now() - interval '2 days')
          AND w.withdrawal_id < payonce_uuid_at(now() - interval '2 minutes')
-         AND w.status IN ('RESERVED', 'APPROVED', 'EXECUTING') AND w.updated_at < now() - interval '2 minutes'
+         AND w.status IN ('RESERVED', 'APPROVED', 'EXECUTING', 'REVERSED') AND w.updated_at < now() - interval '2 minutes'
      )
      SELECT * FROM still s WHERE topic IS NOT NULL
        AND NOT EXISTS (SELECT 1 FROM job j WHERE j.topic = s.topic AND j.subject_id = s.id)

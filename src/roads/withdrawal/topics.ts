@@ -10,4 +10,6 @@ export const WITHDRAWAL_TOPICS = {
   settle: 'withdrawal.settle',
   /** Its transaction is final, whatever the end. */
   final: 'withdrawal.final',
+  /** What it may be committed on left the canonical chain. */
+  orphaned: 'withdrawal.orphaned',
 } as const;

@@ -38,7 +38,8 @@ export type WithdrawalView = {
   status: PublicStatus;
   /** What the canonical chain shows now. blockNumber is a decimal string. */
   confirmation: { level: Level; blockNumber: string | null; blockHash: string | null };
-  waiting: { reason: string } | null;
+  /** Why nothing moves; `detail` in the words of a contract or a node. */
+  waiting: { reason: string; detail: string | null } | null;
   account: string;
   asset: string;
   amount: string;

@@ -32,6 +32,7 @@ type WithdrawalRow = {
   riskTier: string | null;
   failureCode: string | null;
   failureMessage: string | null;
+  cancelRequestedAt: Date | null;
   completedAt: Date | null;
   updatedAt: Date;
   decisionId: string | null;
@@ -44,7 +45,7 @@ const SELECT_WITHDRAWAL = `
     w.idempotency_key AS "idempotencyKey", w.external_id AS "externalId", w.metadata,
     w.correlation_id AS "correlationId", w.expires_at AS "expiresAt", w.created_at AS "createdAt", w.status,
     w.risk_tier AS "riskTier", w.failure_code AS "failureCode", w.failure_message AS "failureMessage",
-    w.completed_at AS "completedAt", w.updated_at AS "updatedAt",
+    w.cancel_requested_at AS "cancelRequestedAt", w.completed_at AS "completedAt", w.updated_at AS "updatedAt",
     d.decision_id AS "decisionId", d.policy_version AS "policyVersion", d.trace
   FROM withdrawal w LEFT JOIN decision d ON d.decision_id = w.decision_id`;
 
@@ -82,7 +83,7 @@ function toView(row: WithdrawalRow, tx: TxProgress | null, assets: Assets): With
       blockNumber: tx?.blockNumber?.toString() ?? null,
       blockHash: tx?.blockHash ?? null,
     },
-    waiting: tx?.waiting == null ? null : { reason: tx.waiting },
+    waiting: waitingOf(row, tx),
     account: row.account,
     asset: asset?.id ?? row.asset,
     amount: formatAmount(row.amount, decimals),
@@ -110,6 +111,16 @@ function toView(row: WithdrawalRow, tx: TxProgress | null, assets: Assets): With
     updatedAt: row.updatedAt.toISOString(),
     completedAt: row.completedAt?.toISOString() ?? null,
   };
+}
+
+/** What is in a block waits for nothing; a cancel is under way until the chain has decided. */
+function waitingOf(
+  row: Pick<WithdrawalRow, 'status' | 'cancelRequestedAt'>,
+  tx: TxProgress | null,
+): WithdrawalView['waiting'] {
+  if (row.status !== 'EXECUTING' && row.status !== 'REVERSED') return null;
+  if (row.cancelRequestedAt !== null) return { reason: 'cancelling', detail: null };
+  return tx?.waiting == null || tx.level !== 'none' ? null : tx.waiting;
 }
 
 /** What intake just made: the same view without a read. */

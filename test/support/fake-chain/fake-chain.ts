@@ -53,6 +53,19 @@ export class FakeChain {
     return this.#blocks[number];
   }
 
+  /** Of a block that is there, or that the next one will have. */
+  baseFee(height: number): bigint {
+    return this.#blocks[height]?.baseFeePerGas ?? this.#baseFee;
+  }
+
+  /** What the transactions of a block gave above its base fee, ascending. */
+  tips(height: number): bigint[] {
+    const base = this.baseFee(height);
+    return this.#blocks[height]!.transactions.map(
+      (hash) => this.#receipts.get(hash)!.effectiveGasPrice - base,
+    ).sort((a, b) => (a < b ? -1 : Number(a > b)));
+  }
+
   /** Of the canonical chain. */
   receipt(hash: Hex): Receipt | undefined {
     return this.#receipts.get(hash);

@@ -1,9 +1,14 @@
 import {
   type ChainPort,
   classifySendError,
+  type FeeMarket,
   type GasEstimate,
   type SendAnswer,
+  type Simulation,
+  type TransferLog,
+  type TransferQuery,
 } from '../../../src/base/chain/index.ts';
+import { transferOf } from '../../../src/base/effect/index.ts';
 import { type Address, type Hex, keccak256, Transient } from '../../../src/base/kernel/index.ts';
 import type { FakeChain } from './fake-chain.ts';
 import type {
@@ -18,6 +23,7 @@ import type {
   TransactionOnChain,
 } from './types.ts';
 
+type FeeQuestion = Parameters<ChainPort['feeMarket']>[0];
 type Asked = { method: Method; count: number; items: number };
 
 type NodeOptions = {
@@ -101,6 +107,35 @@ export class FakeNode implements ChainPort {
     return { hash, transactions: transactions.map((one) => this.#transaction(one, top)!) };
   }
 
+  async transfers(query: TransferQuery): Promise<TransferLog[]> {
+    const top = await this.#serve('transfers', 1);
+    const found: TransferLog[] = [];
+    for (let height = query.fromBlock; height <= Math.min(query.toBlock, top); height += 1) {
+      const receipts = this.chain
+        .block(height)!
+        .transactions.map((hash) => this.chain.receipt(hash)!);
+      receipts
+        .flatMap((receipt) => receipt.logs.map((log) => ({ receipt, log })))
+        .forEach(({ receipt, log }, logIndex) => {
+          const moved = transferOf(log);
+          const asked =
+            'from' in query
+              ? query.from.includes(moved?.from as Address)
+              : query.to.includes(moved?.to as Address);
+          if (!asked || !query.tokens.includes(log.address)) return;
+          const { transactionHash, blockNumber, blockHash } = receipt;
+          found.push({
+            transactionHash,
+            blockNumber,
+            blockHash,
+            logIndex,
+            ...structuredClone(log),
+          });
+        });
+    }
+    return found;
+  }
+
   async transactionsByHash(hashes: readonly Hex[]): ReturnType<ChainPort['transactionsByHash']> {
     const top = await this.#serve('transactionsByHash', hashes.length);
     return hashes.map((hash) => this.#transaction(hash, top));
@@ -156,6 +191,17 @@ export class FakeNode implements ChainPort {
     return this.chain.world.tokens.has(address) ? '0xfe' : '0x';
   }
 
+  async feeMarket({ blocks, percentiles }: FeeQuestion): Promise<FeeMarket> {
+    const top = await this.#serve('feeMarket', 1);
+    const tips: bigint[][] = [];
+    for (let height = Math.max(0, top - blocks + 1); height <= top; height += 1) {
+      const paid = this.chain.tips(height);
+      const at = (percentile: number) => paid[Math.floor((percentile * (paid.length - 1)) / 100)]!;
+      if (paid.length > 0) tips.push(percentiles.map(at));
+    }
+    return { baseFeePerGas: this.chain.baseFee(top + 1), tips };
+  }
+
   async estimateGas(calls: readonly Call[]): Promise<GasEstimate[]> {
     const top = await this.#serve('estimateGas', calls.length);
     return calls.map((call) => {
@@ -167,6 +213,16 @@ export class FakeNode implements ChainPort {
       return outcome.ok
         ? { ok: true, gas: outcome.gas }
         : { ok: false, kind: 'reverted', message: outcome.message };
+    });
+  }
+
+  async simulate(calls: readonly (Call & { gas: bigint })[]): Promise<Simulation[]> {
+    const top = await this.#serve('simulate', calls.length);
+    return calls.map((call) => {
+      if (this.chain.world.coins(call.from, top) < call.value) return { ok: false };
+      const outcome = this.chain.world.simulate(call, top);
+      if (!outcome.ok || outcome.gas > call.gas) return { ok: false };
+      return { ok: true, returned: outcome.returned };
     });
   }
 

@@ -1,14 +1,20 @@
-import type { Address, Hex } from '../../../src/base/kernel/index.ts';
+import { type Address, type Hex, TRANSFER_TOPIC } from '../../../src/base/kernel/index.ts';
 import { History } from './history.ts';
 import type { Call, Receipt, TokenOptions, Transaction } from './types.ts';
 
-const TRANSFER_TOPIC: Hex = '0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef';
 const TRANSFER_SELECTOR = '0xa9059cbb';
+const TRUE: Hex = `0x${'0'.repeat(63)}1`;
+const FALSE: Hex = `0x${'0'.repeat(64)}`;
 export const PLAIN_GAS = 21_000n;
 /** A first balance of a holder costs a new storage slot. */
 const TOKEN_GAS = { first: 51_500n, later: 34_400n };
 
-type Effect = { gas: bigint; logs: Receipt['logs']; moves: [name: string, by: bigint][] };
+type Effect = {
+  gas: bigint;
+  returned: Hex;
+  logs: Receipt['logs'];
+  moves: [name: string, by: bigint][];
+};
 type Outcome = ({ ok: true } & Effect) | { ok: false; gas: bigint; message: string };
 
 /**
@@ -19,6 +25,8 @@ export class World {
   readonly tokens: ReadonlyMap<Address, TokenOptions>;
   /** Accounts that no call may pay: their transfers revert. */
   readonly refusing = new Set<Address>();
+  /** Accounts that a token does not pay and answers `false` for, without a revert. */
+  readonly denied = new Set<Address>();
   readonly #history = new History();
 
   constructor(tokens: readonly TokenOptions[]) {
@@ -56,6 +64,7 @@ export class World {
     return {
       ok: true,
       gas: PLAIN_GAS,
+      returned: '0x',
       logs: [],
       moves: [
         [call.from, -call.value],
@@ -89,6 +98,7 @@ export class World {
       status: done === null ? 'reverted' : 'success',
       gasUsed,
       effectiveGasPrice,
+      l1Fee: 0n,
       from: tx.from,
       to: tx.to,
       logs: done?.logs ?? [],
@@ -108,10 +118,14 @@ export class World {
     if (this.#history.get(from, height) < amount) {
       return revert('execution reverted: custom error 0xe450d38c');
     }
+    if (this.denied.has(to)) {
+      return { ok: true, gas: TOKEN_GAS.later, returned: FALSE, logs: [], moves: [] };
+    }
     const first = this.tokenBalance(call.to, to, height) === 0n;
     return {
       ok: true,
       gas: first ? TOKEN_GAS.first : TOKEN_GAS.later,
+      returned: TRUE,
       logs: [
         {
           address: call.to,

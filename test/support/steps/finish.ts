@@ -25,8 +25,9 @@ const WORK = `SELECT j.*, r.*, running, unbooked, uncollected, halted FROM
       SELECT FROM signature s WHERE s.signature_request_id = r.signature_request_id)) r,
   (SELECT count(*) AS uncollected FROM signature WHERE collected_at IS NULL) s,
   (SELECT count(*) AS running FROM withdrawal
-    WHERE status IN ('REQUESTED', 'RESERVED', 'APPROVED', 'EXECUTING')) w,
-  (SELECT (SELECT count(*) FROM nonce_slot) - (SELECT count(*) FROM slot_gas) AS unbooked) g,
+    WHERE status IN ('REQUESTED', 'RESERVED', 'APPROVED', 'EXECUTING', 'REVERSED')) w,
+  (SELECT count(*) AS unbooked FROM nonce_slot s WHERE s.nonce >= (
+    SELECT max(to_nonce) FROM lane_stretch g WHERE g.lane_id = s.lane_id)) g,
   (SELECT bool_or(halted_reason IS NOT NULL) AS halted FROM chain_head) h`;
 
 async function readWork(road: Road): Promise<Work> {
@@ -103,4 +104,5 @@ async function letPass(road: Road, processes: Processes, work: Work, idle: numbe
   if (idle < 4) return;
   if (work.claimed > 0n) await processes.takeOver();
   await processes.resend();
+  await processes.replace();
 }

@@ -12,12 +12,14 @@ const INCLUDED = `EXISTS (
 
 /** Hold at every moment. Each gives a row for each break of it. */
 const ALWAYS = {
-  'a withdrawal is COMPLETED on a canonical inclusion at the level it settles at': `
-    SELECT w.withdrawal_id::text AS subject FROM withdrawal w WHERE w.status = 'COMPLETED' AND NOT ${INCLUDED}`,
+  'a withdrawal is COMPLETED on a canonical inclusion at the level it settles at, or about to be reversed': `
+    SELECT w.withdrawal_id::text AS subject FROM withdrawal w WHERE w.status IN ('COMPLETED', 'RESETTLED')
+      AND NOT ${INCLUDED} AND NOT EXISTS (
+        SELECT FROM job j WHERE j.topic = 'withdrawal.orphaned' AND j.subject_id = w.withdrawal_id)`,
   'a reserve is resolved when its withdrawal has ended, and as it ended': `
     SELECT w.withdrawal_id::text FROM withdrawal w
     LEFT JOIN reserve_resolution x ON x.withdrawal_id = w.withdrawal_id AND x.generation = w.generation
-    WHERE x.resolution IS DISTINCT FROM CASE WHEN w.status = 'COMPLETED' THEN 'COMMIT'
+    WHERE x.resolution IS DISTINCT FROM CASE WHEN w.status IN ('COMPLETED', 'RESETTLED') THEN 'COMMIT'
       WHEN w.status IN ('CANCELLED', 'EXPIRED', 'FAILED') THEN 'RELEASE' END
       AND w.status <> 'REJECTED'`,
   'funds are released only where no signature of the effect was asked for, or the end is final': `

@@ -1,5 +1,4 @@
-import { TRANSFER_TOPIC } from '../../../src/base/effect/index.ts';
-import type { Address } from '../../../src/base/kernel/index.ts';
+import { type Address, TRANSFER_TOPIC } from '../../../src/base/kernel/index.ts';
 import type { Road } from './road.ts';
 import { TOKEN } from './surroundings.ts';
 

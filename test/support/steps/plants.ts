@@ -23,11 +23,22 @@ export const looseHead: Plant = (wires) => ({
   app: bend(wires.app, 'head_lock_share', () => 'SELECT 1 WHERE $1::bigint[] IS NOT NULL'),
 });
 
-/** Bytes that the chain has not taken are never sent again. */
-export const noResend: Plant = (wires) => ({
+/** What a block held stays included when the block is gone. */
+export const noOrphans: Plant = (wires) => ({
   ...wires,
-  app: bend(wires.app, 'attempt_resend', (text) => text.replace('LIMIT $3', 'LIMIT 0 * $3')),
+  app: bend(wires.app, 'inclusion_orphans', (text) => `${text} LIMIT 0`),
 });
+
+/** Bytes that the chain has lost are neither sent again nor outbid. */
+export const noResend: Plant = (wires) => {
+  const resent = bend(wires.app, 'attempt_resend', (text) =>
+    text.replace('LIMIT $3', 'LIMIT 0 * $3'),
+  );
+  const outbid = bend(resent, 'slot_passed_over', (text) =>
+    text.replace('LIMIT $4', 'LIMIT 0 * $4'),
+  );
+  return { ...wires, app: outbid };
+};
 
 /** The end of a withdrawal and its postings are two transactions. */
 export const tornEnd: Plant = (wires) => ({

@@ -13,8 +13,11 @@ import { Ledger } from '../../../src/books/ledger/index.ts';
 import {
   broadcasterHandlers,
   collectLoop,
+  FeeMarkets,
   LaneLeases,
+  replaceLoop,
   resendLoop,
+  TransferGas,
 } from '../../../src/hands/broadcaster/index.ts';
 import {
   Handshake,
@@ -31,6 +34,7 @@ import {
   validatorHandlers,
   WithdrawalService,
 } from '../../../src/roads/withdrawal/index.ts';
+import { TOKEN } from './surroundings.ts';
 
 /** By what a process reaches the world. */
 export type Wires = { app: Db; signer: Db; journal: Db; witness: Witness; chain: ChainPort };
@@ -74,11 +78,14 @@ export class Processes {
     this.#wires = wires;
     this.leases = leases ?? new LaneLeases({ db: app, owner, clock, log });
     const rules = { assets, lanes: settings.lanes, now: () => clock.now() };
-    this.service = new WithdrawalService({ ...road, clock, rules });
+    const fees = new Map(settings.chains.map((chain) => [chain.chainId, chain.fees]));
+    this.service = new WithdrawalService({ ...road, clock, rules, fees });
     const chains = new Map(
       settings.chains.map((each) => [each.chainId, { settings: each, port: chain }]),
     );
-    this.#broadcaster = { db: app, ledger, assets, chains, leases: this.leases, clock, log };
+    const gas = { transferGas: new TransferGas(clock), feeMarkets: new FeeMarkets(clock) };
+    const { leases: held } = this;
+    this.#broadcaster = { db: app, ledger, assets, chains, leases: held, ...gas, clock, log };
     const signer = { name: owner, main: wires.signer, journal: wires.journal, clock, log };
     const handshake = new Handshake({ ...signer, witness: wires.witness });
     this.#signer = { ...signer, ...keys, handshake };
@@ -86,7 +93,7 @@ export class Processes {
       ...validatorHandlers(road),
       ...broadcasterHandlers(this.#broadcaster),
       ...settlerHandlers(road),
-      ...treasuryHandlers({ db: app, ledger }),
+      ...treasuryHandlers({ db: app, ledger, chains, log }),
     ];
     this.handlers = new Map(all.map((handler) => [handler.topic, handler]));
   }
@@ -119,6 +126,10 @@ export class Processes {
     return oneRound((clock) => collectLoop({ ...this.#broadcaster, clock }));
   }
 
+  replace(): Promise<void> {
+    return oneRound((clock) => replaceLoop({ ...this.#broadcaster, clock }));
+  }
+
   resend(): Promise<void> {
     return oneRound((clock) => resendLoop({ ...this.#broadcaster, clock }));
   }
@@ -131,7 +142,8 @@ export class Processes {
       const { chainId } = settings;
       const { owner } = this.leases;
       const { app: db, chain: port } = this.#wires;
-      more = (await trackRound({ db, owner, chainId, settings, port, clock, log })) || more;
+      const context = { db, owner, chainId, settings, port, tokens: [TOKEN], clock, log };
+      more = (await trackRound(context)) || more;
     }
     return more;
   }

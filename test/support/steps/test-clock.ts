@@ -8,6 +8,8 @@ const TABLES = [
   'chain_head',
   'signature_request',
   'attempt',
+  'nonce_slot',
+  'lane_progress',
   'tx',
   'withdrawal',
 ] as const;

@@ -1,8 +1,8 @@
 import { advance, HEX_BYTES, type Sql } from '../../../base/db/index.ts';
 import { type Address, fromHex, type Hex, TX, type TxState } from '../../../base/kernel/index.ts';
 import { enqueue } from '../../../base/queue/index.ts';
+import { requestGas } from '../funds/stretches.ts';
 import { setFinalProgress } from '../inclusions.ts';
-import { requestGas } from '../slots.ts';
 import { finalTopic } from '../topics.ts';
 
 /** Rows of foreign_inclusion `f` that stand in the canonical chain. */

@@ -9,6 +9,8 @@ export type LaneUse = {
   gaps: bigint[];
   /** Consumed slots whose tx has not ended, or ended unpaid and its amount is not back on the lane. */
   unsettled: number;
+  /** Final Transfer logs to the lane that are not booked. */
+  arriving: number;
   /** Foreign transactions that nobody has adopted, ascending by nonce. */
   foreign: { nonce: bigint; txHash: Hex; blockNumber: number; paysIntent: boolean; did: unknown }[];
 };
@@ -16,8 +18,11 @@ export type LaneUse = {
 const MOST_GAPS = 64;
 
 export async function readLaneUse(sql: Sql, laneId: number, consumed: bigint): Promise<LaneUse> {
-  const { rows } = await sql.query<{ inFlight: number; gaps: string[] | null; unsettled: number }>(
+  const { rows } = await sql.query<
+    Pick<LaneUse, 'inFlight' | 'unsettled' | 'arriving'> & { gaps: string[] | null }
+  >(
     `SELECT
+       (SELECT count(*)::int FROM arrival WHERE lane_id = $1 AND transfer_id IS NULL) AS arriving,
        (SELECT count(*)::int FROM nonce_slot s WHERE s.lane_id = $1 AND s.nonce >= $2) AS "inFlight",
        (SELECT array_agg(n ORDER BY n) FROM (
          SELECT n FROM lane l, generate_series($2::bigint, l.next_nonce - 1) AS n
@@ -39,11 +44,12 @@ export async function readLaneUse(sql: Sql, laneId: number, consumed: bigint): P
       WHERE f.lane_id = $1 AND f.adopted_at IS NULL ORDER BY f.nonce`,
     values: [laneId],
   });
-  const { inFlight, gaps, unsettled } = rows[0]!;
+  const { inFlight, gaps, unsettled, arriving } = rows[0]!;
   return {
     inFlight,
     gaps: (gaps ?? []).map(BigInt),
     unsettled,
+    arriving,
     foreign: foreign.rows.map((row) => ({ ...row, blockNumber: Number(row.blockNumber) })),
   };
 }

@@ -17,6 +17,7 @@ type NewOwnTx = {
   recipient: Address;
   amount: bigint;
   fromLane: number;
+  toLane: number;
   correlationId: string;
 };
 
@@ -28,14 +29,14 @@ export async function openOwnTxs(sql: Sql, wanted: readonly NewOwnTx[]): Promise
     text: `
       WITH wanted AS MATERIALIZED (
         SELECT payonce_uuid7() AS tx_id, u.* FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::bytea[], $5::text[],
-          $6::bigint[], $7::text[], $8::bytea[], $9::bytea[], $10::numeric[], $11::int[], $12::text[])
+          $6::bigint[], $7::text[], $8::bytea[], $9::bytea[], $10::numeric[], $11::int[], $12::int[], $13::text[])
           AS u(tenant_id, owner_kind, owner_id, intent_id, idempotency_key, chain_id, asset, token, recipient, amount,
-            from_lane, correlation_id)
+            from_lane, to_lane, correlation_id)
       ), opened AS (
         INSERT INTO tx (tx_id, tenant_id, owner_kind, owner_id, intent_id, operation, idempotency_key, chain_id,
-          asset, token, recipient, amount, from_lane, settle_at, correlation_id, status)
+          asset, token, recipient, amount, from_lane, to_lane, settle_at, correlation_id, status)
         SELECT tx_id, tenant_id, owner_kind, owner_id, intent_id, owner_kind, idempotency_key, chain_id,
-          asset, token, recipient, amount, from_lane, 'finalized', correlation_id, 'CREATED' FROM wanted
+          asset, token, recipient, amount, from_lane, to_lane, 'finalized', correlation_id, 'CREATED' FROM wanted
       ), logged AS (
         INSERT INTO event_batch (tenant_id, type, to_state, size, subject_ids, owner_ids, correlation_ids)
         SELECT tenant_id, 'tx', 'CREATED', count(*), array_agg(tx_id), array_agg(owner_id), array_agg(correlation_id)
@@ -54,6 +55,7 @@ export async function openOwnTxs(sql: Sql, wanted: readonly NewOwnTx[]): Promise
       wanted.map((tx) => fromHex(tx.recipient)),
       wanted.map((tx) => tx.amount),
       wanted.map((tx) => tx.fromLane),
+      wanted.map((tx) => tx.toLane),
       wanted.map((tx) => tx.correlationId),
     ],
   });

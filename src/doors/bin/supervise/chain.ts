@@ -1,11 +1,18 @@
-import { privateKeyToAccount } from 'viem/accounts';
 import { DEVELOPMENT_CHAIN_ID } from '../../../base/config/index.ts';
 import { openPool } from '../../../base/db/index.ts';
-import { type Address, ConfigurationError, type Hex, toHex } from '../../../base/kernel/index.ts';
+import {
+  type Address,
+  type Clock,
+  ConfigurationError,
+  type Hex,
+  toHex,
+} from '../../../base/kernel/index.ts';
 import {
   type AnvilNode,
+  BlockMaker,
   DEV_TOKEN_ADDRESS,
   deployToken,
+  developmentAddress,
   fundLane,
   PUBLIC_DEVELOPMENT_KEYS,
   removeAnvil,
@@ -17,6 +24,7 @@ import { onKnownPort } from './databases.ts';
 import { readState, writeState } from './state-files.ts';
 
 const LANES = 2;
+const SLOTS_IN_EPOCH = 4;
 const LANE_NATIVE_WEI = 1_000n * 10n ** 18n;
 const LANE_TOKENS = 10_000_000n * 10n ** 6n;
 
@@ -25,17 +33,27 @@ export const DEVELOPMENT_LANES: readonly DevelopmentLane[] = PUBLIC_DEVELOPMENT_
   1,
   1 + LANES,
 ).map((privateKey, index) => ({
-  address: privateKeyToAccount(privateKey).address.toLowerCase() as Address,
+  address: developmentAddress(privateKey),
   keyId: `development-${index + 1}`,
   privateKey,
 }));
+
+/** Blocks of a node started here come from nothing else. */
+export function makeBlocks(node: AnvilNode, clock: Clock): BlockMaker {
+  return new BlockMaker({ url: node.url, clock, finalAfter: 2 * SLOTS_IN_EPOCH }).start();
+}
 
 /** The chain that the books speak of is gone: going on would pay without the proof that it was paid. */
 export class ChainLost extends ConfigurationError {}
 
 /** On the port of the last start where that is free; with a port, on that or not at all. */
 export async function startChain(stateDir: string, port?: number): Promise<AnvilNode> {
-  const options = { stateDir, blockTime: 1, slotsInEpoch: 4, gasLimit: 1_000_000_000 };
+  const options = {
+    stateDir,
+    noMining: true,
+    slotsInEpoch: SLOTS_IN_EPOCH,
+    gasLimit: 1_000_000_000,
+  };
   if (port !== undefined) return startAnvil({ ...options, port });
   const node = await onKnownPort(readState(stateDir, 'ports')?.anvil, (known) =>
     startAnvil({ ...options, ...known }),
@@ -69,6 +87,7 @@ export async function checkChain(
   return `the chain came back at block ${head}, ${seen.latest - head} behind the database: what it forgot is sent again as the same bytes`;
 }
 
+/** The genesis of a young chain may be made anew when its node starts, so it is no sign. */
 type Seen = { latest: number; oldest: { height: number; hash: Hex } | null };
 
 async function readSeen(databaseUrl: string): Promise<Seen | null> {
@@ -76,7 +95,7 @@ async function readSeen(databaseUrl: string): Promise<Seen | null> {
   try {
     const { rows } = await db.query<{ latest: bigint; height: bigint | null; hash: Buffer | null }>(
       `SELECT h.latest, b.height, b.hash FROM chain_head h
-       LEFT JOIN LATERAL (SELECT height, hash FROM block WHERE chain_id = h.chain_id ORDER BY height LIMIT 1) b ON true
+       LEFT JOIN LATERAL (SELECT height, hash FROM block WHERE chain_id = h.chain_id AND height > 0 ORDER BY height LIMIT 1) b ON true
        WHERE h.chain_id = $1`,
       [DEVELOPMENT_CHAIN_ID],
     );

@@ -5,7 +5,12 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { developmentSettings, readSettings } from '../../../base/config/index.ts';
 import type { Address } from '../../../base/kernel/index.ts';
 import { DEVELOPMENT_LANES } from './chain.ts';
-import { developmentConfig, judgeDatabases, roleEnvironment } from './configuration.ts';
+import {
+  databaseVariables,
+  developmentConfig,
+  judgeDatabases,
+  roleEnvironment,
+} from './configuration.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'payonce-config-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -81,14 +86,12 @@ signer: { keys: [{ id: hot, keystore: { file: ./hot.json, password: { env: HOT_P
 chains: [{ id: base, rpc: [{ url: { env: BASE_RPC } }] }]
 `);
   const env = { HOT_PASSWORD: 'x', BASE_RPC: 'y', SIGNER_DATABASE_URL: 'z', PATH: '/bin' };
-  const at = { url: 'postgresql://a@h/main', signerUrl: 'postgresql://a@h/s', configFile };
-  expect(roleEnvironment('api', env, at)).toEqual({
-    PATH: '/bin',
-    BASE_RPC: 'y',
-    DATABASE_URL: at.url,
-  });
-  expect(roleEnvironment('signer', env, at)).toEqual({
-    ...env,
+  expect(roleEnvironment('api', env, configFile)).toEqual({ PATH: '/bin', BASE_RPC: 'y' });
+  expect(roleEnvironment('signer', env, configFile)).toEqual(env);
+  expect(roleEnvironment('worker', env, null)).not.toHaveProperty('SIGNER_DATABASE_URL');
+  const at = { url: 'postgresql://a@h/main', signerUrl: 'postgresql://a@h/s' };
+  expect(databaseVariables('api', at)).toEqual({ DATABASE_URL: at.url });
+  expect(databaseVariables('signer', at)).toEqual({
     DATABASE_URL: at.url,
     SIGNER_DATABASE_URL: at.signerUrl,
   });

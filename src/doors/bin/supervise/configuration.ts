@@ -44,6 +44,7 @@ export function developmentConfig(options: {
       fees: shown.chains[index]!.fees,
       finality,
       resendAfterMs: chain.resendAfterMs,
+      replaceAfterMs: chain.replaceAfterMs,
       pollMs: chain.pollMs,
     })),
     assets: settings.assets.map((asset) => ({
@@ -100,19 +101,31 @@ export function judgeDatabases(
 }
 
 /**
- * The environment of a process: ours with the databases that it may use. Only the signer sees the
- * variables that the file's signer section names.
+ * The environment of a process: ours, of which only the signer sees the variables that the file's signer section
+ * names. Without a file there are none.
  */
 export function roleEnvironment(
   role: string,
   env: NodeJS.ProcessEnv,
-  at: { url: string; signerUrl: string; configFile: string },
+  configFile: string | null,
 ): NodeJS.ProcessEnv {
-  if (role === 'signer') return { ...env, DATABASE_URL: at.url, SIGNER_DATABASE_URL: at.signerUrl };
-  const file = parse(readFileSync(at.configFile, 'utf8')) as { signer?: unknown } | null;
+  if (role === 'signer') return { ...env };
+  const file =
+    configFile === null
+      ? null
+      : (parse(readFileSync(configFile, 'utf8')) as { signer?: unknown } | null);
   const hidden = new Set(['SIGNER_DATABASE_URL', ...envNamesOf(file?.signer)]);
-  const visible = Object.entries(env).filter(([name]) => !hidden.has(name));
-  return { ...Object.fromEntries(visible), DATABASE_URL: at.url };
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !hidden.has(name)));
+}
+
+/** The databases that a role may use, as variables. */
+export function databaseVariables(
+  role: string,
+  { url, signerUrl }: { url: string; signerUrl: string },
+): Record<string, string> {
+  return role === 'signer'
+    ? { DATABASE_URL: url, SIGNER_DATABASE_URL: signerUrl }
+    : { DATABASE_URL: url };
 }
 
 /** Every `env: NAME` of a section. */

@@ -10,9 +10,8 @@ beforeAll(async () => {
   on = await MainDatabase.start();
   for (const [n, chainId] of [1, 2].entries()) {
     const hash = `0x${String(n + 1).repeat(64)}` as const;
-    await startChain(on.app, {
-      ...{ chainId, height: 1, safe: 0, finalized: 0, timestamp: 1 },
-      ...{ hash, parentHash: hash },
+    await startChain(on.app, chainId, {
+      ...{ number: 1, hash, parentHash: hash, baseFeePerGas: null, timestamp: 1 },
     });
     const address = `0x${String(n + 1).repeat(40)}` as const;
     const { tenantId } = on;

@@ -5,15 +5,25 @@ import { type Clock, ConfigurationError, Transient } from '../../../base/kernel/
 import type { Role, StartFlags } from '../../cli/index.ts';
 import {
   type AnvilNode,
+  type BlockMaker,
   isPortFree,
   isRunning,
   type PostgresServer,
   type ProcessIdentity,
   startPostgres,
 } from '../../dev/index.ts';
+import type { Orders } from '../role.ts';
 import { ensureKeys, ensureTenants, type LocalKeys } from './access.ts';
-import { ChainLost, checkChain, DEVELOPMENT_LANES, prepareChain, startChain } from './chain.ts';
 import {
+  ChainLost,
+  checkChain,
+  DEVELOPMENT_LANES,
+  makeBlocks,
+  prepareChain,
+  startChain,
+} from './chain.ts';
+import {
+  databaseVariables,
   developmentConfig,
   type judgeDatabases,
   readEverything,
@@ -47,6 +57,7 @@ export class Installation {
   readonly #context: InstallationContext;
   #postgres: KeptServer<PostgresServer> | null = null;
   #anvil: KeptServer<AnvilNode> | null = null;
+  #blocks: BlockMaker | null = null;
   #databases: Databases | null = null;
   #configFile = '';
   #settings: Settings | null = null;
@@ -103,16 +114,17 @@ export class Installation {
     return { host: host ?? this.settings.http.host, port: port ?? this.settings.http.port };
   }
 
-  argumentsOf(role: Role, port: number | null): string[] {
-    const common = ['--config', this.#configFile];
-    if (role !== 'api') return common;
-    const { host, port: wanted } = this.http();
-    return [...common, '--port', String(port ?? wanted), '--host', host];
+  /** May be asked for before prepare(). */
+  environmentOf(role: Role): NodeJS.ProcessEnv {
+    return roleEnvironment(role, this.#context.env, this.#options.config);
   }
 
-  environmentOf(role: Role): NodeJS.ProcessEnv {
-    const at = { ...this.databases, configFile: this.#configFile };
-    return roleEnvironment(role, this.#context.env, at);
+  ordersOf(role: Role, port: number | null): Orders {
+    const env = databaseVariables(role, this.databases);
+    const common = ['--config', this.#configFile];
+    if (role !== 'api') return { args: common, env };
+    const { host, port: wanted } = this.http();
+    return { args: [...common, '--port', String(port ?? wanted), '--host', host], env };
   }
 
   logOf(role: Role): string {
@@ -129,6 +141,7 @@ export class Installation {
   }
 
   async stopKeeping(): Promise<void> {
+    this.#blocks?.stop();
     await Promise.all([this.#anvil?.stop(), this.#postgres?.stop()]);
   }
 
@@ -207,6 +220,7 @@ export class Installation {
       },
     });
     this.#anvil.start();
+    this.#blocks = makeBlocks(node, this.#context.clock);
     const token = await this.#step(
       'deploying the token and funding the lanes',
       () => prepareChain(node.url),

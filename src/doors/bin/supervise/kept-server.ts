@@ -16,8 +16,7 @@ type KeptServerOptions<Server extends ProcessIdentity> = {
 };
 
 const QUIET_MS = 2_000;
-// Reading a process's start time costs a program run where there is no /proc.
-const LOOK_EVERY_MS = process.platform === 'linux' ? 200 : 1_000;
+const LOOK_EVERY_MS = 1_000;
 
 /**
  * A server that outlives the supervisor, kept alive while the supervisor lives. It may have been

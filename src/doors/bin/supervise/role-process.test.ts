@@ -14,7 +14,13 @@ process.on('disconnect', () => process.exit(0));
 setInterval(() => {}, 1000);`;
 
 /** A role in a few lines of JavaScript, and all that is told about it. */
-function role(program: string, clock: Clock = systemClock) {
+function role(
+  program: string,
+  {
+    clock = systemClock,
+    prepared = Promise.resolve(),
+  }: { clock?: Clock; prepared?: Promise<void> } = {},
+) {
   const file = join(folder, `${Math.random().toString(36).slice(2)}.mjs`);
   writeFileSync(file, program);
   const told: string[] = [];
@@ -26,8 +32,11 @@ function role(program: string, clock: Clock = systemClock) {
   const process = new RoleProcess({
     name: 'worker',
     file,
-    args: (port) => (port === null ? [] : ['--port', String(port)]),
     env: { ...globalThis.process.env, GREETING: 'hello' },
+    orders: async (port) => {
+      await prepared;
+      return { args: port === null ? [] : ['--port', String(port)], env: { TO: 'you' } };
+    },
     logFile: `${file}.log`,
     clock,
     say: (line) => {
@@ -78,11 +87,37 @@ test('what a process has to say to a person stands in one line at the terminal',
   expect(told).toEqual(['! worker: signing is frozen']);
 });
 
+test('a process is there before it can be told what to do, and is told then', async () => {
+  const preparing = deferred();
+  const { process, until, file } = role(
+    `
+    console.log('held');
+    process.once('message', ({ args, env }) => {
+      console.log(args.length, env.TO);
+      process.send({ type: 'ready' });
+    });${SERVE}`,
+    { prepared: preparing.promise },
+  );
+  const started = process.start();
+  await until(() => process.identity !== null);
+  preparing.resolve();
+  await started;
+  await process.stop(5_000);
+  expect(readFileSync(`${file}.log`, 'utf8')).toBe('held\n0 you\n');
+});
+
+test('orders that can not be had end the start and its process', async () => {
+  const { process } = role(SERVE, { prepared: Promise.reject(new Error('no database')) });
+  await expect(process.start()).rejects.toThrow('no database');
+  expect(process.identity).toBeNull();
+});
+
 test('a process that dies comes back at once on its port, told in one line with its last words', async () => {
   const { process, told, dead, until } = role(`
-    const port = process.argv[3];
-    process.send({ type: 'ready', port: port ? Number(port) : 4711 });
-    if (!port) { console.error('Error: out of luck'); setTimeout(() => process.exit(7), 10); }${SERVE}`);
+    process.once('message', ({ args: [, port] }) => {
+      process.send({ type: 'ready', port: port ? Number(port) : 4711 });
+      if (!port) { console.error('Error: out of luck'); setTimeout(() => process.exit(7), 10); }
+    });${SERVE}`);
   await process.start();
   const first = process.identity!.pid;
   await until(() => told.length > 0 && process.identity !== null);
@@ -107,7 +142,7 @@ test('a process that can not live is tried for ever with longer waits', async ()
       return waited.length > 4 ? systemClock.sleep(60_000, signal) : Promise.resolve();
     },
   };
-  const { process, told } = role('process.exit(1);', clock);
+  const { process, told } = role('process.exit(1);', { clock });
   const started = expect(process.start()).rejects.toThrow('worker was ended before it was ready');
   await enough.promise;
   expect(waited.slice(0, 4)).toEqual([1_000, 2_000, 4_000, 8_000]);

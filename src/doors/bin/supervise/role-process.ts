@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { type Clock, ConfigurationError, Transient } from '../../../base/kernel/index.ts';
 import { type ProcessIdentity, startTimeOf } from '../../dev/index.ts';
 import { NODE_FLAGS } from '../node-flags.ts';
+import type { Orders } from '../role.ts';
 import { LogFile } from './log-file.ts';
 import { RestartDelays, tellDelay } from './restart-delays.ts';
 
@@ -9,9 +10,12 @@ type RoleProcessOptions = {
   name: string;
   /** The compiled program. */
   file: string;
-  /** `port`: the one that it served on before, which it must have again. */
-  args: (port: number | null) => readonly string[];
   env: NodeJS.ProcessEnv;
+  /**
+   * What each process of it is told, as soon as that is known; until then it is held. `port`: the one that it
+   * served on before, which it must have again.
+   */
+  orders: (port: number | null) => Promise<Orders>;
   logFile: string;
   clock: Clock;
   say(line: string): void;
@@ -64,7 +68,8 @@ export class RoleProcess {
 
   /**
    * Resolves when it is ready for the first time. Throws ConfigurationError with what it says of its
-   * configuration, Transient when it was not ready in time; from then on it is not kept.
+   * configuration, Transient when it was not ready in time after its orders, or these can not be had; from then
+   * on it is not kept.
    */
   async start(): Promise<void> {
     const { name, clock } = this.#options;
@@ -82,7 +87,8 @@ export class RoleProcess {
     });
     this.#kept = this.#keep(settle).then(() => settle.ended());
     const timer = new AbortController();
-    const late = clock.sleep(READY_WITHIN_MS, timer.signal).then(() => {
+    const late = this.#options.orders(null).then(async () => {
+      await clock.sleep(READY_WITHIN_MS, timer.signal);
       if (timer.signal.aborted) return first;
       const words = this.#log.lastWords() ?? 'it said nothing';
       throw new Transient(
@@ -146,9 +152,9 @@ export class RoleProcess {
   }
 
   #runOnce(onReady: () => void, onSpawn: () => void): Promise<End> {
-    const { file, args, env, clock, changed } = this.#options;
+    const { file, orders, env, clock, changed } = this.#options;
     this.#log.forget();
-    const child = spawn(process.execPath, [...NODE_FLAGS, file, ...args(this.#port)], {
+    const child = spawn(process.execPath, [...NODE_FLAGS, file, '--held'], {
       env,
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       detached: true,
@@ -172,6 +178,10 @@ export class RoleProcess {
       onSpawn();
       changed();
     }
+    orders(this.#port).then(
+      (message) => child.connected && child.send(message, () => {}),
+      () => {},
+    );
     return new Promise((resolve) => {
       const done = (how: string) => {
         this.#child = null;

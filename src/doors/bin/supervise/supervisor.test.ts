@@ -19,19 +19,21 @@ import {
 } from '../../dev/index.ts';
 import { type StartOptions, Supervisor, Terminal } from './index.ts';
 
-// Stand-ins for the roles: they say that they are ready and end as roles do.
+// Stand-ins for the roles: they wait for their orders, say that they are ready and end as roles do.
 const ROLE = `
 import { createServer } from 'node:http';
 const end = () => process.exit(0);
 process.on('disconnect', end);
 process.on('SIGTERM', end);
-const at = process.argv.indexOf('--port');
-if (at < 0) { setInterval(() => {}, 1000); process.send({ type: 'ready' }); }
-else {
-  const server = createServer((_, response) => response.end('{}'));
-  server.listen(Number(process.argv[at + 1]), '127.0.0.1', () =>
-    process.send({ type: 'ready', port: server.address().port }));
-}`;
+process.once('message', ({ args }) => {
+  const at = args.indexOf('--port');
+  if (at < 0) { setInterval(() => {}, 1000); process.send({ type: 'ready' }); }
+  else {
+    const server = createServer((_, response) => response.end('{}'));
+    server.listen(Number(args[at + 1]), '127.0.0.1', () =>
+      process.send({ type: 'ready', port: server.address().port }));
+  }
+});`;
 
 const folder = mkdtempSync(join(tmpdir(), 'payonce-supervise-'));
 const stateDir = join(folder, 'state');
@@ -52,17 +54,15 @@ async function seeChain(settings: Settings): Promise<string[]> {
   const block = await rpcCall<{ number: Hex; hash: Hex; parentHash: Hex; timestamp: Hex }>(
     url,
     'eth_getBlockByNumber',
-    ['latest', false],
+    ['finalized', false],
   );
   const db = openPool({ url: settings.database.url, role: 'payonce_app', name: 'test', max: 1 });
   await inTransaction(db, (sql) =>
-    beginWalk(sql, {
-      chainId: 31337,
-      height: Number(block.number),
-      safe: 0,
-      finalized: 0,
+    beginWalk(sql, 31337, {
+      number: Number(block.number),
       hash: block.hash,
       parentHash: block.parentHash,
+      baseFeePerGas: null,
       timestamp: Number(block.timestamp),
     }),
   );

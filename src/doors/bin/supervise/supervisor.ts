@@ -97,9 +97,12 @@ export class Supervisor {
       },
     });
     this.#installation = installation;
-    await installation.prepare(named);
-    await installation.releaseLeasesOf(dead);
-    await this.#startRoles(installation);
+    const prepared = installation.prepare(named).then(() => installation.releaseLeasesOf(dead));
+    // Their programs are loaded while the database recovers and the chain starts.
+    const started = this.#startRoles(installation, prepared);
+    started.catch(() => {});
+    await prepared;
+    await this.#untilReady(started);
     this.#ready = true;
     this.#writeDevFile();
     const whole = ORDER.every((role) => roles.includes(role));
@@ -108,26 +111,35 @@ export class Supervisor {
     if (!this.#ended.signal.aborted) this.#sayReady(installation, shown);
   }
 
-  async #startRoles(installation: Installation): Promise<void> {
+  /** Each is told what it is to do when all is prepared. */
+  #startRoles(installation: Installation, prepared: Promise<void>): Promise<unknown> {
     const { terminal, clock, fileOf } = this.#context;
-    const wanted = ORDER.filter((role) => this.#options.roles.includes(role));
-    for (const role of wanted) {
+    for (const role of ORDER.filter((name) => this.#options.roles.includes(name))) {
       const process = new RoleProcess({
         name: role,
         file: fileOf(role),
-        args: (port) => installation.argumentsOf(role, port),
         env: installation.environmentOf(role),
+        orders: (port) => prepared.then(() => installation.ordersOf(role, port)),
         logFile: installation.logOf(role),
         clock,
         say: (line) => terminal.say(line),
         changed: () => this.#writeDevFile(),
-        died: (pid) => void installation.releaseLeasesOf([pid]),
+        died: (pid) =>
+          void prepared.then(
+            () => installation.releaseLeasesOf([pid]),
+            () => {},
+          ),
       });
       this.#roles.set(role, process);
     }
-    await terminal.step(
+    return Promise.all([...this.#roles.values()].map((role) => role.start()));
+  }
+
+  async #untilReady(started: Promise<unknown>): Promise<void> {
+    const wanted = [...this.#roles.keys()];
+    await this.#context.terminal.step(
       `starting ${wanted.join(', ')}`,
-      () => this.#untilEnded(Promise.all([...this.#roles.values()].map((role) => role.start()))),
+      () => this.#untilEnded(started),
       () => `${wanted.join(', ')} run${wanted.includes('api') ? `, ${this.#apiUrl()}` : ''}`,
     );
   }

@@ -1,10 +1,17 @@
-import type { FastifyRequest } from 'fastify';
-import { type Refusal, refuse } from '../../../base/kernel/index.ts';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { type Refusal, type RefusalCode, refuse, showValue } from '../../../base/kernel/index.ts';
+import type { Verdict } from '../../../roads/withdrawal/index.ts';
 import { integer } from '../query.ts';
+import { sendRefusal } from '../reply.ts';
 
 const KEY = /^[\x21-\x7e]{1,255}$/;
 
 export const EMPTY_BODY = refuse('invalid_json', 'The body is empty; expected is a JSON object.');
+
+export const NOT_FOUND = refuse(
+  'not_found',
+  'There is no withdrawal with this id for this tenant.',
+);
 
 /** The size of a page. */
 export const limit = {
@@ -37,4 +44,31 @@ function describe(given: unknown): string {
 /** A header that was sent twice arrives joined with a comma and a space, hence is no key. */
 export function headerKey(request: FastifyRequest): string | Refusal {
   return judgeKey(request.headers['idempotency-key'], 'The Idempotency-Key header is missing');
+}
+
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+export function fault(pointer: string, code: RefusalCode, got: unknown, expected: string): Refusal {
+  const shown = got === undefined ? 'nothing' : showValue(got);
+  const detail = `At ${pointer === '' ? 'the top' : pointer}: ${shown}; expected is ${expected}.`;
+  return refuse(code, detail, { faults: [{ pointer, code, got: shown, expected }] });
+}
+
+/** The answer to what was asked under a key. */
+export function sendVerdict(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  verdict: Verdict,
+): FastifyReply {
+  if (verdict.kind === 'refused') {
+    if (verdict.replayed) reply.header('idempotent-replayed', 'true');
+    return sendRefusal(request, reply, verdict.refusal);
+  }
+  if (verdict.kind === 'replayed') reply.header('idempotent-replayed', 'true');
+  return reply
+    .code(202)
+    .header('location', `/v1/withdrawals/${verdict.view.id}`)
+    .send(verdict.view);
 }

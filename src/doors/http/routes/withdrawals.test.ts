@@ -282,30 +282,6 @@ describe('GET /v1/withdrawals/{id}', () => {
   );
 });
 
-describe('POST /v1/withdrawals/{id}/cancel', () => {
-  const cancel = (id: string, more: object = {}) =>
-    app.inject({ method: 'POST', url: `/v1/withdrawals/${id}/cancel`, headers, ...more });
-
-  it('needs no body and no key', async () => {
-    const { id } = (await create('a')).json();
-    expect((await cancel(id)).json().status).toBe('CANCELLED');
-    expect((await cancel(id, { payload: '{}' })).statusCode).toBe(200);
-    const bare = { authorization: 'Bearer all' };
-    expect((await cancel(id, { headers: bare })).statusCode).toBe(200);
-    expect((await cancel(id, { payload: '{"force":true}' })).json().code).toBe('unknown_field');
-  });
-
-  it('answers 409 when it is too late and 404 for what is not there', async () => {
-    const { id } = (await create('a')).json();
-    services.cancelAnswer = refuse('not_cancellable', 'Its signature was requested.');
-    const late = await cancel(id);
-    expect(late.statusCode).toBe(409);
-    expect(late.json().code).toBe('not_cancellable');
-    expect((await cancel('01890000-0000-7000-8000-00000000000a')).statusCode).toBe(404);
-    expect((await cancel('no-uuid')).statusCode).toBe(404);
-  });
-});
-
 async function until(holds: () => boolean): Promise<void> {
   while (!holds()) await new Promise((resolve) => setImmediate(resolve));
 }

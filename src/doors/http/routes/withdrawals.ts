@@ -1,14 +1,4 @@
-import type { FastifyReply, FastifyRequest } from 'fastify';
-import { Type } from 'typebox';
-import {
-  Invariant,
-  isRefusal,
-  isUuid,
-  type Refusal,
-  type RefusalCode,
-  refuse,
-  showValue,
-} from '../../../base/kernel/index.ts';
+import { Invariant, isRefusal, isUuid, type Refusal, refuse } from '../../../base/kernel/index.ts';
 import { PUBLIC_STATUSES, type Verdict } from '../../../roads/withdrawal/index.ts';
 import { guard, refusedNow } from '../auth.ts';
 import { encodeCursor, type List, readIdCursor } from '../cursor.ts';
@@ -27,7 +17,16 @@ import {
 } from '../schemas.ts';
 import type { Order, Services } from '../services.ts';
 import type { App, RouteContext } from './context.ts';
-import { EMPTY_BODY, headerKey, judgeKey, limit } from './request.ts';
+import {
+  EMPTY_BODY,
+  fault,
+  headerKey,
+  isObject,
+  judgeKey,
+  limit,
+  NOT_FOUND,
+  sendVerdict,
+} from './request.ts';
 
 const MAX_BATCH = 1000;
 const tags = ['Withdrawals'];
@@ -73,13 +72,10 @@ const GET_QUERY = {
   }),
 };
 
-const NOT_FOUND = refuse('not_found', 'There is no withdrawal with this id for this tenant.');
-
 export function addWithdrawalRoutes(app: App, context: RouteContext): void {
   addCreate(app, context.services);
   addBatch(app, context.services);
   addReads(app, context);
-  addCancel(app, context.services);
 }
 
 function addCreate(app: App, services: Services): void {
@@ -105,18 +101,6 @@ function addCreate(app: App, services: Services): void {
       return sendVerdict(request, reply, verdict);
     },
   );
-}
-
-function sendVerdict(request: FastifyRequest, reply: FastifyReply, verdict: Verdict): FastifyReply {
-  if (verdict.kind === 'refused') {
-    if (verdict.replayed) reply.header('idempotent-replayed', 'true');
-    return sendRefusal(request, reply, verdict.refusal);
-  }
-  if (verdict.kind === 'replayed') reply.header('idempotent-replayed', 'true');
-  return reply
-    .code(202)
-    .header('location', `/v1/withdrawals/${verdict.view.id}`)
-    .send(verdict.view);
 }
 
 function addBatch(app: App, services: Services): void {
@@ -158,16 +142,6 @@ function resultOf(verdict: Verdict, correlationId: string) {
   const { refusal, replayed } = verdict;
   const { status } = ANSWERS[refusal.code];
   return { status, replayed, problem: problemOfRefusal(refusal, correlationId) };
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function fault(pointer: string, code: RefusalCode, got: unknown, expected: string): Refusal {
-  const shown = got === undefined ? 'nothing' : showValue(got);
-  const detail = `At ${pointer === '' ? 'the top' : pointer}: ${shown}; expected is ${expected}.`;
-  return refuse(code, detail, { faults: [{ pointer, code, got: shown, expected }] });
 }
 
 function readBatch(body: unknown): unknown[] | Refusal {
@@ -254,34 +228,6 @@ function addReads(app: App, { services, drain }: RouteContext): void {
       // An aborted wait may give nothing; when the server ends, the present state is still owed.
       const view = waited === null && signal.aborted ? await services.get(tenantId, id) : waited;
       return view === null ? sendRefusal(request, reply, NOT_FOUND) : reply.send(view);
-    },
-  );
-}
-
-function addCancel(app: App, services: Services): void {
-  app.post(
-    '/v1/withdrawals/:id/cancel',
-    {
-      onRequest: guard(services, 'withdrawals:create'),
-      schema: {
-        tags,
-        summary: 'Cancel before the signer has claimed it; the reserve is released',
-        description: 'Idempotent by nature; needs no key and no body.',
-        params: WithdrawalParams,
-        body: Type.Optional(Type.Object({}, { additionalProperties: false })),
-        response: { 200: Withdrawal, ...problems },
-      },
-    },
-    async (request, reply) => {
-      const body: unknown = request.body;
-      if (body !== undefined && !(isObject(body) && Object.keys(body).length === 0)) {
-        const refusal = fault('', 'unknown_field', body, 'no body, or an empty object');
-        return sendRefusal(request, reply, refusal);
-      }
-      const id = request.params.id.toLowerCase();
-      if (!isUuid(id)) return sendRefusal(request, reply, NOT_FOUND);
-      const answer = await services.cancel(request.principal.tenantId, id, request.id);
-      return isRefusal(answer) ? sendRefusal(request, reply, answer) : reply.send(answer);
     },
   );
 }

@@ -6,13 +6,13 @@ import { writeEvents } from '../../../base/event/index.ts';
 import { caip19, randomToken, Transient } from '../../../base/kernel/index.ts';
 import {
   assignTransfer,
-  fundTransfer,
   type Ledger,
-  suspendTransfer,
+  lossTransfer,
   type Transfer,
 } from '../../../books/ledger/index.ts';
 import {
   type GapFees,
+  insertAdoptedStretch,
   type LaneRow,
   lockHeads,
   openFillers,
@@ -20,6 +20,7 @@ import {
   readLanes,
   reopenLane,
 } from '../../../books/tx/index.ts';
+import { fundingAccounts, fundingTransfers } from '../fund.ts';
 import { type AdoptionFacts, type AdoptionPlan, decideAdoption } from './decide.ts';
 import { type Observed, observeAdoption } from './observe.ts';
 
@@ -67,18 +68,13 @@ async function open(
   const { db, ledger } = context;
   const { tenantId, laneId, chainId, address } = lane;
   const correlationId = randomToken();
-  const custodyOf = (asset: string) => ({ tenantId, kind: 'custody' as const, owner: '', asset });
-  const transfers = (custody: (asset: string) => bigint): Transfer[] =>
-    plan.differences.map(({ asset, amount }) =>
-      amount > 0n
-        ? fundTransfer({ tenantId, laneId, asset, amount, custody: custody(asset) })
-        : suspendTransfer({ tenantId, laneId, asset, amount: -amount, correlationId }),
-    );
-  // Names every account that may be touched: half of an even amount from custody, half from capital.
-  const probe = plan.differences.map(({ asset }) =>
-    fundTransfer({ tenantId, laneId, asset, amount: 2n, custody: 1n }),
+  const ofLane = { tenantId, laneId };
+  const more = plan.differences.filter(({ amount }) => amount > 0n);
+  const less = plan.differences.filter(({ amount }) => amount < 0n);
+  const losses = less.map(({ asset, amount }) =>
+    lossTransfer({ ...ofLane, asset, amount: -amount }),
   );
-  const touched = [...probe, ...transfers(() => 0n)];
+  const touched = [...more.map(({ asset }) => fundingAccounts({ ...ofLane, asset })), ...losses];
   await ledger.open(touched);
   await inTransaction(db, async (sql) => {
     const balanceOf = await ledger.lock(sql, touched);
@@ -96,8 +92,20 @@ async function open(
     if (now === undefined || now.finalized < head.finalized) {
       throw new Transient('the chain went back while it was looked at: try again');
     }
-    const posting = transfers((asset) => balanceOf(custodyOf(asset)));
-    const ids = await ledger.post(sql, posting);
+    const fundings = more.map((difference) => ({ ...ofLane, ...difference }));
+    const booked = [...more, ...less];
+    const ids = await ledger.post(sql, [...fundingTransfers(fundings, balanceOf), ...losses]);
+    const native = booked.findIndex(({ asset }) => asset === caip19(chainId, null));
+    const followed = await insertAdoptedStretch(sql, {
+      laneId,
+      atBlock: head.finalized,
+      toNonce: plan.nextNonce,
+      nativeBalance: facts.balances.find(({ asset }) => asset === caip19(chainId, null))!.held,
+      difference: booked[native]?.amount ?? 0n,
+      transferId: ids[native] ?? null,
+    });
+    if (!followed)
+      throw new Transient('the gas of the lane was booked up to this block: try again');
     await writeEvents(sql, [
       {
         tenantId,
@@ -111,7 +119,7 @@ async function open(
           forced: word.forced,
           atBlock: head.finalized,
           nextNonce: plan.nextNonce.toString(),
-          booked: plan.differences.map(({ asset, amount }, index) => ({
+          booked: booked.map(({ asset, amount }, index) => ({
             asset,
             amount: amount.toString(),
             transferId: ids[index],

@@ -6,7 +6,7 @@ const facts = (more: Partial<AdoptionFacts> = {}): AdoptionFacts => ({
   nextNonce: 7n,
   accounted: 7n,
   counts: { finalized: 7n, latest: 7n, pending: 7n },
-  use: { inFlight: 0, gaps: [], unsettled: 0, foreign: [] },
+  use: { inFlight: 0, gaps: [], unsettled: 0, arriving: 0, foreign: [] },
   moves: 0,
   balances: [{ asset: 'coin', held: 10n, booked: 10n, gasInTransit: 0n }],
   ...more,
@@ -42,6 +42,7 @@ describe('a closed lane', () => {
     ['with a top-up under way', { moves: 1 }, 'unclear: 1 top-ups or sweeps'],
     ['with slots in flight', use({ inFlight: 3 }), 'unclear: 3 slots are in flight'],
     ['with a tx that did not end', use({ unsettled: 2 }), 'unclear: 2 .* not come to their end'],
+    ['with an arrival that is not booked', use({ arriving: 1 }), 'unclear: 1 arrivals'],
     [
       'with gas that is not booked',
       { balances: [{ asset: 'coin', held: 1n, booked: 0n, gasInTransit: 5n }] },

@@ -87,5 +87,6 @@ function settlingOf({ use, moves, balances }: AdoptionFacts, inFlight: number): 
   } else if (balances.some(({ gasInTransit }) => gasInTransit > 0n)) {
     add('gas of the lane is not booked yet: wait');
   }
+  if (use.arriving > 0) add(`${use.arriving} arrivals on the lane are not booked yet: wait`);
   return obstacles;
 }

@@ -96,6 +96,7 @@ async function orderMoves(
           recipient: to.address,
           amount,
           fromLane,
+          toLane: row.toLane,
           correlationId,
         };
       }),

@@ -3,44 +3,68 @@ import { ask, hex, numberParam, quantity } from './answers.ts';
 
 const BALANCE_OF = '70a08231';
 
-/** What the chain says of each lane as of a block: consumed nonces and what it holds. Base units as text. */
+/** A lane and the blocks as of which it is judged; null: not yet. Lower-case hex without 0x. */
+export type WatchedLane = {
+  address: string;
+  /** The end of its last stretch, for the native coin. */
+  nativeAt: number | null;
+  /** The finalized block, for tokens, once the lane was in the books by then. */
+  tokensAt: number | null;
+};
+
+/** What the chain says of lanes: nonces consumed by a block, and what they held. Base units as text. */
 export async function readLanesAt(
   rpc: RpcClient,
-  lanes: readonly string[],
+  lanes: readonly WatchedLane[],
   tokens: readonly string[],
   block: number,
 ) {
-  const at = numberParam(block);
   const counts = await ask(
     rpc,
-    lanes.map((lane) => ({ method: 'eth_getTransactionCount', params: [`0x${lane}`, at] })),
+    lanes.map(({ address }) => ({
+      method: 'eth_getTransactionCount',
+      params: [`0x${address}`, numberParam(block)],
+    })),
   );
-  const natives = await ask(
+  const natives = lanes.flatMap(({ address, nativeAt: at }) =>
+    at === null ? [] : [{ address, at }],
+  );
+  const coins = await ask(
     rpc,
-    lanes.map((lane) => ({ method: 'eth_getBalance', params: [`0x${lane}`, at] })),
+    natives.map(({ address, at }) => ({
+      method: 'eth_getBalance',
+      params: [`0x${address}`, numberParam(at)],
+    })),
   );
-  const pairs = lanes.flatMap((lane) => tokens.map((token) => ({ lane, token })));
+  const pairs = lanes.flatMap(({ address, tokensAt: at }) =>
+    at === null ? [] : tokens.map((token) => ({ address, token, at })),
+  );
   const held = await ask(
     rpc,
-    pairs.map(({ lane, token }) => ({
+    pairs.map(({ address, token, at }) => ({
       method: 'eth_call',
-      params: [{ to: `0x${token}`, data: `0x${BALANCE_OF}${lane.padStart(64, '0')}` }, at],
+      params: [
+        { to: `0x${token}`, data: `0x${BALANCE_OF}${address.padStart(64, '0')}` },
+        numberParam(at),
+      ],
     })),
   );
   return {
-    lanes: lanes.map((lane, index) => ({
-      address: `\\x${lane}`,
+    lanes: lanes.map(({ address }, index) => ({
+      address: `\\x${address}`,
       count: String(quantity(counts[index], 'nonces')),
     })),
     balances: [
-      ...lanes.map((lane, index) => ({
-        address: `\\x${lane}`,
+      ...natives.map(({ address, at }, index) => ({
+        address: `\\x${address}`,
         token: null,
-        balance: String(quantity(natives[index], 'balance')),
+        at,
+        balance: String(quantity(coins[index], 'balance')),
       })),
-      ...pairs.map(({ lane, token }, index) => ({
-        address: `\\x${lane}`,
+      ...pairs.map(({ address, token, at }, index) => ({
+        address: `\\x${address}`,
         token: `\\x${token}`,
+        at,
         balance: String(word(held[index])),
       })),
     ],

@@ -4,7 +4,7 @@ import { messageOf, Transient } from '../../../base/kernel/index.ts';
 import type { Scope } from '../since.ts';
 import type { Tally } from '../tally.ts';
 import { NotShown } from './answers.ts';
-import { readLanesAt } from './balances.ts';
+import { readLanesAt, type WatchedLane } from './balances.ts';
 import { checkChain, walkChain } from './walk.ts';
 
 type Chain = {
@@ -12,15 +12,20 @@ type Chain = {
   /** Where the books of this chain begin. */
   first: number;
   finalized: number;
+  lanes: WatchedLane[];
   /** Lower-case hex without 0x. */
-  lanes: string[];
   tokens: string[];
 };
 
 export async function readChains(sql: Sql): Promise<Chain[]> {
   const { rows } = await sql.query<Record<'chain_id' | 'first' | 'finalized', bigint> & Chain>(
     `SELECT h.chain_id, (SELECT min(height) FROM block b WHERE b.chain_id = h.chain_id) AS first, h.finalized,
-       ARRAY(SELECT encode(address, 'hex') FROM lane l WHERE l.chain_id = h.chain_id ORDER BY lane_id) AS lanes,
+       (SELECT coalesce(json_agg(json_build_object('address', encode(address, 'hex'),
+           'nativeAt', CASE WHEN s.until <= h.finalized THEN s.until END,
+           'tokensAt', CASE WHEN s.adopted <= h.finalized THEN h.finalized END) ORDER BY lane_id), '[]')
+         FROM lane l LEFT JOIN LATERAL (SELECT min(up_to_block) AS adopted, max(up_to_block) AS until
+           FROM lane_stretch WHERE lane_id = l.lane_id) s ON true
+         WHERE l.chain_id = h.chain_id) AS lanes,
        ARRAY(SELECT DISTINCT substr(a.asset, length(prefix) + 1) FROM ledger_account a
          WHERE a.kind = 'hot' AND starts_with(a.asset, prefix) ORDER BY 1) AS tokens
      FROM chain_head h, LATERAL (SELECT 'eip155:' || h.chain_id || '/erc20:0x' AS prefix) p ORDER BY h.chain_id`,
@@ -60,7 +65,8 @@ export async function verifyChain(
   if (chain.lanes.length === 0 || !tally.wants('walk', 'balances')) return null;
   try {
     const rpc = await chooseNode(options.nodes, chain);
-    const watched = { lanes: new Set(chain.lanes), tokens: new Set(chain.tokens) };
+    const lanes = new Set(chain.lanes.map(({ address }) => address));
+    const watched = { lanes, tokens: new Set(chain.tokens) };
     const facts = { chain: chainId, since: scope.sinceId };
     const range = { from, to: tally.wants('walk') ? finalized : from - 1 };
     for await (const page of walkChain(rpc, watched, range)) {

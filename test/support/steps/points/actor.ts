@@ -20,7 +20,7 @@ type Act<T> = {
 };
 
 export type Gate = Point & { open(verdict: Verdict): void };
-type Flight = { pid: number | null; releases: boolean };
+export type Flight = { pid: number | null; releases: boolean };
 
 /**
  * A step that runs by leave: each of its points waits for a verdict. A killed one never runs on: its

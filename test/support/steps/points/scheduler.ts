@@ -1,6 +1,5 @@
 import type { Sql } from '../../../../src/base/db/index.ts';
-import { systemClock } from '../../../../src/base/kernel/index.ts';
-import { Actor, type Gate, type Verdict } from './actor.ts';
+import { Actor, type Flight, type Gate, type Verdict } from './actor.ts';
 
 export type Step<T = unknown> = { name: string; run(actor: Actor): Promise<T> };
 
@@ -21,9 +20,8 @@ type Run = {
   blocks: number;
 };
 
-/** A statement takes a fraction of this; one that takes longer is asked whether it waits for a lock. */
-const ASK_AFTER_MS = 3;
-const STUCK_AFTER_MS = 20_000;
+/** A run takes a fraction of a second. */
+const STUCK_AFTER_MS = 60_000;
 
 /**
  * Lets one step at a time go on by one point, so that what two steps do to each other is a matter of
@@ -35,6 +33,11 @@ export class Scheduler {
   readonly #control: Sql;
   #actors: Actor[] = [];
   #wake: () => void = () => {};
+  /** Rejects when a run has taken too long. */
+  #late: Promise<never> = new Promise(() => {});
+  #asking: Promise<void> | null = null;
+  /** Seen to wait for a lock once: the server's own short locks are none of a step's. */
+  #suspects = new WeakSet<Flight>();
 
   constructor(control: Sql) {
     this.#control = control;
@@ -48,6 +51,11 @@ export class Scheduler {
   ): Promise<Run> {
     const run: Run = { ended: new Map(), trace: [], blocks: 0 };
     this.#actors = [];
+    this.#late = new Promise((_, reject) => {
+      const late = AbortSignal.timeout(STUCK_AFTER_MS);
+      late.addEventListener('abort', () => reject(new Error(this.#stuck())));
+    });
+    this.#late.catch(() => {});
     for (const step of steps) {
       const actor = new Actor(step.name, () => this.#wake());
       this.#actors.push(actor);
@@ -61,7 +69,8 @@ export class Scheduler {
       if (ready.length === 0) {
         if (this.#actors.every((actor) => actor.over)) return run;
         // All that are left wait for each other in the database, which ends one of them.
-        await this.#moved(run);
+        await this.#change();
+        await this.#rest(run);
         continue;
       }
       const { gate, verdict } = choose(ready);
@@ -102,43 +111,45 @@ export class Scheduler {
 
   /** Until nothing moves any more. */
   async #rest(run: Run): Promise<void> {
-    const begun = performance.now();
     for (;;) {
       // What came back runs on to its next point in this turn.
       await new Promise((resolve) => setImmediate(resolve));
       if (this.#actors.every((actor) => actor.atRest)) return;
-      if (await this.#changed(ASK_AFTER_MS)) continue;
-      await this.#findBlocked(run);
-      if (performance.now() - begun > STUCK_AFTER_MS) throw new Error(this.#stuck());
+      const flying = this.#actors.filter((actor) => !actor.atRest && actor.flight?.pid != null);
+      if (flying.length === 0) await this.#change();
+      else await Promise.race([this.#change(), this.#ask(flying, run)]);
     }
   }
 
-  async #moved(run: Run): Promise<void> {
-    if (!(await this.#changed(STUCK_AFTER_MS))) throw new Error(this.#stuck());
-    await this.#rest(run);
+  /** Resolves when a step comes to a point, comes back from one or ends. */
+  #change(): Promise<void> {
+    const change = new Promise<void>((resolve) => {
+      this.#wake = resolve;
+    });
+    return Promise.race([change, this.#late]);
   }
 
-  /** True when a step came to a point, came back from one or ended; false after the time. */
-  async #changed(ms: number): Promise<boolean> {
-    const change = new AbortController();
-    this.#wake = () => change.abort();
-    await systemClock.sleep(ms, change.signal);
-    this.#wake = () => {};
-    return change.signal.aborted;
+  /** One question at a time: most statements are back before it is answered. */
+  #ask(flying: readonly Actor[], run: Run): Promise<void> {
+    this.#asking ??= this.#findBlocked(flying, run).finally(() => {
+      this.#asking = null;
+    });
+    return this.#asking;
   }
 
-  async #findBlocked(run: Run): Promise<void> {
-    const flying = this.#actors.filter((actor) => !actor.atRest && actor.flight?.pid != null);
-    if (flying.length === 0) return;
-    const asked = flying.map((actor) => ({ actor, flight: actor.flight }));
+  async #findBlocked(flying: readonly Actor[], run: Run): Promise<void> {
+    const asked = flying.map((actor) => ({ actor, flight: actor.flight! }));
     const { rows } = await this.#control.query<{ waits: boolean }>({
       name: 'who_waits',
       text: `SELECT cardinality(pg_blocking_pids(pid)) > 0 AS waits
         FROM unnest($1::int[]) WITH ORDINALITY AS u(pid, n) ORDER BY n`,
-      values: [asked.map(({ flight }) => flight!.pid)],
+      values: [asked.map(({ flight }) => flight.pid)],
     });
     asked.forEach(({ actor, flight }, index) => {
-      if (!rows[index]!.waits || actor.flight !== flight) return;
+      if (!rows[index]!.waits || actor.flight !== flight || actor.blocked) return;
+      const again = this.#suspects.has(flight);
+      this.#suspects.add(flight);
+      if (!again) return;
       actor.blocked = true;
       run.blocks += 1;
     });

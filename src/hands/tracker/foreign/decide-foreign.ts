@@ -1,7 +1,6 @@
-import type { Receipt, TransactionOnChain } from '../../base/chain/index.ts';
-import { TRANSFER_TOPIC } from '../../base/effect/index.ts';
-import type { Address } from '../../base/kernel/index.ts';
-import type { SlotIntent } from '../../books/tx/index.ts';
+import type { Receipt, TransactionOnChain } from '../../../base/chain/index.ts';
+import { type Address, TRANSFER_TOPIC } from '../../../base/kernel/index.ts';
+import type { SlotIntent } from '../../../books/tx/index.ts';
 
 /** As evidence; a transaction that moves a hundred tokens is told by the first of them. */
 const MOVEMENTS_TOLD = 20;

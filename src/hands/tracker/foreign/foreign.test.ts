@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { TRANSFER_TOPIC } from '../../base/effect/index.ts';
-import { type Address, type Hex, Transient } from '../../base/kernel/index.ts';
+import { type Address, type Hex, TRANSFER_TOPIC, Transient } from '../../../base/kernel/index.ts';
 import { judgeForeign } from './decide-foreign.ts';
 import { blockOfNonce } from './foreign.ts';
 

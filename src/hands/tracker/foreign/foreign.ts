@@ -1,7 +1,7 @@
-import type { ChainPort } from '../../base/chain/index.ts';
-import { inTransaction } from '../../base/db/index.ts';
-import { writeEvents } from '../../base/event/index.ts';
-import { type Address, nonceKey, Transient } from '../../base/kernel/index.ts';
+import type { ChainPort } from '../../../base/chain/index.ts';
+import { inTransaction } from '../../../base/db/index.ts';
+import { writeEvents } from '../../../base/event/index.ts';
+import { type Address, nonceKey, Transient } from '../../../base/kernel/index.ts';
 import {
   type ForeignUse,
   type HeadRow,
@@ -12,8 +12,9 @@ import {
   pauseLanes,
   readBlockHashes,
   readMissingNonces,
-} from '../../books/tx/index.ts';
-import { type Found, type TrackerContext, takeHead } from './context.ts';
+} from '../../../books/tx/index.ts';
+import { type TrackerContext, takeHead } from '../context.ts';
+import type { Found } from '../inclusions.ts';
 import { judgeForeign } from './decide-foreign.ts';
 
 /** Found in one round; the rest in the next ones. */

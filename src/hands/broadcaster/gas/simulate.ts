@@ -1,0 +1,75 @@
+import type { ChainPort, GasEstimate } from '../../../base/chain/index.ts';
+import { effectOf } from '../../../base/effect/index.ts';
+import { type Address, Transient } from '../../../base/kernel/index.ts';
+import type { TxRow } from '../../../books/tx/index.ts';
+import { judgeAnswer } from './decide-answer.ts';
+import type { TransferGas } from './transfer-gas.ts';
+
+type Transfer = {
+  tx: Pick<TxRow, 'asset' | 'token' | 'recipient' | 'amount'>;
+  from: Address;
+};
+
+/**
+ * Gas units for each transfer, or why there are none; null where the node can not be asked. A call with the gas that
+ * such transfers took of late tells whether that is enough, for a quarter of an estimate's price; those that
+ * it is not enough for are estimated.
+ */
+export async function simulateTransfers(
+  port: ChainPort,
+  memory: TransferGas,
+  transfers: readonly Transfer[],
+): Promise<GasEstimate[] | null> {
+  try {
+    const known = await callAll(
+      port,
+      transfers.map((transfer) => ({ ...transfer, gas: memory.recall(transfer.tx.asset) })),
+    );
+    const open = transfers.filter((_, index) => known[index] === null);
+    const estimates = await estimateAll(port, memory, open);
+    return known.map((answer) => answer ?? estimates.shift()!);
+  } catch (error) {
+    if (error instanceof Transient) return null;
+    throw error;
+  }
+}
+
+async function estimateAll(
+  port: ChainPort,
+  memory: TransferGas,
+  transfers: readonly Transfer[],
+): Promise<GasEstimate[]> {
+  if (transfers.length === 0) return [];
+  const estimates = await port.estimateGas(transfers.map(callOf));
+  // No estimate shows what a token answered.
+  const answers = await callAll(
+    port,
+    transfers.map((transfer, index) => {
+      const estimate = estimates[index]!;
+      return { ...transfer, gas: estimate.ok && transfer.tx.token ? estimate.gas : null };
+    }),
+  );
+  return transfers.map(({ tx }, index) => {
+    const judged = answers[index] ?? estimates[index]!;
+    if (judged.ok) memory.remember(tx, judged.gas);
+    return judged;
+  });
+}
+
+/** Null for what has no gas to be called with, and where the call failed. */
+async function callAll(
+  port: ChainPort,
+  transfers: readonly (Transfer & { gas: bigint | null })[],
+): Promise<(GasEstimate | null)[]> {
+  const calls = transfers.flatMap(({ gas, ...transfer }) =>
+    gas === null ? [] : [{ ...callOf(transfer), gas }],
+  );
+  const answers = calls.length === 0 ? [] : await port.simulate(calls);
+  return transfers.map(({ gas, tx }) => {
+    return gas === null ? null : judgeAnswer(answers.shift()!, tx.token, gas);
+  });
+}
+
+function callOf({ tx, from }: Transfer) {
+  return { from, ...effectOf(tx) };
+}
