@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { LaneSettings, TreasurySettings } from '../../../base/config/index.ts';
-import { caip19 } from '../../../base/kernel/index.ts';
+import { caip19, type Level, type TxState } from '../../../base/kernel/index.ts';
 import type { LaneRow } from '../../../books/tx/index.ts';
 import {
   decideMove,
@@ -146,16 +146,29 @@ describe('rebalancing', () => {
   });
 });
 
-it.each([
-  ['CREATED', null],
-  ['SLOTTED', null],
-  ['SIGNED', null],
-  ['BROADCASTED', null],
-  ['INCLUDED', null],
-  ['FINAL', 'arrived'],
-  ['REVERTED', 'unpaid'],
-  ['REPLACED', 'unpaid'],
-  ['CANCELLED', 'unpaid'],
-] as const)('a move whose transaction is %s: %s', (status, outcome) => {
-  expect(decideMove(status)).toBe(outcome);
+const final = { level: 'finalized', paid: true } as const;
+const unpaid = { level: 'finalized', paid: false } as const;
+const back = { level: 'none', paid: false } as const;
+it.each<[TxState, { level: Level; paid: boolean }, 'arrived' | 'unpaid' | null]>([
+  ['CREATED', back, null],
+  ['SLOTTED', back, null],
+  ['SIGNED', back, null],
+  ['BROADCASTED', back, null],
+  ['INCLUDED', { level: 'safe', paid: true }, null],
+  ['INCLUDED', final, null],
+  ['FINAL', final, 'arrived'],
+  ['FINAL', { level: 'included', paid: true }, null],
+  ['FINAL', unpaid, null],
+  ['FINAL', back, null],
+  ['REVERTED', unpaid, 'unpaid'],
+  ['REVERTED', { level: 'safe', paid: false }, null],
+  ['CANCELLED', unpaid, 'unpaid'],
+  ['CANCELLED', back, null],
+  ['REPLACED', back, 'unpaid'],
+])('a move whose transaction is %s, and the chain shows %j: %s', (status, chain, outcome) => {
+  expect(decideMove({ status, slot: {} }, chain)).toBe(outcome);
+});
+
+it('a move that was refused before it had a slot is unpaid', () => {
+  expect(decideMove({ status: 'CANCELLED', slot: null }, back)).toBe('unpaid');
 });

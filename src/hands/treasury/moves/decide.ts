@@ -1,5 +1,5 @@
 import type { LaneSettings, TreasurySettings } from '../../../base/config/index.ts';
-import { caip19, type TxState } from '../../../base/kernel/index.ts';
+import { caip19, type Level, type TxState } from '../../../base/kernel/index.ts';
 import type { LaneBalance } from '../../../books/ledger/index.ts';
 import type { LaneRow } from '../../../books/tx/index.ts';
 import { decideLow } from '../low.ts';
@@ -110,15 +110,23 @@ export function proposeRebalancing(
   });
 }
 
-/** What the end of its transaction means for a move; null: it has not ended. */
-export function decideMove(status: TxState): 'arrived' | 'unpaid' | null {
-  switch (status) {
+/**
+ * What the end of its transaction means for a move, as far as the canonical chain shows that end finalized; null: it
+ * has not ended. Without a slot nothing can be mined, and of a REPLACED one the chain holds nothing of ours.
+ */
+export function decideMove(
+  tx: { status: TxState; slot: unknown },
+  chain: { level: Level; paid: boolean },
+): 'arrived' | 'unpaid' | null {
+  const final = chain.level === 'finalized';
+  switch (tx.status) {
     case 'FINAL':
-      return 'arrived';
-    case 'REVERTED':
+      return final && chain.paid ? 'arrived' : null;
     case 'REPLACED':
-    case 'CANCELLED':
       return 'unpaid';
+    case 'REVERTED':
+    case 'CANCELLED':
+      return final || tx.slot === null ? 'unpaid' : null;
     default:
       return null;
   }
