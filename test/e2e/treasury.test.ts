@@ -1,40 +1,19 @@
-import { privateKeyToAccount } from 'viem/accounts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Assets, type Settings } from '../../src/base/config/index.ts';
+import type { Settings } from '../../src/base/config/index.ts';
 import { type Db, openPool } from '../../src/base/db/index.ts';
-import type { Address } from '../../src/base/kernel/index.ts';
 import { readLanes } from '../../src/books/tx/index.ts';
-import { fundLane, PUBLIC_DEVELOPMENT_KEYS } from '../../src/doors/dev/index.ts';
 import { sweepLanes, topUpLanes } from '../../src/hands/treasury/index.ts';
 import { Installation } from '../support/installation.ts';
 import { expectLaws, quiet, recipient } from '../support/laws.ts';
+import {
+  ETHER,
+  KEEP_USDC,
+  movesOf,
+  TOP_UP,
+  TREASURY,
+  withTreasury,
+} from '../support/treasury-wallet.ts';
 import { until } from '../support/until.ts';
-
-const ETHER = 10n ** 18n;
-const KEY = PUBLIC_DEVELOPMENT_KEYS[5]!;
-const TREASURY = privateKeyToAccount(KEY).address.toLowerCase() as Address;
-/** Above what the lanes begin with, so that each is short of gas. */
-const TOP_UP = { below: 10_005n * ETHER, amount: 10n * ETHER, perDay: 35n * ETHER };
-
-async function withTreasury(base: Settings): Promise<Settings> {
-  const [chain] = base.chains;
-  await fundLane(chain!.rpc[0]!.url, TREASURY, { nativeWei: 500n * ETHER, tokenAmount: 1n });
-  const token = base.assets.find(({ id }) => id === 'USDC')!;
-  const key = { id: 'treasury-1', kind: 'development' as const, privateKey: KEY };
-  const { chainId, id: name } = chain!;
-  const wallet = { chain: name, chainId, address: TREASURY, key: key.id, tenant: 'demo' };
-  return {
-    ...base,
-    signer: { ...base.signer!, keys: [...base.signer!.keys, key] },
-    lanes: [...base.lanes, { ...wallet, purpose: 'treasury', minGas: 0n, minBalances: [] }],
-    treasury: [
-      {
-        ...{ chainId, address: TREASURY, tenant: 'demo', topUp: TOP_UP },
-        keep: [{ asset: token.caip19, amount: 9_000_000_000_000n }],
-      },
-    ],
-  };
-}
 
 let on: Installation;
 let db: Db;
@@ -44,7 +23,7 @@ let signerTopUp: Settings['treasury'][number]['topUp'] = TOP_UP;
 beforeAll(async () => {
   on = await Installation.start({
     lanes: 2,
-    settings: withTreasury,
+    settings: withTreasury(TOP_UP),
     roleSettings: (role, settings) =>
       role === 'signer'
         ? {
@@ -61,11 +40,7 @@ afterAll(async () => {
   await on?.stop();
 });
 
-const context = async () => {
-  const { lanes, treasury, assets } = on.settings;
-  const [row] = await on.rows<{ id: string }>('SELECT installation_id AS id FROM installation');
-  return { db, lanes, treasury, assets: new Assets(assets), installationId: row!.id };
-};
+const context = () => movesOf(on, db);
 const moves = () =>
   on.rows<{ kind: string; to_lane: number; generation: number; outcome: string | null }>(
     'SELECT kind, to_lane, generation, outcome FROM treasury_move ORDER BY move_id',
@@ -128,10 +103,10 @@ describe('the treasury wallet', () => {
     expect(again.length === 0 || (await moves()).at(-1)!.generation > 1).toBe(true);
     await ended();
     await quiet(on);
-    expect(await hot(1, '%erc20%')).toBe(9_000_000_000_000n);
+    expect(await hot(1, '%erc20%')).toBe(KEEP_USDC);
     const held = await on.tokenBalance(TREASURY);
     expect(await hot(3, '%erc20%')).toBe(held);
-    expect(await on.tokenBalance(on.settings.lanes[0]!.address)).toBe(9_000_000_000_000n);
+    expect(await on.tokenBalance(on.settings.lanes[0]!.address)).toBe(KEEP_USDC);
     const [swept] = await on.rows<{ amount: bigint }>(
       `SELECT amount FROM treasury_move WHERE kind = 'sweep'`,
     );
