@@ -8,7 +8,7 @@ import {
   readWallets,
   resumeLane,
   shownAmount,
-  sweepLanes,
+  sweepLane,
 } from '../../hands/treasury/index.ts';
 import type { Services } from '../http/index.ts';
 import { movesContext } from './checks.ts';
@@ -30,8 +30,10 @@ export function walletServices(db: Db, settings: Settings): Services['wallets'] 
     resume: change(resumeLane),
     sweep: async (tenantId, id, by) => {
       if ((await find(tenantId, id)) === null) return null;
-      const moves = await sweepLanes(await movesContext(db, settings), [Number(id)], by);
-      return moves.map((move) => moveView(move, settings));
+      const moves = await sweepLane(await movesContext(db, settings), Number(id), by);
+      return moves === null || isRefusal(moves)
+        ? moves
+        : moves.map((move) => moveView(move, settings));
     },
     rebalancing: async (tenantId) => {
       const own = new Set((await readWallets(db, settings, tenantId)).map(({ id }) => id));

@@ -22,7 +22,7 @@ describe('the error map', () => {
       401: 'unauthenticated',
       403: 'missing_scope',
       404: 'not_found account_not_found',
-      409: 'external_id_conflict not_cancellable not_replaceable lane_frozen',
+      409: 'external_id_conflict not_cancellable not_replaceable lane_frozen not_sweepable',
       413: 'body_too_large',
       415: 'unsupported_media_type',
       422: 'idempotency_key_conflict unknown_asset amount_below_minimum amount_above_limit insufficient_balance destination_refused policy_denied',

@@ -31,7 +31,7 @@ type WalletServices = {
   pause(tenantId: string, id: string, change: WalletChange): Promise<WalletView | Refusal | null>;
   resume(tenantId: string, id: string, change: WalletChange): Promise<WalletView | Refusal | null>;
   /** The moves begun now; none where nothing is above what is to be kept, or a sweep is under way. */
-  sweep(tenantId: string, id: string, by: string): Promise<MoveView[] | null>;
+  sweep(tenantId: string, id: string, by: string): Promise<MoveView[] | Refusal | null>;
   rebalancing(tenantId: string): Promise<ProposalView[]>;
 };
 

@@ -38,6 +38,7 @@ export class FakeWallets implements Wallets {
 
   sweep: Wallets['sweep'] = async (tenantId, id, by) => {
     if (tenantId !== this.#tenantId || id !== this.wallet.id) return null;
+    if (this.refusal !== null) return this.refusal;
     return [{ id: by, kind: 'sweep', from: id, to: '2', asset: 'USDC', amount: '7' }];
   };
 

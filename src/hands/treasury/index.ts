@@ -7,7 +7,7 @@ export { adoptLane } from './adopt.ts';
 export { type Adoption, adoptAgain } from './adoption/adopt-again.ts';
 export { treasuryHandlers } from './gas.ts';
 export { checkFunds } from './low.ts';
-export { readProposals, sweepLanes, topUpLanes } from './moves/order.ts';
+export { readProposals, sweepLane, sweepLanes, topUpLanes } from './moves/order.ts';
 export { pauseLane, resumeLane } from './operate.ts';
 export {
   type MoveView,

@@ -85,6 +85,9 @@ function addSweep(cron: Command, run: Run): void {
     .description('send what lanes have above what they are to keep to their treasury wallets')
     .action((flags: Flags) => {
       const settings = findSettings(run, flags);
+      if (settings.treasury.length === 0) {
+        throw new ConfigurationError('no treasury wallet is configured: there is none to sweep to');
+      }
       return withDatabase(run, flags, async (db) => {
         const lanes = (await readLanes(db)).map(({ laneId }) => laneId);
         const by = 'payonce cron sweep';

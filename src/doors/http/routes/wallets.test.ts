@@ -56,6 +56,17 @@ describe('/v1/wallets', () => {
     });
   });
 
+  it('says why a wallet can not be swept', async () => {
+    services.wallets.refusal = refuse('not_sweepable', 'Wallet 1 is paused (operator).', {
+      members: { reason: 'paused' },
+    });
+    const answer = await call('POST', '/v1/wallets/1/sweep');
+    expect([answer.statusCode, answer.json()]).toMatchObject([
+      409,
+      { code: 'not_sweepable', reason: 'paused' },
+    ]);
+  });
+
   it.each<[string, 'GET' | 'POST', string, object | undefined, string, number, string]>([
     ['unknown', 'GET', '/v1/wallets/2', undefined, 'all', 404, 'not_found'],
     ['no id', 'GET', '/v1/wallets/x', undefined, 'all', 404, 'not_found'],

@@ -92,7 +92,7 @@ export function addWalletRoutes(app: App, { services }: RouteContext): void {
         tags,
         summary: 'Sweep what a wallet has above what it is to keep to the treasury wallet',
         description:
-          'Needs no key: of an asset whose sweep is under way no other one begins. Answers the moves begun.',
+          'Needs no key: of an asset whose sweep is under way no other one begins. Answers the moves begun. 409 `not_sweepable` says in `reason` why not.',
         params: WalletParams,
         body: Type.Optional(Type.Object({}, closed)),
         response: { 202: Moves, ...problems },
@@ -105,8 +105,9 @@ export function addWalletRoutes(app: App, { services }: RouteContext): void {
         return sendRefusal(request, reply, NO_BODY);
       }
       const moves = await wallets.sweep(tenantId, request.params.id, `API key ${keyId}`);
-      return moves === null
-        ? sendRefusal(request, reply, NO_WALLET)
+      if (moves === null) return sendRefusal(request, reply, NO_WALLET);
+      return isRefusal(moves)
+        ? sendRefusal(request, reply, moves)
         : reply.code(202).send({ moves });
     },
   );

@@ -5,6 +5,7 @@ import type { LaneRow } from '../../../books/tx/index.ts';
 import {
   decideMove,
   type EarlierMove,
+  judgeSweep,
   planSweeps,
   planTopUps,
   proposeRebalancing,
@@ -126,6 +127,29 @@ describe('sweeps', () => {
     expect(told([2, 3])).toEqual([]);
     const lanes = [lane(1, { pausedReason: 'foreign_nonce' }), lane(9, { purpose: 'treasury' })];
     expect(planSweeps({ ...of, lanes }, new Set([1]))).toEqual([]);
+  });
+});
+
+describe('a sweep of one lane', () => {
+  it.each<[string, Wallets, number, string | null]>([
+    ['which may be', wallets({}), 1, null],
+    ['that is the treasury wallet', wallets({}), 9, 'treasury_wallet'],
+    [
+      'that a person paused',
+      wallets({}, { lanes: [lane(1, { pausedReason: 'operator' })] }),
+      1,
+      'paused',
+    ],
+    ['of a tenant without a treasury wallet', wallets({}), 3, 'no_treasury'],
+    [
+      'whose treasury wallet is paused',
+      wallets({}, { lanes: [lane(1), lane(9, { purpose: 'treasury', pausedReason: 'operator' })] }),
+      1,
+      'no_treasury',
+    ],
+  ])('%s', (_, of, laneId, reason) => {
+    const asked = of.lanes.find((one) => one.laneId === laneId)!;
+    expect(judgeSweep(of, asked)?.members?.['reason'] ?? null).toBe(reason);
   });
 });
 

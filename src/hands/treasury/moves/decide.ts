@@ -1,5 +1,11 @@
 import type { LaneSettings, TreasurySettings } from '../../../base/config/index.ts';
-import { caip19, type Level, type TxState } from '../../../base/kernel/index.ts';
+import {
+  caip19,
+  type Level,
+  type Refusal,
+  refuse,
+  type TxState,
+} from '../../../base/kernel/index.ts';
 import type { LaneBalance } from '../../../books/ledger/index.ts';
 import type { LaneRow } from '../../../books/tx/index.ts';
 import { decideLow } from '../low.ts';
@@ -75,6 +81,17 @@ export function planSweeps(wallets: Wallets, laneIds: ReadonlySet<number>): Move
         }),
       ),
   );
+}
+
+/** Why a lane can not be swept; null: it can, if it has more than it is to keep. */
+export function judgeSweep(wallets: Wallets, lane: LaneRow): Refusal | null {
+  const no = (detail: string, reason: string) =>
+    refuse('not_sweepable', `Wallet ${lane.laneId} ${detail}.`, { members: { reason } });
+  if (lane.purpose === 'treasury') return no('is a treasury wallet itself', 'treasury_wallet');
+  if (!MOVABLE.includes(lane.pausedReason)) return no(`is paused (${lane.pausedReason})`, 'paused');
+  return fillings(wallets).some(({ lanes }) => lanes.includes(lane))
+    ? null
+    : no('has no open treasury wallet of its tenant and chain', 'no_treasury');
 }
 
 /** What a person may want to move so that every lane has its minimums; nothing of it is done here. */

@@ -2,10 +2,11 @@ import type { Assets, LaneSettings, TreasurySettings } from '../../../base/confi
 import { type Db, inTransaction } from '../../../base/db/index.ts';
 import { intentId } from '../../../base/effect/index.ts';
 import { writeEvents } from '../../../base/event/index.ts';
-import { type Address, randomToken } from '../../../base/kernel/index.ts';
+import { type Address, type Refusal, randomToken } from '../../../base/kernel/index.ts';
 import { readLaneBalances } from '../../../books/ledger/index.ts';
 import { openOwnTxs, readLanes } from '../../../books/tx/index.ts';
 import {
+  judgeSweep,
   type Move,
   type Proposal,
   planSweeps,
@@ -39,6 +40,21 @@ export async function sweepLanes(
 ): Promise<MoveRow[]> {
   const planned = planSweeps(await readWalletFunds(context), new Set(laneIds));
   return orderMoves(context, planned, requestedBy);
+}
+
+/** Asks for the sweep of one lane, or says why it can not be swept; null: there is none. */
+export async function sweepLane(
+  context: MovesContext,
+  laneId: number,
+  requestedBy: string,
+): Promise<MoveRow[] | Refusal | null> {
+  const wallets = await readWalletFunds(context);
+  const lane = wallets.lanes.find((one) => one.laneId === laneId);
+  if (lane === undefined) return null;
+  return (
+    judgeSweep(wallets, lane) ??
+    orderMoves(context, planSweeps(wallets, new Set([laneId])), requestedBy)
+  );
 }
 
 /** What could be moved so that every lane has its minimums. */
