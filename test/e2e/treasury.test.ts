@@ -1,10 +1,14 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { NodeChain } from '../../src/base/chain/index.ts';
 import type { Settings } from '../../src/base/config/index.ts';
 import { type Db, openPool } from '../../src/base/db/index.ts';
 import { readLanes } from '../../src/books/tx/index.ts';
+import { runCli } from '../../src/doors/cli/index.ts';
 import { sweepLanes, topUpLanes } from '../../src/hands/treasury/index.ts';
 import { Installation } from '../support/installation.ts';
-import { expectLaws, quiet, recipient } from '../support/laws.ts';
+import { expectLaws, quiet, recipient, tokenPayments } from '../support/laws.ts';
 import {
   ETHER,
   KEEP_USDC,
@@ -54,6 +58,54 @@ const hot = async (laneId: number, asset: string) => {
   );
   return row!.balance;
 };
+
+/** The configuration of the wallets, as a person writes it. */
+function configOf({ settings }: Installation) {
+  const [chain] = settings.chains;
+  const { address } = settings.assets.find(({ id }) => id === 'USDC')!;
+  const wallets = (purpose: string) =>
+    settings.lanes
+      .filter((lane) => lane.purpose === purpose)
+      .map(({ address, key }) => ({ chain: chain!.id, address, key, tenant: 'demo' }));
+  return {
+    chains: [
+      {
+        ...{ id: chain!.id, chainId: chain!.chainId, rpc: [{ url: chain!.rpc[0]!.url }] },
+        fees: { maxFeePerGasGwei: '50' },
+      },
+    ],
+    assets: [
+      {
+        ...{ id: 'USDC', chain: chain!.id, address, decimals: 6 },
+        tiers: [{ name: 'low', commitAt: 'safe' }],
+      },
+    ],
+    lanes: wallets('pay'),
+    treasury: wallets('treasury').map((wallet) => ({
+      ...wallet,
+      keep: [{ asset: 'USDC', amount: '9000000' }],
+    })),
+  };
+}
+
+async function sweepByHand(config: object) {
+  const file = join(on.folder, 'payonce.yaml');
+  writeFileSync(file, JSON.stringify(config));
+  const ran = { code: -1, out: '', err: '' };
+  ran.code = await runCli(['cron', 'sweep', '--json', '--config', file], {
+    stdout: { write: (text: string) => (ran.out += text) },
+    stderr: { write: (text: string) => (ran.err += text) },
+    env: { DATABASE_URL: on.databases.mainUrl },
+    cwd: on.folder,
+    doors: {
+      readDevFile: () => null,
+      start: async () => 0,
+      bench: async () => 0,
+      portOf: () => new NodeChain({ url: on.anvil.url }),
+    },
+  });
+  return ran;
+}
 
 describe('the treasury wallet', () => {
   it('pays no withdrawal', async () => {
@@ -114,6 +166,39 @@ describe('the treasury wallet', () => {
     await expectLaws(on);
   });
 
+  it('is swept to by payonce cron sweep, which says what it began, and refuses without one', async () => {
+    const swept = await sweepByHand(configOf(on));
+    expect([swept.code, swept.err]).toEqual([0, '']);
+    expect(JSON.parse(swept.out)).toMatchObject({
+      moves: [{ kind: 'sweep', from: '2', to: '3', asset: 'USDC' }],
+    });
+    await ended();
+    await quiet(on);
+    expect(await hot(2, '%erc20%')).toBe(KEEP_USDC);
+    expect(await hot(3, '%erc20%')).toBe(await on.tokenBalance(TREASURY));
+    expect(JSON.parse((await sweepByHand(configOf(on))).out)).toEqual({ moves: [] });
+    await expectLaws(on);
+    const { treasury: _, ...without } = configOf(on);
+    const refused = await sweepByHand(without);
+    expect([refused.code, refused.err]).toEqual([
+      2,
+      expect.stringMatching(/no treasury wallet is configured/),
+    ]);
+  });
+
+  it('is not swept itself, nor is a wallet that a person paused or nobody knows', async () => {
+    const sweep = async (id: number) => {
+      const { status, body } = await on.call('POST', `/v1/wallets/${id}/sweep`);
+      return [status, body['code'], body['reason']];
+    };
+    expect(await sweep(3)).toEqual([409, 'not_sweepable', 'treasury_wallet']);
+    expect(await sweep(77)).toEqual([404, 'not_found', undefined]);
+    await on.call('POST', '/v1/wallets/2/pause', { reason: 'a test' });
+    expect(await sweep(2)).toEqual([409, 'not_sweepable', 'paused']);
+    await on.call('POST', '/v1/wallets/2/resume', { reason: 'a test' });
+    expect((await on.call('POST', '/v1/wallets/2/sweep')).status).toBe(202);
+  });
+
   it('gives nothing that the signer was not configured for: the nonce is closed, the amount stays', async () => {
     await on.stopRole('signer');
     signerTopUp = { ...TOP_UP, perDay: 25n * ETHER };
@@ -146,4 +231,43 @@ describe('the treasury wallet', () => {
     expect(await topUpLanes(short)).toBe(0);
     await expectLaws(on);
   });
+});
+
+describe('a lane that has too little gas', () => {
+  let low: Installation;
+  beforeAll(async () => {
+    low = await Installation.start({
+      settings: async (base) => {
+        const settings = await withTreasury(TOP_UP)(base);
+        const [lane, ...others] = settings.lanes;
+        return { ...settings, lanes: [{ ...lane!, minGas: 10_001n * ETHER }, ...others] };
+      },
+    });
+    await low.deposit('alice', 'USDC', '100');
+  });
+  afterAll(() => low?.stop());
+
+  it('is paused, filled by a worker that looks by itself, opened again and goes on paying', async () => {
+    const paused = async () => (await readLanes(low.owner))[0]!.pausedReason;
+    await until('the lane to be paused', async () => (await paused()) === 'low_gas', 30_000);
+    const made = await low.withdraw({
+      ...{ account: 'alice', asset: 'USDC', amount: '2', to: recipient(1) },
+    });
+    const id = made.body['id'] as string;
+    await until('the lane to be open', async () => (await paused()) === null, 40_000);
+    expect(await low.waitFor(id)).toMatchObject({ status: 'COMPLETED' });
+    await quiet(low);
+    expect((await tokenPayments(low)).get(recipient(1))).toEqual([2_000_000n]);
+    const rows = await low.rows('SELECT kind, outcome, requested_by FROM treasury_move');
+    expect(rows).toEqual([
+      { kind: 'topup', outcome: 'arrived', requested_by: 'the regular check' },
+    ]);
+    const told = await low.rows<{ type: string }>(
+      `SELECT type FROM event WHERE type LIKE 'lane.%' ORDER BY type`,
+    );
+    expect(told.map(({ type }) => type)).toEqual([
+      ...['lane.low_gas', 'lane.paused', 'lane.resumed', 'lane.top_up', 'lane.top_up_arrived'],
+    ]);
+    await expectLaws(low);
+  }, 90_000);
 });
