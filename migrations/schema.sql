@@ -95,6 +95,26 @@ CREATE TABLE block (
 );
 GRANT DELETE, INSERT, SELECT ON block TO payonce_app;
 
+CREATE TABLE break_action (
+  action_id uuid NOT NULL DEFAULT payonce_uuid7(),
+  break_id uuid NOT NULL,
+  action text NOT NULL,
+  evidence text NOT NULL,
+  adjustments jsonb NOT NULL,
+  transfer_ids uuid[] NOT NULL,
+  proposed_by uuid NOT NULL,
+  confirmed_by uuid NOT NULL,
+  at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  CONSTRAINT break_action_action_check CHECK ((action = ANY (ARRAY['commit'::text, 'release'::text, 'reverse'::text, 'adjust'::text]))),
+  CONSTRAINT break_action_break_id_fkey FOREIGN KEY (break_id) REFERENCES reconciliation_break(break_id),
+  CONSTRAINT break_action_confirmed_by_fkey FOREIGN KEY (confirmed_by) REFERENCES api_key(key_id),
+  CONSTRAINT break_action_pkey PRIMARY KEY (action_id),
+  CONSTRAINT break_action_proposed_by_fkey FOREIGN KEY (proposed_by) REFERENCES api_key(key_id),
+  CONSTRAINT break_action_two_persons CHECK ((proposed_by <> confirmed_by))
+);
+CREATE INDEX break_action_break ON public.break_action USING btree (break_id, action_id);
+GRANT INSERT, SELECT ON break_action TO payonce_app;
+
 CREATE TABLE chain_head (
   chain_id bigint NOT NULL,
   latest bigint NOT NULL,
@@ -113,6 +133,29 @@ CREATE TABLE chain_head (
 GRANT INSERT, SELECT ON chain_head TO payonce_app;
 GRANT UPDATE (latest, safe, finalized, epoch, lease_owner, lease_until, halted_reason, halted_at, reorgs, advanced_at) ON chain_head TO payonce_app;
 GRANT SELECT ON chain_head TO payonce_signer;
+
+CREATE TABLE chain_resume (
+  resume_id uuid NOT NULL DEFAULT payonce_uuid7(),
+  chain_id bigint NOT NULL,
+  halted_reason text NOT NULL,
+  evidence text NOT NULL,
+  proposed_by uuid NOT NULL,
+  confirmed_by uuid NOT NULL,
+  ordered_at timestamp with time zone NOT NULL DEFAULT now(),
+  done_at timestamp with time zone,
+  fork bigint,
+  orphans integer,
+  refusal text,
+  CONSTRAINT chain_resume_chain_id_fkey FOREIGN KEY (chain_id) REFERENCES chain_head(chain_id),
+  CONSTRAINT chain_resume_check CHECK (((done_at IS NULL) = ((fork IS NULL) AND (refusal IS NULL)))),
+  CONSTRAINT chain_resume_confirmed_by_fkey FOREIGN KEY (confirmed_by) REFERENCES api_key(key_id),
+  CONSTRAINT chain_resume_pkey PRIMARY KEY (resume_id),
+  CONSTRAINT chain_resume_proposed_by_fkey FOREIGN KEY (proposed_by) REFERENCES api_key(key_id),
+  CONSTRAINT chain_resume_two_persons CHECK ((proposed_by <> confirmed_by))
+);
+CREATE UNIQUE INDEX chain_resume_open ON public.chain_resume USING btree (chain_id) WHERE (done_at IS NULL);
+GRANT INSERT, SELECT ON chain_resume TO payonce_app;
+GRANT UPDATE (done_at, fork, orphans, refusal) ON chain_resume TO payonce_app;
 
 CREATE TABLE check_run (
   check_name text NOT NULL,
@@ -510,6 +553,41 @@ CREATE VIEW posting AS
    FROM transfer t,
     LATERAL UNNEST(t.debit_nos, t.credit_nos, t.amounts) WITH ORDINALITY p(debit_no, credit_no, amount, n);
 GRANT SELECT ON posting TO payonce_app;
+
+CREATE TABLE proposal (
+  subject text NOT NULL,
+  content text NOT NULL,
+  proposed_by uuid NOT NULL,
+  proposed_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT proposal_pkey PRIMARY KEY (subject),
+  CONSTRAINT proposal_proposed_by_fkey FOREIGN KEY (proposed_by) REFERENCES api_key(key_id)
+);
+GRANT DELETE, INSERT, SELECT ON proposal TO payonce_app;
+GRANT UPDATE (content, proposed_by, proposed_at) ON proposal TO payonce_app;
+
+CREATE TABLE reconciliation_break (
+  break_id uuid NOT NULL DEFAULT payonce_uuid7(),
+  tenant_id uuid NOT NULL,
+  kind text NOT NULL,
+  chain_id bigint NOT NULL,
+  lane_id integer NOT NULL,
+  subject_id uuid NOT NULL,
+  owner_kind text,
+  owner_id uuid,
+  correlation_id text,
+  detail jsonb NOT NULL,
+  opened_at timestamp with time zone NOT NULL DEFAULT now(),
+  resolved_at timestamp with time zone,
+  CONSTRAINT reconciliation_break_kind_check CHECK ((kind = ANY (ARRAY['effect_mismatch'::text, 'paid_after_release'::text, 'final_taken_back'::text]))),
+  CONSTRAINT reconciliation_break_kind_subject_id_key UNIQUE (kind, subject_id),
+  CONSTRAINT reconciliation_break_lane_id_fkey FOREIGN KEY (lane_id) REFERENCES lane(lane_id),
+  CONSTRAINT reconciliation_break_pkey PRIMARY KEY (break_id),
+  CONSTRAINT reconciliation_break_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenant(tenant_id)
+);
+CREATE INDEX reconciliation_break_owner ON public.reconciliation_break USING btree (owner_id) WHERE (owner_id IS NOT NULL);
+CREATE INDEX reconciliation_break_tenant ON public.reconciliation_break USING btree (tenant_id, break_id);
+GRANT INSERT, SELECT ON reconciliation_break TO payonce_app;
+GRANT UPDATE (detail, opened_at, resolved_at) ON reconciliation_break TO payonce_app;
 
 CREATE TABLE reserve (
   withdrawal_id uuid NOT NULL,

@@ -26,12 +26,24 @@ type Output = {
   >;
 };
 
-export const ARTIFACT = 'contracts/artifacts/DevToken.json';
+/** Each contract and its source. */
+const CONTRACTS = {
+  DevToken: 'contracts/DevToken.sol',
+  OddToken: 'contracts/OddTokens.sol',
+  SilentToken: 'contracts/OddTokens.sol',
+  Refuser: 'contracts/OddTokens.sol',
+};
 
-/** The text of the committed artifact, made anew from the sources. */
-export function compileDevToken(): string {
+/** Path and text of every committed artifact, made anew from the sources. */
+export function compileContracts(): [path: string, text: string][] {
+  return Object.entries(CONTRACTS).map(([contractName, source]) => [
+    `contracts/artifacts/${contractName}.json`,
+    compile(contractName, source),
+  ]);
+}
+
+function compile(contractName: string, name: string): string {
   const root = projectFolder();
-  const name = 'contracts/DevToken.sol';
   const input = {
     language: 'Solidity',
     sources: { [name]: { content: readFileSync(join(root, name), 'utf8') } },
@@ -45,13 +57,13 @@ export function compileDevToken(): string {
     solc.compile(JSON.stringify(input), { import: findImport }) as string,
   ) as Output;
   const fault = output.errors?.find((entry) => entry.severity === 'error');
-  const contract = output.contracts?.[name]?.['DevToken'];
+  const contract = output.contracts?.[name]?.[contractName];
   if (fault !== undefined || contract === undefined) {
-    throw new Error(fault?.formattedMessage ?? `${name} has no contract DevToken`);
+    throw new Error(fault?.formattedMessage ?? `${name} has no contract ${contractName}`);
   }
   const { outputSelection, ...settings } = SETTINGS;
   const artifact = {
-    contractName: 'DevToken',
+    contractName,
     sourceName: name,
     compiler: { version: solc.version() as string, settings },
     abi: contract.abi,
@@ -62,5 +74,5 @@ export function compileDevToken(): string {
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  writeFileSync(join(projectFolder(), ARTIFACT), compileDevToken());
+  for (const [path, text] of compileContracts()) writeFileSync(join(projectFolder(), path), text);
 }

@@ -179,6 +179,8 @@ describe('sizes', () => {
       'crashes at each point of the handshake, and copies put back',
     ],
     ['src/hands/signer/step.test.ts', 'crashes at each point of one step, in their order'],
+    ['test/e2e/reorg.test.ts', 'one chain that changes its mind again and again, ever deeper'],
+    ['test/e2e/deep-reorg.test.ts', 'every way in which a reorg takes back what was committed'],
     ['test/e2e/bad-input.test.ts', 'the table of bad input of the whole API'],
   ]);
   /** More than 12 sources, each for a reason. */
@@ -186,6 +188,7 @@ describe('sizes', () => {
     ['bench', 'one program; its stages are files so that none is long'],
     ['src/doors/bin', 'a program and its role for each process'],
     ['src/doors/bin/supervise', 'one program; what it keeps alive are files of their own'],
+    ['src/doors/cli', 'one group of commands, one file'],
     ['src/doors/http', 'the life of a request; its routes are a folder of their own'],
     ['src/roads/withdrawal', 'one verb, one file: the walk is read from their names'],
   ]);

@@ -1,5 +1,5 @@
 -- chain/committed-is-paid-once
--- Every withdrawal that was committed moved its amount to its recipient, in one movement of its transaction.
+-- Every withdrawal that was committed, by the chain and not by two persons, moved its amount to its recipient, in one movement of its transaction.
 -- asks: walk
 WITH moved AS (
   SELECT f.hash, f.token, f."to", f.amount FROM jsonb_to_recordset($1::jsonb -> 'transfers') AS f(hash bytea, token bytea, "from" bytea, "to" bytea, amount numeric, height bigint)
@@ -9,7 +9,8 @@ WITH moved AS (
   SELECT w.withdrawal_id, w.amount, w.asset, w.recipient, a.tx_hash, t.token
   FROM inclusion i JOIN block b ON b.chain_id = i.chain_id AND b.height = i.block_number AND b.hash = i.block_hash
   JOIN attempt a USING (attempt_id) JOIN tx t ON t.tx_id = a.tx_id JOIN withdrawal w ON w.withdrawal_id = t.owner_id
-  WHERE i.chain_id = ($1::jsonb ->> 'chain')::bigint AND i.block_number > ($1::jsonb ->> 'above')::bigint AND i.block_number <= ($1::jsonb ->> 'up_to')::bigint AND t.owner_kind = 'withdrawal' AND w.status IN ('COMPLETED', 'RESETTLED')
+  WHERE i.chain_id = ($1::jsonb ->> 'chain')::bigint AND i.block_number > ($1::jsonb ->> 'above')::bigint AND i.block_number <= ($1::jsonb ->> 'up_to')::bigint AND t.owner_kind = 'withdrawal' AND w.status IN ('COMPLETED', 'RESETTLED') AND a.kind = 'effect'
+    AND NOT EXISTS (SELECT 1 FROM reconciliation_break k JOIN break_action d USING (break_id) WHERE k.owner_id = w.withdrawal_id AND d.action = 'commit')
 )
 SELECT 'withdrawal ' || c.withdrawal_id AS subject, count(m.hash) || ' such movements in 0x' || encode(c.tx_hash, 'hex') AS found,
   'one of ' || c.amount || ' of ' || c.asset || ' to 0x' || encode(c.recipient, 'hex') AS expected

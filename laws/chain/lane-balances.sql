@@ -20,6 +20,8 @@ WITH final AS (
   LEFT JOIN treasury_move m ON t.owner_kind = m.kind AND m.move_id = t.owner_id
   LEFT JOIN final f ON f.lane_id = s.lane_id AND f.nonce = s.nonce AND f.block_number <= held.at
   WHERE f.paid IS NOT TRUE AND coalesce(w.status, '') NOT IN ('REJECTED', 'CANCELLED', 'EXPIRED', 'FAILED')
+    -- .. or two persons decided that it has left ..
+    AND NOT (coalesce(w.status, '') IN ('COMPLETED', 'RESETTLED') AND f.lane_id IS NOT NULL)
     AND m.outcome IS DISTINCT FROM 'unpaid' GROUP BY 1, 2
   -- .. what came from another wallet by that block and is not booked yet, or is booked and came later ..
   UNION ALL

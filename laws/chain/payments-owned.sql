@@ -1,5 +1,5 @@
 -- chain/payments-owned
--- Everything of value that left a lane is the payment of one slot, with the recipient and the amount of its tx, or adopted.
+-- Everything of value that left a lane is the payment of one slot, with the recipient and the amount of its tx, of a break, or adopted.
 -- asks: walk
 WITH moved AS (
   SELECT f.hash, f.token, f."from", f."to", f.amount, f.height,
@@ -18,6 +18,7 @@ LEFT JOIN attempt a ON a.chain_id = l.chain_id AND a.tx_hash = m.hash AND a.lane
 LEFT JOIN tx t ON t.tx_id = a.tx_id
 -- What happened in the blocks before the lane was adopted is in what it held then.
 WHERE (t.tx_id IS NULL OR m.n > 1 OR t.token IS DISTINCT FROM m.token OR t.recipient <> m."to" OR t.amount <> m.amount)
+  AND NOT EXISTS (SELECT 1 FROM reconciliation_break k WHERE k.kind = 'effect_mismatch' AND k.subject_id = t.tx_id)
   AND NOT EXISTS (SELECT 1 FROM jsonb_to_recordset($1::jsonb -> 'transactions') AS f(hash bytea, "from" bytea, nonce bigint, "to" bytea, value numeric, plain boolean,
     recipient bytea, amount numeric, height bigint, succeeded boolean) WHERE f.hash = m.hash AND f.nonce < l.first_nonce)
   -- A foreign use that a person has looked at is in the books.

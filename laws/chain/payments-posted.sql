@@ -1,5 +1,5 @@
 -- chain/payments-posted
--- Everything of value that left a lane is one posting of the ledger, of its slot and of equal amount.
+-- Everything of value that left a lane is one posting of the ledger, of its slot and of equal amount, or of a break.
 -- asks: walk
 WITH moved AS (
   SELECT f.hash, f.token, f."from", f.amount FROM jsonb_to_recordset($1::jsonb -> 'transfers') AS f(hash bytea, token bytea, "from" bytea, "to" bytea, amount numeric, height bigint)
@@ -26,6 +26,7 @@ SELECT 'transaction 0x' || encode(s.hash, 'hex') AS subject,
   coalesce(string_agg('posted ' || p.amount || ' of ' || p.asset || ' from lane ' || p.owner, ' and '), 'not posted') AS found,
   'posted ' || s.amount || ' of eip155:' || ($1::jsonb ->> 'chain')::bigint || coalesce('/erc20:0x' || encode(s.token, 'hex'), '/slip44:60') || ' from lane ' || s.lane_id AS expected
 FROM slots s LEFT JOIN posted p USING (tx_id)
+WHERE NOT EXISTS (SELECT 1 FROM reconciliation_break k WHERE k.kind = 'effect_mismatch' AND k.subject_id = s.tx_id)
 GROUP BY s.hash, s.token, s.amount, s.lane_id
 HAVING count(p.tx_id) <> 1 OR bool_or(p.amount <> s.amount OR p.owner <> s.lane_id::text
   OR p.asset <> 'eip155:' || ($1::jsonb ->> 'chain')::bigint || coalesce('/erc20:0x' || encode(s.token, 'hex'), '/slip44:60'))

@@ -1,5 +1,5 @@
 -- ledger/gas-mined
--- What a stretch books as gas its final transactions can have paid; where only receipts could say it, they paid no less.
+-- What a stretch books as gas its final transactions can have paid; where only receipts could say it, they paid no less; a declared reorg may have taken that back since.
 -- asks: main
 WITH mined AS (
   SELECT a.lane_id, a.nonce, i.block_number,
@@ -18,8 +18,15 @@ WITH mined AS (
 ), bounds AS (
   SELECT lane_id, up_to_block, sum(least) AS least, sum(most) AS most
   FROM placed WHERE nonce < to_nonce AND block_number <= up_to_block GROUP BY 1, 2
+), stretches AS (
+  SELECT *, coalesce(max(from_nonce) FILTER (WHERE to_nonce > from_nonce) OVER (
+    PARTITION BY lane_id ORDER BY up_to_block ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), from_nonce) AS since_nonce
+  FROM lane_stretch
 )
 SELECT 'lane ' || s.lane_id || ' up to block ' || s.up_to_block AS subject, s.gas_cost || ' by ' || s.gas_by AS found,
   coalesce(b.least, 0) || CASE s.gas_by WHEN 'balance' THEN ' to ' || coalesce(b.most, 0) ELSE ' or more' END AS expected
-FROM lane_stretch s LEFT JOIN bounds b USING (lane_id, up_to_block)
-WHERE s.gas_cost < coalesce(b.least, 0) OR s.gas_by = 'balance' AND s.gas_cost > coalesce(b.most, 0)
+FROM stretches s LEFT JOIN bounds b USING (lane_id, up_to_block)
+WHERE (s.gas_cost < coalesce(b.least, 0) OR s.gas_by = 'balance' AND s.gas_cost > coalesce(b.most, 0))
+  -- What was mined again paid another price; the next stretch has the difference.
+  AND NOT EXISTS (SELECT 1 FROM nonce_slot n JOIN tx t USING (tx_id) WHERE n.lane_id = s.lane_id
+    AND n.nonce >= s.since_nonce AND n.nonce < s.to_nonce AND t.reorgs > 0 AND t.furthest_level = 'finalized')

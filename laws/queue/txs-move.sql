@@ -1,5 +1,5 @@
 -- queue/txs-move
--- Every tx under way has what takes it on: a job, an order for the signer, bytes to send again, or a block to become final.
+-- Every tx under way has what takes it on: a job, an order for the signer, bytes to send again, a block to become final, or a break.
 -- asks: main
 WITH moving AS (
   SELECT t.*, s.lane_id, s.nonce, p.mined_nonce, h.finalized
@@ -20,7 +20,8 @@ WITH moving AS (
       WHERE x.lane_id = m.lane_id AND x.nonce = m.nonce AND x.block_number > m.finalized) THEN true
     ELSE status = 'INCLUDED' AND EXISTS (SELECT 1 FROM attempt a JOIN inclusion i USING (attempt_id)
       JOIN block b ON b.chain_id = i.chain_id AND b.height = i.block_number AND b.hash = i.block_hash
-      WHERE a.lane_id = m.lane_id AND a.nonce = m.nonce AND i.block_number > m.finalized) END AS moves
+      WHERE a.lane_id = m.lane_id AND a.nonce = m.nonce AND i.block_number > m.finalized)
+      OR EXISTS (SELECT 1 FROM reconciliation_break k WHERE k.kind = 'effect_mismatch' AND k.subject_id = m.tx_id) END AS moves
   FROM moving m
 )
 SELECT 'tx ' || tx_id AS subject, concat_ws(', ', status, 'slot ' || lane_id || ':' || nonce, 'consumed below ' || mined_nonce) AS found, 'what takes it on' AS expected

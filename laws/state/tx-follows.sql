@@ -10,6 +10,9 @@ WHERE w.withdrawal_id >= ($1::jsonb ->> 'since')::uuid AND NOT CASE
   WHEN w.status IN ('REQUESTED', 'RESERVED', 'AWAITING_APPROVAL', 'APPROVED', 'REJECTED') THEN t.tx_id IS NULL
   WHEN w.status = 'EXECUTING' THEN t.tx_id IS NOT NULL
   WHEN w.status IN ('COMPLETED', 'RESETTLED') THEN coalesce(t.status IN ('INCLUDED', 'FINAL'), false)
+    OR EXISTS (SELECT 1 FROM job j WHERE j.topic = 'withdrawal.orphaned' AND j.subject_id = w.withdrawal_id)
   WHEN w.status = 'FAILED' THEN coalesce(t.status IN ('REVERTED', 'REPLACED', 'CANCELLED'), false)
+    -- What a break is about stands as two persons decided.
+    OR EXISTS (SELECT 1 FROM reconciliation_break k WHERE k.owner_id = w.withdrawal_id)
   WHEN w.status IN ('CANCELLED', 'EXPIRED') THEN t.tx_id IS NULL OR t.status = 'CANCELLED' OR s.fill_reason IS NOT NULL
   ELSE true END

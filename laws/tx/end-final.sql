@@ -1,5 +1,5 @@
 -- tx/end-final
--- A tx that ended on chain has a final inclusion that shows this end: paid, reverted, filled, or its nonce used by another.
+-- A tx that ended on chain has a final inclusion that shows this end (paid, reverted, filled, its nonce used by another), or a declared reorg took that back and it has none yet.
 -- asks: main
 WITH final AS (
   SELECT a.tx_id, CASE WHEN a.kind = 'filler' THEN 'CANCELLED' WHEN NOT i.succeeded THEN 'REVERTED' WHEN i.effect_ok THEN 'FINAL' ELSE 'another effect' END AS shows
@@ -16,5 +16,6 @@ WITH final AS (
 SELECT 'tx ' || t.tx_id AS subject, t.status AS found, coalesce(f.shows, 'no final inclusion') AS expected
 FROM tx t LEFT JOIN nonce_slot s USING (tx_id) LEFT JOIN final f USING (tx_id)
 WHERE t.tx_id >= ($1::jsonb ->> 'since')::uuid AND CASE WHEN t.status IN ('FINAL', 'REVERTED', 'REPLACED') OR (t.status = 'CANCELLED' AND s.tx_id IS NOT NULL)
-  THEN f.shows IS DISTINCT FROM t.status
+  THEN f.shows IS DISTINCT FROM t.status AND NOT (f.shows IS NULL AND t.reorgs > 0 AND t.furthest_level = 'finalized')
+    AND NOT (f.shows = 'another effect' AND t.reorgs > 0)
   ELSE f.shows IS NOT NULL AND f.shows <> 'another effect' END

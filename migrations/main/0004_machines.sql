@@ -30,7 +30,8 @@ INSERT INTO state_transition (machine, from_state, to_state) VALUES
   ('withdrawal', 'EXECUTING', 'FAILED'),
   ('withdrawal', 'COMPLETED', 'REVERSED'),
   ('withdrawal', 'REVERSED', 'RESETTLED'),
-  ('withdrawal', 'REVERSED', 'FAILED');
+  ('withdrawal', 'REVERSED', 'FAILED'),
+  ('withdrawal', 'RESETTLED', 'REVERSED');
 ALTER TABLE withdrawal ADD CONSTRAINT withdrawal_status CHECK (status IN ('REQUESTED', 'RESERVED', 'AWAITING_APPROVAL', 'APPROVED', 'EXECUTING', 'COMPLETED', 'REVERSED', 'RESETTLED', 'REJECTED', 'CANCELLED', 'EXPIRED', 'FAILED'));
 
 CREATE FUNCTION withdrawal_insert_check() RETURNS trigger LANGUAGE plpgsql SET enable_nestloop = off AS $$
@@ -82,7 +83,19 @@ INSERT INTO state_transition (machine, from_state, to_state) VALUES
   ('tx', 'INCLUDED', 'FINAL'),
   ('tx', 'INCLUDED', 'REVERTED'),
   ('tx', 'INCLUDED', 'REPLACED'),
-  ('tx', 'INCLUDED', 'CANCELLED');
+  ('tx', 'INCLUDED', 'CANCELLED'),
+  ('tx', 'FINAL', 'REVERTED'),
+  ('tx', 'FINAL', 'REPLACED'),
+  ('tx', 'FINAL', 'CANCELLED'),
+  ('tx', 'REVERTED', 'FINAL'),
+  ('tx', 'REVERTED', 'REPLACED'),
+  ('tx', 'REVERTED', 'CANCELLED'),
+  ('tx', 'REPLACED', 'FINAL'),
+  ('tx', 'REPLACED', 'REVERTED'),
+  ('tx', 'REPLACED', 'CANCELLED'),
+  ('tx', 'CANCELLED', 'FINAL'),
+  ('tx', 'CANCELLED', 'REVERTED'),
+  ('tx', 'CANCELLED', 'REPLACED');
 ALTER TABLE tx ADD CONSTRAINT tx_status CHECK (status IN ('CREATED', 'SLOTTED', 'SIGNED', 'BROADCASTED', 'INCLUDED', 'FINAL', 'REVERTED', 'REPLACED', 'CANCELLED'));
 
 CREATE FUNCTION tx_insert_check() RETURNS trigger LANGUAGE plpgsql SET enable_nestloop = off AS $$

@@ -163,7 +163,7 @@ describe('the chain changes its mind', () => {
     await on.anvil.mine(2);
     await on.waitFor(flying, 'INCLUDED');
     await walked(on);
-    await on.anvil.rpc('anvil_reorg', 12, []);
+    await on.anvil.rpc('anvil_reorg', 38, []);
     const reason = await until('the halt', async () => {
       const { status, body } = await on.call<{
         checks: Record<string, { ok: boolean; detail: string }>;
@@ -201,6 +201,61 @@ describe('the chain changes its mind', () => {
     expect(await on.rows('SELECT signature_request_id FROM signature')).toEqual(signed);
     const cancelled = await on.call('POST', `/v1/withdrawals/${late}/cancel`);
     expect(cancelled.body['status']).toBe('CANCELLED');
+  });
+
+  it('and goes on by the word of two: all is paid once, or ends as it had ended', async () => {
+    const ends = async () =>
+      new Map(
+        (
+          await on.rows<{ id: string; status: string }>(
+            'SELECT withdrawal_id AS id, status FROM withdrawal',
+          )
+        ).map(({ id, status }) => [id, status]),
+      );
+    const before = await ends();
+    const persons = [on.apiKey, (await on.addKey({ scopes: ['admin'] })).key];
+    const say = async (path: string, body: object) => {
+      const said = [];
+      for (const key of persons) {
+        const headers = { authorization: `Bearer ${key}` };
+        said.push(await on.call('POST', path, body, headers));
+      }
+      return said;
+    };
+    const evidence = 'compared with two other nodes';
+    const [first, second] = await say('/v1/chains/local/resume', { evidence });
+    expect([first!.status, first!.body['status']]).toEqual([202, 'proposed']);
+    expect(second!.body).toMatchObject({ status: 'ordered', evidence });
+    await until('the chain to go on', async () => {
+      const [head] = await on.rows<{ why: string | null }>(
+        'SELECT halted_reason AS why FROM chain_head',
+      );
+      return head!.why === null;
+    });
+    await until('every withdrawal to end', async () => {
+      await on.anvil.mine();
+      await walked(on);
+      return [...(await ends()).values()].every(
+        (end) => !['INCLUDED', 'EXECUTING', 'REVERSED'].includes(end),
+      );
+    });
+    await on.anvil.mine(10);
+    await quiet(on);
+    for (const [id, status] of await ends()) {
+      const paid = ['COMPLETED', 'RESETTLED'].includes(status);
+      expect([id, paid]).toEqual([id, !['FAILED', 'CANCELLED'].includes(before.get(id)!)]);
+    }
+
+    // What the nonces that were final cost on the new chain is booked by itself; persons are told.
+    const { body } = await on.call('GET', '/v1/reconciliation/breaks?state=open');
+    const [open, ...others] = body['breaks'] as { id: string; kind: string }[];
+    expect([open!.kind, others]).toEqual(['final_taken_back', []]);
+    const path = `/v1/reconciliation/breaks/${open!.id}/resolve`;
+    const [proposed, done] = await say(path, { action: 'adjust', evidence, adjustments: [] });
+    expect([proposed!.status, done!.status]).toEqual([202, 200]);
+    expect(done!.body).toMatchObject({ state: 'resolved', proposal: null });
+    for (const amounts of (await tokenPayments(on)).values()) expect(amounts).toHaveLength(1);
+    await expectLaws(on);
   });
 });
 

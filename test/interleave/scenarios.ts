@@ -130,6 +130,27 @@ function scenarios(tenantId: string): Scenario[] {
       ends: ['COMPLETED'],
     },
     {
+      name: 'reversed',
+      acts: [
+        ...upToChain,
+        ...[mine(4), before(observe), before(job('withdrawal.settle'))],
+        given((_, road) => road.chain.reorg(4, { toPool: false, blocks: 5 })),
+        ...[observe, job('withdrawal.orphaned'), before(send), mine(8), before(observe), final],
+      ],
+      ends: ['RESETTLED'],
+    },
+    {
+      name: 'taken back below finalized',
+      acts: [
+        ...upToChain,
+        ...[mine(9), before(observe), before(job('withdrawal.settle'))],
+        given((_, road) => road.chain.reorg(9, { toPool: false, blocks: 10 })),
+        ...[before(observe), given((_, road) => road.owner.query(RESUME))],
+        ...[observe, job('withdrawal.orphaned')],
+      ],
+      ends: ['RESETTLED'],
+    },
+    {
       name: 'refused by the node',
       acts: [
         ...[...upToSlot, before(sign), before(collect)],
@@ -202,6 +223,17 @@ export function movingScenarios(): Scenario[] {
     },
   ];
 }
+
+/** Two persons have ordered the halted chain to go on. */
+const RESUME = `
+  WITH person AS (
+    INSERT INTO api_key (tenant_id, name, prefix, key_hash, scopes)
+    SELECT tenant_id, 'a person', 'p', sha256(n::text::bytea), '{admin}' FROM tenant, generate_series(1, 2) n
+    RETURNING key_id::text AS id
+  )
+  INSERT INTO chain_resume (chain_id, halted_reason, evidence, proposed_by, confirmed_by)
+  SELECT chain_id, halted_reason, 'seen', (SELECT min(id) FROM person)::uuid, (SELECT max(id) FROM person)::uuid
+  FROM chain_head WHERE halted_reason IS NOT NULL`;
 
 async function cancelOnly(on: Processes, tenantId: string): Promise<unknown> {
   const [one] = await on.service.list(tenantId, {}, { limit: 1, before: null });

@@ -105,7 +105,7 @@ async function judgePayment(road: Road, ends: readonly string[]): Promise<string
   if (rows.length !== 1) broken.push(`there are ${rows.length} withdrawals`);
   if (!ends.includes(status ?? '')) broken.push(`it ended ${status}`);
   const paid = paymentsOn(road).get(PAYEE) ?? [];
-  const due = status === 'COMPLETED' ? [AMOUNT] : [];
+  const due = status === 'COMPLETED' || status === 'RESETTLED' ? [AMOUNT] : [];
   if (paid.join() !== due.join()) broken.push(`it is ${status} and [${paid}] arrived`);
   return broken;
 }

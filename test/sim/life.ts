@@ -74,6 +74,7 @@ class Life {
       case 'reorg':
         chain.mine(action.mine);
         await this.#calmly(() => run(this.#on, 'observe'));
+        if (action.settle) await workOn(this.#road, this.#on, 2);
         chain.reorg(action.depth, action);
         return;
       case 'drop':

@@ -31,8 +31,15 @@ export type Action =
   | { do: 'base fee'; gwei: number }
   /** Longer than the patience of the chain, and then a block. */
   | { do: 'pass over' }
-  /** So many blocks are mined and seen before. */
-  | { do: 'reorg'; mine: number; depth: number; transactions: Kept; toPool: boolean }
+  /** So many blocks are mined and seen before; `settle`: and what they settle is committed. */
+  | {
+      do: 'reorg';
+      mine: number;
+      settle: boolean;
+      depth: number;
+      transactions: Kept;
+      toPool: boolean;
+    }
   | { do: 'drop' | 'late' | 'stall' | 'resume' }
   | { do: 'node'; method: Method; fault: Fault }
   /** The next transaction reverts; a recipient can not be paid any more. */
@@ -160,10 +167,13 @@ function meet({ random }: Shape): Action {
 }
 
 function reorg({ random }: Shape): Action {
-  const depth = 1 + random.below(REORG_BELOW);
+  // Of what was committed at safe, three blocks deep, or of anything.
+  const settle = random.chance(0.4);
+  const depth = settle ? 4 + random.below(REORG_BELOW - 3) : 1 + random.below(REORG_BELOW);
   return {
     do: 'reorg',
-    mine: random.below(depth + 1),
+    mine: settle ? depth : random.below(depth + 1),
+    settle,
     depth,
     transactions: random.pick<Kept>(['keep', 'shuffle', 'none', 'none']),
     toPool: random.chance(0.5),

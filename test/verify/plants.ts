@@ -219,6 +219,11 @@ const TX = [
     `UPDATE lane_progress SET mined_nonce = mined_nonce + 1 WHERE lane_id = 1 RETURNING 'lane ' || lane_id AS subject`,
   ),
   main(
+    'tx/mismatch-parked',
+    `UPDATE inclusion SET effect_ok = false WHERE attempt_id = (SELECT attempt_id FROM attempt WHERE tx_id = ${PAID})
+     RETURNING 'tx ' || ${PAID} AS subject`,
+  ),
+  main(
     'tx/blocks-linked',
     `UPDATE block SET parent_hash = ${HASH} WHERE height = (SELECT max(height) FROM block) RETURNING 'block ' || chain_id || ':' || height AS subject`,
   ),
@@ -267,6 +272,12 @@ const QUEUE = [
     'queue/jobs-have-subjects',
     `INSERT INTO job (topic, subject_id, tenant_id) SELECT 'tx.send', payonce_uuid7(), tenant_id FROM tenant LIMIT 1
      RETURNING 'job tx.send ' || subject_id AS subject`,
+  ),
+  main(
+    'queue/no-break-open',
+    `INSERT INTO reconciliation_break (tenant_id, kind, chain_id, lane_id, subject_id, detail)
+     SELECT tenant_id, 'final_taken_back', chain_id, lane_id, payonce_uuid7(), '{}' FROM lane LIMIT 1
+     RETURNING 'break ' || break_id AS subject`,
   ),
   main(
     'queue/nothing-died',

@@ -107,6 +107,16 @@ export const ERRORS = {
     title: 'The wallet can not be swept',
     help: 'reason says why: treasury_wallet (sweeps go to it), no_treasury (no treasury wallet of its tenant and chain is configured and open) or paused.',
   },
+  break_not_resolvable: {
+    kind: 'refusal',
+    title: 'The break can not be resolved like this',
+    help: 'See detail and read the break again; nothing was changed.',
+  },
+  chain_not_halted: {
+    kind: 'refusal',
+    title: 'The chain is not halted',
+    help: 'There is nothing to resume; read the chains.',
+  },
   body_too_large: {
     kind: 'refusal',
     title: 'The body is too large',

@@ -18,7 +18,8 @@ function machine<const State extends string>(declared: Machine<State>): Machine<
 
 /**
  * REQUESTED is where a withdrawal stands that another road asked for; intake reserves in the same
- * transaction, so its rows start as RESERVED, or as REJECTED when the answer is a stored no.
+ * transaction, so its rows start as RESERVED, or as REJECTED when the answer is a stored no. RESETTLED is
+ * left only when a declared reorg took back what was final.
  */
 export const WITHDRAWAL = machine({
   name: 'withdrawal',
@@ -33,7 +34,7 @@ export const WITHDRAWAL = machine({
     EXECUTING: ['COMPLETED', 'CANCELLED', 'EXPIRED', 'FAILED'],
     COMPLETED: ['REVERSED'],
     REVERSED: ['RESETTLED', 'FAILED'],
-    RESETTLED: [],
+    RESETTLED: ['REVERSED'],
     REJECTED: [],
     CANCELLED: [],
     EXPIRED: [],
@@ -45,7 +46,8 @@ export type WithdrawalState = keyof typeof WITHDRAWAL.moves;
 /**
  * FINAL, REVERTED, REPLACED and CANCELLED mean finalized on the chain, or (CANCELLED from CREATED) that
  * there was never a slot. A slot that can not be used is closed by its filler, so its transaction is
- * signed and included like any other and ends CANCELLED.
+ * signed and included like any other and ends CANCELLED. An end changes into another only when a declared
+ * reorg took the first one back and the slot is final again.
  */
 export const TX = machine({
   name: 'tx',
@@ -58,10 +60,10 @@ export const TX = machine({
     SIGNED: ['BROADCASTED', 'INCLUDED', 'REPLACED'],
     BROADCASTED: ['INCLUDED', 'REPLACED'],
     INCLUDED: ['FINAL', 'REVERTED', 'REPLACED', 'CANCELLED'],
-    FINAL: [],
-    REVERTED: [],
-    REPLACED: [],
-    CANCELLED: [],
+    FINAL: ['REVERTED', 'REPLACED', 'CANCELLED'],
+    REVERTED: ['FINAL', 'REPLACED', 'CANCELLED'],
+    REPLACED: ['FINAL', 'REVERTED', 'CANCELLED'],
+    CANCELLED: ['FINAL', 'REVERTED', 'REPLACED'],
   },
 });
 export type TxState = keyof typeof TX.moves;

@@ -18,13 +18,13 @@ export {
 export { reserveCtes } from './reserve-sql.ts';
 export {
   type AccountKey,
+  adjustTransfer,
   arriveTransfer,
   assignTransfer,
   commitTransfer,
   depositTransfer,
   fundTransfer,
   gasTransfer,
-  lossTransfer,
   releaseTransfer,
   reserveGasTransfer,
   reserveTransfer,

@@ -5,6 +5,7 @@ import { inTransaction } from '../../base/db/index.ts';
 import { Invariant } from '../../base/kernel/index.ts';
 import {
   type AccountKey,
+  adjustTransfer,
   assignTransfer,
   commitTransfer,
   depositTransfer,
@@ -17,6 +18,7 @@ import {
   releaseTransfer,
   replayBreaks,
   reserveTransfer,
+  reverseTransfer,
   type Transfer,
   unassignTransfer,
 } from './index.ts';
@@ -146,6 +148,19 @@ describe('the transfers', () => {
       ['network_fee_expense::ETH < gas_in_transit:7:ETH 5'],
     ],
     [
+      'REVERSE',
+      reverseTransfer({ ...order, generation: 2 }),
+      ['in_transit::USD < reserved:alice:USD 10', 'revenue::USD < reserved:alice:USD 2'],
+    ],
+    ...(['left', 'arrived'] as const).map((movement): [string, Transfer, string[]] => [
+      'ADJUST',
+      adjustTransfer({
+        ...{ tenantId: t, laneId: LANE, subjectId: 'x', asset: USD, amount: 10n, movement },
+        correlationId: 'c',
+      }),
+      [movement === 'left' ? 'suspense::USD < hot:7:USD 10' : 'hot:7:USD < suspense::USD 10'],
+    ]),
+    [
       'FUND',
       fundTransfer({ tenantId: t, laneId: LANE, asset: USD, amount: 10n, custody: 4n }),
       ['hot:7:USD < custody::USD 4', 'hot:7:USD < capital::USD 6'],
@@ -256,6 +271,32 @@ describe('the ledger', () => {
     expect(await readBalances(at.app, { tenantId: at.tenantId, account })).toEqual([
       { asset: USD, available: 80n, reserved: 20n },
     ]);
+  });
+
+  it('takes a commit back into the next reserve, once, and leaves what is available alone', async () => {
+    const account = await newAccount();
+    await book(deposit(account, 100n));
+    const order = orderOf(account, 10n);
+    const slot = slotOf(10n, 5n);
+    for (const [asset, amount] of [
+      [USD, 10n],
+      [ETH, 5n],
+    ] as const) {
+      await book(fundTransfer({ ...slot, asset, amount, custody: 0n }));
+    }
+    await book(reserveTransfer(order));
+    await book(assignTransfer(slot));
+    await book(commitTransfer(order));
+    const then = await readBalances(at.app, { tenantId: at.tenantId, account });
+    const next = { ...order, generation: 2 };
+    await book(reverseTransfer(next));
+    await expect(book(reverseTransfer(next))).rejects.toMatchObject({ code: '23505' });
+    const [now] = (await readBalances(at.app, { tenantId: at.tenantId, account }))!;
+    expect(now).toEqual({ ...then![0], reserved: order.amount + order.fee });
+    await book(commitTransfer(next));
+    expect(await readBalances(at.app, { tenantId: at.tenantId, account })).toEqual(then);
+    await expect(book(releaseTransfer(next))).rejects.toMatchObject({ code: '23514' });
+    expect(await replayBreaks(at.app)).toEqual([]);
   });
 
   it('refuses a balance on its wrong side, and undoes everything that was with it', async () => {

@@ -264,21 +264,25 @@ export function fundTransfer(fund: {
   ]);
 }
 
-/** What left a lane, and no transaction of ours says why: for a person to explain. */
-export function lossTransfer(loss: {
+/**
+ * What left a lane or came to it, and no transaction of ours says why: for a person to explain; with a `subjectId`
+ * two persons did.
+ */
+export function adjustTransfer(adjustment: {
   tenantId: string;
   laneId: number;
   asset: string;
   amount: bigint;
+  movement: 'left' | 'arrived';
+  subjectId?: string;
+  correlationId?: string;
 }): Transfer {
-  const { tenantId, laneId, asset, amount } = loss;
-  return ofLane(tenantId, 'ADJUST', [
-    {
-      debit: key(tenantId, 'suspense', '', asset),
-      credit: key(tenantId, 'hot', String(laneId), asset),
-      amount,
-    },
-  ]);
+  const { tenantId, asset, amount, movement } = adjustment;
+  const { subjectId = null, correlationId = null } = adjustment;
+  const hot = key(tenantId, 'hot', String(adjustment.laneId), asset);
+  const suspense = key(tenantId, 'suspense', '', asset);
+  const [debit, credit] = movement === 'left' ? [suspense, hot] : [hot, suspense];
+  return { ...ofLane(tenantId, 'ADJUST', [{ debit, credit, amount }]), subjectId, correlationId };
 }
 
 function ofLane(tenantId: string, kind: TransferKind, postings: Posting[]): Transfer {

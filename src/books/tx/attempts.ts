@@ -166,7 +166,8 @@ const WITHOUT_BLOCKS = 20;
 
 /**
  * Asks for the bytes of attempts to be sent again: of slots that the chain has not consumed the newest attempt, and
- * the newest that a node took, which may be another one. Due are those last sent (or made) before
+ * the newest that a node took, which may be another one; never the effect of what ended unpaid, whose reserve was
+ * released, also when a declared reorg took that end back. Due are those last sent (or made) before
  * `olderThanMs`: at once where no node took them yet; else when a block came since and passed them over, and much
  * later without one, for a node that lost its pool on a chain that waits for transactions. Derived from
  * facts, so nothing is forgotten whatever crashed. Returns how many.
@@ -195,6 +196,7 @@ export async function enqueueResends(
         AND coalesce(a.last_sent_at, a.created_at) < now() - $2 * interval '1 millisecond'
         AND (a.accepted_at IS NULL OR a.last_sent_at < h.advanced_at
           OR a.last_sent_at < now() - $5 * ($2 * interval '1 millisecond'))
+        AND NOT (a.kind = 'effect' AND t.status IN ('REVERTED', 'REPLACED', 'CANCELLED'))
         AND NOT EXISTS (SELECT 1 FROM job j WHERE j.topic = $4 AND j.subject_id = a.attempt_id)
       ORDER BY a.lane_id, a.nonce LIMIT $3`,
     values: [chainId, olderThanMs, limit, TX_TOPICS.send, WITHOUT_BLOCKS],

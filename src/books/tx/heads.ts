@@ -176,3 +176,76 @@ export async function readBlockHashes(
   });
   return new Map(rows.map((row) => [Number(row.height), toHex(row.hash)]));
 }
+
+/** Stops completing and signing on a chain until persons have looked; the first reason stays. */
+export async function haltChain(sql: Sql, chainId: number, reason: string): Promise<boolean> {
+  const { rowCount } = await sql.query(
+    'UPDATE chain_head SET halted_reason = $2, halted_at = now() WHERE chain_id = $1 AND halted_reason IS NULL',
+    [chainId, reason],
+  );
+  return (rowCount ?? 0) > 0;
+}
+
+type ResumeOrder = {
+  resumeId: string;
+  evidence: string;
+  proposedBy: string;
+  confirmedBy: string;
+};
+
+/** Orders a halted chain to go on; false where that was ordered already, or it is not halted any more. */
+export async function orderResume(
+  sql: Sql,
+  order: Omit<ResumeOrder, 'resumeId'> & { chainId: number },
+): Promise<boolean> {
+  const { rowCount } = await sql.query(
+    `INSERT INTO chain_resume (chain_id, halted_reason, evidence, proposed_by, confirmed_by)
+     SELECT chain_id, halted_reason, $2, $3, $4 FROM chain_head
+     WHERE chain_id = $1 AND halted_reason IS NOT NULL
+     ON CONFLICT (chain_id) WHERE done_at IS NULL DO NOTHING`,
+    [order.chainId, order.evidence, order.proposedBy, order.confirmedBy],
+  );
+  return (rowCount ?? 0) > 0;
+}
+
+/** The order that is not carried out yet. */
+export async function readResume(sql: Sql, chainId: number): Promise<ResumeOrder | null> {
+  const { rows } = await sql.query<ResumeOrder>(
+    `SELECT resume_id AS "resumeId", evidence, proposed_by AS "proposedBy", confirmed_by AS "confirmedBy"
+     FROM chain_resume WHERE chain_id = $1 AND done_at IS NULL`,
+    [chainId],
+  );
+  return rows[0] ?? null;
+}
+
+/** The end of an order; carried out, the chain is not halted any more. Under the head's lock. */
+export async function finishResume(
+  sql: Sql,
+  resumeId: string,
+  outcome: { fork: number; orphans: number } | { refusal: string },
+): Promise<void> {
+  const done = 'fork' in outcome ? outcome : null;
+  await sql.query(
+    `WITH done AS (
+       UPDATE chain_resume SET done_at = now(), fork = $2, orphans = $3, refusal = $4
+       WHERE resume_id = $1 AND done_at IS NULL RETURNING chain_id
+     )
+     UPDATE chain_head h SET halted_reason = NULL, halted_at = NULL FROM done
+     WHERE h.chain_id = done.chain_id AND $2::bigint IS NOT NULL`,
+    [
+      resumeId,
+      done?.fork ?? null,
+      done?.orphans ?? null,
+      'refusal' in outcome ? outcome.refusal : null,
+    ],
+  );
+}
+
+/** The lowest block that we hold of a chain. */
+export async function readLowestBlock(sql: Sql, chainId: number): Promise<number> {
+  const { rows } = await sql.query<{ height: bigint }>(
+    'SELECT min(height) AS height FROM block WHERE chain_id = $1',
+    [chainId],
+  );
+  return Number(rows[0]!.height);
+}

@@ -190,6 +190,21 @@ export async function setProgress(
   });
 }
 
+/** A reorg's word on lanes: from these nonces on nothing is consumed, and so nothing final. */
+export async function lowerProgress(
+  sql: Sql,
+  lowest: ReadonlyMap<number, bigint>,
+  atBlock: number,
+): Promise<void> {
+  if (lowest.size === 0) return;
+  await sql.query({
+    name: 'lane_progress_lower',
+    text: `UPDATE lane_progress p SET mined_nonce = u.nonce, final_nonce = least(p.final_nonce, u.nonce), at_block = $3
+      FROM unnest($1::int[], $2::bigint[]) AS u(lane_id, nonce) WHERE p.lane_id = u.lane_id`,
+    values: [[...lowest.keys()], [...lowest.values()], atBlock],
+  });
+}
+
 /** How far each lane's nonces are final, from inclusions that became so; it only rises. */
 export async function setFinalProgress(
   sql: Sql,
@@ -216,6 +231,7 @@ export type Orphan = {
   attemptId: string;
   laneId: number;
   nonce: bigint;
+  txStatus: TxState;
   settleAt: 'safe' | 'finalized';
   blockNumber: number;
   correlationId: string;
@@ -227,8 +243,8 @@ export async function readOrphans(sql: Sql, chainId: number, above: number): Pro
     name: 'inclusion_orphans',
     text: `
       SELECT t.tx_id AS "txId", t.tenant_id AS "tenantId", t.owner_kind AS "ownerKind", t.owner_id AS "ownerId",
-        a.attempt_id AS "attemptId", a.lane_id AS "laneId", a.nonce, t.settle_at AS "settleAt",
-        i.block_number AS "blockNumber", t.correlation_id AS "correlationId"
+        a.attempt_id AS "attemptId", a.lane_id AS "laneId", a.nonce, t.status AS "txStatus",
+        t.settle_at AS "settleAt", i.block_number AS "blockNumber", t.correlation_id AS "correlationId"
       FROM inclusion i
       JOIN block b ON b.chain_id = i.chain_id AND b.height = i.block_number AND b.hash = i.block_hash
       JOIN attempt a USING (attempt_id) JOIN tx t USING (tx_id)
@@ -240,8 +256,7 @@ export async function readOrphans(sql: Sql, chainId: number, above: number): Pro
 
 /**
  * Takes the blocks above a height out of the canonical chain and remembers how far each orphaned
- * transaction had come, so that its status never falls. Safe and finalized do not fall here: a
- * reorg that would need it halts the chain instead.
+ * transaction had come, so that its status never falls. Only a declared reorg goes below finalized.
  */
 export async function rewind(
   sql: Sql,
@@ -270,17 +285,9 @@ export async function rewind(
   });
   await sql.query({
     name: 'head_rewind',
-    text: `UPDATE chain_head SET latest = $2, safe = least(safe, $2), reorgs = reorgs + 1, advanced_at = now()
+    text: `UPDATE chain_head SET latest = $2, safe = least(safe, $2),
+      finalized = least(finalized, $2), reorgs = reorgs + 1, advanced_at = now()
       WHERE chain_id = $1`,
     values: [chainId, to],
   });
-}
-
-/** Stops completing and signing on a chain until a person has looked; the first reason stays. */
-export async function haltChain(sql: Sql, chainId: number, reason: string): Promise<boolean> {
-  const { rowCount } = await sql.query(
-    'UPDATE chain_head SET halted_reason = $2, halted_at = now() WHERE chain_id = $1 AND halted_reason IS NULL',
-    [chainId, reason],
-  );
-  return (rowCount ?? 0) > 0;
 }

@@ -42,11 +42,16 @@ export {
   requestGas,
 } from './funds/stretches.ts';
 export {
+  finishResume,
   type HeadRow,
+  haltChain,
   leaseChain,
   lockHeads,
+  orderResume,
   readBlockHashes,
   readHeads,
+  readLowestBlock,
+  readResume,
   readSettled,
   releaseChains,
   type Settled,
@@ -54,9 +59,9 @@ export {
 } from './heads.ts';
 export {
   type Crossing,
-  haltChain,
   insertBlocks,
   insertInclusions,
+  lowerProgress,
   matchAttempts,
   moveHead,
   type NewInclusion,
@@ -96,6 +101,7 @@ export { stopUnclaimed } from './stop.ts';
 export {
   finalTopic,
   laneOfSubject,
+  laneSubject,
   orphanedTopic,
   settleTopic,
   TX_TOPICS,

@@ -5,7 +5,8 @@ import { type Log, systemClock } from '../../base/kernel/index.ts';
 import { KeyCache } from '../../books/access/index.ts';
 import { Ledger } from '../../books/ledger/index.ts';
 import { DepositService } from '../../roads/deposit/index.ts';
-import { WithdrawalService } from '../../roads/withdrawal/index.ts';
+import { BreakService, orderChainResume } from '../../roads/reconcile/index.ts';
+import { WithdrawalResolver, WithdrawalService } from '../../roads/withdrawal/index.ts';
 import { buildServer, eventView, type Services } from '../http/index.ts';
 import { VERSION } from '../version.ts';
 import { chainsOf, ReadinessProbe } from './health.ts';
@@ -80,6 +81,9 @@ async function servicesOf(
     rules: { assets, lanes: settings.lanes, now: () => Date.now() },
   });
   const deposits = new DepositService({ db, ledger, assets });
+  const { chains } = settings;
+  const owners = { withdrawal: new WithdrawalResolver({ db, ledger }) };
+  const breaks = new BreakService({ db, ledger, assets, chains, owners });
   const services: Omit<Services, 'readiness'> = {
     submit: (tenantId, requests) => withdrawals.submit(tenantId, requests),
     get: (tenantId, id) => withdrawals.get(tenantId, id),
@@ -102,6 +106,14 @@ async function servicesOf(
     authenticate: (bearer) => keys.authenticate(bearer),
     chains: () => chainsOf(db, settings),
     wallets: walletServices(db, settings),
+    breaks: (tenantId, filter, page) => breaks.list(tenantId, filter, page),
+    readBreak: (tenantId, id) => breaks.get(tenantId, id),
+    resolveBreak: ({ tenantId, keyId }, id, said) =>
+      breaks.resolve(tenantId, id, { keyId, ...said }),
+    resumeChain: async ({ keyId }, id, body) => {
+      const chain = chains.find((one) => one.id === id);
+      return chain === undefined ? null : orderChainResume(db, chain, { keyId, body });
+    },
   };
   return { services, withdrawals };
 }

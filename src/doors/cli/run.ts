@@ -12,6 +12,7 @@ import { ApiProblem } from './api-client.ts';
 import { type CliContext, CliEnd, EXIT, type ExitCode, type Run } from './context.ts';
 import { addDatabaseCommands } from './database-commands.ts';
 import { addLocalCommands } from './local-commands.ts';
+import { addBreakCommands } from './operate/breaks.ts';
 import { addChains } from './operate/chains.ts';
 import { addCronCommands } from './operate/cron.ts';
 import { addLaneCommands } from './operate/lanes.ts';
@@ -62,6 +63,7 @@ function buildProgram(run: Run): Command {
   addCronCommands(program, run);
   addPaymentCommands(program, run);
   addChains(program, run);
+  addBreakCommands(program, run);
   program.addHelpText(
     'after',
     '\nExit codes: 0 well · 1 the withdrawal failed, or verify found a break · 2 usage or configuration · 3 not reachable, busy, timed out, or a law could not be checked',

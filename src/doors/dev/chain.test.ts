@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { encodeFunctionData, parseAbi, parseSignature } from 'viem';
 import { privateKeyToAccount, privateKeyToAddress } from 'viem/accounts';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { ARTIFACT, compileDevToken } from '../../../scripts/compile-contracts.ts';
+import { compileContracts } from '../../../scripts/compile-contracts.ts';
 import { startTestAnvil, type TestAnvil } from '../../../test/support/anvil.ts';
 import { until } from '../../../test/support/until.ts';
 import type { Address } from '../../base/kernel/index.ts';
@@ -119,6 +119,6 @@ describe('the development chain', () => {
   });
 });
 
-test('the committed artifact is what its sources compile to, byte for byte', () => {
-  expect(compileDevToken()).toBe(readFileSync(join(projectFolder(), ARTIFACT), 'utf8'));
+test.each(compileContracts())('%s is what its sources compile to, byte for byte', (path, text) => {
+  expect(text).toBe(readFileSync(join(projectFolder(), path), 'utf8'));
 });

@@ -17,6 +17,7 @@ import type { App, RouteContext } from './routes/context.ts';
 import { addEventRoutes } from './routes/events.ts';
 import { addLedgerRoutes } from './routes/ledger.ts';
 import { addOperationsRoutes } from './routes/operations.ts';
+import { addReconciliationRoutes } from './routes/reconciliation.ts';
 import { addReplacementRoutes } from './routes/replacement.ts';
 import { addWalletRoutes } from './routes/wallets.ts';
 import { addWithdrawalRoutes } from './routes/withdrawals.ts';
@@ -82,6 +83,7 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   addEventRoutes(app, context);
   addOperationsRoutes(app, context);
   addWalletRoutes(app, context);
+  addReconciliationRoutes(app, context);
   refuseOtherMethods(app, known);
   await addDocsPages(app as unknown as FastifyInstance);
   app.setNotFoundHandler(refuseUnknownPath);

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type Refusal, refuse } from '../../base/kernel/index.ts';
 import type { Grant } from '../../books/access/index.ts';
 import type { BalanceView, DepositView, TransferView } from '../../roads/deposit/index.ts';
+import type { BreakView, ResumeView } from '../../roads/reconcile/index.ts';
 import type {
   PublicStatus,
   Verdict,
@@ -10,6 +11,7 @@ import type {
 } from '../../roads/withdrawal/index.ts';
 import type { EventView } from './event-view.ts';
 import type { DepositVerdict, Order, Page, Principal, Services } from './services.ts';
+import { BALANCE, DEPOSIT, EVENT, withdrawalView } from './views.fixture.ts';
 import { FakeWallets } from './wallets.fixture.ts';
 
 export const TENANT = '01890000-0000-7000-8000-000000000001';
@@ -39,6 +41,7 @@ export class FakeServices implements Services {
   deposits = new Map<string, DepositView>();
   lastAt: Date | null = null;
   statement: TransferView[] = [];
+  found: (BreakView & { tenantId: string })[] = [];
   history: (EventView & { tenantId: string })[] = [];
   epoch = 'epoch-1';
   eventReads = 0;
@@ -184,101 +187,31 @@ export class FakeServices implements Services {
     return [{ id: 'local', latest: '12' }];
   }
 
+  async breaks(tenantId: string, filter: { state?: 'open' | 'resolved' }, page: Page) {
+    const mine = this.found.filter((one) => one.tenantId === tenantId);
+    const from = page.before === null ? 0 : mine.findIndex((one) => one.id === page.before) + 1;
+    const asked = mine.filter((one) => (filter.state ?? one.state) === one.state);
+    return asked.slice(from, from + page.limit);
+  }
+
+  async readBreak(tenantId: string, id: string): Promise<BreakView | null> {
+    return this.found.find((one) => one.tenantId === tenantId && one.id === id) ?? null;
+  }
+
+  async resolveBreak({ tenantId }: Principal, id: string, said: { body: unknown }) {
+    const view = await this.readBreak(tenantId, id);
+    if (view === null) return refuse('not_found', 'There is no break with this id.');
+    return { kind: (said.body as { kind: 'done' | 'proposed' }).kind, view };
+  }
+
+  async resumeChain({ keyId }: Principal, id: string): Promise<ResumeView | null> {
+    const said = { evidence: 'e', proposedBy: keyId, confirmedBy: null };
+    return id === 'local'
+      ? { chain: id, chainId: 1, halted: 'why', status: 'proposed', ...said }
+      : null;
+  }
+
   #throwFault(): void {
     if (this.fault !== null) throw this.fault;
   }
-}
-
-const NOW = '2026-01-31T12:00:00.000Z';
-
-const EVENT: EventView = {
-  position: 0n,
-  id: '',
-  type: 'withdrawal.reserved',
-  subjectId: randomUUID(),
-  withdrawalId: null,
-  from: null,
-  to: 'RESERVED',
-  correlationId: 'c',
-  data: null,
-  at: NOW,
-};
-
-const DEPOSIT: DepositView = {
-  id: randomUUID(),
-  account: 'alice',
-  asset: 'USDC',
-  amount: '100',
-  amountAtomic: '100000000',
-  reference: 'wire-1',
-  idempotencyKey: '',
-  correlationId: '',
-  createdAt: NOW,
-};
-
-const BALANCE: BalanceView = {
-  asset: 'USDC',
-  posted: '100',
-  reserved: '30',
-  available: '70',
-  postedAtomic: '100000000',
-  reservedAtomic: '30000000',
-  availableAtomic: '70000000',
-};
-
-export function transferView(): TransferView {
-  return {
-    id: randomUUID(),
-    kind: 'RESERVE',
-    asset: 'USDC',
-    available: '-30',
-    availableAtomic: '-30000000',
-    reserved: '30',
-    reservedAtomic: '30000000',
-    subjectId: randomUUID(),
-    correlationId: null,
-    at: NOW,
-  };
-}
-
-function withdrawalView(request: Order): WithdrawalView {
-  return {
-    id: randomUUID(),
-    status: 'RESERVED',
-    confirmation: { level: 'none', blockNumber: null, blockHash: null },
-    waiting: null,
-    account: 'alice',
-    asset: 'USDC',
-    amount: '12.5',
-    amountAtomic: '12500000',
-    fee: '0.5',
-    feeAtomic: '500000',
-    to: `0x${'ab'.repeat(20)}`,
-    externalId: null,
-    idempotencyKey: request.idempotencyKey,
-    metadata: { note: 'für dich', nested: { deep: [1, null] } },
-    riskTier: 'low',
-    decision: { id: randomUUID(), policyVersion: 'config:1', trace: [{ tier: 'low' }] },
-    approvals: { required: 0, given: 0 },
-    nonceKey: null,
-    txHash: null,
-    attempts: [
-      {
-        id: randomUUID(),
-        txHash: `0x${'cd'.repeat(32)}`,
-        status: 'SENT',
-        maxFeePerGas: '3000000000',
-        maxPriorityFeePerGas: '1',
-        sentAt: NOW,
-        acceptedAt: null,
-      },
-    ],
-    reorgs: 0,
-    failure: null,
-    correlationId: request.correlationId,
-    expiresAt: null,
-    createdAt: NOW,
-    updatedAt: NOW,
-    completedAt: null,
-  };
 }

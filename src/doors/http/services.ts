@@ -2,6 +2,7 @@ import type { Refusal } from '../../base/kernel/index.ts';
 import type { Grant } from '../../books/access/index.ts';
 import type { MoveView, WalletView } from '../../hands/treasury/index.ts';
 import type { BalanceView, DepositView, TransferView } from '../../roads/deposit/index.ts';
+import type { BreakView, ResumeView } from '../../roads/reconcile/index.ts';
 import type {
   PublicStatus,
   Verdict,
@@ -74,4 +75,22 @@ export type Services = {
   readiness(): Promise<{ ready: boolean; checks: Record<string, { ok: boolean; detail: string }> }>;
   chains(): Promise<unknown[]>;
   wallets: WalletServices;
+
+  breaks(
+    tenantId: string,
+    filter: { state?: 'open' | 'resolved' },
+    page: Page,
+  ): Promise<BreakView[]>;
+  readBreak(tenantId: string, id: string): Promise<BreakView | null>;
+  resolveBreak(
+    principal: Principal,
+    id: string,
+    said: { body: unknown; correlationId: string },
+  ): Promise<{ kind: 'proposed' | 'done'; view: BreakView } | Refusal>;
+  /** Null: there is no such chain. */
+  resumeChain(
+    principal: Principal,
+    id: string,
+    body: unknown,
+  ): Promise<ResumeView | Refusal | null>;
 };

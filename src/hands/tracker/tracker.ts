@@ -1,5 +1,4 @@
 import { advance, inTransaction, type Sql } from '../../base/db/index.ts';
-import { writeEvents } from '../../base/event/index.ts';
 import { Transient, TX } from '../../base/kernel/index.ts';
 import { enqueue, type JobRequest } from '../../base/queue/index.ts';
 import {
@@ -28,7 +27,9 @@ import { decideFinal, firstBlock, levelsOf, looksDue } from './decide.ts';
 import { findForeign, ownProgress, recordForeign } from './foreign/foreign.ts';
 import { type Found, observeInclusions } from './inclusions.ts';
 import { askTags, observeWalk, type Walk } from './observe.ts';
-import { followReorg } from './reorg.ts';
+import { parkMismatches } from './park.ts';
+import { followReorg } from './reorg/follow.ts';
+import { resumeChain } from './reorg/resume.ts';
 
 const LEASE_MS = 15_000;
 /** Blocks that become final in one round: bounds its acts, and the question for arrivals in them. */
@@ -63,6 +64,7 @@ export async function trackRound(context: TrackerContext): Promise<boolean> {
   if (epoch === null) return false;
   const head = (await readHeads(db)).get(chainId);
   if (head === undefined) return false;
+  if (head.haltedReason !== null && (await resumeChain(context, head, epoch))) return true;
   const walk = await observeWalk(db, port, head);
   if (walk === null) return false;
   return walk.kind === 'reorg'
@@ -169,13 +171,17 @@ async function crossFinalized(
   const ending = decided.flatMap(({ item, action }) =>
     action.kind === 'end' ? [{ item, action }] : [],
   );
+  // Behind a declared reorg what had ended is final again, mostly with the same end.
+  const moving = ending.filter(({ item, action }) => item.status !== action.to);
   const ended = await advance(
     sql,
     TX,
-    ending.map(({ item, action }) => ({ id: item.txId, from: 'INCLUDED', to: action.to })),
-    { failure_code: { type: 'text', values: ending.map(({ action }) => action.code) } },
+    moving.map(({ item, action }) => ({ id: item.txId, from: item.status, to: action.to })),
+    { failure_code: { type: 'text', values: moving.map(({ action }) => action.code) } },
   );
-  const telling = ending.filter(({ item }) => ended.has(item.txId) && !wasTold(item));
+  const telling = ending.filter(
+    ({ item, action }) => (ended.has(item.txId) || item.status === action.to) && !wasTold(item),
+  );
   await enqueue(
     sql,
     telling.map(({ item }) => jobFor(item, finalTopic(item.ownerKind), item.ownerId)),
@@ -183,7 +189,7 @@ async function crossFinalized(
   await setFinalProgress(sql, crossings);
   await requestGas(sql, crossings);
   const parked = decided.filter(({ action }) => action.kind === 'park').map(({ item }) => item);
-  await tellParked(context, sql, parked);
+  await parkMismatches(context, sql, parked);
 }
 
 /** Paid and told at safe, and never orphaned since: finality changes nothing for its owner. */
@@ -193,28 +199,6 @@ function wasTold(item: Crossing): boolean {
 
 function isPaid(item: Crossing): boolean {
   return item.kind === 'effect' && item.succeeded && item.effectOk;
-}
-
-async function tellParked(
-  context: TrackerContext,
-  sql: Sql,
-  parked: readonly Crossing[],
-): Promise<void> {
-  await writeEvents(
-    sql,
-    parked.map((item) => ({
-      tenantId: item.tenantId,
-      type: 'tx.effect_mismatch',
-      subjectId: item.txId,
-      correlationId: item.correlationId,
-    })),
-  );
-  for (const item of parked) {
-    context.log.error(
-      { txId: item.txId, correlationId: item.correlationId, code: 'effect_mismatch' },
-      'parked with its reserve',
-    );
-  }
 }
 
 const jobFor = (item: Crossing, topic: string, subjectId: string): JobRequest => ({

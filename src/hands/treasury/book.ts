@@ -2,9 +2,9 @@ import type { Sql } from '../../base/db/index.ts';
 import { caip19, Transient } from '../../base/kernel/index.ts';
 import {
   type AccountKey,
+  adjustTransfer,
   gasTransfer,
   type Ledger,
-  lossTransfer,
   type Transfer,
 } from '../../books/ledger/index.ts';
 import {
@@ -58,7 +58,7 @@ export function accountsOf(due: readonly Due[], arrived: readonly Arrived[]): Tr
       return [
         gasOf(item),
         ...(amount > 0n ? [fundingAccounts(native)] : []),
-        ...(amount < 0n ? [lossTransfer({ ...native, amount: -amount })] : []),
+        ...(amount < 0n ? [adjustTransfer({ ...native, amount: -amount, movement: 'left' })] : []),
       ];
     }),
     ...arrived.map(([one]) => fundingAccounts(one!)),
@@ -87,7 +87,9 @@ export async function book(
   const ids = await ledger.post(sql, [
     ...fundingTransfers(fundings, balanceOf),
     ...spent.map(gasOf),
-    ...lost.map((item) => lossTransfer({ ...nativeOf(item.stretch), amount: -item.arrived })),
+    ...lost.map((item) =>
+      adjustTransfer({ ...nativeOf(item.stretch), amount: -item.arrived, movement: 'left' }),
+    ),
   ]);
   const next = ids.values();
   const idOf = () => next.next().value!;

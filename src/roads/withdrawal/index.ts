@@ -7,6 +7,7 @@
  */
 export type { WithdrawalContext } from './context.ts';
 export { settlerHandlers, validatorHandlers } from './handlers.ts';
+export { WithdrawalResolver } from './resolve.ts';
 export { WithdrawalService } from './service.ts';
 export { sweepStanding } from './sweep.ts';
 export {

@@ -11,7 +11,7 @@ import { WITHDRAWAL_TOPICS } from './topics.ts';
 type Item = { row: StepRow; tx: TxRow; transfer: Transfer };
 
 /**
- * Takes back commits whose inclusion left the canonical chain: COMPLETED → REVERSED, with the next generation's
+ * Takes back commits whose inclusion left the canonical chain: COMPLETED (or RESETTLED) → REVERSED, with the next generation's
  * reserve. What the chain shows again at that level by now stays committed. The same bytes are on
  * their way already (the reorg asked for them); what their slot ends in settles the new reserve. Asked for in
  * the act that followed the reorg, so a crash leaves the job.
@@ -21,7 +21,7 @@ export async function reverseStep(context: WithdrawalContext, claimed: Claim): P
     context.db,
     claimed.jobs.map((job) => job.subjectId),
   );
-  const committed = read.filter((row) => row.status === 'COMPLETED');
+  const committed = read.filter(({ status }) => status === 'COMPLETED' || status === 'RESETTLED');
   const txs = await readTxsOfOwners(
     context.db,
     committed.map((row) => row.id),
@@ -53,9 +53,10 @@ async function act(
     sql,
     acting.map((item) => item.tx.txId),
   );
-  const lost = acting.filter(({ tx }) => {
+  const lost = acting.filter(({ row, tx }) => {
     const shown = settled.levels.get(tx.txId);
-    return shown === undefined || !isPaidAt(tx.settleAt, shown);
+    const level = row.status === 'RESETTLED' ? 'finalized' : tx.settleAt;
+    return shown === undefined || !isPaidAt(level, shown);
   });
   const moved = await advance(
     sql,

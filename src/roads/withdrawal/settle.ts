@@ -2,12 +2,7 @@ import { advance, inTransaction, type Sql } from '../../base/db/index.ts';
 import { writeEvents } from '../../base/event/index.ts';
 import { ERRORS, type ErrorCode, Transient, WITHDRAWAL } from '../../base/kernel/index.ts';
 import { type Claim, complete, type Outcome } from '../../base/queue/index.ts';
-import {
-  commitTransfer,
-  releaseTransfer,
-  type Transfer,
-  unassignTransfer,
-} from '../../books/ledger/index.ts';
+import { commitTransfer, type Transfer } from '../../books/ledger/index.ts';
 import {
   lockHeads,
   readSettled,
@@ -17,7 +12,9 @@ import {
 } from '../../books/tx/index.ts';
 import type { WithdrawalContext } from './context.ts';
 import { decideSettle, type SettleAction } from './decide-settle.ts';
+import { findPaid } from './paid-after-release.ts';
 import { ledgerOrderOf, readSteps, type StepRow } from './rows.ts';
+import { givenBack } from './transfers.ts';
 
 type Open = StepRow & { status: 'EXECUTING' | 'REVERSED' };
 type Item = { row: Open; tx: TxRow; action: SettleAction; transfers: Transfer[] };
@@ -29,11 +26,9 @@ type Item = { row: Open; tx: TxRow; action: SettleAction; transfers: Transfer[] 
  */
 export async function settleStep(context: WithdrawalContext, claimed: Claim): Promise<Outcome[]> {
   const ids = claimed.jobs.map((job) => job.subjectId);
-  const rows = (await readSteps(context.db, ids)).filter(isOpen);
-  const txs = await readTxsOfOwners(
-    context.db,
-    rows.map((row) => row.id),
-  );
+  const read = await readSteps(context.db, ids);
+  const rows = read.filter(isOpen);
+  const txs = await readTxsOfOwners(context.db, ids);
   const settled = await readSettled(
     context.db,
     [...txs.values()].map((tx) => tx.txId),
@@ -54,6 +49,7 @@ export async function settleStep(context: WithdrawalContext, claimed: Claim): Pr
       claimed,
       ids.filter((id) => !waiting.has(id)),
       items,
+      read.filter(isReleased).flatMap((row) => txs.get(row.id) ?? []),
     ),
   );
   return halted.map((row) => ({
@@ -65,6 +61,10 @@ export async function settleStep(context: WithdrawalContext, claimed: Claim): Pr
 }
 
 const PAID = { EXECUTING: 'COMPLETED', REVERSED: 'RESETTLED' } as const;
+
+/** Its reserve went back to its customer. */
+const isReleased = ({ status }: StepRow) =>
+  status === 'FAILED' || status === 'CANCELLED' || status === 'EXPIRED';
 
 function isOpen(row: StepRow): row is Open {
   return row.status === 'EXECUTING' || row.status === 'REVERSED';
@@ -81,8 +81,13 @@ async function act(
   claimed: Claim,
   ids: readonly string[],
   items: readonly Item[],
+  released: readonly TxRow[],
 ): Promise<void> {
   const ours = await complete(sql, claimed, ids);
+  await findPaid(
+    sql,
+    released.filter((tx) => ours.has(tx.ownerId)),
+  );
   const acting = items.filter((item) => ours.has(item.row.id) && item.action.kind !== 'wait');
   if (acting.length === 0) return;
   await context.ledger.lock(
@@ -166,11 +171,5 @@ function failureOf(action: SettleAction): { code: ErrorCode; message: string } |
 function transfersOf(row: StepRow, tx: TxRow, action: SettleAction): Transfer[] {
   if (action.kind === 'wait') return [];
   if (action.kind === 'commit') return [commitTransfer(ledgerOrderOf(row))];
-  const release = releaseTransfer(ledgerOrderOf(row));
-  if (tx.slot === null) return [release];
-  const { tenantId, txId, asset, amount, correlationId } = tx;
-  return [
-    release,
-    unassignTransfer({ tenantId, txId, asset, amount, correlationId, laneId: tx.slot.laneId }),
-  ];
+  return givenBack(row, tx);
 }

@@ -6,10 +6,10 @@ import {
   WITHDRAWAL,
   type WithdrawalState,
 } from '../../base/kernel/index.ts';
-import { releaseTransfer, type Transfer, unassignTransfer } from '../../books/ledger/index.ts';
-import { readTxsOfOwners, stopUnclaimed, type TxRow } from '../../books/tx/index.ts';
+import { readTxsOfOwners, stopUnclaimed } from '../../books/tx/index.ts';
 import type { WithdrawalContext } from './context.ts';
-import { ledgerOrderOf, readSteps, type StepRow } from './rows.ts';
+import { readSteps } from './rows.ts';
+import { givenBack } from './transfers.ts';
 
 type Stopped = {
   to: 'CANCELLED' | 'EXPIRED';
@@ -42,7 +42,7 @@ export async function stopWithdrawals(
   const stoppable = rows.filter(
     (row) => BEFORE_TX.includes(row.status) || row.status === 'EXECUTING',
   );
-  const transfers = new Map(stoppable.map((row) => [row.id, transfersOf(row, txs.get(row.id))]));
+  const transfers = new Map(stoppable.map((row) => [row.id, givenBack(row, txs.get(row.id))]));
   await context.ledger.open([...transfers.values()].flat());
   return inTransaction(context.db, async (sql) => {
     await context.ledger.lock(sql, [...transfers.values()].flat());
@@ -77,14 +77,4 @@ export async function stopWithdrawals(
     await finish(sql, moved);
     return moved;
   });
-}
-
-function transfersOf(row: StepRow, tx: TxRow | undefined): Transfer[] {
-  const release = releaseTransfer(ledgerOrderOf(row));
-  if (tx?.slot == null) return [release];
-  const { tenantId, txId, asset, amount, correlationId } = tx;
-  return [
-    release,
-    unassignTransfer({ tenantId, txId, asset, amount, correlationId, laneId: tx.slot.laneId }),
-  ];
 }

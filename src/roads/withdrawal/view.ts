@@ -113,14 +113,15 @@ function toView(row: WithdrawalRow, tx: TxProgress | null, assets: Assets): With
   };
 }
 
-/** What is in a block waits for nothing; a cancel is under way until the chain has decided. */
+/** What is in a block waits for nothing but persons; a cancel is under way until the chain has decided. */
 function waitingOf(
   row: Pick<WithdrawalRow, 'status' | 'cancelRequestedAt'>,
   tx: TxProgress | null,
 ): WithdrawalView['waiting'] {
   if (row.status !== 'EXECUTING' && row.status !== 'REVERSED') return null;
   if (row.cancelRequestedAt !== null) return { reason: 'cancelling', detail: null };
-  return tx?.waiting == null || tx.level !== 'none' ? null : tx.waiting;
+  if (tx?.waiting == null) return null;
+  return tx.level === 'none' || tx.waiting.reason === 'effect_mismatch' ? tx.waiting : null;
 }
 
 /** What intake just made: the same view without a read. */

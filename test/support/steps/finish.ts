@@ -48,7 +48,12 @@ export async function finish(road: Road, processes: Processes): Promise<string[]
   for (let idle = 0, round = 0; round < ROUNDS; round += 1) {
     const work = await readWork(road);
     if (work.jobs + work.running + work.unbooked + work.uncollected === 0n) return [];
-    if (work.halted) break;
+    if (work.halted) {
+      // It goes on by itself only where that was ordered.
+      while (await processes.observe());
+      if ((await readWork(road)).halted) break;
+      continue;
+    }
     // A job that only looks again and again is no progress.
     const now = Object.values(work).join();
     if ((await runDue(processes, work)) && now !== before) {

@@ -29,13 +29,16 @@ export type OpenStretch = {
 type Raw = Omit<OpenStretch, 'chainId' | 'aboveBlock' | 'upToBlock'> &
   Record<'chainId' | 'aboveBlock' | 'upToBlock', bigint>;
 
-/** Native amounts that effects between own wallets brought to a lane in the blocks (above, upTo], by SQL terms. */
+/**
+ * Native amounts that effects between own wallets brought to a lane in the blocks (above, upTo], by SQL terms. What was
+ * final before a declared reorg took it back was received then.
+ */
 const receivedSql = (lane: string, above: string, upTo: string) => `
   SELECT coalesce(sum(t.amount), 0) FROM inclusion i
   JOIN block b ON b.chain_id = i.chain_id AND b.height = i.block_number AND b.hash = i.block_hash
   JOIN attempt a USING (attempt_id) JOIN tx t ON t.tx_id = a.tx_id
   WHERE i.to_lane = ${lane} AND i.block_number > ${above} AND i.block_number <= ${upTo}
-    AND i.succeeded AND t.token IS NULL`;
+    AND i.succeeded AND t.token IS NULL AND NOT (t.reorgs > 0 AND t.furthest_level = 'finalized')`;
 
 /**
  * The open stretches of lanes, up to the finalized block or the one given. Slots become final in the order of

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { ResumeView } from '../../../roads/reconcile/index.ts';
 import type { Run } from '../context.ts';
 import { printJson, printTable } from '../print.ts';
 import { type ClientFlags, findApi, withApi } from '../sources.ts';
@@ -27,7 +28,8 @@ type ChainView = {
 };
 
 export function addChains(program: Command, run: Run): void {
-  withApi(program.command('chains'))
+  const chains = withApi(program.command('chains'));
+  chains
     .description('how far each chain is, and how its endpoints do (needs the scope admin)')
     .action(async (flags: ClientFlags & { json?: boolean }) => {
       const client = findApi(run, flags, { admin: true });
@@ -39,6 +41,26 @@ export function addChains(program: Command, run: Run): void {
       printTable(run.stdout, body.chains.map(chainLine));
       run.stdout.write('\n');
       printTable(run.stdout, body.chains.flatMap(endpointLines));
+    });
+  addResume(chains, run);
+}
+
+function addResume(chains: Command, run: Run): void {
+  withApi(chains.command('resume'))
+    .description('go on with a halted chain as the node shows it; the same by a second key does it')
+    .argument('<chain>', 'its configured id')
+    .requiredOption('--evidence <text>', 'why the node is right, with links to what shows it')
+    .action(async (chain: string, flags: ClientFlags & { json?: boolean; evidence: string }) => {
+      const path = `/v1/chains/${encodeURIComponent(chain)}/resume`;
+      const body = { evidence: flags.evidence };
+      const client = findApi(run, flags, { admin: true });
+      const answer = await client.request<ResumeView>({ method: 'POST', path, body });
+      if (flags.json) return printJson(run.stdout, answer.body);
+      const told =
+        answer.body.status === 'proposed'
+          ? 'proposed: somebody else says the same with a key of their own'
+          : 'ordered; its tracker takes what the node shows';
+      run.stdout.write(`chain ${chain} (${answer.body.halted}): ${told}\n`);
     });
 }
 

@@ -5,9 +5,9 @@ import { FILLER_GAS_LIMIT } from '../../../base/effect/index.ts';
 import { writeEvents } from '../../../base/event/index.ts';
 import { caip19, randomToken, Transient } from '../../../base/kernel/index.ts';
 import {
+  adjustTransfer,
   assignTransfer,
   type Ledger,
-  lossTransfer,
   type Transfer,
 } from '../../../books/ledger/index.ts';
 import {
@@ -72,7 +72,7 @@ async function open(
   const more = plan.differences.filter(({ amount }) => amount > 0n);
   const less = plan.differences.filter(({ amount }) => amount < 0n);
   const losses = less.map(({ asset, amount }) =>
-    lossTransfer({ ...ofLane, asset, amount: -amount }),
+    adjustTransfer({ ...ofLane, asset, amount: -amount, movement: 'left' }),
   );
   const touched = [...more.map(({ asset }) => fundingAccounts({ ...ofLane, asset })), ...losses];
   await ledger.open(touched);

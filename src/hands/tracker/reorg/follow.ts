@@ -1,21 +1,21 @@
-import { inTransaction, type Sql } from '../../base/db/index.ts';
-import { writeEvents } from '../../base/event/index.ts';
-import { enqueue, type JobRequest } from '../../base/queue/index.ts';
+import { inTransaction, type Sql } from '../../../base/db/index.ts';
+import { writeEvents } from '../../../base/event/index.ts';
+import { enqueue, type JobRequest } from '../../../base/queue/index.ts';
 import {
   type HeadRow,
   haltChain,
+  lowerProgress,
   type Orphan,
   orphanedTopic,
   readForeignOrphans,
   readOrphans,
   rewind,
-  setProgress,
   TX_TOPICS,
-} from '../../books/tx/index.ts';
-import { type TrackerContext, takeHead } from './context.ts';
-import { judgeReorg } from './decide.ts';
-import type { Walk } from './observe.ts';
-import { tellChain } from './tell.ts';
+} from '../../../books/tx/index.ts';
+import { type TrackerContext, takeHead } from '../context.ts';
+import { judgeReorg } from '../decide.ts';
+import type { Walk } from '../observe.ts';
+import { tellChain } from '../tell.ts';
 
 /**
  * Takes the blocks that the node's chain no longer has out of ours, in one act, which also asks for the orphans'
@@ -55,11 +55,11 @@ export async function followReorg(
 }
 
 /** Takes everything above the fork out of our chain, under its head's lock. */
-async function takeBack(sql: Sql, head: HeadRow, fork: number): Promise<Orphan[]> {
+export async function takeBack(sql: Sql, head: HeadRow, fork: number): Promise<Orphan[]> {
   const orphans = await readOrphans(sql, head.chainId, fork);
   const foreign = await readForeignOrphans(sql, head.chainId, fork);
   await rewind(sql, head.chainId, fork, orphans);
-  await setProgress(sql, lowestNonces([...orphans, ...foreign]), fork);
+  await lowerProgress(sql, lowestNonces([...orphans, ...foreign]), fork);
   await tellOrphans(sql, head, orphans);
   return orphans;
 }
@@ -78,7 +78,12 @@ async function tellOrphans(sql: Sql, head: HeadRow, orphans: readonly Orphan[]):
   // What its owner may have committed at that level is for the owner to look at.
   const settled = orphans.filter(({ settleAt, blockNumber }) => blockNumber <= head[settleAt]);
   await enqueue(sql, [
-    ...orphans.map((orphan) => jobOf(orphan, TX_TOPICS.send, orphan.attemptId)),
+    ...orphans.map((orphan) =>
+      // What ended unpaid released its reserve: its slot is closed, and never offered to its effect again.
+      orphan.txStatus === 'REVERTED'
+        ? jobOf(orphan, TX_TOPICS.fill, orphan.txId)
+        : jobOf(orphan, TX_TOPICS.send, orphan.attemptId),
+    ),
     ...settled.map((orphan) => jobOf(orphan, orphanedTopic(orphan.ownerKind), orphan.ownerId)),
   ]);
 }
