@@ -157,6 +157,19 @@ CREATE UNIQUE INDEX chain_resume_open ON public.chain_resume USING btree (chain_
 GRANT INSERT, SELECT ON chain_resume TO payonce_app;
 GRANT UPDATE (done_at, fork, orphans, refusal) ON chain_resume TO payonce_app;
 
+CREATE TABLE check_run (
+  check_name text NOT NULL,
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  started_at timestamp with time zone,
+  finished_at timestamp with time zone,
+  findings integer,
+  lease_owner text,
+  lease_until timestamp with time zone,
+  CONSTRAINT check_run_pkey PRIMARY KEY (check_name)
+);
+GRANT INSERT, SELECT ON check_run TO payonce_app;
+GRANT UPDATE (started_at, finished_at, findings, lease_owner, lease_until) ON check_run TO payonce_app;
+
 CREATE TABLE dead_letter (
   topic text NOT NULL,
   subject_id uuid NOT NULL,
@@ -280,6 +293,17 @@ CREATE TABLE external_id (
 );
 GRANT INSERT, SELECT ON external_id TO payonce_app;
 
+CREATE TABLE finding (
+  kind text NOT NULL,
+  subject text NOT NULL,
+  check_name text NOT NULL,
+  tenant_id uuid,
+  detail jsonb NOT NULL,
+  opened_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT finding_pkey PRIMARY KEY (kind, subject)
+);
+GRANT DELETE, INSERT, SELECT ON finding TO payonce_app;
+
 CREATE TABLE foreign_inclusion (
   tx_hash bytea NOT NULL,
   block_hash bytea NOT NULL,
@@ -319,10 +343,12 @@ CREATE TABLE inclusion (
   gas_used numeric(78,0),
   effective_gas_price numeric(78,0),
   seen_at timestamp with time zone NOT NULL DEFAULT now(),
+  to_lane integer,
   CONSTRAINT inclusion_block_hash_check CHECK ((octet_length(block_hash) = 32)),
   CONSTRAINT inclusion_pkey PRIMARY KEY (attempt_id, block_hash)
 );
 CREATE INDEX inclusion_height ON public.inclusion USING btree (chain_id, block_number);
+CREATE INDEX inclusion_to_lane ON public.inclusion USING btree (to_lane, block_number) WHERE (to_lane IS NOT NULL);
 GRANT INSERT, SELECT ON inclusion TO payonce_app;
 
 CREATE TABLE installation (
@@ -381,10 +407,12 @@ CREATE TABLE lane (
   paused_at timestamp with time zone,
   paused_by text,
   paused_note text,
+  purpose text NOT NULL DEFAULT 'pay'::text,
   CONSTRAINT lane_address_check CHECK ((octet_length(address) = 20)),
   CONSTRAINT lane_chain_id_address_key UNIQUE (chain_id, address),
   CONSTRAINT lane_check CHECK ((next_nonce >= first_nonce)),
   CONSTRAINT lane_pkey PRIMARY KEY (lane_id),
+  CONSTRAINT lane_purpose_check CHECK ((purpose = ANY (ARRAY['pay'::text, 'treasury'::text]))),
   CONSTRAINT lane_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenant(tenant_id)
 ) WITH (fillfactor=50);
 GRANT INSERT, SELECT ON lane TO payonce_app;
@@ -418,6 +446,7 @@ CREATE TABLE lane_stretch (
   arrival_transfer_id uuid,
   native_balance numeric(78,0) NOT NULL,
   booked_at timestamp with time zone NOT NULL DEFAULT now(),
+  received numeric(78,0) NOT NULL DEFAULT 0,
   CONSTRAINT lane_stretch_check CHECK ((up_to_block > above_block)),
   CONSTRAINT lane_stretch_check1 CHECK ((to_nonce >= from_nonce)),
   CONSTRAINT lane_stretch_check2 CHECK (((above_block IS NULL) = (gas_by IS NULL))),
@@ -433,6 +462,7 @@ CREATE TABLE lane_stretch (
   CONSTRAINT lane_stretch_lane_id_up_to_block_to_nonce_key UNIQUE (lane_id, up_to_block, to_nonce),
   CONSTRAINT lane_stretch_native_balance_check CHECK ((native_balance >= (0)::numeric)),
   CONSTRAINT lane_stretch_pkey PRIMARY KEY (lane_id, up_to_block),
+  CONSTRAINT lane_stretch_received_check CHECK ((received >= (0)::numeric)),
   CONSTRAINT lane_stretch_sent_check CHECK ((sent >= (0)::numeric))
 );
 GRANT INSERT, SELECT ON lane_stretch TO payonce_app;
@@ -755,6 +785,34 @@ CREATE TABLE transfer (
 CREATE INDEX transfer_account ON ONLY public.transfer USING btree (tenant_id, account, transfer_id) WHERE (account IS NOT NULL);
 GRANT INSERT, SELECT ON transfer TO payonce_app;
 
+CREATE TABLE treasury_move (
+  move_id uuid NOT NULL DEFAULT payonce_uuid7(),
+  tenant_id uuid NOT NULL,
+  kind text NOT NULL,
+  from_lane integer NOT NULL,
+  to_lane integer NOT NULL,
+  asset text NOT NULL,
+  amount numeric(78,0) NOT NULL,
+  generation integer NOT NULL,
+  correlation_id text NOT NULL,
+  requested_by text NOT NULL,
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  outcome text,
+  ended_at timestamp with time zone,
+  CONSTRAINT treasury_move_amount_check CHECK ((amount > (0)::numeric)),
+  CONSTRAINT treasury_move_check CHECK ((to_lane <> from_lane)),
+  CONSTRAINT treasury_move_from_lane_fkey FOREIGN KEY (from_lane) REFERENCES lane(lane_id),
+  CONSTRAINT treasury_move_generation_check CHECK ((generation > 0)),
+  CONSTRAINT treasury_move_kind_check CHECK ((kind = ANY (ARRAY['topup'::text, 'sweep'::text]))),
+  CONSTRAINT treasury_move_kind_from_lane_to_lane_asset_generation_key UNIQUE (kind, from_lane, to_lane, asset, generation),
+  CONSTRAINT treasury_move_outcome_check CHECK ((outcome = ANY (ARRAY['arrived'::text, 'unpaid'::text]))),
+  CONSTRAINT treasury_move_pkey PRIMARY KEY (move_id),
+  CONSTRAINT treasury_move_to_lane_fkey FOREIGN KEY (to_lane) REFERENCES lane(lane_id)
+);
+CREATE UNIQUE INDEX treasury_move_open ON public.treasury_move USING btree (kind, from_lane, to_lane, asset) WHERE (outcome IS NULL);
+GRANT INSERT, SELECT ON treasury_move TO payonce_app;
+GRANT UPDATE (outcome, ended_at) ON treasury_move TO payonce_app;
+
 CREATE TABLE tx (
   tx_id uuid NOT NULL DEFAULT payonce_uuid7(),
   tenant_id uuid NOT NULL,
@@ -781,10 +839,13 @@ CREATE TABLE tx (
   correlation_id text NOT NULL,
   created_at timestamp with time zone NOT NULL DEFAULT now(),
   updated_at timestamp with time zone NOT NULL DEFAULT now(),
+  from_lane integer,
+  to_lane integer,
   CONSTRAINT tx_amount_check CHECK (((amount > (0)::numeric) OR ((amount = (0)::numeric) AND (owner_kind = 'filler'::text)))),
   CONSTRAINT tx_furthest_level_check CHECK ((furthest_level = ANY (ARRAY['none'::text, 'included'::text, 'safe'::text, 'finalized'::text]))),
   CONSTRAINT tx_intent_id_check CHECK ((octet_length(intent_id) = 32)),
   CONSTRAINT tx_intent_id_key UNIQUE (intent_id),
+  CONSTRAINT tx_own_lanes CHECK (((from_lane IS NULL) = (to_lane IS NULL))),
   CONSTRAINT tx_pkey PRIMARY KEY (tx_id),
   CONSTRAINT tx_recipient_check CHECK ((octet_length(recipient) = 20)),
   CONSTRAINT tx_settle_at_check CHECK ((settle_at = ANY (ARRAY['safe'::text, 'finalized'::text]))),

@@ -17,10 +17,19 @@ WITH final AS (
   SELECT s.lane_id, t.asset, sum(t.amount) AS amount
   FROM held JOIN nonce_slot s USING (lane_id) JOIN tx t ON t.tx_id = s.tx_id AND t.asset = held.asset
   LEFT JOIN withdrawal w ON t.owner_kind = 'withdrawal' AND w.withdrawal_id = t.owner_id
+  LEFT JOIN treasury_move m ON t.owner_kind = m.kind AND m.move_id = t.owner_id
   LEFT JOIN final f ON f.lane_id = s.lane_id AND f.nonce = s.nonce AND f.block_number <= held.at
   WHERE f.paid IS NOT TRUE AND coalesce(w.status, '') NOT IN ('REJECTED', 'CANCELLED', 'EXPIRED', 'FAILED')
     -- .. or two persons decided that it has left ..
-    AND NOT (coalesce(w.status, '') IN ('COMPLETED', 'RESETTLED') AND f.lane_id IS NOT NULL) GROUP BY 1, 2
+    AND NOT (coalesce(w.status, '') IN ('COMPLETED', 'RESETTLED') AND f.lane_id IS NOT NULL)
+    AND m.outcome IS DISTINCT FROM 'unpaid' GROUP BY 1, 2
+  -- .. what came from another wallet by that block and is not booked yet, or is booked and came later ..
+  UNION ALL
+  SELECT held.lane_id, held.asset, sum(CASE WHEN m.outcome IS NULL THEN m.amount ELSE -m.amount END)
+  FROM held JOIN treasury_move m ON m.to_lane = held.lane_id AND m.asset = held.asset
+  JOIN tx t ON t.owner_kind = m.kind AND t.owner_id = m.move_id JOIN nonce_slot s ON s.tx_id = t.tx_id
+  JOIN final f ON f.lane_id = s.lane_id AND f.nonce = s.nonce AND f.paid
+  WHERE (f.block_number <= held.at) = (m.outcome IS NULL) GROUP BY 1, 2
   -- .. and what is set aside for gas.
   UNION ALL
   SELECT h.lane_id, h.asset, a.balance FROM held h JOIN ledger_account a ON a.kind = 'gas_in_transit' AND a.owner = h.lane_id::text AND a.asset = h.asset

@@ -3,7 +3,7 @@
 -- asks: main
 WITH allowed (kind, debit, credit) AS (VALUES
   ('DEPOSIT', 'custody', 'available'),
-  ('FUND', 'hot', 'custody'), ('FUND', 'hot', 'capital'),
+  ('FUND', 'hot', 'custody'), ('FUND', 'hot', 'capital'), ('FUND', 'hot', 'in_transit'),
   ('RESERVE', 'available', 'reserved'),
   ('ASSIGN', 'in_transit', 'hot'), ('ASSIGN', 'gas_in_transit', 'hot'),
   ('COMMIT', 'reserved', 'in_transit'), ('COMMIT', 'reserved', 'revenue'),

@@ -5,6 +5,8 @@ SELECT 'job ' || j.topic || ' ' || j.subject_id AS subject, 'nothing of this id'
 FROM job j
 WHERE NOT CASE split_part(j.topic, '.', 1) || '.' || CASE WHEN j.topic IN ('tx.send', 'tx.gas') THEN split_part(j.topic, '.', 2) ELSE '' END
   WHEN 'withdrawal.' THEN EXISTS (SELECT 1 FROM withdrawal w WHERE w.withdrawal_id = j.subject_id)
+  WHEN 'topup.' THEN EXISTS (SELECT 1 FROM treasury_move m WHERE m.move_id = j.subject_id AND m.kind = 'topup')
+  WHEN 'sweep.' THEN EXISTS (SELECT 1 FROM treasury_move m WHERE m.move_id = j.subject_id AND m.kind = 'sweep')
   WHEN 'tx.' THEN EXISTS (SELECT 1 FROM tx t WHERE t.tx_id = j.subject_id)
   WHEN 'tx.send' THEN EXISTS (SELECT 1 FROM attempt a WHERE a.attempt_id = j.subject_id)
   WHEN 'tx.gas' THEN EXISTS (SELECT 1 FROM lane l WHERE j.subject_id = ('00000000-0000-0000-0000-' || lpad(to_hex(l.lane_id), 12, '0'))::uuid)

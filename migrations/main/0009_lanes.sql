@@ -1,6 +1,5 @@
 -- min_code_version: 1
--- What happens to lanes from outside: who paused one and why, nonces that somebody else used, and what the
--- regular checks found.
+-- What happens to lanes from outside: who paused one and why, and nonces that somebody else used.
 
 ALTER TABLE lane ADD COLUMN paused_at timestamptz, ADD COLUMN paused_by text, ADD COLUMN paused_note text;
 

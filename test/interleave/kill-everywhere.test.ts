@@ -3,7 +3,7 @@ import { testDatabases } from '../support/postgres.ts';
 import { tornEnd } from '../support/steps/plants.ts';
 import type { Verdict } from '../support/steps/points/actor.ts';
 import { Road } from '../support/steps/road.ts';
-import { SCENARIOS, scenarioOf } from './scenarios.ts';
+import { movingScenarios, SCENARIOS, type Scenario, scenarioOf } from './scenarios.ts';
 import { type Tries, tryEverywhere } from './tries.ts';
 
 /** Killed at each point; in full, each also fails, and happens and is not answered. */
@@ -12,25 +12,38 @@ const VERDICTS: readonly Verdict[] = FULL ? ['kill', 'lose', 'fail'] : ['kill'];
 const TIMEOUT_MS = FULL ? 3_600_000 : 600_000;
 
 describe('a kill at every await of the road, one by one', { timeout: TIMEOUT_MS }, () => {
-  async function tryOn(name: string, options: Parameters<typeof Road.open>[1]): Promise<Tries> {
+  async function tryOn(
+    scenario: string | Scenario,
+    options: Parameters<typeof Road.open>[1],
+  ): Promise<Tries> {
     const own = await testDatabases();
     const road = await Road.open(own, options);
+    const whole = typeof scenario === 'string' ? scenarioOf(scenario, road.tenantId) : scenario;
     try {
-      return await tryEverywhere(road, scenarioOf(name, road.tenantId), () => VERDICTS);
+      return await tryEverywhere(road, whole, () => VERDICTS);
     } finally {
       await road.close();
       await own.drop();
     }
   }
-
-  it.each(SCENARIOS)('leaves a withdrawal that is %s as if nothing had been', async (name) => {
-    const { places, tries, broken } = await tryOn(name, {});
+  const tell = (name: string, { places, tries }: Tries) => {
     const steps = new Map(places.map(({ act, step }) => [act, step]));
     const counted = [...steps].map(
       ([act, step]) => `${step} ${places.filter((place) => place.act === act).length}`,
     );
     console.log(`${name}: ${places.length} points, ${tries} tries (${counted.join(', ')})`);
-    expect(broken).toEqual([]);
+  };
+
+  it.each(SCENARIOS)('leaves a withdrawal that is %s as if nothing had been', async (name) => {
+    const tries = await tryOn(name, {});
+    tell(name, tries);
+    expect(tries.broken).toEqual([]);
+  });
+
+  it.each(movingScenarios())('leaves $name as if nothing had been', async (scenario) => {
+    const tries = await tryOn(scenario, { treasury: true });
+    tell(scenario.name, tries);
+    expect(tries.broken).toEqual([]);
   });
 
   it('finds an end that is written in two transactions, and only where they part', async () => {

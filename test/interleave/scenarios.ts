@@ -12,8 +12,8 @@ type Act = Tried | Given;
 export type Scenario = {
   name: string;
   acts: Act[];
-  /** How the withdrawal may end, whatever happens in between. */
-  ends: readonly string[];
+  /** How the withdrawal may end, whatever happens in between; of a move between own wallets nothing else than arrived. */
+  ends: readonly string[] | 'arrived';
 };
 
 const GWEI = 10n ** 9n;
@@ -199,6 +199,27 @@ function scenarios(tenantId: string): Scenario[] {
         tried('take over', (on) => on.takeOver()),
       ],
       ends: ['COMPLETED'],
+    },
+  ];
+}
+
+/** What is moved between own wallets, on a road with a treasury wallet. */
+export function movingScenarios(): Scenario[] {
+  const again = (step: string, run: Tried['run']): Tried => ({ ...tried(step, run), again: true });
+  const moved = (kind: 'topup' | 'sweep') => [
+    ...[prepare, sign, collect, send, mine(1), observe, mine(8), observe],
+    ...[job(`${kind}.final`), gas],
+  ];
+  return [
+    {
+      name: 'a lane that is filled',
+      acts: [again('top up', (on) => on.topUp()), ...moved('topup')],
+      ends: 'arrived',
+    },
+    {
+      name: 'a lane that is swept',
+      acts: [again('sweep', (on) => on.sweepLanes([1])), ...moved('sweep')],
+      ends: 'arrived',
     },
   ];
 }

@@ -93,13 +93,37 @@ async function judge(
   where: string,
   rest: readonly string[],
 ): Promise<string[]> {
+  const broken = [...rest, ...(await brokenLaws(road, true))];
+  broken.push(...(await (ends === 'arrived' ? judgeMoves(road) : judgePayment(road, ends))));
+  return broken.map((line) => `${where}: ${line}`);
+}
+
+async function judgePayment(road: Road, ends: readonly string[]): Promise<string[]> {
+  const broken: string[] = [];
   const { rows } = await road.owner.query<{ status: string }>('SELECT status FROM withdrawal');
   const [status] = rows.map((row) => row.status);
-  const broken = [...rest, ...(await brokenLaws(road, true))];
   if (rows.length !== 1) broken.push(`there are ${rows.length} withdrawals`);
   if (!ends.includes(status ?? '')) broken.push(`it ended ${status}`);
   const paid = paymentsOn(road).get(PAYEE) ?? [];
   const due = status === 'COMPLETED' || status === 'RESETTLED' ? [AMOUNT] : [];
   if (paid.join() !== due.join()) broken.push(`it is ${status} and [${paid}] arrived`);
-  return broken.map((line) => `${where}: ${line}`);
+  return broken;
+}
+
+/** Each was asked for once and came to its wallet once. */
+async function judgeMoves(road: Road): Promise<string[]> {
+  const { rows } = await road.owner.query<{ wanted: string; outcome: string | null }>(
+    `SELECT m.outcome, m.generation || ' of ' || m.amount || ' to ' || encode(l.address, 'hex') AS wanted
+     FROM treasury_move m JOIN lane l ON l.lane_id = m.to_lane ORDER BY wanted`,
+  );
+  const came = [...paymentsOn(road)].flatMap(([to, amounts]) =>
+    amounts.map((amount) => `1 of ${amount} to ${to.slice(2)}`),
+  );
+  const wanted = rows.map((row) => row.wanted);
+  return [
+    ...rows.flatMap(({ outcome }) => (outcome === 'arrived' ? [] : [`a move ended ${outcome}`])),
+    ...(wanted.length > 0 && came.sort().join() === wanted.join()
+      ? []
+      : [`wanted [${wanted}], and there came [${came}]`]),
+  ];
 }

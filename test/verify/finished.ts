@@ -1,7 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
+import { openPool } from '../../src/base/db/index.ts';
+import { sweepLanes, topUpLanes } from '../../src/hands/treasury/index.ts';
 import { Installation } from '../support/installation.ts';
 import { mintTo, quiet, recipient } from '../support/laws.ts';
+import { movesOf, TOP_UP, withTreasury } from '../support/treasury-wallet.ts';
 import { until } from '../support/until.ts';
 
 /** Refuses every call. */
@@ -9,11 +12,12 @@ const REFUSES = '0x60006000fd';
 
 /**
  * A small installation with every end of a withdrawal in its books: paid at safe and at finalized, token and
- * native, failed, rejected, cancelled with a slot that its filler closed; and one on its way to the signer and one that
+ * native, failed, rejected, cancelled with a slot that its filler closed; a top-up and a sweep; and one on its way to the signer and one that
  * waits for the worker, for ever, since no process runs any more.
  */
 export async function finishedInstallation(): Promise<Installation> {
-  const on = await Installation.start({ lanes: 1, blockTime: 0.1 });
+  const settings = withTreasury(TOP_UP);
+  const on = await Installation.start({ lanes: 1, blockTime: 0.1, settings });
   await on.anvil.rpc('anvil_setCode', recipient(6), REFUSES);
   await on.deposit('alice', 'USDC', '100000');
   await on.deposit('alice', 'ETH', '10');
@@ -40,6 +44,7 @@ export async function finishedInstallation(): Promise<Installation> {
   await order(5, 'USDC', '99999999', { externalId: 'too much' });
   await order(6, 'ETH', '0.5');
   await quiet(on);
+  await moveFunds(on);
   await on.stopRole('signer');
   const stopped = await order(7, 'USDC', '7');
   await slotted(on, stopped);
@@ -52,6 +57,23 @@ export async function finishedInstallation(): Promise<Installation> {
   await order(9, 'USDC', '9');
   await on.stopRole('api');
   return on;
+}
+
+/** Its lane is filled from the treasury wallet, and swept to it. */
+async function moveFunds(on: Installation): Promise<void> {
+  const db = openPool({ url: on.databases.mainUrl, role: 'payonce_app', name: 'test', max: 1 });
+  try {
+    const context = await movesOf(on, db);
+    await topUpLanes(context);
+    await sweepLanes(context, [1], 'a test');
+  } finally {
+    await db.end();
+  }
+  await until('top-up and sweep to arrive', async () => {
+    const rows = await on.rows(`SELECT FROM treasury_move WHERE outcome = 'arrived'`);
+    return rows.length === 2;
+  });
+  await quiet(on);
 }
 
 async function slotted(on: Installation, id: string): Promise<void> {

@@ -13,8 +13,8 @@ export const PAID = `(SELECT t.tx_id FROM tx t JOIN withdrawal w ON w.withdrawal
   WHERE t.status = 'FINAL' AND t.token IS NOT NULL AND w.status = 'COMPLETED' ORDER BY 1 LIMIT 1)`;
 export const OWNER = `(SELECT owner_id FROM tx WHERE tx_id = ${PAID})`;
 export const HASH = `'\\x${'ab'.repeat(32)}'`;
-/** The first stretch with gas. */
-const STRETCH = `(SELECT min(up_to_block) FROM lane_stretch WHERE gas_by = 'balance' AND gas_reserved > 0)`;
+/** The first stretch of the lane that pays with gas. */
+const STRETCH = `(SELECT min(up_to_block) FROM lane_stretch WHERE lane_id = 1 AND gas_by = 'balance' AND gas_reserved > 0)`;
 const ACCOUNT = `concat_ws(' ', kind, nullif(owner, ''), 'in', asset, 'of tenant', tenant_id)`;
 export const balance = (kind: string) =>
   `UPDATE ledger_balance SET balance = balance + 1 WHERE account_no = ${one('ledger_balance', `kind = '${kind}'`, 'account_no')}`;
@@ -93,13 +93,18 @@ const LEDGER = [
   main('ledger/gas-amount', `${transfer('GAS')} RETURNING 'transfer ' || transfer_id AS subject`),
   main(
     'ledger/gas-mined',
-    `UPDATE lane_stretch SET gas_cost = gas_cost * 100 WHERE up_to_block = ${STRETCH}
+    `UPDATE lane_stretch SET gas_cost = gas_cost * 100 WHERE lane_id = 1 AND up_to_block = ${STRETCH}
      RETURNING 'lane ' || lane_id || ' up to block ' || up_to_block AS subject`,
   ),
   main(
     'ledger/stretches-linked',
-    `UPDATE lane_stretch SET native_balance = native_balance + 1 WHERE up_to_block = ${STRETCH}
+    `UPDATE lane_stretch SET received = received + 1 WHERE lane_id = 1 AND up_to_block = ${STRETCH}
      RETURNING 'lane ' || lane_id || ' up to block ' || up_to_block AS subject`,
+  ),
+  main(
+    'ledger/move-amount',
+    `UPDATE transfer SET amounts[1] = amounts[1] + 1 FROM tx
+     WHERE kind = 'FUND' AND subject_id = tx_id AND owner_kind = 'sweep' RETURNING 'tx ' || tx_id AS subject`,
   ),
   main(
     'ledger/arrival-amount',
@@ -136,6 +141,14 @@ const TX = [
   main(
     'tx/intent',
     `UPDATE tx SET amount = amount + 1 WHERE tx_id = ${PAID} RETURNING 'tx ' || tx_id AS subject`,
+  ),
+  main(
+    'tx/own-moves',
+    `UPDATE tx SET to_lane = from_lane WHERE owner_kind = 'sweep' RETURNING 'move ' || owner_id AS subject`,
+  ),
+  main(
+    'tx/move-follows',
+    `UPDATE treasury_move SET outcome = 'unpaid' WHERE kind = 'topup' RETURNING 'move ' || move_id AS subject`,
   ),
   main(
     'tx/one-slot',
@@ -203,7 +216,7 @@ const TX = [
   ),
   main(
     'tx/mined-nonces',
-    `UPDATE lane_progress SET mined_nonce = mined_nonce + 1 RETURNING 'lane ' || lane_id AS subject`,
+    `UPDATE lane_progress SET mined_nonce = mined_nonce + 1 WHERE lane_id = 1 RETURNING 'lane ' || lane_id AS subject`,
   ),
   main(
     'tx/mismatch-parked',
@@ -245,6 +258,10 @@ const QUEUE = [
     'queue/txs-move',
     `UPDATE signature_request SET cancelled_at = now() WHERE tx_id = (SELECT tx_id FROM tx WHERE status = 'SLOTTED')
      RETURNING 'tx ' || tx_id AS subject`,
+  ),
+  main(
+    'queue/moves-move',
+    `UPDATE treasury_move SET outcome = NULL WHERE kind = 'topup' RETURNING 'move ' || move_id AS subject`,
   ),
   main(
     'queue/gas-is-booked',

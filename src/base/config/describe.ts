@@ -39,13 +39,54 @@ export function describeSettings(settings: Settings): Record<string, unknown> {
         commitAt,
       })),
     })),
-    lanes: settings.lanes.map(({ chain, address, key, tenant }) => ({
-      chain,
-      address: checksummed(address),
-      key,
-      tenant,
+    lanes: ofPurpose(settings, 'pay').map(({ minGas, minBalances, ...lane }) => ({
+      ...describeWallet(lane),
+      ...(minGas > 0n ? { minGas: formatAmount(minGas, 18) } : {}),
+      ...(minBalances.length > 0
+        ? { minBalances: minBalances.map((minimum) => describeMinimum(settings, minimum)) }
+        : {}),
     })),
+    treasury: ofPurpose(settings, 'treasury').map((lane) => {
+      const { topUp, keep } = settings.treasury.find(
+        (one) => one.chainId === lane.chainId && one.address === lane.address,
+      )!;
+      return {
+        ...describeWallet(lane),
+        ...(topUp === null
+          ? {}
+          : {
+              topUp: {
+                below: formatAmount(topUp.below, 18),
+                amount: formatAmount(topUp.amount, 18),
+                perDay: formatAmount(topUp.perDay, 18),
+              },
+            }),
+        keep: keep.map((kept) => describeMinimum(settings, kept)),
+      };
+    }),
+    checks: settings.checks,
   };
+}
+
+function ofPurpose({ lanes }: Settings, purpose: 'pay' | 'treasury') {
+  return lanes.filter((lane) => lane.purpose === purpose);
+}
+
+function describeWallet({
+  chain,
+  address,
+  key,
+  tenant,
+}: Pick<Settings['lanes'][number], 'chain' | 'address' | 'key' | 'tenant'>) {
+  return { chain, address: checksummed(address), key, tenant };
+}
+
+function describeMinimum(
+  { assets }: Settings,
+  { asset, amount }: Settings['lanes'][number]['minBalances'][number],
+) {
+  const { id, decimals } = assets.find(({ caip19 }) => caip19 === asset)!;
+  return { asset: id, amount: formatAmount(amount, decimals) };
 }
 
 function hostOf(url: string): string {

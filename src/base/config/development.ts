@@ -74,7 +74,12 @@ export function developmentSettings(options: DevelopmentOptions): Settings {
       address,
       key: keyId,
       tenant: DEVELOPMENT_TENANT,
+      purpose: 'pay',
+      minGas: 0n,
+      minBalances: [],
     })),
+    treasury: [],
+    checks: { everyMs: 300_000, stuckAfterMs: 900_000, reconcileEveryMs: 86_400_000 },
   };
 }
 

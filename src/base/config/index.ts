@@ -22,6 +22,7 @@ export {
   quorumOf,
   type Settings,
   type Tier,
+  type TreasurySettings,
   URGENCIES,
   type Urgency,
 } from './settings.ts';

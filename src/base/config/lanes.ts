@@ -1,13 +1,19 @@
 import { accessSync, constants } from 'node:fs';
+import { parseAmount } from '../kernel/index.ts';
 import { readAddress, readChainOf } from './assets.ts';
 import { DEVELOPMENT_CHAIN_ID, refuseRepeat } from './chains.ts';
 import { type Faults, hidden, shown } from './faults.ts';
 import type { ConfigFile } from './schema.ts';
 import type { Secrets } from './secrets.ts';
-import type { ChainSettings, KeySettings, LaneSettings } from './settings.ts';
+import type {
+  AssetSettings,
+  ChainSettings,
+  KeySettings,
+  LaneSettings,
+  TreasurySettings,
+} from './settings.ts';
 import type { Loose } from './shape.ts';
 
-type Lanes = Loose<NonNullable<ConfigFile['lanes']>>;
 type Keys = Loose<NonNullable<NonNullable<ConfigFile['signer']>['keys']>>;
 
 /** Opens nothing but the secrets; whether a keystore fits its password is found by the signer. */
@@ -45,38 +51,152 @@ function isReadable(file: string): boolean {
   }
 }
 
+type Known = { chains: readonly ChainSettings[]; assets: readonly AssetSettings[] };
+type File = Loose<Pick<ConfigFile, 'lanes' | 'treasury' | 'signer'>>;
+
 /**
- * Meaning of the lanes section, and of the keys' places in it. A lane names a key by id; keys that
- * this process may not read are judged by their sections, so that every process refuses the same file.
+ * Meaning of the lanes and treasury sections, and of the keys' places in them. A wallet names a key by id; keys
+ * that this process may not read are judged by their sections, so that every process refuses the same file.
  */
-export function readLanes(
-  sections: Lanes,
-  keys: Keys,
-  chains: readonly ChainSettings[],
+export function readWallets(
+  file: File,
+  known: Known,
   faults: Faults,
-): LaneSettings[] {
+): { lanes: LaneSettings[]; treasury: TreasurySettings[] } {
+  const keys = file.signer?.keys ?? [];
   const keyIds = new Map<string, number>();
   keys.forEach((key, index) => {
     refuseRepeat(keyIds, key?.id ?? '', index, `signer.keys[${index}].id`, 'signer.keys', faults);
   });
-  const wallets = new Map<string, number>();
-  const addressOfKey = new Map<string, string>();
-  return sections.map((section = {}, index) => {
+  const taken: Taken = { wallets: new Map(), addressOfKey: new Map(), keys };
+  const lanes = (file.lanes ?? []).map((section = {}, index) => {
     const path = `lanes[${index}]`;
-    const { chain = '', key = '', tenant = '' } = section;
-    const chainId = readChainOf(section.chain, `${path}.chain`, chains, faults);
-    const address =
-      section.address === undefined
-        ? '0x'
-        : readAddress(section.address, `${path}.address`, faults);
-    if (chainId !== 0 && address !== '0x') {
-      // Two allocators of one wallet's nonces would pay with the same nonce twice.
-      refuseRepeat(wallets, `${address} on ${chain}`, index, path, 'lanes', faults);
+    const minimums = {
+      minGas: readNative(section.minGas, `${path}.minGas`, faults),
+      minBalances: readAmounts(section, 'minBalances', path, known, faults),
+    };
+    return {
+      ...readWallet(section, path, known, taken, faults),
+      purpose: 'pay' as const,
+      ...minimums,
+    };
+  });
+  const ofTenant = new Map<string, number>();
+  const wallets = (file.treasury ?? []).map((section = {}, index) => {
+    const path = `treasury[${index}]`;
+    const wallet = readWallet(section, path, known, taken, faults);
+    const { chain, tenant } = wallet;
+    if (chain !== '' && tenant !== '') {
+      refuseRepeat(ofTenant, `${tenant} on ${chain}`, index, path, 'treasury', faults);
     }
-    if (key !== '') {
-      checkKey({ key, chain, chainId, address, path }, keys, addressOfKey, faults);
+    const topUp = section.topUp === undefined ? null : readTopUp(section.topUp, path, faults);
+    return { wallet, topUp, keep: readAmounts(section, 'keep', path, known, faults) };
+  });
+  const filling = wallets.map(({ wallet }) => ({
+    ...{ ...wallet, purpose: 'treasury' as const, minGas: 0n, minBalances: [] },
+  }));
+  return {
+    lanes: [...lanes, ...filling],
+    treasury: wallets.map(({ wallet: { chainId, address, tenant }, topUp, keep }) => ({
+      ...{ chainId, address, tenant, topUp, keep },
+    })),
+  };
+}
+
+type Taken = {
+  /** Wallet → the path that has it. */
+  wallets: Map<string, string>;
+  addressOfKey: Map<string, string>;
+  keys: Keys;
+};
+type WalletSection = Loose<NonNullable<ConfigFile['lanes']>[number]>;
+
+function readWallet(
+  section: Pick<WalletSection, 'chain' | 'address' | 'key' | 'tenant'>,
+  path: string,
+  { chains }: Known,
+  { wallets, addressOfKey, keys }: Taken,
+  faults: Faults,
+): Pick<LaneSettings, 'chain' | 'chainId' | 'address' | 'key' | 'tenant'> {
+  const { chain = '', key = '', tenant = '' } = section;
+  const chainId = readChainOf(section.chain, `${path}.chain`, chains, faults);
+  const address =
+    section.address === undefined ? '0x' : readAddress(section.address, `${path}.address`, faults);
+  if (chainId !== 0 && address !== '0x') {
+    // Two allocators of one wallet's nonces would pay with the same nonce twice.
+    const wallet = `${address} on ${chain}`;
+    const first = wallets.get(wallet);
+    if (first === undefined) wallets.set(wallet, path);
+    else faults.add(path, `${shown(wallet)}, which ${first} has`, 'a value of its own');
+  }
+  if (key !== '') checkKey({ key, chain, chainId, address, path }, keys, addressOfKey, faults);
+  return { chain, chainId, address, key, tenant };
+}
+
+function readTopUp(
+  section: Loose<NonNullable<NonNullable<ConfigFile['treasury']>[number]['topUp']>>,
+  path: string,
+  faults: Faults,
+): NonNullable<TreasurySettings['topUp']> {
+  const at = `${path}.topUp`;
+  const topUp = {
+    below: readNative(section.below, `${at}.below`, faults),
+    amount: readNative(section.amount, `${at}.amount`, faults),
+    perDay: readNative(section.perDay, `${at}.perDay`, faults),
+  };
+  if (topUp.amount === 0n && section.amount !== undefined) {
+    faults.add(`${at}.amount`, shown(section.amount), 'more than 0');
+  }
+  if (topUp.perDay < topUp.amount) {
+    faults.add(`${at}.perDay`, shown(section.perDay), 'at least amount');
+  }
+  return topUp;
+}
+
+const NATIVE_DECIMALS = 18;
+
+function readNative(text: string | undefined, path: string, faults: Faults): bigint {
+  return readDecimal(text, NATIVE_DECIMALS, path, faults);
+}
+
+function readDecimal(
+  text: string | undefined,
+  decimals: number,
+  path: string,
+  faults: Faults,
+): bigint {
+  const amount = text === undefined ? 0n : parseAmount(text, decimals);
+  if (typeof amount === 'bigint') return amount;
+  faults.add(path, shown(text), `a decimal string with at most ${decimals} decimals`);
+  return 0n;
+}
+
+/** A list of { asset, amount } of the wallet's chain. */
+function readAmounts<Name extends string>(
+  section: { chain?: string | undefined } & {
+    [key in Name]?: WalletSection['minBalances'];
+  },
+  name: Name,
+  path: string,
+  { assets }: Known,
+  faults: Faults,
+): { asset: string; amount: bigint }[] {
+  const named = new Map<string, number>();
+  const { chain } = section;
+  const list: NonNullable<WalletSection['minBalances']> = section[name] ?? [];
+  return list.flatMap((entry = {}, index) => {
+    const at = `${path}.${name}[${index}]`;
+    if (entry.asset === undefined) return [];
+    refuseRepeat(named, entry.asset, index, `${at}.asset`, `${path}.${name}`, faults);
+    const here = assets.filter((asset) => asset.chain === chain);
+    const asset = here.find(({ id }) => id === entry.asset);
+    if (asset === undefined) {
+      const known = here.map(({ id }) => id).join(', ');
+      faults.add(`${at}.asset`, shown(entry.asset), `an asset of the chain: ${known}`);
+      return [];
     }
-    return { chain, chainId, address, key, tenant };
+    const amount = readDecimal(entry.amount, asset.decimals, `${at}.amount`, faults);
+    return [{ asset: asset.caip19, amount }];
   });
 }
 

@@ -11,6 +11,12 @@ import { ConfigSchema } from './schema.ts';
 const TOKEN = '0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913';
 const WALLET = '0x52908400098527886e0f7030069857d2e4169ee7';
 const OTHER = '0x8617e340b3d1fa5f4f306f4090fd50e238070d2a';
+const TREASURY = { chain: 'base', address: OTHER, key: 'hot-2', tenant: 'acme' };
+const keyNamed = (id: string) => ({
+  id,
+  keystore: { file: './hot-1.json', password: { env: 'HOT1_PASSWORD' } },
+});
+const SECOND_KEY = { 'signer.keys[1]': keyNamed('hot-2') };
 const PRIVATE_KEY = `0x${'ab'.repeat(32)}`;
 
 const folder = mkdtempSync(join(tmpdir(), 'config-test-'));
@@ -135,8 +141,57 @@ describe('a well-formed file', () => {
           ],
         },
       ],
-      lanes: [{ chain: 'base', chainId: 8453, address: WALLET, key: 'hot-1', tenant: 'acme' }],
+      lanes: [
+        {
+          ...{ chain: 'base', chainId: 8453, address: WALLET, key: 'hot-1', tenant: 'acme' },
+          ...{ purpose: 'pay', minGas: 0n, minBalances: [] },
+        },
+      ],
+      treasury: [],
+      checks: { everyMs: 300_000, stuckAfterMs: 900_000, reconcileEveryMs: 86_400_000 },
     });
+  });
+
+  it('reads minimums in units and times in seconds', () => {
+    const { lanes, checks } = read(
+      bend({
+        'lanes[0].minGas': '0.5',
+        'lanes[0].minBalances': [{ asset: 'USDC', amount: '1000' }],
+        checks: { everySeconds: 60, stuckAfterSeconds: 120, reconcileEverySeconds: 0 },
+      }),
+    );
+    expect(lanes[0]).toMatchObject({
+      minGas: 5n * 10n ** 17n,
+      minBalances: [{ asset: `eip155:8453/erc20:${TOKEN.toLowerCase()}`, amount: 1_000_000_000n }],
+    });
+    expect(checks).toEqual({ everyMs: 60_000, stuckAfterMs: 120_000, reconcileEveryMs: 0 });
+  });
+
+  it('reads a treasury wallet as a lane of its own purpose, with what it does', () => {
+    const { lanes, treasury } = read(
+      bend({
+        ...SECOND_KEY,
+        treasury: [
+          {
+            ...TREASURY,
+            topUp: { below: '0.5', amount: '1', perDay: '3' },
+            keep: [{ asset: 'USDC', amount: '7' }],
+          },
+        ],
+      }),
+    );
+    const ether = 10n ** 18n;
+    expect(lanes.map(({ address, purpose }) => [address, purpose])).toEqual([
+      [WALLET, 'pay'],
+      [OTHER, 'treasury'],
+    ]);
+    expect(treasury).toEqual([
+      {
+        ...{ chainId: 8453, address: OTHER, tenant: 'acme' },
+        topUp: { below: ether / 2n, amount: ether, perDay: 3n * ether },
+        keep: [{ asset: `eip155:8453/erc20:${TOKEN.toLowerCase()}`, amount: 7_000_000n }],
+      },
+    ]);
   });
 
   it('gets the defaults of what it leaves out', () => {
@@ -221,7 +276,7 @@ const SHAPE: Case[] = [
   [
     'an unknown key at the top',
     { chain: [] },
-    'chain: found an unknown key; allowed: database, signer, http, chains, assets, lanes',
+    'chain: found an unknown key; allowed: database, signer, http, chains, assets, lanes, treasury, checks',
   ],
   [
     'an unknown key deep inside',
@@ -342,6 +397,11 @@ const SHAPE: Case[] = [
     'a commit level that does not exist',
     { 'assets[0].tiers[1].commitAt': 'latest' },
     'assets[0].tiers[1].commitAt: found "latest"; allowed: safe, finalized',
+  ],
+  [
+    'checks without a pause',
+    { checks: { everySeconds: 1 } },
+    'checks.everySeconds: found the number 1; allowed: a whole number from 10 to 86400 seconds',
   ],
   [
     'a tenant name in capitals',
@@ -593,6 +653,66 @@ const MEANING: Case[] = [
     'a lane with a key that is not there',
     { 'lanes[0].key': 'hot-2' },
     'lanes[0].key: found "hot-2"; allowed: one of the keys hot-1',
+  ],
+  [
+    'a minimum of gas that is none',
+    { 'lanes[0].minGas': '-1' },
+    'lanes[0].minGas: found "-1"; allowed: a decimal string with at most 18 decimals',
+  ],
+  [
+    'a minimum of an asset that is not there',
+    { 'lanes[0].minBalances': [{ asset: 'EURC', amount: '1' }] },
+    'lanes[0].minBalances[0].asset: found "EURC"; allowed: an asset of the chain: USDC',
+  ],
+  [
+    'a minimum with more decimals than the asset',
+    { 'lanes[0].minBalances': [{ asset: 'USDC', amount: '1.0000001' }] },
+    'lanes[0].minBalances[0].amount: found "1.0000001"; allowed: a decimal string with at most 6 decimals',
+  ],
+  [
+    'two minimums of one asset',
+    {
+      'lanes[0].minBalances': [
+        { asset: 'USDC', amount: '1' },
+        { asset: 'USDC', amount: '2' },
+      ],
+    },
+    'lanes[0].minBalances[1].asset: found "USDC", which lanes[0].minBalances[0] has; allowed: a value of its own',
+  ],
+  [
+    'a treasury wallet that is a lane',
+    { treasury: [{ chain: 'base', address: WALLET, key: 'hot-1', tenant: 'acme' }] },
+    `treasury[0]: found "${WALLET} on base", which lanes[0] has; allowed: a value of its own`,
+  ],
+  [
+    'a treasury wallet with the key of a lane',
+    { treasury: [{ chain: 'base', address: OTHER, key: 'hot-1', tenant: 'acme' }] },
+    `treasury[0].key: found "hot-1", the key of ${WALLET}; allowed: one key per address`,
+  ],
+  [
+    'top-ups of nothing',
+    {
+      ...SECOND_KEY,
+      treasury: [{ ...TREASURY, topUp: { below: '1', amount: '0', perDay: '1' } }],
+    },
+    'treasury[0].topUp.amount: found "0"; allowed: more than 0',
+  ],
+  [
+    'a day of less than a top-up',
+    {
+      ...SECOND_KEY,
+      treasury: [{ ...TREASURY, topUp: { below: '1', amount: '2', perDay: '1' } }],
+    },
+    'treasury[0].topUp.perDay: found "1"; allowed: at least amount',
+  ],
+  [
+    'two treasury wallets of one tenant',
+    {
+      ...SECOND_KEY,
+      'signer.keys[2]': keyNamed('hot-3'),
+      treasury: [TREASURY, { ...TREASURY, address: TOKEN, key: 'hot-3' }],
+    },
+    'treasury[1]: found "acme on base", which treasury[0] has; allowed: a value of its own',
   ],
   [
     'one key for two addresses',

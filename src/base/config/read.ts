@@ -5,7 +5,7 @@ import { messageOf } from '../kernel/index.ts';
 import { policyVersionOf, readAssets } from './assets.ts';
 import { readChains } from './chains.ts';
 import { Faults, shown } from './faults.ts';
-import { readKeys, readLanes } from './lanes.ts';
+import { readKeys, readWallets } from './lanes.ts';
 import { type ConfigFile, ConfigSchema } from './schema.ts';
 import { type SecretSource, Secrets } from './secrets.ts';
 import type { Settings } from './settings.ts';
@@ -50,7 +50,7 @@ export function readSettings(options: ReadSettingsOptions): Settings {
   const http = readHttp(file.http ?? {}, faults);
   const chains = readChains(file.chains ?? [], secrets, faults);
   const assets = readAssets(file.assets ?? [], chains, faults);
-  const lanes = readLanes(file.lanes ?? [], file.signer?.keys ?? [], chains, faults);
+  const { lanes, treasury } = readWallets(file, { chains, assets }, faults);
   faults.throwIfAny();
 
   return {
@@ -61,6 +61,16 @@ export function readSettings(options: ReadSettingsOptions): Settings {
     chains,
     assets,
     lanes,
+    treasury,
+    checks: readChecks(file.checks ?? {}),
+  };
+}
+
+function readChecks(section: Section<'checks'>): Settings['checks'] {
+  return {
+    everyMs: (section.everySeconds ?? 300) * 1000,
+    stuckAfterMs: (section.stuckAfterSeconds ?? 900) * 1000,
+    reconcileEveryMs: (section.reconcileEverySeconds ?? 86_400) * 1000,
   };
 }
 

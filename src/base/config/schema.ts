@@ -173,15 +173,48 @@ const Asset = Type.Object(
   closed,
 );
 
-const Lane = Type.Object(
+const wallet = {
+  chain: Type.String({ description: 'the id of a chain of this file' }),
+  address: Address,
+  key: Type.String({ minLength: 1, description: 'the id of a key of signer.keys' }),
+  tenant: Type.String({
+    pattern: '^[a-z0-9][a-z0-9-]{0,62}$',
+    description: 'a tenant name: 1 to 63 characters of a-z 0-9 -, not - first',
+  }),
+};
+
+const Native = (example: string) =>
+  Amount(`a decimal string in quotes, of the native coin, like "${example}"`);
+
+const AmountOfAsset = Type.Object(
   {
-    chain: Type.String({ description: 'the id of a chain of this file' }),
-    address: Address,
-    key: Type.String({ minLength: 1, description: 'the id of a key of signer.keys' }),
-    tenant: Type.String({
-      pattern: '^[a-z0-9][a-z0-9-]{0,62}$',
-      description: 'a tenant name: 1 to 63 characters of a-z 0-9 -, not - first',
-    }),
+    asset: Type.String({ description: 'the id of an asset of this file' }),
+    amount: Amount('a decimal string in quotes, like "1000"'),
+  },
+  closed,
+);
+
+const amounts = Type.Optional(
+  Type.Array(AmountOfAsset, { description: 'a list of { asset, amount }' }),
+);
+
+const Lane = Type.Object(
+  { ...wallet, minGas: Type.Optional(Native('0.1')), minBalances: amounts },
+  closed,
+);
+
+const TopUp = Type.Object(
+  { below: Native('0.2'), amount: Native('0.5'), perDay: Native('5') },
+  closed,
+);
+
+const Treasury = Type.Object({ ...wallet, topUp: Type.Optional(TopUp), keep: amounts }, closed);
+
+const Checks = Type.Object(
+  {
+    everySeconds: Type.Optional(integer(10, 86_400, ' seconds')),
+    stuckAfterSeconds: Type.Optional(integer(10, 604_800, ' seconds')),
+    reconcileEverySeconds: Type.Optional(integer(0, 2_592_000, ' seconds (0: never)')),
   },
   closed,
 );
@@ -238,6 +271,12 @@ export const ConfigSchema = Type.Object(
     lanes: Type.Optional(
       Type.Array(Lane, { description: 'a list of { chain, address, key, tenant }' }),
     ),
+    treasury: Type.Optional(
+      Type.Array(Treasury, {
+        description: 'a list of { chain, address, key, tenant, topUp, keep }',
+      }),
+    ),
+    checks: Type.Optional(Checks),
   },
   closed,
 );

@@ -76,7 +76,10 @@ describe('developmentSettings', () => {
       },
     ]);
     expect(settings.lanes).toEqual([
-      { chain: 'local', chainId: 31337, address: LANE, key: 'dev-1', tenant: 'demo' },
+      {
+        ...{ chain: 'local', chainId: 31337, address: LANE, key: 'dev-1', tenant: 'demo' },
+        ...{ purpose: 'pay', minGas: 0n, minBalances: [] },
+      },
     ]);
     expect(settings.signer?.keys).toEqual([
       { id: 'dev-1', kind: 'development', privateKey: PRIVATE_KEY },

@@ -15,7 +15,17 @@ export type Settings = {
   http: { host: string; port: number; bodyLimitBytes: number };
   chains: ChainSettings[];
   assets: AssetSettings[];
+  /** Wallets of both purposes. */
   lanes: LaneSettings[];
+  treasury: TreasurySettings[];
+  checks: {
+    /** How often what stands still is looked for. */
+    everyMs: number;
+    /** How long something may stand before it is told. */
+    stuckAfterMs: number;
+    /** How often a worker proves the laws of the ledger; 0: never by itself. */
+    reconcileEveryMs: number;
+  };
 };
 
 export type KeySettings = { id: string } & (
@@ -107,6 +117,23 @@ export type LaneSettings = {
   address: Address;
   key: string;
   tenant: string;
+  /** A treasury wallet pays no withdrawals: it fills lanes and receives what they have too much. */
+  purpose: 'pay' | 'treasury';
+  /** Wei that new slots leave for the gas of what is under way; below it the lane is paused. */
+  minGas: bigint;
+  /** Below it a person is told. */
+  minBalances: { asset: string; amount: bigint }[];
+};
+
+/** What a treasury wallet does for the lanes of its chain and tenant. */
+export type TreasurySettings = {
+  chainId: number;
+  address: Address;
+  tenant: string;
+  /** Wei: a lane with less free than `below` gets `amount`, all lanes together at most `perDay` in 24 hours. */
+  topUp: { below: bigint; amount: bigint; perDay: bigint } | null;
+  /** Of these assets a sweep leaves the amount on a lane; others are not swept. */
+  keep: { asset: string; amount: bigint }[];
 };
 
 /** A name for each endpoint, in their order; none is used twice. */

@@ -102,6 +102,11 @@ export const ERRORS = {
     title: 'The lane waits for its adoption',
     help: 'Chain and books do not agree about the wallet; `payonce lanes adopt` shows what is so and opens it.',
   },
+  not_sweepable: {
+    kind: 'refusal',
+    title: 'The wallet can not be swept',
+    help: 'reason says why: treasury_wallet (sweeps go to it), no_treasury (no treasury wallet of its tenant and chain is configured and open) or paused.',
+  },
   break_not_resolvable: {
     kind: 'refusal',
     title: 'The break can not be resolved like this',

@@ -19,6 +19,7 @@ export { reserveCtes } from './reserve-sql.ts';
 export {
   type AccountKey,
   adjustTransfer,
+  arriveTransfer,
   assignTransfer,
   commitTransfer,
   depositTransfer,

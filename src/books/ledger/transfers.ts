@@ -208,15 +208,19 @@ export function reserveGasTransfer(slot: Omit<Slot, 'asset' | 'gasReserved'>): T
   ]);
 }
 
+type Moved = Omit<Slot, 'gasReserved' | 'nativeAsset'>;
+
 /** The amount will not leave any more: back to the lane's free funds. The gas stays until it is booked. */
-export function unassignTransfer(slot: Omit<Slot, 'gasReserved' | 'nativeAsset'>): Transfer {
-  const { tenantId, asset } = slot;
-  return ofSlot(slot, 'UNASSIGN', [
-    {
-      debit: key(tenantId, 'hot', String(slot.laneId), asset),
-      credit: key(tenantId, 'in_transit', '', asset),
-      amount: slot.amount,
-    },
+export const unassignTransfer = (slot: Moved): Transfer => outOfTransit(slot, 'UNASSIGN');
+
+/** What another wallet of the tenant sent has arrived: it is among the free funds of this lane. */
+export const arriveTransfer = (slot: Moved): Transfer => outOfTransit(slot, 'FUND');
+
+function outOfTransit(slot: Moved, kind: 'UNASSIGN' | 'FUND'): Transfer {
+  const { tenantId, asset, amount } = slot;
+  const hot = key(tenantId, 'hot', String(slot.laneId), asset);
+  return ofSlot(slot, kind, [
+    { debit: hot, credit: key(tenantId, 'in_transit', '', asset), amount },
   ]);
 }
 

@@ -14,6 +14,8 @@ export type OwnAttempt = {
   token: Address | null;
   recipient: Address;
   amount: bigint;
+  /** The lane that it fills, of a tx between own wallets. */
+  toLane: number | null;
   txStatus: TxState;
 };
 
@@ -30,7 +32,7 @@ export async function matchAttempts(
     text: `
       SELECT a.attempt_id AS "attemptId", a.tx_id AS "txId", t.tenant_id AS "tenantId", a.lane_id AS "laneId",
         s.from_address AS "from", a.nonce, a.kind, a.tx_hash AS "txHash", t.token, t.recipient, t.amount,
-        t.status AS "txStatus"
+        t.to_lane AS "toLane", t.status AS "txStatus"
       FROM attempt a JOIN tx t USING (tx_id)
       CROSS JOIN LATERAL (
         SELECT * FROM nonce_slot WHERE lane_id = a.lane_id AND nonce = a.nonce OFFSET 0) s
@@ -49,6 +51,8 @@ export type NewInclusion = {
   /** Known where the receipt was read. */
   gasUsed: bigint | null;
   effectiveGasPrice: bigint | null;
+  /** The lane that an effect between own wallets filled. */
+  toLane: number | null;
 };
 
 /** Append-only: a re-inclusion in another block is another row, the same one again is nothing. */
@@ -61,10 +65,10 @@ export async function insertInclusions(
   await sql.query({
     name: 'inclusion_insert',
     text: `
-      INSERT INTO inclusion (attempt_id, block_hash, chain_id, block_number, succeeded, effect_ok, gas_used, effective_gas_price)
-      SELECT attempt_id, block_hash, $1, block_number, succeeded, effect_ok, gas_used, effective_gas_price
-      FROM unnest($2::uuid[], $3::bytea[], $4::bigint[], $5::bool[], $6::bool[], $7::numeric[], $8::numeric[])
-        AS u(attempt_id, block_hash, block_number, succeeded, effect_ok, gas_used, effective_gas_price)
+      INSERT INTO inclusion (attempt_id, block_hash, chain_id, block_number, succeeded, effect_ok, gas_used, effective_gas_price, to_lane)
+      SELECT attempt_id, block_hash, $1, block_number, succeeded, effect_ok, gas_used, effective_gas_price, to_lane
+      FROM unnest($2::uuid[], $3::bytea[], $4::bigint[], $5::bool[], $6::bool[], $7::numeric[], $8::numeric[], $9::int[])
+        AS u(attempt_id, block_hash, block_number, succeeded, effect_ok, gas_used, effective_gas_price, to_lane)
       ON CONFLICT DO NOTHING`,
     values: [
       chainId,
@@ -75,6 +79,7 @@ export async function insertInclusions(
       inclusions.map((item) => item.effectOk),
       inclusions.map((item) => item.gasUsed),
       inclusions.map((item) => item.effectiveGasPrice),
+      inclusions.map((item) => item.toLane),
     ],
   });
 }

@@ -1,11 +1,15 @@
 import type { Sql } from '../../base/db/index.ts';
 import { type Address, fromHex, toHex } from '../../base/kernel/index.ts';
 
+/** A treasury lane pays no withdrawals: it fills the others and receives what they have too much. */
+type LanePurpose = 'pay' | 'treasury';
+
 export type LaneRow = {
   laneId: number;
   tenantId: string;
   chainId: number;
   address: Address;
+  purpose: LanePurpose;
   nextNonce: bigint;
   /** Nonces below are consumed on the canonical chain; the difference to nextNonce is in flight. */
   minedNonce: bigint;
@@ -30,7 +34,7 @@ type Raw = Omit<LaneRow, 'address' | 'chainId' | 'atBlock'> & {
 };
 
 const SELECT = `
-  SELECT l.lane_id AS "laneId", l.tenant_id AS "tenantId", l.chain_id AS "chainId", l.address,
+  SELECT l.lane_id AS "laneId", l.tenant_id AS "tenantId", l.chain_id AS "chainId", l.address, l.purpose,
     l.next_nonce AS "nextNonce", p.mined_nonce AS "minedNonce", p.final_nonce AS "finalNonce", p.at_block AS "atBlock", l.epoch, l.lease_owner AS "leaseOwner",
     l.paused_reason AS "pausedReason", l.paused_at AS "pausedAt", l.paused_by AS "pausedBy", l.paused_note AS "pausedNote"
   FROM lane l JOIN lane_progress p USING (lane_id)`;
@@ -59,6 +63,7 @@ export async function registerLane(
     tenantId: string;
     chainId: number;
     address: Address;
+    purpose: LanePurpose;
     firstNonce: bigint;
     atBlock: number;
   },
@@ -66,8 +71,8 @@ export async function registerLane(
 ): Promise<void> {
   await sql.query(
     `WITH made AS (
-       INSERT INTO lane (tenant_id, chain_id, address, first_nonce, next_nonce, paused_reason, paused_at)
-       VALUES ($1, $2, $3, $4, $4, $5, now())
+       INSERT INTO lane (tenant_id, chain_id, address, purpose, first_nonce, next_nonce, paused_reason, paused_at)
+       VALUES ($1, $2, $3, $7, $4, $4, $5, now())
        ON CONFLICT (chain_id, address) DO NOTHING RETURNING lane_id
      )
      INSERT INTO lane_progress (lane_id, mined_nonce, at_block) SELECT lane_id, $4, $6 FROM made`,
@@ -78,6 +83,7 @@ export async function registerLane(
       lane.firstNonce,
       pausedReason,
       lane.atBlock,
+      lane.purpose,
     ],
   );
 }

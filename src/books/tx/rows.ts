@@ -18,6 +18,8 @@ export type TxRow = {
   failureCode: string | null;
   failureMessage: string | null;
   correlationId: string;
+  /** The one lane that it may leave from; null: any that pays for its tenant. */
+  fromLane: number | null;
   slot: {
     laneId: number;
     from: Address;
@@ -40,7 +42,7 @@ const SELECT = `
   SELECT t.tx_id AS "txId", t.tenant_id AS "tenantId", t.owner_kind AS "ownerKind", t.owner_id AS "ownerId",
     t.chain_id AS "chainId", t.asset, t.token, t.recipient, t.amount, t.settle_at AS "settleAt",
     t.expires_at AS "expiresAt", t.status, t.waiting, t.failure_code AS "failureCode",
-    t.failure_message AS "failureMessage", t.correlation_id AS "correlationId",
+    t.failure_message AS "failureMessage", t.correlation_id AS "correlationId", t.from_lane AS "fromLane",
     s.lane_id AS "laneId", s.from_address AS "from", s.nonce, s.gas_reserved AS "gasReserved",
     s.fill_reason AS "fillReason"
   FROM tx t LEFT JOIN nonce_slot s USING (tx_id)`;

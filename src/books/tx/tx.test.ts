@@ -67,7 +67,14 @@ beforeAll(async () => {
   });
   await registerLane(
     at.app,
-    { tenantId: at.tenantId, chainId: CHAIN, address: FROM, firstNonce: 0n, atBlock: 10 },
+    {
+      tenantId: at.tenantId,
+      chainId: CHAIN,
+      address: FROM,
+      purpose: 'pay',
+      firstNonce: 0n,
+      atBlock: 10,
+    },
     'adopting',
   );
   expect(await resumeLanes(at.app, [1], ['funds'])).toEqual([]);
@@ -487,6 +494,7 @@ describe('the canonical chain', () => {
         effectOk: true,
         gasUsed: null,
         effectiveGasPrice: null,
+        toLane: null,
       },
     ]);
     expect(attempt.txId).toBe(txId);

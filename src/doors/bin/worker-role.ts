@@ -34,6 +34,7 @@ import {
   type WithdrawalContext,
 } from '../../roads/withdrawal/index.ts';
 import { openChain, portOf, tellQuorum } from './chains.ts';
+import { CHECKS_MS, runDueChecks } from './checks.ts';
 import { databaseReady, installationOf, type RoleHandle } from './role.ts';
 
 export const WORKER_ROLES = ['validator', 'broadcaster', 'tracker', 'settler', 'cron'] as const;
@@ -248,7 +249,8 @@ function freezeLoop({ db, log }: Worker): Loop {
   });
 }
 
-function cronLoops({ db, log, has }: Worker): Loop[] {
+function cronLoops(worker: Worker): Loop[] {
+  const { db, log, has } = worker;
   if (!has('cron')) return [];
   const loop = (name: string, idleMs: number, round: () => Promise<boolean>) =>
     new Loop({ name, idleMs, clock: systemClock, log, round });
@@ -263,6 +265,7 @@ function cronLoops({ db, log, has }: Worker): Loop[] {
       quiet = numbered === 0;
       return numbered === SEQUENCE_ROUND;
     }),
+    loop('checks', CHECKS_MS, () => runDueChecks(worker)),
     loop('sweep', 300_000, async () => {
       const found = await sweepStanding(db);
       if (found > 0) log.warn({ withdrawals: found }, 'stood still; announced again');

@@ -14,6 +14,7 @@ import { addDatabaseCommands } from './database-commands.ts';
 import { addLocalCommands } from './local-commands.ts';
 import { addBreakCommands } from './operate/breaks.ts';
 import { addChains } from './operate/chains.ts';
+import { addCronCommands } from './operate/cron.ts';
 import { addLaneCommands } from './operate/lanes.ts';
 import { addPaymentCommands } from './payment-commands.ts';
 import { addVerify } from './verify-command.ts';
@@ -59,6 +60,7 @@ function buildProgram(run: Run): Command {
   addDatabaseCommands(program, run);
   addVerify(program, run);
   addLaneCommands(program, run);
+  addCronCommands(program, run);
   addPaymentCommands(program, run);
   addChains(program, run);
   addBreakCommands(program, run);

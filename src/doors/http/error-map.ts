@@ -50,6 +50,7 @@ export const ANSWERS: Readonly<Record<ErrorCode, Answer>> = {
   not_cancellable: no(409),
   not_replaceable: no(409),
   lane_frozen: no(409),
+  not_sweepable: no(409),
   break_not_resolvable: no(409),
   chain_not_halted: no(409),
   body_too_large: no(413),

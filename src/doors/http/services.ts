@@ -1,6 +1,6 @@
 import type { Refusal } from '../../base/kernel/index.ts';
 import type { Grant } from '../../books/access/index.ts';
-import type { WalletView } from '../../hands/treasury/index.ts';
+import type { MoveView, WalletView } from '../../hands/treasury/index.ts';
 import type { BalanceView, DepositView, TransferView } from '../../roads/deposit/index.ts';
 import type { BreakView, ResumeView } from '../../roads/reconcile/index.ts';
 import type {
@@ -23,6 +23,7 @@ export type DepositVerdict =
 /** `limit` rows, newest first, with ids below `before`. */
 export type Page = { limit: number; before: string | null };
 
+export type ProposalView = { from: string; to: string; asset: string; amount: string };
 type WalletChange = { by: string; note: string };
 
 /** The hot wallets of a tenant. A change answers null where the tenant has no such wallet. */
@@ -30,6 +31,9 @@ type WalletServices = {
   list(tenantId: string): Promise<WalletView[]>;
   pause(tenantId: string, id: string, change: WalletChange): Promise<WalletView | Refusal | null>;
   resume(tenantId: string, id: string, change: WalletChange): Promise<WalletView | Refusal | null>;
+  /** The moves begun now; none where nothing is above what is to be kept, or a sweep is under way. */
+  sweep(tenantId: string, id: string, by: string): Promise<MoveView[] | Refusal | null>;
+  rebalancing(tenantId: string): Promise<ProposalView[]>;
 };
 
 /**

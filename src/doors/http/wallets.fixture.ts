@@ -15,7 +15,9 @@ export class FakeWallets implements Wallets {
     nonces: { next: '3', mined: '2', final: '1' },
     inFlight: 1,
     window: 64,
+    purpose: 'pay',
     paused: null,
+    low: [{ asset: 'ETH', minimum: '2' }],
     balances: [{ asset: 'ETH', available: '1', availableAtomic: '1', gasSetAside: '0' }],
   };
   readonly #tenantId: string;
@@ -33,6 +35,15 @@ export class FakeWallets implements Wallets {
 
   resume: Wallets['resume'] = async (tenantId, id) =>
     this.refusal ?? this.#change(tenantId, id, null);
+
+  sweep: Wallets['sweep'] = async (tenantId, id, by) => {
+    if (tenantId !== this.#tenantId || id !== this.wallet.id) return null;
+    if (this.refusal !== null) return this.refusal;
+    return [{ id: by, kind: 'sweep', from: id, to: '2', asset: 'USDC', amount: '7' }];
+  };
+
+  rebalancing: Wallets['rebalancing'] = async (tenantId) =>
+    tenantId === this.#tenantId ? [{ from: '2', to: '1', asset: 'ETH', amount: '1' }] : [];
 
   #change(tenantId: string, id: string, paused: WalletView['paused']): WalletView | null {
     if (tenantId !== this.#tenantId || id !== this.wallet.id) return null;

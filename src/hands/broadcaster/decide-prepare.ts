@@ -21,13 +21,24 @@ export type LaneState = {
   chainId: number;
   held: boolean;
   paused: boolean;
+  /** Paused since it has too little of the native coin. */
+  lowGas?: boolean;
+  /** It makes moves between own wallets only. */
+  treasury?: boolean;
   /** Slots that may still be given. */
   room: number;
   /** Free funds by the ledger, base units: of the asset paid, and of the native coin. */
   funds: ReadonlyMap<string, bigint>;
 };
 
-type Wanted = { tenantId: string; chainId: number; asset: string; amount: bigint };
+type Wanted = {
+  tenantId: string;
+  chainId: number;
+  asset: string;
+  amount: bigint;
+  /** This lane and no other. */
+  fromLane?: number | null;
+};
 
 /** What a slot takes from its lane: the amount, and the most that gas can cost. */
 export function costOf(
@@ -50,14 +61,18 @@ export function chooseLane(
   cost: ReadonlyMap<string, bigint>,
   nativeAsset: string,
 ): LaneState | WaitReason {
+  const { fromLane = null } = wanted;
   const own = lanes.filter(
-    (lane) => lane.tenantId === wanted.tenantId && lane.chainId === wanted.chainId,
+    (lane) =>
+      lane.tenantId === wanted.tenantId &&
+      lane.chainId === wanted.chainId &&
+      (fromLane === null ? lane.treasury !== true : lane.laneId === fromLane),
   );
   if (own.length === 0) return 'lane_missing';
   const held = own.filter((lane) => lane.held);
   if (held.length === 0) return 'lane_lease';
   const open = held.filter((lane) => !lane.paused);
-  if (open.length === 0) return 'lane_paused';
+  if (open.length === 0) return held.some((lane) => lane.lowGas) ? 'lane_gas' : 'lane_paused';
   const withRoom = open.filter((lane) => lane.room > 0);
   if (withRoom.length === 0) return 'lane_window';
   const covered = withRoom.filter((lane) => covers(lane, cost));

@@ -36,6 +36,8 @@ export async function observeLanes(
         chainId: row.chainId,
         held: held.has(row.laneId),
         paused: row.pausedReason !== null,
+        lowGas: row.pausedReason === 'low_gas',
+        treasury: row.purpose === 'treasury',
         room: window - Number(row.nextNonce - row.minedNonce),
         funds: funds.get(row.laneId) ?? new Map(),
       },

@@ -1,6 +1,7 @@
 import { type Db, inTransaction } from '../../base/db/index.ts';
 import { signedTransaction } from '../../base/effect/index.ts';
 import {
+  type Address,
   type Clock,
   type Hex,
   type Log,
@@ -14,6 +15,7 @@ import type { Order, Signing } from './grammar.ts';
 import type { Handshake } from './handshake/handshake.ts';
 import type { Main } from './handshake/judge.ts';
 import {
+  effectsOfToday,
   type JournalEntry,
   journalGet,
   laneEpochs,
@@ -22,6 +24,7 @@ import {
   signedEffects,
 } from './journal.ts';
 import type { Keystore } from './keystore.ts';
+import { moveKindOf } from './moves/check.ts';
 import { type Handed, ordersGet, signaturesInsert } from './orders.ts';
 import { recordSigned, recordUnsigned } from './record.ts';
 import { laneKey, type SigningRules } from './rules.ts';
@@ -105,6 +108,8 @@ type Known = {
   entries: Map<string, JournalEntry>;
   epochs: Map<string, SeenEpoch[]>;
   effects: Set<Hex>;
+  /** By laneKey. */
+  topUps: Map<string, number>;
 };
 
 async function recall(journal: Db, orders: readonly Order[]): Promise<Known> {
@@ -118,7 +123,14 @@ async function recall(journal: Db, orders: readonly Order[]): Promise<Known> {
       sql,
       orders.map(({ tx }) => tx.intentId),
     ),
+    topUps: await effectsOfToday(sql, topUpWallets(orders)),
   }));
+}
+
+/** Each wallet once; none in a batch of payments. */
+function topUpWallets(orders: readonly Order[]): { chainId: number; from: Address }[] {
+  const slots = orders.filter((order) => moveKindOf(order) === 'topup').map(({ slot }) => slot);
+  return [...new Map(slots.map((slot) => [laneKey(slot.chainId, slot.from), slot])).values()];
 }
 
 function judge(
@@ -132,12 +144,18 @@ function judge(
   for (const order of orders) {
     // What was given once is given again, whatever the rules say by now.
     if (given.has(order.requestId)) continue;
+    const lane = laneKey(order.slot.chainId, order.slot.from);
     const verdict = check(rules, order, {
-      newerFrom: newerFrom(known.epochs.get(laneKey(order.slot.chainId, order.slot.from)), order),
+      newerFrom: newerFrom(known.epochs.get(lane), order),
       effectSigned: known.effects.has(order.tx.intentId),
+      topUps: known.topUps.get(lane) ?? 0,
     });
-    if (verdict.kind === 'ok') signings.push(verdict.signing);
-    else if (verdict.kind === 'refusal') refusals.set(order.requestId, verdict);
+    if (verdict.kind === 'ok') {
+      signings.push(verdict.signing);
+      // The next one of this batch sees it.
+      if (moveKindOf(order) === 'topup' && verdict.signing.firstEffect)
+        known.topUps.set(lane, (known.topUps.get(lane) ?? 0) + 1);
+    } else if (verdict.kind === 'refusal') refusals.set(order.requestId, verdict);
     // Left claimed: it is taken over when what it waits for has passed.
     else log.warn(fieldsOf(order), verdict.message);
   }

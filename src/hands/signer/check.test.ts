@@ -44,7 +44,8 @@ const rules: SigningRules = {
       tiers: [{ name: 'low', upTo: 100n, commitAt: 'safe' }],
     },
   ]),
-  lanes: new Map([[laneKey(CHAIN, LANE), { keyId: 'hot', tenant: 'demo' }]]),
+  lanes: new Map([[laneKey(CHAIN, LANE), { keyId: 'hot', tenant: 'demo', purpose: 'pay' }]]),
+  treasury: new Map(),
 };
 
 /** An order that is right in every part; the overrides come after ids were derived. */
@@ -111,7 +112,7 @@ const lane = (over: Partial<Order['lane']>): Partial<Order> => ({
 const decision = (over: Partial<NonNullable<Order['decision']>>): Partial<Order> => ({
   decision: { ...right.decision!, ...over },
 });
-const fresh = { newerFrom: null, effectSigned: false };
+const fresh = { newerFrom: null, effectSigned: false, topUps: 0 };
 
 function codeOf(judged: ReturnType<typeof check>): string {
   return judged.kind === 'refusal' ? judged.code : judged.kind;
@@ -231,11 +232,11 @@ describe('check of an effect', () => {
     [9n, 'lane_epoch_stale'],
     [8n, 'lane_epoch_stale'],
   ])('judges an older epoch by where newer ones began: %s', (newerFrom, wanted) => {
-    expect(codeOf(check(rules, order(), { newerFrom, effectSigned: false }))).toBe(wanted);
+    expect(codeOf(check(rules, order(), { ...fresh, newerFrom }))).toBe(wanted);
   });
 
   it('does not judge policy again for a replacement, but everything else', () => {
-    const replaced = { newerFrom: null, effectSigned: true };
+    const replaced = { ...fresh, effectSigned: true };
     expect(codeOf(check(rules, order({ decision: null }), replaced))).toBe('ok');
     expect(codeOf(check(rules, order({ maxFeePerGas: CAP + 1n }), replaced))).toBe('fee_above_cap');
     expect(codeOf(check(rules, order(tx({ amount: 99n })), replaced))).toBe('effect_mismatch');
@@ -278,11 +279,13 @@ describe('check of a filler', () => {
 });
 
 describe('signingRules', () => {
+  const wallet = { chain: 'local', chainId: CHAIN, address: LANE, key: 'hot', tenant: 'demo' };
   const settings = {
     policyVersion: 'config:1',
     chains: [],
     assets: [],
-    lanes: [{ chain: 'local', chainId: CHAIN, address: LANE, key: 'hot', tenant: 'demo' }],
+    lanes: [{ ...wallet, purpose: 'pay' as const, minGas: 0n, minBalances: [] }],
+    treasury: [],
   };
   const holding = (address: Address | undefined): Keystore => ({
     address: () => address,

@@ -1,6 +1,7 @@
 import { type Effect, FILLER_GAS_LIMIT, fillerFeeCap, fillerOf } from '../../base/effect/index.ts';
 import { type Hex, ZERO_ADDRESS } from '../../base/kernel/index.ts';
 import { closingIntent, compose, type Order, rebuildIntent, type Signing } from './grammar.ts';
+import { checkMove, checkTopUpLimit, moveKindOf } from './moves/check.ts';
 import { laneKey, type SigningRules } from './rules.ts';
 
 /** Far above a token transfer, far below a block: what a broken estimate can burn at most. */
@@ -25,6 +26,8 @@ export type RefusalReason =
   | 'decision_mismatch'
   | 'policy_version_mismatch'
   | 'tier_exceeded'
+  | 'move_refused'
+  | 'top_up_limit'
   | 'intent_on_another_slot'
   | 'slot_of_another_intent'
   | 'effect_changed'
@@ -44,6 +47,8 @@ type Remembered = {
   newerFrom: bigint | null;
   /** An effect of this intent was signed before, so this is a replacement of it. */
   effectSigned: boolean;
+  /** Top-ups from the order's wallet that began in the last 24 hours. */
+  topUps: number;
 };
 
 /** Judges one order by the rules. Pure; the journal has the last word on slots. */
@@ -70,9 +75,10 @@ export function check(rules: SigningRules, order: Order, remembered: Remembered)
   }
   const more =
     checkEpoch(order, remembered) ??
+    checkMove(rules, order) ??
     checkEffectRow(rules, order, sound) ??
     // Policy is judged for a slot's first attempt; a replacement is the same effect on the same slot.
-    (remembered.effectSigned ? null : checkDecision(rules, order));
+    (remembered.effectSigned ? null : checkFirst(rules, order, remembered));
   if (more !== null) return { kind: 'refusal', ...more };
   const bound = boundBy(sound, !remembered.effectSigned);
   return { kind: 'ok', signing: compose(order, lane!.keyId, bound, sound.effect) };
@@ -155,8 +161,12 @@ function checkEffectRow(
 ): SigningRefusal | null {
   const { tx, slot } = order;
   const asset = rules.assets.find(tx.asset);
-  if (asset === undefined) return no('asset_unknown', `asset ${tx.asset} is not configured`);
-  if (asset.chainId !== tx.chainId || asset.address !== tx.token) {
+  // The native coin of a top-up, which was checked, need not be one that customers have.
+  const topUp = moveKindOf(order) === 'topup';
+  if (asset === undefined && !topUp) {
+    return no('asset_unknown', `asset ${tx.asset} is not configured`);
+  }
+  if (asset !== undefined && (asset.chainId !== tx.chainId || asset.address !== tx.token)) {
     return no(
       'asset_mismatch',
       `${tx.asset} is not ${tx.token ?? 'the native coin'} of chain ${tx.chainId}`,
@@ -171,6 +181,17 @@ function checkEffectRow(
         'effect_mismatch',
         `the slot is for effect ${slot.effectDigest}, the intent is ${rebuilt.digest}`,
       );
+}
+
+/** Payments are decided on; moves between own wallets are limited by the configuration alone. */
+function checkFirst(
+  rules: SigningRules,
+  order: Order,
+  { topUps }: Remembered,
+): SigningRefusal | null {
+  return moveKindOf(order) === null
+    ? checkDecision(rules, order)
+    : checkTopUpLimit(rules, order, topUps);
 }
 
 function checkDecision(rules: SigningRules, order: Order): SigningRefusal | null {

@@ -68,6 +68,25 @@ export async function signedEffects(sql: Sql, intentIds: readonly Hex[]): Promis
   return new Set(rows.map((row) => toHex(row.intent_id)));
 }
 
+/** Top-ups and other effects that began in the last 24 hours from each of these wallets, by `chain:address`. */
+export async function effectsOfToday(
+  sql: Sql,
+  wallets: readonly { chainId: number; from: Address }[],
+): Promise<Map<string, number>> {
+  if (wallets.length === 0) return new Map();
+  const { rows } = await sql.query<{ chain_id: bigint; from_address: Buffer; effects: number }>({
+    name: 'signer_effects_of_today',
+    text: `SELECT b.chain_id, b.from_address, count(*)::int AS effects
+      FROM unnest($1::bigint[], $2::bytea[]) AS w(chain_id, from_address)
+      JOIN slot_binding b USING (chain_id, from_address)
+      WHERE EXISTS (SELECT 1 FROM journal j WHERE j.intent_id = b.intent_id AND j.kind = 'effect'
+        AND j.created_at > now() - interval '24 hours')
+      GROUP BY 1, 2`,
+    values: [wallets.map(({ chainId }) => chainId), wallets.map(({ from }) => fromHex(from))],
+  });
+  return new Map(rows.map((row) => [`${row.chain_id}:${toHex(row.from_address)}`, row.effects]));
+}
+
 /** Wei that the signatures of these intents can move at most, of each the dearest one. */
 export async function spentOf(sql: Sql, intentIds: readonly Hex[]): Promise<Map<Hex, bigint>> {
   if (intentIds.length === 0) return new Map();

@@ -73,6 +73,9 @@ const lane = (chainId: number, key = 'dev'): LaneSettings => ({
   address: '0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266',
   key,
   tenant: 'demo',
+  purpose: 'pay',
+  minGas: 0n,
+  minBalances: [],
 });
 
 describe('decryptKeystoreV3', () => {

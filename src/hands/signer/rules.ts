@@ -1,4 +1,4 @@
-import { Assets, type Settings } from '../../base/config/index.ts';
+import { Assets, type Settings, type TreasurySettings } from '../../base/config/index.ts';
 import { type Address, ConfigurationError } from '../../base/kernel/index.ts';
 import type { Keystore } from './keystore.ts';
 
@@ -9,16 +9,22 @@ export type SigningRules = {
   chains: ReadonlyMap<number, { maxFeePerGas: bigint }>;
   assets: Assets;
   /** By laneKey. */
-  lanes: ReadonlyMap<string, { keyId: string; tenant: string }>;
+  lanes: ReadonlyMap<string, { keyId: string; tenant: string; purpose: 'pay' | 'treasury' }>;
+  /** By treasuryKey: the tenant's own wallet that fills and empties its lanes. Amounts in wei. */
+  treasury: ReadonlyMap<string, Pick<TreasurySettings, 'address' | 'topUp'>>;
 };
 
 export function laneKey(chainId: number, address: Address): string {
   return `${chainId}:${address}`;
 }
 
+export function treasuryKey(chainId: number, tenant: string): string {
+  return `${chainId}:${tenant}`;
+}
+
 /** Throws ConfigurationError when a lane's key is missing or belongs to another address. */
 export function signingRules(
-  settings: Pick<Settings, 'policyVersion' | 'chains' | 'assets' | 'lanes'>,
+  settings: Pick<Settings, 'policyVersion' | 'chains' | 'assets' | 'lanes' | 'treasury'>,
   keystore: Keystore,
 ): SigningRules {
   for (const lane of settings.lanes) {
@@ -38,7 +44,13 @@ export function signingRules(
     lanes: new Map(
       settings.lanes.map((lane) => [
         laneKey(lane.chainId, lane.address),
-        { keyId: lane.key, tenant: lane.tenant },
+        { keyId: lane.key, tenant: lane.tenant, purpose: lane.purpose },
+      ]),
+    ),
+    treasury: new Map(
+      settings.treasury.map(({ chainId, tenant, address, topUp }) => [
+        treasuryKey(chainId, tenant),
+        { address, topUp },
       ]),
     ),
   };

@@ -2,7 +2,13 @@ import type { ChainPort, TransferLog, TransferQuery } from '../../base/chain/ind
 import type { Sql } from '../../base/db/index.ts';
 import { transferOf } from '../../base/effect/index.ts';
 import { type Address, caip19, type Hex, Transient } from '../../base/kernel/index.ts';
-import { type LaneRow, type NewArrival, readBlockHashes } from '../../books/tx/index.ts';
+import {
+  type LaneRow,
+  matchAttempts,
+  type NewArrival,
+  type OwnAttempt,
+  readBlockHashes,
+} from '../../books/tx/index.ts';
 
 /**
  * What arrived on lanes, of the configured tokens, in blocks that become final: they are asked about once, so a reorg
@@ -30,7 +36,15 @@ export async function observeArrivals(
       throw new Transient(`logs of block ${blockNumber}: of ${blockHash}, the node moved`);
     }
   }
-  return arrivalsOf(chainId, lanes, logs);
+  const own = await matchAttempts(db, chainId, hashesFrom(lanes, logs));
+  return arrivalsOf(chainId, lanes, logs, own);
+}
+
+/** Of the transactions that moved something from one lane to another; there are none on most days. */
+function hashesFrom(lanes: readonly LaneRow[], logs: readonly TransferLog[]): Hex[] {
+  const addresses = new Set(lanes.map((lane) => lane.address));
+  const between = logs.filter((log) => addresses.has(transferOf(log)?.from ?? '0x'));
+  return [...new Set(between.map((log) => log.transactionHash))];
 }
 
 /** A node that bounds range or answer gets a smaller question; one that says nothing about a single block is not heard. */
@@ -48,20 +62,22 @@ async function transfersIn(port: ChainPort, query: TransferQuery): Promise<Trans
 }
 
 /**
- * Not what one lane of a tenant sent to another: who moves funds between them books both sides, or they would be
- * funded twice. Nor transfers of zero, which anybody can log.
+ * Not what a top-up or sweep of ours brought: who moves funds between own wallets books both sides, or they would be
+ * funded twice. What somebody else moved between them with their keys did arrive. Nor transfers of zero,
+ * which anybody can log, or of a lane to itself.
  */
 export function arrivalsOf(
   chainId: number,
-  lanes: readonly Pick<LaneRow, 'laneId' | 'tenantId' | 'address'>[],
+  lanes: readonly Pick<LaneRow, 'laneId' | 'address'>[],
   logs: readonly TransferLog[],
+  own: ReadonlyMap<Hex, Pick<OwnAttempt, 'toLane'>>,
 ): NewArrival[] {
   const laneOf = new Map(lanes.map((lane) => [lane.address, lane]));
   return logs.flatMap((log) => {
     const moved = transferOf(log);
     const lane = moved?.to ? laneOf.get(moved.to) : undefined;
-    if (!moved?.amount || lane === undefined) return [];
-    if (laneOf.get(moved.from)?.tenantId === lane.tenantId) return [];
+    if (!moved?.amount || lane === undefined || moved.from === moved.to) return [];
+    if (own.get(log.transactionHash)?.toLane === lane.laneId) return [];
     return [
       {
         txHash: log.transactionHash,

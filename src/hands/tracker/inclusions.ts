@@ -125,7 +125,8 @@ async function readReceipts(port: ChainPort, placed: readonly Placed[]): Promise
 
 function foundAs(
   { attempt, block }: Placed,
-  outcome: Pick<NewInclusion, 'succeeded' | 'effectOk'> & Partial<NewInclusion>,
+  outcome: Pick<NewInclusion, 'succeeded' | 'effectOk'> &
+    Partial<Pick<NewInclusion, 'gasUsed' | 'effectiveGasPrice'>>,
 ): Found {
   return {
     attempt,
@@ -135,6 +136,7 @@ function foundAs(
       blockHash: block.hash,
       gasUsed: null,
       effectiveGasPrice: null,
+      toLane: attempt.kind === 'effect' ? attempt.toLane : null,
       ...outcome,
     },
   };

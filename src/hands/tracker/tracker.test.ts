@@ -91,7 +91,7 @@ describe('arrivals', () => {
     const { tenantId } = on;
     await registerLane(
       on.app,
-      { tenantId, chainId, address: LANE, firstNonce: 0n, atBlock },
+      { tenantId, chainId, address: LANE, purpose: 'pay', firstNonce: 0n, atBlock },
       'adopting',
     );
     const [lane] = await readLanes(on.app, chainId);

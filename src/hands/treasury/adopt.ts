@@ -2,7 +2,7 @@ import type { ChainPort } from '../../base/chain/index.ts';
 import type { Assets, LaneSettings } from '../../base/config/index.ts';
 import { type Db, inTransaction } from '../../base/db/index.ts';
 import { writeEvents } from '../../base/event/index.ts';
-import { caip19, Transient } from '../../base/kernel/index.ts';
+import { ConfigurationError, caip19, Transient } from '../../base/kernel/index.ts';
 import type { Ledger } from '../../books/ledger/index.ts';
 import {
   insertAdoption,
@@ -41,6 +41,11 @@ export async function adoptLane(
   const { db, ledger } = context;
   const { port } = context;
   const known = await findLane(db, lane);
+  if (known !== undefined && known.purpose !== lane.purpose) {
+    throw new ConfigurationError(
+      `${lane.address} on ${lane.chain} is in the books as a wallet to ${known.purpose === 'pay' ? 'pay from' : 'fill lanes from'}: it can not become the other`,
+    );
+  }
   if (known !== undefined && known.pausedReason !== ADOPTING) {
     await freezeIfAhead(db, port, known);
     return null;
@@ -49,9 +54,9 @@ export async function adoptLane(
   const head = await port.header('latest');
   if (head === null) throw new Transient(`chain ${lane.chainId} shows no block`);
   const [firstNonce] = await port.transactionCounts([lane.address], head.number);
-  const { chainId, address } = lane;
+  const { chainId, address, purpose } = lane;
   const at = { firstNonce: firstNonce!, atBlock: head.number };
-  await registerLane(db, { tenantId, chainId, address, ...at }, ADOPTING);
+  await registerLane(db, { tenantId, chainId, address, purpose, ...at }, ADOPTING);
   const row = await findLane(db, lane);
   if (row?.pausedReason !== ADOPTING) return null;
   const { laneId } = row;

@@ -3,9 +3,10 @@ import { cutAt, judgeByBalance, judgeByReceipts, type Look } from './decide-gas.
 
 /** Two slots that can have cost 40 to 100, and sent 300 of the 1,000 that the lane held. */
 const stretch = {
-  ...{ fromNonce: 5n, toNonce: 7n, opening: 1_000n, sent: 300n },
+  ...{ fromNonce: 5n, toNonce: 7n, opening: 1_000n, sent: 300n, received: 0n },
   ...{ gasLeast: 40n, gasMost: 100n },
 };
+const filled = { ...stretch, received: 500n };
 const idle = { ...stretch, toNonce: 5n, sent: 0n, gasLeast: 0n, gasMost: 0n };
 const look = (balance: bigint, nonces = 7n): Look => ({ balance, nonces });
 const text = (verdict: ReturnType<typeof judgeByBalance>) =>
@@ -23,6 +24,9 @@ describe('a stretch by its balance', () => {
     ['no state of that block', stretch, null, 'receipts'],
     ['more nonces than are ours', stretch, look(650n, 8n), 'receipts'],
     ['a node that has not mined them', stretch, look(700n, 6n), 'wait'],
+    ['a top-up that came beside them', filled, look(1_140n), '60 by balance, arrived 0'],
+    ['more than a top-up and gas explain', filled, look(1_200n), 'receipts'],
+    ['a top-up alone', { ...idle, received: 500n }, look(1_500n, 5n), '0 by receipts, arrived 0'],
     ['nothing happened', idle, look(1_000n, 5n), '0 by receipts, arrived 0'],
     ['coin came', idle, look(1_007n, 5n), '0 by receipts, arrived 7'],
     ['coin went', idle, look(993n, 5n), '0 by receipts, arrived -7'],

@@ -15,7 +15,7 @@ type Verdict =
 
 type Facts = Pick<
   OpenStretch,
-  'fromNonce' | 'toNonce' | 'opening' | 'sent' | 'gasLeast' | 'gasMost'
+  'fromNonce' | 'toNonce' | 'opening' | 'sent' | 'received' | 'gasLeast' | 'gasMost'
 >;
 
 /**
@@ -30,7 +30,7 @@ export function judgeByBalance(stretch: Facts, look: Look | null): Verdict {
     return { kind: 'book', ...judgeByReceipts(stretch, look, 0n) };
   }
   if (look === null || look.nonces > stretch.toNonce) return { kind: 'receipts' };
-  const gasCost = stretch.opening - stretch.sent - look.balance;
+  const gasCost = stretch.opening - stretch.sent + stretch.received - look.balance;
   return stretch.gasLeast <= gasCost && gasCost <= stretch.gasMost
     ? { kind: 'book', gasCost, gasBy: 'balance', arrived: 0n }
     : { kind: 'receipts' };
@@ -39,7 +39,8 @@ export function judgeByBalance(stretch: Facts, look: Look | null): Verdict {
 /** With what the transactions paid for gas known, the rest of the difference arrived, or left unexplained. */
 export function judgeByReceipts(stretch: Facts, look: Look | null, gasCost: bigint): Booking {
   const known = look !== null && look.nonces === stretch.toNonce;
-  const arrived = known ? look.balance - (stretch.opening - stretch.sent - gasCost) : 0n;
+  const { opening, sent, received } = stretch;
+  const arrived = known ? look.balance - (opening - sent + received - gasCost) : 0n;
   return { gasCost, gasBy: 'receipts', arrived };
 }
 

@@ -13,6 +13,7 @@ import {
 } from '../../books/tx/index.ts';
 import { type Arrived, accountsOf, book, groupArrivals } from './book.ts';
 import type { TreasuryContext } from './context.ts';
+import { moveHandlers } from './moves/settle.ts';
 import { observeStretches } from './observe-gas.ts';
 
 /** Until a node that could not say is asked again. */
@@ -106,6 +107,7 @@ function factsOf({ chainId, address, arrived, aboveBlock, upToBlock }: BookedStr
 
 export function treasuryHandlers(context: TreasuryContext): Handler[] {
   return [
+    ...moveHandlers(context),
     {
       topic: TX_TOPICS.gas,
       batch: 500,

@@ -3,6 +3,7 @@ import type { Sql } from '../../base/db/index.ts';
 import { checksummed, formatAmount } from '../../base/kernel/index.ts';
 import { type LaneBalance, readLaneBalances } from '../../books/ledger/index.ts';
 import { type LaneRow, readLanes } from '../../books/tx/index.ts';
+import { decideLow } from './low.ts';
 
 export type WalletView = {
   id: string;
@@ -10,15 +11,19 @@ export type WalletView = {
   chain: string | null;
   chainId: number;
   address: string;
+  /** 'pay': it pays withdrawals; 'treasury': it fills those. */
+  purpose: 'pay' | 'treasury';
   nonces: { next: string; mined: string; final: string };
   inFlight: number;
   window: number | null;
   paused: { reason: string; since: string | null; by: string | null; note: string | null } | null;
+  /** What it has less of than its minimum in the configuration. */
+  low: { asset: string; minimum: string }[];
   /** By the books: what is free, and what is set aside for the gas of slots under way. */
   balances: { asset: string; available: string; availableAtomic: string; gasSetAside: string }[];
 };
 
-type Known = Pick<Settings, 'chains' | 'assets'>;
+type Known = Pick<Settings, 'chains' | 'assets' | 'lanes'>;
 
 /** The hot wallets of a tenant, or of all. Reads rows only; no node is asked. */
 export async function readWallets(
@@ -49,6 +54,7 @@ function viewOf(lane: LaneRow, balances: readonly LaneBalance[], known: Known): 
     chain: chain?.id ?? null,
     chainId: lane.chainId,
     address: checksummed(lane.address),
+    purpose: lane.purpose,
     nonces: {
       next: lane.nextNonce.toString(),
       mined: lane.minedNonce.toString(),
@@ -66,19 +72,67 @@ function viewOf(lane: LaneRow, balances: readonly LaneBalance[], known: Known): 
             by: lane.pausedBy,
             note: lane.pausedNote,
           },
+    low: lowOf(lane, balances, known),
     balances: balances.map((balance) => amountsOf(balance, known.assets)),
   };
+}
+
+function lowOf(lane: LaneRow, balances: readonly LaneBalance[], known: Known): WalletView['low'] {
+  return decideLow([lane], balances, known.lanes).map(({ asset, minimum }) => {
+    const { id, decimals } = namesOf(asset, known.assets);
+    return { asset: id, minimum: formatAmount(minimum, decimals) };
+  });
+}
+
+/** Of what is not configured only base units are known; the native coin has 18 decimals on every chain of ours. */
+function namesOf(
+  asset: string,
+  assets: readonly AssetSettings[],
+): { id: string; decimals: number } {
+  const settings = assets.find(({ caip19 }) => caip19 === asset);
+  return settings ?? { id: asset, decimals: asset.endsWith('/slip44:60') ? 18 : 0 };
+}
+
+/** An amount of an asset by the names and decimals of the configuration. */
+export function shownAmount(
+  { asset, amount }: { asset: string; amount: bigint },
+  { assets }: Pick<Known, 'assets'>,
+): { asset: string; amount: string } {
+  const { id, decimals } = namesOf(asset, assets);
+  return { asset: id, amount: formatAmount(amount, decimals) };
+}
+
+export type MoveView = {
+  id: string;
+  kind: string;
+  from: string;
+  to: string;
+  asset: string;
+  amount: string;
+};
+
+export function moveView(
+  move: {
+    moveId: string;
+    kind: string;
+    fromLane: number;
+    toLane: number;
+    asset: string;
+    amount: bigint;
+  },
+  known: Pick<Known, 'assets'>,
+): MoveView {
+  const { moveId: id, kind, fromLane, toLane } = move;
+  return { id, kind, from: String(fromLane), to: String(toLane), ...shownAmount(move, known) };
 }
 
 function amountsOf(
   { asset, hot, gasInTransit }: LaneBalance,
   assets: readonly AssetSettings[],
 ): WalletView['balances'][number] {
-  const settings = assets.find(({ caip19 }) => caip19 === asset);
-  // Of what is not configured only base units are known; the native coin has 18 on every chain of ours.
-  const decimals = settings?.decimals ?? (asset.endsWith('/slip44:60') ? 18 : 0);
+  const { id, decimals } = namesOf(asset, assets);
   return {
-    asset: settings?.id ?? asset,
+    asset: id,
     available: formatAmount(hot, decimals),
     availableAtomic: hot.toString(),
     gasSetAside: formatAmount(gasInTransit, decimals),

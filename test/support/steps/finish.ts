@@ -10,7 +10,7 @@ type Work = {
   open: bigint;
   claimed: bigint;
   uncollected: bigint;
-  /** Withdrawals on their way, and slots whose gas is not booked. */
+  /** Withdrawals, top-ups and sweeps on their way, and slots whose gas is not booked. */
   running: bigint;
   unbooked: bigint;
   halted: boolean;
@@ -24,7 +24,7 @@ const WORK = `SELECT j.*, r.*, running, unbooked, uncollected, halted FROM
     WHERE cancelled_at IS NULL AND NOT EXISTS (
       SELECT FROM signature s WHERE s.signature_request_id = r.signature_request_id)) r,
   (SELECT count(*) AS uncollected FROM signature WHERE collected_at IS NULL) s,
-  (SELECT count(*) AS running FROM withdrawal
+  (SELECT count(*) + (SELECT count(*) FROM treasury_move WHERE outcome IS NULL) AS running FROM withdrawal
     WHERE status IN ('REQUESTED', 'RESERVED', 'APPROVED', 'EXECUTING', 'REVERSED')) w,
   (SELECT count(*) AS unbooked FROM nonce_slot s WHERE s.nonce >= (
     SELECT max(to_nonce) FROM lane_stretch g WHERE g.lane_id = s.lane_id)) g,

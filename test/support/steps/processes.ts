@@ -27,7 +27,7 @@ import {
   type Witness,
 } from '../../../src/hands/signer/index.ts';
 import { trackRound } from '../../../src/hands/tracker/index.ts';
-import { treasuryHandlers } from '../../../src/hands/treasury/index.ts';
+import { sweepLanes, topUpLanes, treasuryHandlers } from '../../../src/hands/treasury/index.ts';
 import {
   settlerHandlers,
   sweepStanding,
@@ -150,6 +150,23 @@ export class Processes {
 
   sweep(): Promise<number> {
     return sweepStanding(this.#wires.app);
+  }
+
+  /** How many top-ups were asked for. */
+  topUp(): Promise<number> {
+    return topUpLanes(this.#moves());
+  }
+
+  /** How many sweeps of these lanes were asked for. */
+  async sweepLanes(laneIds: readonly number[]): Promise<number> {
+    return (await sweepLanes(this.#moves(), laneIds, 'a test')).length;
+  }
+
+  #moves() {
+    const { settings, installationId } = this.#site;
+    const { lanes, treasury } = settings;
+    const assets = new Assets(settings.assets);
+    return { db: this.#wires.app, assets, installationId, lanes, treasury };
   }
 
   sequence(): Promise<number> {

@@ -15,7 +15,7 @@ import { MemoryWitness, wireWitness } from './points/memory-witness.ts';
 import { Scheduler, type Step } from './points/scheduler.ts';
 import { type Endings, wireChain, wireDb } from './points/wires.ts';
 import { Processes, type Site, type Wires } from './processes.ts';
-import { CHAIN_ID, freshChain, logTo, portTo, settingsOf } from './surroundings.ts';
+import { CHAIN_ID, freshChain, logTo, portTo, settingsOf, withTreasury } from './surroundings.ts';
 import { TestClock } from './test-clock.ts';
 
 export const ACCOUNTS = ['alice', 'bob'] as const;
@@ -26,6 +26,8 @@ const BLOCKS = 10;
 
 type RoadOptions = {
   lanes?: number;
+  /** A wallet that fills the lanes, and is swept to. */
+  treasury?: boolean;
   /** The accounts of lanes are there already, as they are after the first withdrawal. */
   warm?: boolean;
   /** See Endings; sessions end unless told otherwise. */
@@ -120,8 +122,9 @@ export class Road {
     const { rows } = await pools.app.query<{ installation_id: string }>(
       'SELECT installation_id FROM installation',
     );
+    const settings = settingsOf(databases, options.lanes ?? 1);
     const road = new Road({
-      settings: settingsOf(databases, options.lanes ?? 1),
+      settings: options.treasury === true ? withTreasury(settings) : settings,
       owners,
       pools,
       tenantId: tenant.tenantId,

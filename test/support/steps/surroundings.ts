@@ -1,7 +1,11 @@
 import { privateKeyToAccount } from 'viem/accounts';
 import type { ChainPort } from '../../../src/base/chain/index.ts';
-import { developmentSettings, type Settings } from '../../../src/base/config/index.ts';
-import type { Address, Log } from '../../../src/base/kernel/index.ts';
+import {
+  developmentSettings,
+  type Settings,
+  type TreasurySettings,
+} from '../../../src/base/config/index.ts';
+import { type Address, caip19, type Hex, type Log } from '../../../src/base/kernel/index.ts';
 import { PUBLIC_DEVELOPMENT_KEYS } from '../../../src/doors/dev/index.ts';
 import { FakeChain, type FakeNode } from '../fake-chain/index.ts';
 import type { TestDatabases } from '../postgres.ts';
@@ -26,6 +30,28 @@ export function settingsOf(databases: TestDatabases, laneCount: number): Setting
     token: TOKEN,
     lanes,
   });
+}
+
+/** Its lanes are short of coin from the start; of both assets they keep less than they have. */
+export const TOP_UP = { below: LANE_COINS + ETHER, amount: 10n * ETHER, perDay: 35n * ETHER };
+export const TREASURY_KEY: Hex = PUBLIC_DEVELOPMENT_KEYS[7]!;
+
+/** One more wallet, which fills the others and is swept to. */
+export function withTreasury(settings: Settings): Settings {
+  const address = privateKeyToAccount(TREASURY_KEY).address.toLowerCase() as Address;
+  const { chain, chainId, tenant } = settings.lanes[0]!;
+  const key = { id: 'treasury', kind: 'development' as const, privateKey: TREASURY_KEY };
+  const wallet = { chain, chainId, address, key: key.id, tenant, minGas: 0n, minBalances: [] };
+  const keep: TreasurySettings['keep'] = [
+    { asset: caip19(CHAIN_ID, null), amount: LANE_COINS / 2n },
+    { asset: caip19(CHAIN_ID, TOKEN), amount: LANE_TOKENS / 2n },
+  ];
+  return {
+    ...settings,
+    signer: { ...settings.signer!, keys: [...settings.signer!.keys, key] },
+    lanes: [...settings.lanes, { ...wallet, purpose: 'treasury' }],
+    treasury: [{ chainId, address, tenant, topUp: TOP_UP, keep }],
+  };
 }
 
 export function freshChain(settings: Settings, blocks: number): FakeChain {

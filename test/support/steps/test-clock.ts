@@ -12,6 +12,7 @@ const TABLES = [
   'lane_progress',
   'tx',
   'withdrawal',
+  'treasury_move',
 ] as const;
 
 /**

@@ -22,10 +22,23 @@ export type OpenStretch = {
   gasMost: bigint;
   /** Native amounts that its transactions paid. */
   sent: bigint;
+  /** Native amounts that other wallets of its tenant sent it by our transactions. */
+  received: bigint;
 };
 
 type Raw = Omit<OpenStretch, 'chainId' | 'aboveBlock' | 'upToBlock'> &
   Record<'chainId' | 'aboveBlock' | 'upToBlock', bigint>;
+
+/**
+ * Native amounts that effects between own wallets brought to a lane in the blocks (above, upTo], by SQL terms. What was
+ * final before a declared reorg took it back was received then.
+ */
+const receivedSql = (lane: string, above: string, upTo: string) => `
+  SELECT coalesce(sum(t.amount), 0) FROM inclusion i
+  JOIN block b ON b.chain_id = i.chain_id AND b.height = i.block_number AND b.hash = i.block_hash
+  JOIN attempt a USING (attempt_id) JOIN tx t ON t.tx_id = a.tx_id
+  WHERE i.to_lane = ${lane} AND i.block_number > ${above} AND i.block_number <= ${upTo}
+    AND i.succeeded AND t.token IS NULL AND NOT (t.reorgs > 0 AND t.furthest_level = 'finalized')`;
 
 /**
  * The open stretches of lanes, up to the finalized block or the one given. Slots become final in the order of
@@ -44,7 +57,8 @@ export async function readOpenStretches(
         last.up_to_block AS "aboveBlock", until.height AS "upToBlock", last.to_nonce AS "fromNonce",
         coalesce(m.top + 1, last.to_nonce) AS "toNonce", last.native_balance AS opening,
         coalesce(m.reserved, 0) AS "gasReserved", coalesce(m.least, 0) AS "gasLeast",
-        coalesce(m.most, 0) AS "gasMost", coalesce(m.sent, 0) AS sent
+        coalesce(m.most, 0) AS "gasMost", coalesce(m.sent, 0) AS sent,
+        (${receivedSql('l.lane_id', 'last.up_to_block', 'until.height')}) AS received
       FROM lane l
       JOIN chain_head h USING (chain_id)
       JOIN lane_progress p USING (lane_id)
@@ -129,9 +143,9 @@ export async function insertStretches(
     name: 'lane_stretch_insert',
     text: `
       INSERT INTO lane_stretch (lane_id, above_block, up_to_block, from_nonce, to_nonce, gas_reserved, gas_cost,
-        gas_by, gas_transfer_id, sent, arrived, arrival_transfer_id, native_balance)
+        gas_by, gas_transfer_id, sent, received, arrived, arrival_transfer_id, native_balance)
       SELECT * FROM unnest($1::int[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::numeric[], $7::numeric[],
-        $8::text[], $9::uuid[], $10::numeric[], $11::numeric[], $12::uuid[], $13::numeric[])`,
+        $8::text[], $9::uuid[], $10::numeric[], $11::numeric[], $12::numeric[], $13::uuid[], $14::numeric[])`,
     values: [
       stretches.map((stretch) => stretch.laneId),
       stretches.map((stretch) => stretch.aboveBlock),
@@ -143,9 +157,13 @@ export async function insertStretches(
       stretches.map((stretch) => stretch.gasBy),
       stretches.map((stretch) => stretch.gasTransferId),
       stretches.map((stretch) => stretch.sent),
+      stretches.map((stretch) => stretch.received),
       stretches.map((stretch) => stretch.arrived),
       stretches.map((stretch) => stretch.arrivalTransferId),
-      stretches.map(({ opening, sent, gasCost, arrived }) => opening - sent - gasCost + arrived),
+      stretches.map(
+        ({ opening, sent, received, gasCost, arrived }) =>
+          opening - sent + received - gasCost + arrived,
+      ),
     ],
   });
 }
@@ -190,9 +208,9 @@ export async function insertAdoptedStretch(
   }
   if (last.same) return difference === 0n;
   const { rowCount } = await sql.query(
-    `INSERT INTO lane_stretch (lane_id, above_block, up_to_block, from_nonce, to_nonce, gas_by, arrived,
+    `INSERT INTO lane_stretch (lane_id, above_block, up_to_block, from_nonce, to_nonce, gas_by, received, arrived,
        arrival_transfer_id, native_balance)
-     SELECT lane_id, up_to_block, $2, to_nonce, $3, 'receipts', $4, $5, $6
+     SELECT lane_id, up_to_block, $2, to_nonce, $3, 'receipts', (${receivedSql('$1', 'up_to_block', '$2')}), $4, $5, $6
      FROM lane_stretch WHERE lane_id = $1 AND up_to_block = $7 AND up_to_block < $2`,
     [laneId, atBlock, toNonce, difference, transferId, nativeBalance, last.ends],
   );

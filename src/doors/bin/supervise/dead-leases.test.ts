@@ -17,7 +17,7 @@ beforeAll(async () => {
     const { tenantId } = on;
     await registerLane(
       on.app,
-      { tenantId, chainId, address, firstNonce: 0n, atBlock: 1 },
+      { tenantId, chainId, address, purpose: 'pay', firstNonce: 0n, atBlock: 1 },
       'adopting',
     );
   }

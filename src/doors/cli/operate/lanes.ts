@@ -9,14 +9,17 @@ import {
   type Adoption,
   adoptAgain,
   pauseLane,
+  readProposals,
   readWallets,
   resumeLane,
+  shownAmount,
   type WalletView,
 } from '../../../hands/treasury/index.ts';
 import { CliEnd, EXIT, type Run } from '../context.ts';
 import { orEnd, withDatabase, withSources } from '../database-commands.ts';
 import { printJson, printTable } from '../print.ts';
 import { findSettings, type SourceFlags } from '../sources.ts';
+import { movesContext } from './moves.ts';
 
 type Flags = SourceFlags & { json?: boolean };
 type ChangeFlags = Flags & { reason: string };
@@ -55,6 +58,19 @@ export function addLaneCommands(program: Command, run: Run): void {
   );
   addChange(lanes, run, 'resume', 'give slots on a paused lane again', resumeLane);
   addAdopt(lanes, run);
+  withSources(lanes.command('proposals'))
+    .description('list what could be moved so that every lane has its minimums; moves nothing')
+    .action((flags: Flags) => {
+      const settings = findSettings(run, flags);
+      return withDatabase(run, flags, async (db) => {
+        const proposals = await readProposals(await movesContext(db, settings));
+        const shown = proposals.map(({ from, to, ...amount }) => ({
+          ...{ from: String(from), to: String(to), ...shownAmount(amount, settings) },
+        }));
+        if (flags.json) printJson(run.stdout, shown);
+        else printTable(run.stdout, shown);
+      });
+    });
 }
 
 function addChange(
@@ -128,12 +144,12 @@ async function adopt(
 }
 
 /** Of an installation whose configuration is not named only the books are known: CAIP-19 ids and base units. */
-function knownOf(run: Run, flags: SourceFlags): Pick<Settings, 'chains' | 'assets'> {
+function knownOf(run: Run, flags: SourceFlags): Pick<Settings, 'chains' | 'assets' | 'lanes'> {
   try {
     return findSettings(run, flags);
   } catch (error) {
     if (flags.config !== undefined || !(error instanceof ConfigurationError)) throw error;
-    return { chains: [], assets: [] };
+    return { chains: [], assets: [], lanes: [] };
   }
 }
 
@@ -168,6 +184,7 @@ function rowOf(wallet: WalletView): Record<string, string> {
     next: wallet.nonces.next,
     'in flight': String(wallet.inFlight),
     paused: wallet.paused?.reason ?? '-',
+    low: wallet.low.map(({ asset }) => asset).join(', ') || '-',
     available: wallet.balances.map(({ asset, available }) => `${available} ${asset}`).join(', '),
   };
 }

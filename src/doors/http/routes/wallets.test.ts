@@ -44,6 +44,29 @@ describe('/v1/wallets', () => {
     expect([answer.statusCode, answer.json().code]).toEqual([409, 'lane_frozen']);
   });
 
+  it('sweeps with the key that asked for it, and lists proposals', async () => {
+    const swept = await call('POST', '/v1/wallets/1/sweep');
+    expect(swept.statusCode).toBe(202);
+    expect(swept.json()).toEqual({
+      moves: [{ id: 'API key k1', kind: 'sweep', from: '1', to: '2', asset: 'USDC', amount: '7' }],
+    });
+    expect((await call('POST', '/v1/wallets/1/sweep', {})).statusCode).toBe(202);
+    expect((await call('GET', '/v1/wallets/rebalancing')).json()).toEqual({
+      proposals: [{ from: '2', to: '1', asset: 'ETH', amount: '1' }],
+    });
+  });
+
+  it('says why a wallet can not be swept', async () => {
+    services.wallets.refusal = refuse('not_sweepable', 'Wallet 1 is paused (operator).', {
+      members: { reason: 'paused' },
+    });
+    const answer = await call('POST', '/v1/wallets/1/sweep');
+    expect([answer.statusCode, answer.json()]).toMatchObject([
+      409,
+      { code: 'not_sweepable', reason: 'paused' },
+    ]);
+  });
+
   it.each<[string, 'GET' | 'POST', string, object | undefined, string, number, string]>([
     ['unknown', 'GET', '/v1/wallets/2', undefined, 'all', 404, 'not_found'],
     ['no id', 'GET', '/v1/wallets/x', undefined, 'all', 404, 'not_found'],
@@ -61,6 +84,17 @@ describe('/v1/wallets', () => {
       400,
       'unknown_field',
     ],
+    ['a sweep of nothing', 'POST', '/v1/wallets/2/sweep', undefined, 'all', 404, 'not_found'],
+    [
+      'a sweep with wishes',
+      'POST',
+      '/v1/wallets/1/sweep',
+      { asset: 'x' },
+      'all',
+      400,
+      'unknown_field',
+    ],
+    ['a sweep of a list', 'POST', '/v1/wallets/1/sweep', [1], 'all', 400, 'unknown_field'],
     ['without the right', 'GET', '/v1/wallets', undefined, 'none', 403, 'missing_scope'],
     ['without a key', 'GET', '/v1/wallets', undefined, 'x', 401, 'unauthenticated'],
   ])('refuses %s', async (_, method, url, payload, key, status, code) => {

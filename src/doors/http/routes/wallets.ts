@@ -1,10 +1,11 @@
 import { Type } from 'typebox';
 import { isRefusal, parseForm, type Refusal, refuse } from '../../../base/kernel/index.ts';
-import type { WalletView } from '../../../hands/treasury/index.ts';
+import type { MoveView, WalletView } from '../../../hands/treasury/index.ts';
 import { guard } from '../auth.ts';
 import { readQuery } from '../query.ts';
 import { sendRefusal } from '../reply.ts';
 import { problems } from '../schemas.ts';
+import type { ProposalView } from '../services.ts';
 import type { App, RouteContext } from './context.ts';
 import { EMPTY_BODY } from './request.ts';
 
@@ -20,6 +21,18 @@ const Change = Type.Object(
   closed,
 );
 
+const Moves = Type.Object(
+  { moves: Type.Array(Type.Unsafe<MoveView>({ description: 'One asset on its way' })) },
+  closed,
+);
+const Proposals = Type.Object(
+  {
+    proposals: Type.Array(Type.Unsafe<ProposalView>({ description: 'From one wallet to another' })),
+  },
+  closed,
+);
+
+const NO_BODY = refuse('unknown_field', 'A sweep takes no body, or an empty object.');
 const NO_WALLET = refuse('not_found', 'This tenant has no wallet of this id.');
 
 export function addWalletRoutes(app: App, { services }: RouteContext): void {
@@ -52,6 +65,50 @@ export function addWalletRoutes(app: App, { services }: RouteContext): void {
       const listed = await wallets.list(request.principal.tenantId);
       const wallet = listed.find(({ id }) => id === request.params.id);
       return wallet === undefined ? sendRefusal(request, reply, NO_WALLET) : reply.send(wallet);
+    },
+  );
+  app.get(
+    '/v1/wallets/rebalancing',
+    {
+      onRequest,
+      schema: {
+        tags,
+        summary: 'List what could be moved so that every wallet has its minimums',
+        description: 'Proposals; nothing of it is done.',
+        response: { 200: Proposals, ...problems },
+      },
+    },
+    async (request, reply) => {
+      const query = readQuery({}, request.query);
+      if (isRefusal(query)) return sendRefusal(request, reply, query);
+      return reply.send({ proposals: await wallets.rebalancing(request.principal.tenantId) });
+    },
+  );
+  app.post(
+    '/v1/wallets/:id/sweep',
+    {
+      onRequest,
+      schema: {
+        tags,
+        summary: 'Sweep what a wallet has above what it is to keep to the treasury wallet',
+        description:
+          'Needs no key: of an asset whose sweep is under way no other one begins. Answers the moves begun. 409 `not_sweepable` says in `reason` why not.',
+        params: WalletParams,
+        body: Type.Optional(Type.Object({}, closed)),
+        response: { 202: Moves, ...problems },
+      },
+    },
+    async (request, reply) => {
+      const { tenantId, keyId } = request.principal;
+      const { body } = request;
+      if (body !== undefined && Object.keys(body ?? { null: body }).length > 0) {
+        return sendRefusal(request, reply, NO_BODY);
+      }
+      const moves = await wallets.sweep(tenantId, request.params.id, `API key ${keyId}`);
+      if (moves === null) return sendRefusal(request, reply, NO_WALLET);
+      return isRefusal(moves)
+        ? sendRefusal(request, reply, moves)
+        : reply.code(202).send({ moves });
     },
   );
   const changes = [

@@ -7,6 +7,7 @@ const facts = (more: Partial<AdoptionFacts> = {}): AdoptionFacts => ({
   accounted: 7n,
   counts: { finalized: 7n, latest: 7n, pending: 7n },
   use: { inFlight: 0, gaps: [], unsettled: 0, arriving: 0, foreign: [] },
+  moves: 0,
   balances: [{ asset: 'coin', held: 10n, booked: 10n, gasInTransit: 0n }],
   ...more,
 });
@@ -38,6 +39,7 @@ describe('a closed lane', () => {
     ['with transactions that are not final', counts(7n, 8n, 8n), 'unclear: 1 .* not final'],
     ['with a use that is not found', { accounted: 6n }, 'unclear: .* below 6 are known'],
     ['with a use that seems to have paid', foreign(true), 'unclear: .* seems to have paid'],
+    ['with a top-up under way', { moves: 1 }, 'unclear: 1 top-ups or sweeps'],
     ['with slots in flight', use({ inFlight: 3 }), 'unclear: 3 slots are in flight'],
     ['with a tx that did not end', use({ unsettled: 2 }), 'unclear: 2 .* not come to their end'],
     ['with an arrival that is not booked', use({ arriving: 1 }), 'unclear: 1 arrivals'],

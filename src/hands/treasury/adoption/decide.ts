@@ -9,6 +9,8 @@ export type AdoptionFacts = {
   /** The chain's counts of the wallet's transactions. */
   counts: { finalized: bigint; latest: bigint; pending: bigint };
   use: LaneUse;
+  /** Top-ups and sweeps to or from it that are under way. */
+  moves: number;
   balances: { asset: string; held: bigint; booked: bigint; gasInTransit: bigint }[];
 };
 
@@ -73,10 +75,11 @@ function obstaclesOf({ pausedReason, counts, accounted, use }: AdoptionFacts): O
   return obstacles;
 }
 
-function settlingOf({ use, balances }: AdoptionFacts, inFlight: number): Obstacle[] {
+function settlingOf({ use, moves, balances }: AdoptionFacts, inFlight: number): Obstacle[] {
   const obstacles: Obstacle[] = [];
   const add = (what: string) => obstacles.push({ what, forceable: false });
   if (inFlight > 0) add(`${inFlight} slots are in flight: wait until they are final`);
+  if (moves > 0) add(`${moves} top-ups or sweeps of the lane are under way: wait`);
   if (use.unsettled > 0) {
     add(
       `${use.unsettled} transactions of the lane have not come to their end: wait, or see breaks`,

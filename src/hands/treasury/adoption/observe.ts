@@ -2,8 +2,15 @@ import type { ChainPort } from '../../../base/chain/index.ts';
 import type { Assets } from '../../../base/config/index.ts';
 import type { Sql } from '../../../base/db/index.ts';
 import { type Address, caip19, Transient } from '../../../base/kernel/index.ts';
-import { readLaneBalances } from '../../../books/ledger/index.ts';
-import { type HeadRow, type LaneRow, readHeads, readLaneUse } from '../../../books/tx/index.ts';
+import { type LaneBalance, readLaneBalances } from '../../../books/ledger/index.ts';
+import {
+  type HeadRow,
+  type LaneRow,
+  type LaneUse,
+  readHeads,
+  readLaneUse,
+} from '../../../books/tx/index.ts';
+import { countOpenMoves } from '../moves/rows.ts';
 import type { AdoptionFacts } from './decide.ts';
 
 export type Observed = { facts: AdoptionFacts; head: HeadRow };
@@ -14,9 +21,8 @@ export async function observeAdoption(
   { assets, port }: { assets: Assets; port: ChainPort },
   lane: LaneRow,
 ): Promise<Observed> {
-  const { laneId, chainId, address } = lane;
-  const head = (await readHeads(sql)).get(chainId);
-  if (head === undefined) throw new Transient(`chain ${chainId} is not walked yet`);
+  const { chainId, address } = lane;
+  const { head, use, moves, balances } = await readBooks(sql, lane);
   const count = async (at: number | 'latest' | 'pending') =>
     (await port.transactionCounts([address], at))[0]!;
   const counts = {
@@ -24,13 +30,9 @@ export async function observeAdoption(
     latest: await count('latest'),
     pending: await count('pending'),
   };
-  const held = new Map(
-    (await readHoldings({ assets, port }, { chainId, address }, head.finalized)).map(
-      ({ asset, amount }) => [asset, amount],
-    ),
-  );
-  const booked = await readLaneBalances(sql, [laneId]);
-  const ofBooks = new Map(booked.map((row) => [row.asset, row]));
+  const holdings = await readHoldings({ assets, port }, { chainId, address }, head.finalized);
+  const held = new Map(holdings.map(({ asset, amount }) => [asset, amount]));
+  const ofBooks = new Map(balances.map((row) => [row.asset, row]));
   return {
     head,
     facts: {
@@ -38,7 +40,8 @@ export async function observeAdoption(
       nextNonce: lane.nextNonce,
       accounted: lane.minedNonce,
       counts,
-      use: await readLaneUse(sql, laneId, counts.finalized),
+      use,
+      moves,
       balances: [...new Set([...held.keys(), ...ofBooks.keys()])].map((asset) => ({
         asset,
         // A token that is no longer configured is not asked about: nothing is booked of it.
@@ -48,6 +51,32 @@ export async function observeAdoption(
       })),
     },
   };
+}
+
+const TRIES = 20;
+
+type Books = { head: HeadRow; use: LaneUse; moves: number; balances: LaneBalance[] };
+
+/**
+ * The books of a lane while one block is the finalized one: what they have booked by then is compared with the
+ * chain as of that block, so nothing of a later one may be among it.
+ */
+async function readBooks(sql: Sql, { laneId, chainId, minedNonce }: LaneRow): Promise<Books> {
+  const readHead = async () => {
+    const head = (await readHeads(sql)).get(chainId);
+    if (head === undefined) throw new Transient(`chain ${chainId} is not walked yet`);
+    return head;
+  };
+  let head = await readHead();
+  for (let tries = 0; tries < TRIES; tries += 1) {
+    const balances = await readLaneBalances(sql, [laneId]);
+    const moves = await countOpenMoves(sql, laneId);
+    const use = await readLaneUse(sql, laneId, minedNonce);
+    const after = await readHead();
+    if (after.finalized === head.finalized) return { head, use, moves, balances };
+    head = after;
+  }
+  throw new Transient(`chain ${chainId} moves on too fast to compare a lane with it: try again`);
 }
 
 /** What a wallet holds of the native coin and of every configured token at a block; zeros too. */

@@ -1,0 +1,133 @@
+import { type Db, inTransaction, type Sql } from '../../../base/db/index.ts';
+import { writeEvents } from '../../../base/event/index.ts';
+import { Transient } from '../../../base/kernel/index.ts';
+import { type Claim, complete, type Handler, type Outcome } from '../../../base/queue/index.ts';
+import {
+  arriveTransfer,
+  type Ledger,
+  type Transfer,
+  unassignTransfer,
+} from '../../../books/ledger/index.ts';
+import {
+  finalTopic,
+  lockHeads,
+  orphanedTopic,
+  readSettled,
+  readTxsOfOwners,
+  type Settled,
+  type TxRow,
+} from '../../../books/tx/index.ts';
+import { decideMove } from './decide.ts';
+import { eventData } from './order.ts';
+import { endMoves, type MoveRow, readOpenMoves } from './rows.ts';
+
+type MoveContext = { db: Db; ledger: Ledger };
+type Ending = {
+  move: MoveRow;
+  tx: TxRow;
+  outcome: 'arrived' | 'unpaid';
+  transfers: Transfer[];
+};
+
+/**
+ * Ends moves whose transactions are final, never before: what arrived is the other wallet's, what came to nothing
+ * goes back to the wallet that it was taken from. Read again under the chain head's lock, so that no reorg
+ * comes in between. A crash before the COMMIT leaves the job; a move ends once.
+ */
+async function settleMoves(context: MoveContext, claimed: Claim): Promise<Outcome[]> {
+  const ids = claimed.jobs.map((job) => job.subjectId);
+  const moves = await readOpenMoves(context.db, ids);
+  const txs = await readTxsOfOwners(
+    context.db,
+    moves.map(({ moveId }) => moveId),
+  );
+  const settled = await readSettled(
+    context.db,
+    [...txs.values()].map(({ txId }) => txId),
+  );
+  const halted = moves.filter(({ moveId }) => settled.halted.has(txs.get(moveId)?.chainId ?? -1));
+  const waiting = new Set(halted.map(({ moveId }) => moveId));
+  const ending = moves.flatMap((move): Ending[] => {
+    const tx = txs.get(move.moveId);
+    const outcome = tx === undefined || waiting.has(move.moveId) ? null : decide(tx, settled);
+    if (outcome === null) return [];
+    return [{ move, tx: tx!, outcome, transfers: transfersOf(move, tx!, outcome) }];
+  });
+  await context.ledger.open(ending.flatMap(({ transfers }) => transfers));
+  await inTransaction(context.db, async (sql) => {
+    const finished = ids.filter((id) => !waiting.has(id));
+    const ours = await complete(sql, claimed, finished);
+    await act(
+      context,
+      sql,
+      ending.filter(({ move }) => ours.has(move.moveId)),
+    );
+  });
+  return halted.map(({ moveId: subjectId }) => ({
+    kind: 'wait',
+    subjectId,
+    delayMs: 5_000,
+    reason: 'the chain is halted',
+  }));
+}
+
+function decide(tx: TxRow, settled: Settled): 'arrived' | 'unpaid' | null {
+  return decideMove(tx, settled.levels.get(tx.txId) ?? { level: 'none', paid: false });
+}
+
+async function act(context: MoveContext, sql: Sql, acting: readonly Ending[]): Promise<void> {
+  if (acting.length === 0) return;
+  await context.ledger.lock(
+    sql,
+    acting.flatMap(({ transfers }) => transfers),
+  );
+  await lockHeads(sql, [...new Set(acting.map(({ tx }) => tx.chainId))], 'share');
+  const settled = await readSettled(
+    sql,
+    acting.map(({ tx }) => tx.txId),
+  );
+  if (settled.halted.size > 0) throw new Transient('a chain was halted during the step');
+  // What no longer holds is left: its transaction announces itself again at its end.
+  const holding = acting.filter(({ tx, outcome }) => decide(tx, settled) === outcome);
+  const ended = await endMoves(
+    sql,
+    holding.map(({ move, outcome }) => ({ moveId: move.moveId, outcome })),
+  );
+  const done = holding.filter(({ move }) => ended.has(move.moveId));
+  await context.ledger.post(
+    sql,
+    done.flatMap(({ transfers }) => transfers),
+  );
+  await writeEvents(
+    sql,
+    done.map(({ move, outcome }) => ({
+      tenantId: move.tenantId,
+      type: `lane.${move.kind === 'topup' ? 'top_up' : 'sweep'}_${outcome}`,
+      subjectId: move.moveId,
+      correlationId: move.correlationId,
+      data: eventData(move),
+    })),
+  );
+}
+
+function transfersOf(move: MoveRow, tx: TxRow, outcome: 'arrived' | 'unpaid'): Transfer[] {
+  const { tenantId, txId, asset, amount, correlationId } = tx;
+  const slot = { tenantId, txId, asset, amount, correlationId };
+  if (outcome === 'arrived') return [arriveTransfer({ ...slot, laneId: move.toLane })];
+  return tx.slot === null ? [] : [unassignTransfer({ ...slot, laneId: move.fromLane })];
+}
+
+/**
+ * What a reorg takes back was never ended here, unless it went below finalized: then the books keep the end, the
+ * same bytes are sent again, and who lets the chain go on looks at what is different.
+ */
+export function moveHandlers(context: MoveContext): Handler[] {
+  return (['topup', 'sweep'] as const)
+    .flatMap((kind) => [finalTopic(kind), orphanedTopic(kind)])
+    .map((topic) => ({
+      topic,
+      batch: 500,
+      backoff: { baseMs: 1_000, capMs: 60_000, limit: 100 },
+      run: (claimed) => settleMoves(context, claimed),
+    }));
+}

@@ -1,0 +1,17 @@
+import type { Db } from '../../../base/db/index.ts';
+import { checkLedger } from './ledger.ts';
+import type { Check } from './run.ts';
+import { checkSent } from './sent.ts';
+import { checkStatus } from './status.ts';
+
+/** The checks that ask rows only, by the names of their commands. */
+export function booksChecks(
+  db: Db,
+  { stuckAfterMs, progress }: { stuckAfterMs: number; progress(text: string): void },
+): Record<'status-check' | 'verify-sent' | 'reconcile', Check> {
+  return {
+    'status-check': { name: 'status-check', run: () => checkStatus(db, stuckAfterMs) },
+    'verify-sent': { name: 'verify-sent', run: () => checkSent(db, stuckAfterMs) },
+    reconcile: { name: 'reconcile', run: () => checkLedger(db, progress) },
+  };
+}
