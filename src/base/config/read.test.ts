@@ -160,6 +160,33 @@ describe('a well-formed file', () => {
     expect(settings.lanes).toEqual([]);
   });
 
+  it('knows keys that AWS holds', () => {
+    const arn = 'arn:aws:kms:eu-west-1:111122223333:key/a';
+    const endpoint = 'https://vpce-1.kms.eu-west-1.vpce.amazonaws.com';
+    const secret = { secretId: 'hot-2', region: 'eu-west-1' };
+    const settings = read(
+      bend({
+        'signer.keys': [
+          { id: 'hot-1', kms: { keyId: arn, region: 'eu-west-1', endpoint } },
+          { id: 'hot-2', secretsManager: { ...secret, password: { env: 'HOT1_PASSWORD' } } },
+          { id: 'hot-3', secretsManager: secret },
+        ],
+      }),
+    );
+    expect(settings.signer?.keys).toEqual([
+      {
+        id: 'hot-1',
+        kind: 'kms',
+        keyId: arn,
+        region: 'eu-west-1',
+        endpoint,
+        requestsPerSecond: 250,
+      },
+      { id: 'hot-2', kind: 'secretsManager', ...secret, password: 'pa55word' },
+      { id: 'hot-3', kind: 'secretsManager', ...secret },
+    ]);
+  });
+
   it('gets a wide window and fast polls on the development chain, where a development key may sign', () => {
     const settings = read(
       bend({
@@ -351,12 +378,42 @@ const SHAPE: Case[] = [
   [
     'a key of two kinds',
     { 'chains[0].chainId': 31337, 'signer.keys[0].development': { privateKey: PRIVATE_KEY } },
-    'signer.keys[0]: found id, keystore, development; allowed: id and exactly one of keystore, development',
+    'signer.keys[0]: found id, keystore, development; allowed: id and exactly one of keystore, development, kms, secretsManager',
   ],
   [
     'a key of no kind',
     { 'signer.keys[0].keystore': undefined },
-    'signer.keys[0]: found id; allowed: id and exactly one of keystore, development',
+    'signer.keys[0]: found id; allowed: id and exactly one of keystore, development, kms, secretsManager',
+  ],
+  [
+    'a KMS key without a region',
+    { 'signer.keys[0]': { id: 'hot-1', kms: { keyId: 'alias/hot-1' } } },
+    'signer.keys[0].kms.region: found nothing; allowed: an AWS region, like eu-central-1',
+  ],
+  [
+    'a region that is none',
+    { 'signer.keys[0]': { id: 'hot-1', kms: { keyId: 'k', region: 'Frankfurt' } } },
+    'signer.keys[0].kms.region: found "Frankfurt"; allowed: an AWS region, like eu-central-1',
+  ],
+  [
+    'no requests a second',
+    {
+      'signer.keys[0]': {
+        id: 'hot-1',
+        kms: { keyId: 'k', region: 'eu-west-1', requestsPerSecond: 0 },
+      },
+    },
+    'signer.keys[0].kms.requestsPerSecond: found the number 0; allowed: a whole number from 1 to 100000 requests a second',
+  ],
+  [
+    'a password in clear beside a secret',
+    {
+      'signer.keys[0]': {
+        id: 'hot-1',
+        secretsManager: { secretId: 'hot-1', region: 'eu-west-1', password: 's3cret' },
+      },
+    },
+    `signer.keys[0].secretsManager.password: found text of 6 characters (not shown); allowed: ${SECRET}`,
   ],
   [
     'a development key that is no key',
@@ -593,6 +650,26 @@ const MEANING: Case[] = [
     'a lane with a key that is not there',
     { 'lanes[0].key': 'hot-2' },
     'lanes[0].key: found "hot-2"; allowed: one of the keys hot-1',
+  ],
+  [
+    'an ARN of another region',
+    {
+      'signer.keys[0]': {
+        id: 'hot-1',
+        kms: { keyId: 'arn:aws:kms:us-east-1:1:key/a', region: 'eu-west-1' },
+      },
+    },
+    'signer.keys[0].kms.region: found "eu-west-1"; allowed: us-east-1, the region that the ARN names',
+  ],
+  [
+    'a secret over plain http',
+    {
+      'signer.keys[0]': {
+        id: 'hot-1',
+        secretsManager: { secretId: 'hot-1', region: 'eu-west-1', endpoint: 'http://vault:4566' },
+      },
+    },
+    'signer.keys[0].secretsManager.endpoint: found text of 17 characters (not shown); allowed: an https URL without a password, or an http URL of a loopback host',
   ],
   [
     'one key for two addresses',

@@ -42,6 +42,14 @@ const integer = (minimum: number, maximum: number, unit: string) =>
     description: `a whole number from ${minimum} to ${maximum}${unit}`,
   });
 
+const Region = Type.String({
+  pattern: '^[a-z]{2}(-[a-z]+)+-[0-9]{1,2}$',
+  description: 'an AWS region, like eu-central-1',
+});
+const Endpoint = Type.String({
+  description: 'an https URL without a password, or an http URL of a loopback host',
+});
+
 const Key = Type.Object(
   {
     id: id('a name of 1 to 64 characters of A-Z a-z 0-9 . _ -'),
@@ -72,12 +80,34 @@ const Key = Type.Object(
         closed,
       ),
     ),
+    kms: Type.Optional(
+      Type.Object(
+        {
+          keyId: Type.String({ minLength: 1, description: 'the id, ARN or alias of a KMS key' }),
+          region: Region,
+          endpoint: Type.Optional(Endpoint),
+          requestsPerSecond: Type.Optional(integer(1, 100_000, ' requests a second')),
+        },
+        closed,
+      ),
+    ),
+    secretsManager: Type.Optional(
+      Type.Object(
+        {
+          secretId: Type.String({ minLength: 1, description: 'the name or ARN of a secret' }),
+          region: Region,
+          endpoint: Type.Optional(Endpoint),
+          password: Type.Optional(Secret),
+        },
+        closed,
+      ),
+    ),
   },
   {
     ...closed,
     minProperties: 2,
     maxProperties: 2,
-    description: 'id and exactly one of keystore, development',
+    description: 'id and exactly one of keystore, development, kms, secretsManager',
   },
 );
 
