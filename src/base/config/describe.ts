@@ -39,11 +39,12 @@ export function describeSettings(settings: Settings): Record<string, unknown> {
         commitAt,
       })),
     })),
-    lanes: settings.lanes.map(({ chain, address, key, tenant }) => ({
+    lanes: settings.lanes.map(({ chain, address, key, tenant, retired }) => ({
       chain,
       address: checksummed(address),
       key,
       tenant,
+      ...(retired ? { retired } : {}),
     })),
   };
 }

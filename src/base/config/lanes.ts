@@ -104,7 +104,7 @@ export function readLanes(
   const addressOfKey = new Map<string, string>();
   return sections.map((section = {}, index) => {
     const path = `lanes[${index}]`;
-    const { chain = '', key = '', tenant = '' } = section;
+    const { chain = '', key = '', tenant = '', retired = false } = section;
     const chainId = readChainOf(section.chain, `${path}.chain`, chains, faults);
     const address =
       section.address === undefined
@@ -117,7 +117,7 @@ export function readLanes(
     if (key !== '') {
       checkKey({ key, chain, chainId, address, path }, keys, addressOfKey, faults);
     }
-    return { chain, chainId, address, key, tenant };
+    return { chain, chainId, address, key, tenant, ...(retired ? { retired } : {}) };
   });
 }
 

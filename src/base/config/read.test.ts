@@ -160,7 +160,7 @@ describe('a well-formed file', () => {
     expect(settings.lanes).toEqual([]);
   });
 
-  it('knows keys that AWS holds', () => {
+  it('knows keys that AWS holds, and a lane that gives no slots any more', () => {
     const arn = 'arn:aws:kms:eu-west-1:111122223333:key/a';
     const endpoint = 'https://vpce-1.kms.eu-west-1.vpce.amazonaws.com';
     const secret = { secretId: 'hot-2', region: 'eu-west-1' };
@@ -171,6 +171,7 @@ describe('a well-formed file', () => {
           { id: 'hot-2', secretsManager: { ...secret, password: { env: 'HOT1_PASSWORD' } } },
           { id: 'hot-3', secretsManager: secret },
         ],
+        'lanes[0].retired': true,
       }),
     );
     expect(settings.signer?.keys).toEqual([
@@ -185,6 +186,7 @@ describe('a well-formed file', () => {
       { id: 'hot-2', kind: 'secretsManager', ...secret, password: 'pa55word' },
       { id: 'hot-3', kind: 'secretsManager', ...secret },
     ]);
+    expect(settings.lanes[0]).toMatchObject({ retired: true });
   });
 
   it('gets a wide window and fast polls on the development chain, where a development key may sign', () => {

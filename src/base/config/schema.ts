@@ -212,6 +212,7 @@ const Lane = Type.Object(
       pattern: '^[a-z0-9][a-z0-9-]{0,62}$',
       description: 'a tenant name: 1 to 63 characters of a-z 0-9 -, not - first',
     }),
+    retired: Type.Optional(Type.Boolean({ description: 'true or false' })),
   },
   closed,
 );

@@ -113,6 +113,8 @@ export type LaneSettings = {
   address: Address;
   key: string;
   tenant: string;
+  /** It gives no slots any more; what it has in flight is brought to its end. */
+  retired?: true;
 };
 
 /** A name for each endpoint, in their order; none is used twice. */

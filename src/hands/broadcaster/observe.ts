@@ -1,5 +1,5 @@
 import { type Address, Transient } from '../../base/kernel/index.ts';
-import { readHeads, readLanes, type TxRow } from '../../books/tx/index.ts';
+import { type LaneRow, readHeads, readLanes, type TxRow } from '../../books/tx/index.ts';
 import type { BroadcasterContext } from './context.ts';
 import type { LaneState } from './decide-prepare.ts';
 import type { ChainFees } from './gas/quote.ts';
@@ -35,12 +35,19 @@ export async function observeLanes(
         tenantId: row.tenantId,
         chainId: row.chainId,
         held: held.has(row.laneId),
-        paused: row.pausedReason !== null,
+        paused: row.pausedReason !== null || isRetired(context, row),
         room: window - Number(row.nextNonce - row.minedNonce),
         funds: funds.get(row.laneId) ?? new Map(),
       },
     };
   });
+}
+
+function isRetired({ settings }: BroadcasterContext, lane: LaneRow): boolean {
+  return settings.lanes.some(
+    ({ chainId, address, retired }) =>
+      retired === true && chainId === lane.chainId && address === lane.address,
+  );
 }
 
 async function readFunds(
