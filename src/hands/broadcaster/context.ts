@@ -12,7 +12,7 @@ export type BroadcasterContext = {
   ledger: Ledger;
   assets: Assets;
   chains: ReadonlyMap<number, { settings: ChainSettings; port: ChainPort }>;
-  /** As configured; only what is said of `retired` counts here. */
+  /** Which of the lanes in the books are in service. */
   settings: { lanes: readonly LaneSettings[] };
   leases: LaneLeases;
   transferGas: TransferGas;

@@ -35,7 +35,7 @@ export async function observeLanes(
         tenantId: row.tenantId,
         chainId: row.chainId,
         held: held.has(row.laneId),
-        paused: row.pausedReason !== null || isRetired(context, row),
+        paused: row.pausedReason !== null || !isInService(context, row),
         room: window - Number(row.nextNonce - row.minedNonce),
         funds: funds.get(row.laneId) ?? new Map(),
       },
@@ -43,10 +43,11 @@ export async function observeLanes(
   });
 }
 
-function isRetired({ settings }: BroadcasterContext, lane: LaneRow): boolean {
+/** Configured, and not as retired. For a lane that the file names no more nobody would sign. */
+function isInService({ settings }: BroadcasterContext, lane: LaneRow): boolean {
   return settings.lanes.some(
     ({ chainId, address, retired }) =>
-      retired === true && chainId === lane.chainId && address === lane.address,
+      chainId === lane.chainId && address === lane.address && retired !== true,
   );
 }
 
