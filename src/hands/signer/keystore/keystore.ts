@@ -91,9 +91,8 @@ async function opened(
     try {
       return await openKey(settings, surroundings);
     } catch (error) {
+      if (!(error instanceof Transient) || giveUp.aborted) throw error;
       const message = messageOf(error);
-      if (!(error instanceof Transient)) throw new ConfigurationError(message);
-      if (giveUp.aborted) throw error;
       if (message !== told) log.warn({ error: message }, 'waiting for a key');
       told = message;
       await clock.sleep(TRY_AGAIN_MS, giveUp);

@@ -11,6 +11,7 @@ import {
   Transient,
   toHex,
 } from '../../../base/kernel/index.ts';
+import { signingRules } from '../rules.ts';
 import { openKeystore } from './keystore.ts';
 
 const SECRET = Buffer.alloc(32, 0x42);
@@ -77,6 +78,20 @@ describe('a KMS key is refused at the start', () => {
     expect(refused.message).toMatch(/^key hot \(KMS k\): /);
     expect(refused.message).toMatch(words);
     expect(aws.calls).toEqual(['GetPublicKey']);
+  });
+
+  it('where its lane has another address', async () => {
+    aws.keys.set('k', { secret: SECRET });
+    const keystore = await open();
+    const address = addressOfSecret(OTHER);
+    const lanes = [{ chain: 'base', chainId: 8453, address, key: 'hot', tenant: 'acme' }];
+    const rules = () =>
+      signingRules({ policyVersion: 'p', chains: [], assets: [], lanes }, keystore);
+    expect(rules).toThrow(ConfigurationError);
+    expect(rules).toThrow(
+      `lane ${address} on base: its key hot belongs to ${addressOfSecret(SECRET)}`,
+    );
+    keystore.stop();
   });
 
   it('where it may not be asked for', async () => {
