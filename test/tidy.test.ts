@@ -1,4 +1,5 @@
 import { dirname } from 'node:path';
+import ts from 'typescript';
 import { describe, expect, it } from 'vitest';
 import { closureOf, exportsOf, importCycles, isTest, placeOf, sources } from './tidy/sources.ts';
 
@@ -95,6 +96,8 @@ describe('the signer', () => {
     'src/books/policy/check.ts',
   ];
   const PACKAGES = [
+    '@aws-sdk/client-kms',
+    '@aws-sdk/client-secrets-manager',
     'canonicalize',
     'hash-wasm',
     'node',
@@ -112,6 +115,18 @@ describe('the signer', () => {
     );
     expect(strange).toEqual([]);
     expect([...packages].filter((name) => !PACKAGES.includes(name))).toEqual([]);
+  });
+
+  it('loads an AWS client only where a key needs it', () => {
+    const eager = production.filter(({ tree }) =>
+      tree.statements.some(
+        (statement) =>
+          ts.isImportDeclaration(statement) &&
+          (statement.moduleSpecifier as ts.StringLiteral).text.startsWith('@aws-sdk/') &&
+          !statement.importClause?.isTypeOnly,
+      ),
+    );
+    expect(eager.map(({ path }) => path)).toEqual([]);
   });
 
   it('is a process that loads no other hand, no road, no book and no HTTP', () => {

@@ -10,7 +10,7 @@ import {
 } from '../kernel/index.ts';
 import { refuseRepeat } from './chains.ts';
 import { type Faults, shown } from './faults.ts';
-import type { ConfigFile } from './schema.ts';
+import type { ConfigFile } from './schema/schema.ts';
 import type { AssetSettings, ChainSettings, Tier } from './settings.ts';
 import { isFaulty, type Loose } from './shape.ts';
 

@@ -1,6 +1,6 @@
 import { parseAmount } from '../kernel/index.ts';
 import { type Faults, shown } from './faults.ts';
-import type { ConfigFile } from './schema.ts';
+import type { ConfigFile } from './schema/schema.ts';
 import type { Secrets } from './secrets.ts';
 import {
   type ChainSettings,

@@ -39,8 +39,9 @@ export function describeSettings(settings: Settings): Record<string, unknown> {
         commitAt,
       })),
     })),
-    lanes: ofPurpose(settings, 'pay').map(({ minGas, minBalances, ...lane }) => ({
+    lanes: ofPurpose(settings, 'pay').map(({ minGas, minBalances, retired, ...lane }) => ({
       ...describeWallet(lane),
+      ...(retired ? { retired } : {}),
       ...(minGas > 0n ? { minGas: formatAmount(minGas, 18) } : {}),
       ...(minBalances.length > 0
         ? { minBalances: minBalances.map((minimum) => describeMinimum(settings, minimum)) }

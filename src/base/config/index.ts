@@ -8,7 +8,7 @@ export { DEVELOPMENT_CHAIN_ID } from './chains.ts';
 export { describeSettings } from './describe.ts';
 export { DEVELOPMENT_TENANT, developmentSettings } from './development.ts';
 export { readSettings } from './read.ts';
-export { configSchema } from './schema.ts';
+export { configSchema } from './schema/schema.ts';
 export {
   type AssetSettings,
   Assets,

@@ -3,10 +3,11 @@ import { parseAmount } from '../kernel/index.ts';
 import { readAddress, readChainOf } from './assets.ts';
 import { DEVELOPMENT_CHAIN_ID, refuseRepeat } from './chains.ts';
 import { type Faults, hidden, shown } from './faults.ts';
-import type { ConfigFile } from './schema.ts';
+import type { ConfigFile } from './schema/schema.ts';
 import type { Secrets } from './secrets.ts';
 import type {
   AssetSettings,
+  AwsPlace,
   ChainSettings,
   KeySettings,
   LaneSettings,
@@ -16,11 +17,14 @@ import type { Loose } from './shape.ts';
 
 type Keys = Loose<NonNullable<NonNullable<ConfigFile['signer']>['keys']>>;
 
+/** A quarter of what AWS allows an account in most regions, for four keys or four signers of one. */
+const KMS_REQUESTS_PER_SECOND = 250;
+
 /** Opens nothing but the secrets; whether a keystore fits its password is found by the signer. */
 export function readKeys(sections: Keys, secrets: Secrets, faults: Faults): KeySettings[] {
   return sections.flatMap((section = {}, index): KeySettings[] => {
     const path = `signer.keys[${index}]`;
-    const { id = '', keystore, development } = section;
+    const { id = '', keystore, development, kms, secretsManager } = section;
     if (keystore !== undefined) {
       const source = keystore.password;
       const password = source && secrets.read(`${path}.keystore.password`, source);
@@ -31,6 +35,19 @@ export function readKeys(sections: Keys, secrets: Secrets, faults: Faults): KeyS
       }
       return [{ id, kind: 'keystore', file, password: password ?? '' }];
     }
+    if (kms !== undefined) {
+      const { keyId = '', requestsPerSecond = KMS_REQUESTS_PER_SECOND } = kms;
+      const place = readPlace(kms, keyId, `${path}.kms`, faults);
+      return [{ id, kind: 'kms', keyId, requestsPerSecond, ...place }];
+    }
+    if (secretsManager !== undefined) {
+      const { secretId = '', password: source } = secretsManager;
+      const at = `${path}.secretsManager`;
+      const place = readPlace(secretsManager, secretId, at, faults);
+      const password = source && secrets.read(`${at}.password`, source);
+      const opened = password === undefined ? {} : { password };
+      return [{ id, kind: 'secretsManager', secretId, ...place, ...opened }];
+    }
     const source = development?.privateKey;
     if (source === undefined) return [];
     const at = `${path}.development.privateKey`;
@@ -40,6 +57,31 @@ export function readKeys(sections: Keys, secrets: Secrets, faults: Faults): KeyS
     }
     return [{ id, kind: 'development', privateKey }];
   });
+}
+
+/** Where a key is held: `name` may be an ARN, which names a region as well. */
+function readPlace(
+  { region = '', endpoint }: Loose<AwsPlace>,
+  name: string,
+  path: string,
+  faults: Faults,
+): AwsPlace {
+  const named = /^arn:[^:]*:[^:]*:([^:]+):/.exec(name)?.[1];
+  if (named !== undefined && region !== '' && named !== region) {
+    faults.add(`${path}.region`, shown(region), `${named}, the region that the ARN names`);
+  }
+  if (endpoint === undefined) return { region };
+  const url = URL.canParse(endpoint) ? new URL(endpoint) : null;
+  const loopback = ['localhost', '127.0.0.1', '[::1]'].includes(url?.hostname ?? '');
+  const secure = url?.protocol === 'https:' || (url?.protocol === 'http:' && loopback);
+  if (url === null || !secure || url.username !== '' || url.password !== '') {
+    faults.add(
+      `${path}.endpoint`,
+      hidden(endpoint),
+      'an https URL without a password, or an http URL of a loopback host',
+    );
+  }
+  return { region, endpoint };
 }
 
 function isReadable(file: string): boolean {
@@ -79,6 +121,7 @@ export function readWallets(
       ...readWallet(section, path, known, taken, faults),
       purpose: 'pay' as const,
       ...minimums,
+      ...(section.retired ? { retired: section.retired } : {}),
     };
   });
   const ofTenant = new Map<string, number>();

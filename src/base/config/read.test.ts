@@ -6,7 +6,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { ConfigurationError } from '../kernel/index.ts';
 import { readSettings } from './read.ts';
-import { ConfigSchema } from './schema.ts';
+import { ConfigSchema } from './schema/schema.ts';
 
 const TOKEN = '0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913';
 const WALLET = '0x52908400098527886e0f7030069857d2e4169ee7';
@@ -215,6 +215,35 @@ describe('a well-formed file', () => {
     expect(settings.lanes).toEqual([]);
   });
 
+  it('knows keys that AWS holds, and a lane that gives no slots any more', () => {
+    const arn = 'arn:aws:kms:eu-west-1:111122223333:key/a';
+    const endpoint = 'https://vpce-1.kms.eu-west-1.vpce.amazonaws.com';
+    const secret = { secretId: 'hot-2', region: 'eu-west-1' };
+    const settings = read(
+      bend({
+        'signer.keys': [
+          { id: 'hot-1', kms: { keyId: arn, region: 'eu-west-1', endpoint } },
+          { id: 'hot-2', secretsManager: { ...secret, password: { env: 'HOT1_PASSWORD' } } },
+          { id: 'hot-3', secretsManager: secret },
+        ],
+        'lanes[0].retired': true,
+      }),
+    );
+    expect(settings.signer?.keys).toEqual([
+      {
+        id: 'hot-1',
+        kind: 'kms',
+        keyId: arn,
+        region: 'eu-west-1',
+        endpoint,
+        requestsPerSecond: 250,
+      },
+      { id: 'hot-2', kind: 'secretsManager', ...secret, password: 'pa55word' },
+      { id: 'hot-3', kind: 'secretsManager', ...secret },
+    ]);
+    expect(settings.lanes[0]).toMatchObject({ retired: true });
+  });
+
   it('gets a wide window and fast polls on the development chain, where a development key may sign', () => {
     const settings = read(
       bend({
@@ -411,12 +440,42 @@ const SHAPE: Case[] = [
   [
     'a key of two kinds',
     { 'chains[0].chainId': 31337, 'signer.keys[0].development': { privateKey: PRIVATE_KEY } },
-    'signer.keys[0]: found id, keystore, development; allowed: id and exactly one of keystore, development',
+    'signer.keys[0]: found id, keystore, development; allowed: id and exactly one of keystore, development, kms, secretsManager',
   ],
   [
     'a key of no kind',
     { 'signer.keys[0].keystore': undefined },
-    'signer.keys[0]: found id; allowed: id and exactly one of keystore, development',
+    'signer.keys[0]: found id; allowed: id and exactly one of keystore, development, kms, secretsManager',
+  ],
+  [
+    'a KMS key without a region',
+    { 'signer.keys[0]': { id: 'hot-1', kms: { keyId: 'alias/hot-1' } } },
+    'signer.keys[0].kms.region: found nothing; allowed: an AWS region, like eu-central-1',
+  ],
+  [
+    'a region that is none',
+    { 'signer.keys[0]': { id: 'hot-1', kms: { keyId: 'k', region: 'Frankfurt' } } },
+    'signer.keys[0].kms.region: found "Frankfurt"; allowed: an AWS region, like eu-central-1',
+  ],
+  [
+    'no requests a second',
+    {
+      'signer.keys[0]': {
+        id: 'hot-1',
+        kms: { keyId: 'k', region: 'eu-west-1', requestsPerSecond: 0 },
+      },
+    },
+    'signer.keys[0].kms.requestsPerSecond: found the number 0; allowed: a whole number from 1 to 100000 requests a second',
+  ],
+  [
+    'a password in clear beside a secret',
+    {
+      'signer.keys[0]': {
+        id: 'hot-1',
+        secretsManager: { secretId: 'hot-1', region: 'eu-west-1', password: 's3cret' },
+      },
+    },
+    `signer.keys[0].secretsManager.password: found text of 6 characters (not shown); allowed: ${SECRET}`,
   ],
   [
     'a development key that is no key',
@@ -713,6 +772,26 @@ const MEANING: Case[] = [
       treasury: [TREASURY, { ...TREASURY, address: TOKEN, key: 'hot-3' }],
     },
     'treasury[1]: found "acme on base", which treasury[0] has; allowed: a value of its own',
+  ],
+  [
+    'an ARN of another region',
+    {
+      'signer.keys[0]': {
+        id: 'hot-1',
+        kms: { keyId: 'arn:aws:kms:us-east-1:1:key/a', region: 'eu-west-1' },
+      },
+    },
+    'signer.keys[0].kms.region: found "eu-west-1"; allowed: us-east-1, the region that the ARN names',
+  ],
+  [
+    'a secret over plain http',
+    {
+      'signer.keys[0]': {
+        id: 'hot-1',
+        secretsManager: { secretId: 'hot-1', region: 'eu-west-1', endpoint: 'http://vault:4566' },
+      },
+    },
+    'signer.keys[0].secretsManager.endpoint: found text of 17 characters (not shown); allowed: an https URL without a password, or an http URL of a loopback host',
   ],
   [
     'one key for two addresses',

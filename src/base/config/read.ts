@@ -6,7 +6,7 @@ import { policyVersionOf, readAssets } from './assets.ts';
 import { readChains } from './chains.ts';
 import { Faults, shown } from './faults.ts';
 import { readKeys, readWallets } from './lanes.ts';
-import { type ConfigFile, ConfigSchema } from './schema.ts';
+import { type ConfigFile, ConfigSchema } from './schema/schema.ts';
 import { type SecretSource, Secrets } from './secrets.ts';
 import type { Settings } from './settings.ts';
 import { fitShape, isFaulty, type Loose } from './shape.ts';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { configSchema } from './schema.ts';
+import { configSchema } from './schema/schema.ts';
 
 it('docs/config.schema.json is up to date', () => {
   const committed = readFileSync(

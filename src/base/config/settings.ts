@@ -32,7 +32,13 @@ export type KeySettings = { id: string } & (
   | { kind: 'keystore'; file: string; password: string }
   /** A development key: public, marked as such, refused on any chain but 31337. */
   | { kind: 'development'; privateKey: string }
+  | ({ kind: 'kms'; keyId: string; requestsPerSecond: number } & AwsPlace)
+  /** A private key in hex, or a keystore v3 file that the password opens. */
+  | ({ kind: 'secretsManager'; secretId: string; password?: string } & AwsPlace)
 );
+
+/** `endpoint`: another than the region's own, such as a VPC's. */
+export type AwsPlace = { region: string; endpoint?: string };
 
 /**
  * read: answers questions · send: takes signed bytes · quorum: has a vote (where none has the role, all that
@@ -123,6 +129,8 @@ export type LaneSettings = {
   minGas: bigint;
   /** Below it a person is told. */
   minBalances: { asset: string; amount: bigint }[];
+  /** It gives no slots any more; what it has in flight is brought to its end. */
+  retired?: true;
 };
 
 /** What a treasury wallet does for the lanes of its chain and tenant. */

@@ -22,7 +22,10 @@ type SignerOptions = {
 export async function startSigner({ settings, log, say }: SignerOptions): Promise<RoleHandle> {
   if (settings.signer === null)
     throw new ConfigurationError('signer: the configuration has no signer section');
-  const keystore = openKeystore(settings.signer.keys, settings.lanes);
+  const keystore = await openKeystore(settings.signer.keys, settings.lanes, {
+    clock: systemClock,
+    log,
+  });
   const rules = signingRules(settings, keystore);
   const pool = (url: string, name: string) =>
     openPool({ url, role: 'payonce_signer', name, max: 4 });
@@ -49,6 +52,7 @@ export async function startSigner({ settings, log, say }: SignerOptions): Promis
     async stop() {
       stop.abort();
       await running;
+      keystore.stop();
       await Promise.all([main.end(), journal.end()]);
     },
   };

@@ -1,5 +1,5 @@
 import { type Address, Transient } from '../../base/kernel/index.ts';
-import { readHeads, readLanes, type TxRow } from '../../books/tx/index.ts';
+import { type LaneRow, readHeads, readLanes, type TxRow } from '../../books/tx/index.ts';
 import type { BroadcasterContext } from './context.ts';
 import type { LaneState } from './decide-prepare.ts';
 import type { ChainFees } from './gas/quote.ts';
@@ -35,7 +35,7 @@ export async function observeLanes(
         tenantId: row.tenantId,
         chainId: row.chainId,
         held: held.has(row.laneId),
-        paused: row.pausedReason !== null,
+        paused: row.pausedReason !== null || !isInService(context, row),
         lowGas: row.pausedReason === 'low_gas',
         treasury: row.purpose === 'treasury',
         room: window - Number(row.nextNonce - row.minedNonce),
@@ -43,6 +43,14 @@ export async function observeLanes(
       },
     };
   });
+}
+
+/** Configured, and not as retired. For a lane that the file names no more nobody would sign. */
+function isInService({ settings }: BroadcasterContext, lane: LaneRow): boolean {
+  return settings.lanes.some(
+    ({ chainId, address, retired }) =>
+      chainId === lane.chainId && address === lane.address && retired !== true,
+  );
 }
 
 async function readFunds(

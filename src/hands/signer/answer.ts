@@ -1,12 +1,10 @@
 import { type Db, inTransaction } from '../../base/db/index.ts';
-import { signedTransaction } from '../../base/effect/index.ts';
 import {
   type Address,
   type Clock,
   type Hex,
   type Log,
   type LogFields,
-  messageOf,
   nonceKey,
   Transient,
 } from '../../base/kernel/index.ts';
@@ -23,11 +21,12 @@ import {
   type SeenEpoch,
   signedEffects,
 } from './journal.ts';
-import type { Keystore } from './keystore.ts';
+import type { Keystore } from './keystore/keystore.ts';
 import { moveKindOf } from './moves/check.ts';
 import { type Handed, ordersGet, signaturesInsert } from './orders.ts';
 import { recordSigned, recordUnsigned } from './record.ts';
 import { laneKey, type SigningRules } from './rules.ts';
+import { type Owed, type Signed, signAll } from './sign.ts';
 
 export type SignerContext = {
   /** Written into claims. */
@@ -53,7 +52,7 @@ export async function answer(
   context: SignerContext,
   ids: readonly string[],
   main: Main,
-): Promise<{ signed: number; refused: number }> {
+): Promise<{ signed: number; refused: number; owed: Owed[] }> {
   const { handshake } = context;
   const orders = await ordersGet(context.main, ids);
   const known = await recall(context.journal, orders);
@@ -73,7 +72,7 @@ export async function answer(
     await handshake.witnessed(recorded.journal.head, witness);
   }
   // A crash here leaves a batch witnessed and unsigned: the same bytes are signed by whoever takes over.
-  const signed = await signRecorded(context, signings, recorded.entries);
+  const { signed, owed } = await signAll(context, unsignedOf(signings, recorded.entries));
   // A crash here loses signatures that nobody has seen: the same bytes are signed again.
   for (const [id, entry] of await recordSigned(context.journal, signed)) entries.set(id, entry);
   for (const [id, entry] of recorded.entries) if (entry.signed !== null) entries.set(id, entry);
@@ -88,7 +87,25 @@ export async function answer(
   if (handed.length > 0) await handOver(context, handed, main);
   // A lost answer to this COMMIT: the same is handed over again and changes nothing.
   logRefusals(context.log, orders, refusals);
-  return { signed: handed.length - refusals.size, refused: refusals.size };
+  return { signed: handed.length - refusals.size, refused: refusals.size, owed };
+}
+
+/**
+ * Stores and hands over what slow keys signed after their orders were answered; throws and may be repeated as answer().
+ * A crash before it leaves claimed orders without a signature, as any other.
+ */
+export async function handOverLate(
+  context: SignerContext,
+  late: readonly Signed[],
+  main: Main,
+): Promise<void> {
+  const entries = await recordSigned(context.journal, late);
+  const handed = [...entries].map(([requestId, { signed }]) => ({
+    requestId,
+    signed,
+    refusal: null,
+  }));
+  await handOver(context, handed, main);
 }
 
 /** The main database is sealed with it; one that was put back since the claim takes nothing. */
@@ -171,30 +188,14 @@ function newerFrom(seen: readonly SeenEpoch[] | undefined, { laneEpoch }: Order)
   );
 }
 
-/**
- * Signs what the journal holds unsigned. Orders of a key that can not be reached are left claimed and
- * come back by take-over, so that they do not hold up other lanes.
- */
-async function signRecorded(
-  { keystore, log }: SignerContext,
+function unsignedOf(
   signings: readonly Signing[],
   entries: ReadonlyMap<string, JournalEntry>,
-): Promise<{ requestId: string; raw: Buffer; hash: Hex }[]> {
-  const signatures: { requestId: string; raw: Buffer; hash: Hex }[] = [];
-  for (const { requestId, keyId } of signings) {
+): { keyId: string; entry: JournalEntry }[] {
+  return signings.flatMap(({ requestId, keyId }) => {
     const entry = entries.get(requestId);
-    if (entry === undefined || entry.signed !== null) continue;
-    try {
-      const signature = await keystore.sign(keyId, entry.fingerprint);
-      signatures.push({ requestId, ...signedTransaction(entry.unsigned, signature) });
-    } catch (error) {
-      log.error(
-        { signatureRequestId: requestId, keyId, error: messageOf(error) },
-        'a key did not sign',
-      );
-    }
-  }
-  return signatures;
+    return entry === undefined || entry.signed !== null ? [] : [{ keyId, entry }];
+  });
 }
 
 async function writeRefusals(

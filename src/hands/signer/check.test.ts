@@ -5,7 +5,7 @@ import { effectDigest, effectOf, intentId } from '../../base/effect/index.ts';
 import { type Address, ConfigurationError, caip19, toHex } from '../../base/kernel/index.ts';
 import { check, EFFECT_GAS_LIMIT_CAP, type RefusalReason } from './check.ts';
 import { closingIntent, type Order } from './grammar.ts';
-import type { Keystore } from './keystore.ts';
+import type { Keystore } from './keystore/keystore.ts';
 import { laneKey, type SigningRules, signingRules } from './rules.ts';
 
 const LANE: Address = `0x${'11'.repeat(20)}`;

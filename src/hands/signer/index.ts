@@ -10,7 +10,7 @@
 export type { SignerContext } from './answer.ts';
 export { Handshake } from './handshake/handshake.ts';
 export { FileWitness, type Witness } from './handshake/witness.ts';
-export { type Keystore, openKeystore } from './keystore.ts';
+export { type Keystore, openKeystore } from './keystore/keystore.ts';
 export { signingRules } from './rules.ts';
 export { runSigner } from './run.ts';
 export { signBatch, takeOverBatch } from './step.ts';

@@ -20,7 +20,7 @@ import { NOTHING_SEALED, type Seal } from './handshake/chain.ts';
 import { headBegin, headGetForUpdate } from './handshake/journal-head.ts';
 import type { Journal, Main } from './handshake/judge.ts';
 import { FileWitness, Handshake, type SignerContext, signingRules, type Witness } from './index.ts';
-import { openKeystore } from './keystore.ts';
+import { type Keystore, openKeystore } from './keystore/keystore.ts';
 
 export const CHAIN = 31337;
 const KEYS = [
@@ -76,6 +76,7 @@ export class Installation {
   readonly #pools: Db[] = [];
   tenantId = '';
   #installationId = '';
+  #keystore: Keystore | null = null;
   #lanes: number[] = [];
 
   constructor(databases: TestDatabases) {
@@ -93,6 +94,10 @@ export class Installation {
   /** `like`: an older copy of that installation, restored from a backup. */
   async start(like?: Installation): Promise<void> {
     await this.owner.connect();
+    this.#keystore = await openKeystore(this.settings.signer!.keys, this.settings.lanes, {
+      clock: systemClock,
+      log: silentLog,
+    });
     if (like !== undefined) {
       await this.owner.query('UPDATE installation SET installation_id = $1', [
         like.#installationId,
@@ -140,7 +145,7 @@ export class Installation {
       this.#pools.push(opened);
       return opened;
     };
-    const keystore = openKeystore(this.settings.signer!.keys, this.settings.lanes);
+    const keystore = this.#keystore!;
     const { journalUrl, witness = this.witness, blind, ...rest } = over;
     const databases = {
       main: rest.main ?? pool(this.databases.mainUrl),

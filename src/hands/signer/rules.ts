@@ -1,6 +1,6 @@
 import { Assets, type Settings, type TreasurySettings } from '../../base/config/index.ts';
 import { type Address, ConfigurationError } from '../../base/kernel/index.ts';
-import type { Keystore } from './keystore.ts';
+import type { Keystore } from './keystore/keystore.ts';
 
 /** What the signer measures orders by: its own configuration, never a row. */
 export type SigningRules = {

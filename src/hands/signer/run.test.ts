@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { runSigner } from './index.ts';
+import { type Keystore, runSigner } from './index.ts';
 import { type Installation, startInstallation } from './installation.fixture.ts';
 
 let home: Installation;
@@ -82,5 +82,54 @@ describe('runSigner', () => {
     abort.abort();
     await running;
     expect(failures).toBe(0);
+  });
+
+  /** Of a signer whose second lane's key signs when it is let. */
+  const withSlowKey = () => {
+    const signer = home.signer('one');
+    const { keystore } = signer;
+    let letGo = () => {};
+    const held = new Promise<void>((resolve) => {
+      letGo = resolve;
+    });
+    const slow: Keystore = {
+      address: keystore.address,
+      sign: async (keyId, digest) => {
+        if (keyId === 'hot-1') await held;
+        return keystore.sign(keyId, digest);
+      },
+    };
+    return { signer: { ...signer, keystore: slow }, letGo };
+  };
+
+  it('holds up no other lane behind a slow key, and hands over what that signs when it has', async () => {
+    const { signer, letGo } = withSlowKey();
+    const slow = await home.order({ key: 'slow', nonce: 0, lane: 1 });
+    const quick = await home.order({ key: 'quick', nonce: 0 });
+    const abort = new AbortController();
+    const running = runSigner(signer, { mainUrl: home.databases.mainUrl, signal: abort.signal });
+    await answered([quick.requestId]);
+    const further = await home.order({ key: 'further', nonce: 1 });
+    await home.owner.query(`SELECT pg_notify('payonce_signature_request', '')`);
+    await answered([further.requestId]);
+    expect(await home.signature(slow.requestId)).toBeNull();
+    letGo();
+    await answered([slow.requestId]);
+    abort.abort();
+    await running;
+    expect((await home.signature(slow.requestId))!.refusal).toBeNull();
+  });
+
+  it('hands over at its end what a slow key is just about to sign', async () => {
+    const { signer, letGo } = withSlowKey();
+    const slow = await home.order({ key: 'slow', nonce: 0, lane: 1 });
+    const quick = await home.order({ key: 'quick', nonce: 0 });
+    const abort = new AbortController();
+    const running = runSigner(signer, { mainUrl: home.databases.mainUrl, signal: abort.signal });
+    await answered([quick.requestId]);
+    abort.abort();
+    letGo();
+    await running;
+    expect((await home.signature(slow.requestId))!.refusal).toBeNull();
   });
 });

@@ -3,13 +3,23 @@ import type { Clock } from '../../base/kernel/index.ts';
 import type { SignerContext } from './answer.ts';
 import { Frozen } from './handshake/handshake.ts';
 import { NO_WATERMARK } from './orders.ts';
-import { type Batch, signBatch, signClaimed, takeOverBatch, tellWaiting } from './step.ts';
+import { Debts } from './sign.ts';
+import {
+  type Batch,
+  signBatch,
+  signClaimed,
+  signLate,
+  takeOverBatch,
+  tellWaiting,
+} from './step.ts';
 
 const BATCH = 500;
 /** Behind the notifications; the handshake of a signer at rest is looked at as often. */
 const POLL_MS = 2_000;
 /** Claims are 30 s old when they are taken over, so looking more often finds nothing sooner. */
 const TAKE_OVER_EVERY_MS = 5_000;
+/** For signatures under way at the end: without them their orders wait to be taken over. */
+const LAST_WAIT_MS = 2_000;
 const BACK_OFF_BASE_MS = 100;
 const BACK_OFF_CAP_MS = 5_000;
 
@@ -32,7 +42,8 @@ export async function runSigner(
   signal.addEventListener('abort', () => bell.ring(), { once: true });
   await listener.start();
   context.log.info({ signer: context.name }, 'the signer is ready');
-  const work = new Work(context);
+  const debts = new Debts(() => bell.ring());
+  const work = new Work(context, debts);
   for (let failures = 0; !signal.aborted; ) {
     const outcome = await work.once();
     if (outcome === 'failed') {
@@ -44,24 +55,32 @@ export async function runSigner(
       if (outcome !== 'more') await bell.wait(POLL_MS);
     }
   }
+  const paid = new AbortController();
+  void debts.settled().then(() => paid.abort());
+  await context.clock.sleep(LAST_WAIT_MS, paid.signal);
+  await signLate(context, debts.take());
   await listener.stop();
 }
 
 /** What a running signer remembers: only hints, a crash forgets them without harm. */
 class Work {
   readonly #context: SignerContext;
+  readonly #debts: Debts;
   readonly #watermark = { floor: NO_WATERMARK };
   #unfinished: string[] = [];
   #takeOverAt = 0;
 
-  constructor(context: SignerContext) {
+  constructor(context: SignerContext, debts: Debts) {
     this.#context = context;
+    this.#debts = debts;
   }
 
   async once(): Promise<'more' | 'idle' | 'failed'> {
     const context = this.#context;
     try {
       await context.handshake.check();
+      const late = await signLate(context, this.#debts.take());
+      this.#unfinished.push(...late.unfinished);
       // First what this signer itself left behind when something was not reachable: no 30 s for that.
       if (this.#unfinished.length > 0) {
         this.#keep(await signClaimed(context, this.#unfinished));
@@ -84,8 +103,9 @@ class Work {
     }
   }
 
-  #keep({ signed, refused, unfinished }: Batch): void {
+  #keep({ signed, refused, unfinished, owed }: Batch): void {
     this.#unfinished = unfinished;
+    this.#debts.add(owed);
     if (signed + refused > 0) this.#context.log.debug({ signed, refused }, 'answered orders');
   }
 }

@@ -44,6 +44,7 @@ describe('signBatch', () => {
       signed: 3,
       refused: 0,
       unfinished: [],
+      owed: [],
     });
 
     const cases = [

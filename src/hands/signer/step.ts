@@ -1,9 +1,10 @@
 import { dbErrorKind, type Sql } from '../../base/db/index.ts';
 import { messageOf, Transient, UnknownOutcome } from '../../base/kernel/index.ts';
-import { answer, type SignerContext } from './answer.ts';
+import { answer, handOverLate, type SignerContext } from './answer.ts';
 import { Frozen } from './handshake/handshake.ts';
 import type { Main } from './handshake/judge.ts';
 import { claimAbandoned, claimOpen, type Watermark } from './orders.ts';
+import type { Owed, Signed } from './sign.ts';
 
 export type Batch = {
   claimed: number;
@@ -11,6 +12,8 @@ export type Batch = {
   refused: number;
   /** Claimed and not answered, since a database was not reachable: to be tried again. */
   unfinished: string[];
+  /** Signatures that slow keys still owe. */
+  owed: Owed[];
 };
 
 /** A claim of this age without a signature is a dead signer's. */
@@ -60,7 +63,7 @@ async function claimAndAnswer(
 }
 
 function batchOf(ids: readonly string[], done: Partial<Batch>): Batch {
-  return { claimed: ids.length, signed: 0, refused: 0, unfinished: [], ...done };
+  return { claimed: ids.length, signed: 0, refused: 0, unfinished: [], owed: [], ...done };
 }
 
 /**
@@ -74,6 +77,19 @@ export async function signClaimed(context: SignerContext, ids: readonly string[]
   } catch (error) {
     if (!(error instanceof Frozen)) tellWaiting(context, error, ids.length);
     return batchOf(ids, { unfinished: [...ids] });
+  }
+}
+
+/** Hands over what slow keys have paid. Never throws: what could not be handed over is `unfinished`. */
+export async function signLate(context: SignerContext, late: readonly Signed[]): Promise<Batch> {
+  const ids = late.map(({ requestId }) => requestId);
+  if (ids.length === 0) return batchOf(ids, {});
+  try {
+    await handOverLate(context, late, await context.handshake.look());
+    return batchOf(ids, { signed: ids.length });
+  } catch (error) {
+    if (!(error instanceof Frozen)) tellWaiting(context, error, ids.length);
+    return batchOf(ids, { unfinished: ids });
   }
 }
 
@@ -109,6 +125,7 @@ async function answerClaimed(
       signed: first.signed + second.signed,
       refused: first.refused + second.refused,
       unfinished: [...first.unfinished, ...second.unfinished],
+      owed: [...first.owed, ...second.owed],
     });
   }
 }

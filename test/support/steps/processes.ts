@@ -85,7 +85,8 @@ export class Processes {
     );
     const gas = { transferGas: new TransferGas(clock), feeMarkets: new FeeMarkets(clock) };
     const { leases: held } = this;
-    this.#broadcaster = { db: app, ledger, assets, chains, leases: held, ...gas, clock, log };
+    const parts = { db: app, ledger, assets, settings, chains };
+    this.#broadcaster = { ...parts, leases: held, ...gas, clock, log };
     const signer = { name: owner, main: wires.signer, journal: wires.journal, clock, log };
     const handshake = new Handshake({ ...signer, witness: wires.witness });
     this.#signer = { ...signer, ...keys, handshake };

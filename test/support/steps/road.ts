@@ -1,9 +1,9 @@
 import { Assets, type Settings } from '../../../src/base/config/index.ts';
 import { type Db, openPool } from '../../../src/base/db/index.ts';
-import { isRefusal } from '../../../src/base/kernel/index.ts';
+import { isRefusal, silentLog, systemClock } from '../../../src/base/kernel/index.ts';
 import { createTenant } from '../../../src/books/access/index.ts';
 import { Ledger } from '../../../src/books/ledger/index.ts';
-import { openKeystore, signingRules } from '../../../src/hands/signer/index.ts';
+import { type Keystore, openKeystore, signingRules } from '../../../src/hands/signer/index.ts';
 import { beginChain } from '../../../src/hands/tracker/index.ts';
 import { adoptLane } from '../../../src/hands/treasury/index.ts';
 import { DepositService } from '../../../src/roads/deposit/index.ts';
@@ -73,6 +73,7 @@ export class Road {
     pools: { app: Db; signer: Db; journal: Db };
     tenantId: string;
     installationId: string;
+    keystore: Keystore;
     options: RoadOptions;
   }) {
     const { settings, owners, pools, tenantId, installationId } = parts;
@@ -90,7 +91,7 @@ export class Road {
     this.#node = new FakeNode(this.#chain);
     const wires = { ...pools, witness: this.#witness, chain: portTo(() => this.#node) };
     this.wires = parts.options.bend?.(wires) ?? wires;
-    const keystore = openKeystore(settings.signer!.keys, settings.lanes);
+    const { keystore } = parts;
     const keys = { keystore, rules: signingRules(settings, keystore) };
     this.#site = { settings, installationId, keys, clock: this.clock, log: logTo(this.told) };
   }
@@ -122,9 +123,14 @@ export class Road {
     const { rows } = await pools.app.query<{ installation_id: string }>(
       'SELECT installation_id FROM installation',
     );
-    const settings = settingsOf(databases, options.lanes ?? 1);
+    const plain = settingsOf(databases, options.lanes ?? 1);
+    const settings = options.treasury === true ? withTreasury(plain) : plain;
     const road = new Road({
-      settings: options.treasury === true ? withTreasury(settings) : settings,
+      settings,
+      keystore: await openKeystore(settings.signer!.keys, settings.lanes, {
+        clock: systemClock,
+        log: silentLog,
+      }),
       owners,
       pools,
       tenantId: tenant.tenantId,

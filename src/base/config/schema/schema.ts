@@ -1,85 +1,8 @@
 import { type Static, Type } from 'typebox';
-import { URGENCIES } from './settings.ts';
-
-// `description` is what a fault calls allowed; `writeOnly` marks a value that is never shown.
-const closed = { additionalProperties: false } as const;
-
-const Secret = Type.Object(
-  {
-    env: Type.Optional(
-      Type.String({
-        pattern: '^[A-Za-z_][A-Za-z0-9_]*$',
-        description: 'the name of an environment variable',
-        writeOnly: true,
-      }),
-    ),
-    file: Type.Optional(
-      Type.String({
-        minLength: 1,
-        description: 'the path of a file, relative to this one',
-        writeOnly: true,
-      }),
-    ),
-  },
-  {
-    ...closed,
-    minProperties: 1,
-    maxProperties: 1,
-    description: '{ env: NAME } or { file: PATH }; a secret never stands in the file itself',
-  },
-);
-
-const id = (description: string) =>
-  Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$', description });
-const Amount = (description: string) => Type.String({ description });
-const Address = Type.String({
-  description: 'an address in quotes: "0x" and 40 hex digits, in mixed case with its checksum',
-});
-const integer = (minimum: number, maximum: number, unit: string) =>
-  Type.Integer({
-    minimum,
-    maximum,
-    description: `a whole number from ${minimum} to ${maximum}${unit}`,
-  });
-
-const Key = Type.Object(
-  {
-    id: id('a name of 1 to 64 characters of A-Z a-z 0-9 . _ -'),
-    keystore: Type.Optional(
-      Type.Object(
-        {
-          file: Type.String({ minLength: 1, description: 'the path of a keystore v3 file' }),
-          password: Secret,
-        },
-        closed,
-      ),
-    ),
-    development: Type.Optional(
-      Type.Object(
-        {
-          privateKey: Type.Union(
-            [
-              Secret,
-              Type.String({
-                pattern: '^0x[0-9a-fA-F]{64}$',
-                description: '{ env: NAME }, or "0x" and 64 hex digits in quotes',
-                writeOnly: true,
-              }),
-            ],
-            { description: '{ env: NAME }, or "0x" and 64 hex digits in quotes', writeOnly: true },
-          ),
-        },
-        closed,
-      ),
-    ),
-  },
-  {
-    ...closed,
-    minProperties: 2,
-    maxProperties: 2,
-    description: 'id and exactly one of keystore, development',
-  },
-);
+import { URGENCIES } from '../settings.ts';
+import { Key } from './keys.ts';
+import { Address, Amount, closed, id, integer, Secret } from './parts.ts';
+import { Lane, Treasury } from './wallets.ts';
 
 const Rpc = Type.Object(
   {
@@ -172,43 +95,6 @@ const Asset = Type.Object(
   },
   closed,
 );
-
-const wallet = {
-  chain: Type.String({ description: 'the id of a chain of this file' }),
-  address: Address,
-  key: Type.String({ minLength: 1, description: 'the id of a key of signer.keys' }),
-  tenant: Type.String({
-    pattern: '^[a-z0-9][a-z0-9-]{0,62}$',
-    description: 'a tenant name: 1 to 63 characters of a-z 0-9 -, not - first',
-  }),
-};
-
-const Native = (example: string) =>
-  Amount(`a decimal string in quotes, of the native coin, like "${example}"`);
-
-const AmountOfAsset = Type.Object(
-  {
-    asset: Type.String({ description: 'the id of an asset of this file' }),
-    amount: Amount('a decimal string in quotes, like "1000"'),
-  },
-  closed,
-);
-
-const amounts = Type.Optional(
-  Type.Array(AmountOfAsset, { description: 'a list of { asset, amount }' }),
-);
-
-const Lane = Type.Object(
-  { ...wallet, minGas: Type.Optional(Native('0.1')), minBalances: amounts },
-  closed,
-);
-
-const TopUp = Type.Object(
-  { below: Native('0.2'), amount: Native('0.5'), perDay: Native('5') },
-  closed,
-);
-
-const Treasury = Type.Object({ ...wallet, topUp: Type.Optional(TopUp), keep: amounts }, closed);
 
 const Checks = Type.Object(
   {

@@ -1,4 +1,3 @@
-import { createCipheriv, pbkdf2Sync, scryptSync } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,10 +6,17 @@ import secp256k1 from 'secp256k1';
 import { keccak256 } from 'viem';
 import { privateKeyToAddress } from 'viem/accounts';
 import { afterAll, describe, expect, it } from 'vitest';
-import type { KeySettings, LaneSettings } from '../../base/config/index.ts';
-import { type Address, ConfigurationError, type Hex } from '../../base/kernel/index.ts';
+import type { KeySettings, LaneSettings } from '../../../base/config/index.ts';
+import {
+  type Address,
+  ConfigurationError,
+  type Hex,
+  silentLog,
+  systemClock,
+} from '../../../base/kernel/index.ts';
 import { openKeystore } from './keystore.ts';
-import { decryptKeystoreV3 } from './keystore-v3.ts';
+import { encryptV3 } from './v3.fixture.ts';
+import { decryptKeystoreV3 } from './v3.ts';
 
 // The pbkdf2 test vector of the Web3 Secret Storage definition.
 const VECTOR_KEY = '7a28b5ba57c53603b0b07b56bba752f7784bf506fa95edc395f5cf6c7514fe9d';
@@ -33,30 +39,6 @@ const PBKDF2 = {
 };
 const PASSWORD = 'testpassword';
 
-/** A file that another program could have written, with cheap work. */
-function encrypt(secret: Buffer, password: string, kdf: 'scrypt' | 'pbkdf2', n = 16): string {
-  const salt = Buffer.alloc(32, 5);
-  const iv = Buffer.alloc(16, 6);
-  const derived =
-    kdf === 'scrypt'
-      ? scryptSync(password, salt, 32, { N: n, r: 8, p: 1, maxmem: 2 ** 30 })
-      : pbkdf2Sync(password, salt, 16, 32, 'sha256');
-  const cipher = createCipheriv('aes-128-ctr', derived.subarray(0, 16), iv);
-  const ciphertext = Buffer.concat([cipher.update(secret), cipher.final()]);
-  const kdfparams = kdf === 'scrypt' ? { n, r: 8, p: 1 } : { c: 16, prf: 'hmac-sha256' };
-  return JSON.stringify({
-    version: 3,
-    Crypto: {
-      cipher: 'aes-128-ctr',
-      cipherparams: { iv: iv.toString('hex') },
-      ciphertext: ciphertext.toString('hex'),
-      kdf,
-      kdfparams: { ...kdfparams, dklen: 32, salt: salt.toString('hex') },
-      mac: keccak256(Buffer.concat([derived.subarray(16), ciphertext])).slice(2),
-    },
-  });
-}
-
 const folder = mkdtempSync(join(tmpdir(), 'payonce-keys-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 function onDisk(name: string, content: string): string {
@@ -67,6 +49,7 @@ function onDisk(name: string, content: string): string {
 
 const DEV_KEY: Hex = '0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80';
 const DEV: KeySettings = { id: 'dev', kind: 'development', privateKey: DEV_KEY };
+const WITH = { clock: systemClock, log: silentLog };
 const lane = (chainId: number, key = 'dev'): LaneSettings => ({
   chain: 'c',
   chainId,
@@ -84,7 +67,7 @@ describe('decryptKeystoreV3', () => {
   });
 
   it("opens a file with scrypt's usual work, n 2^18 and r 8", () => {
-    const file = encrypt(Buffer.alloc(32, 3), 'p', 'scrypt', 2 ** 18);
+    const file = encryptV3(Buffer.alloc(32, 3), 'p', 'scrypt', 2 ** 18);
     expect(decryptKeystoreV3(file, 'p')).toEqual(Buffer.alloc(32, 3));
   });
 
@@ -95,7 +78,7 @@ describe('decryptKeystoreV3', () => {
         fc.string(),
         fc.constantFrom('scrypt' as const, 'pbkdf2' as const),
         (secret, password, kdf) => {
-          const file = encrypt(Buffer.from(secret), password, kdf);
+          const file = encryptV3(Buffer.from(secret), password, kdf);
           expect(decryptKeystoreV3(file, password)).toEqual(Buffer.from(secret));
           expect(() => decryptKeystoreV3(file, `${password}x`)).toThrow(/password is wrong/);
         },
@@ -104,7 +87,7 @@ describe('decryptKeystoreV3', () => {
     );
   });
 
-  const good = JSON.parse(encrypt(Buffer.alloc(32, 1), 'p', 'scrypt'));
+  const good = JSON.parse(encryptV3(Buffer.alloc(32, 1), 'p', 'scrypt'));
   const broken = (crypto: object, top: object = {}) =>
     JSON.stringify({ ...good, ...top, Crypto: { ...good.Crypto, ...crypto } });
   it.each([
@@ -149,7 +132,7 @@ describe('decryptKeystoreV3', () => {
 
 describe('openKeystore', () => {
   it('gives a development key its address and signs what recovers to it, with low s, always alike', async () => {
-    const keystore = openKeystore([DEV], [lane(31337)]);
+    const keystore = await openKeystore([DEV], [lane(31337)], WITH);
     expect(keystore.address('dev')).toBe('0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266');
     expect(keystore.address('other')).toBeUndefined();
     const half = 0x7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0n;
@@ -165,18 +148,19 @@ describe('openKeystore', () => {
     await expect(keystore.sign('other', Buffer.alloc(32))).rejects.toThrow(ConfigurationError);
   });
 
-  it('opens a keystore file for a lane of any chain', () => {
-    const file = onDisk('hot.json', encrypt(Buffer.from(VECTOR_KEY, 'hex'), 'p', 'scrypt'));
-    const keystore = openKeystore(
+  it('opens a keystore file for a lane of any chain', async () => {
+    const file = onDisk('hot.json', encryptV3(Buffer.from(VECTOR_KEY, 'hex'), 'p', 'scrypt'));
+    const keystore = await openKeystore(
       [{ id: 'hot', kind: 'keystore', file, password: 'p' }],
       [lane(1, 'hot')],
+      WITH,
     );
     expect(keystore.address('hot')).toBe(
       privateKeyToAddress(`0x${VECTOR_KEY}`).toLowerCase() as Address,
     );
   });
 
-  const short = onDisk('bad.json', encrypt(Buffer.alloc(32, 0), 'p', 'scrypt'));
+  const short = onDisk('bad.json', encryptV3(Buffer.alloc(32, 0), 'p', 'scrypt'));
   it.each<[string, KeySettings[], LaneSettings[], RegExp]>([
     [
       'a development key on a real chain',
@@ -200,7 +184,7 @@ describe('openKeystore', () => {
       'a key that is no scalar',
       [{ id: 'k', kind: 'keystore', file: short, password: 'p' }],
       [],
-      /key k is not a secp256k1/,
+      /key k in .*bad.json: it is no secp256k1 private key/,
     ],
     [
       'a key of another length',
@@ -214,10 +198,10 @@ describe('openKeystore', () => {
       [],
       /key k: not 0x-prefixed/,
     ],
-  ])('refuses %s in one line that shows no secret', (_name, keys, lanes, words) => {
-    const open = () => openKeystore(keys, lanes);
-    expect(open).toThrow(ConfigurationError);
-    expect(open).toThrow(words);
-    expect(open).not.toThrow(/secret|hunter2|\n/);
+  ])('refuses %s in one line that shows no secret', async (_name, keys, lanes, words) => {
+    const refused = await openKeystore(keys, lanes, WITH).catch((error) => error);
+    expect(refused).toBeInstanceOf(ConfigurationError);
+    expect(refused.message).toMatch(words);
+    expect(refused.message).not.toMatch(/secret|hunter2|\n/);
   });
 });

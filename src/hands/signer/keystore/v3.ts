@@ -1,5 +1,5 @@
 import { createDecipheriv, pbkdf2Sync, scryptSync, timingSafeEqual } from 'node:crypto';
-import { keccakBytes } from '../../base/kernel/index.ts';
+import { keccakBytes } from '../../../base/kernel/index.ts';
 
 /** Memory that a file may ask scrypt for: four times what the usual N = 2^18, r = 8 needs. */
 const SCRYPT_MAX_BYTES = 1024 * 1024 * 1024;

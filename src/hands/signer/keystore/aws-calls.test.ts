@@ -1,0 +1,113 @@
+import { describe, expect, it } from 'vitest';
+import { type Clock, ConfigurationError, Transient } from '../../../base/kernel/index.ts';
+import { AWS_LIMITS, AwsCalls } from './aws-calls.ts';
+import { awsFailure } from './aws-failure.ts';
+
+function failure(name: string, httpStatusCode?: number): Error {
+  return Object.assign(new Error('told'), {
+    name,
+    ...(httpStatusCode === undefined ? {} : { $metadata: { httpStatusCode } }),
+  });
+}
+
+/** Time passes only while somebody sleeps. */
+class SleptClock implements Clock {
+  sleptMs = 0;
+  now = () => this.sleptMs;
+  monotonic = () => this.sleptMs;
+  async sleep(ms: number): Promise<void> {
+    this.sleptMs += ms;
+  }
+}
+
+describe('awsFailure', () => {
+  it.each([
+    ['ThrottlingException', 400, 'throttled'],
+    ['TooManyRequestsException', 400, 'throttled'],
+    ['LimitExceededException', 400, 'throttled'],
+    ['Unknown', 429, 'throttled'],
+    ['KMSInternalException', 500, 'passing'],
+    ['DependencyTimeoutException', 400, 'passing'],
+    ['KeyUnavailableException', 400, 'passing'],
+    ['InternalServiceError', 400, 'passing'],
+    ['ExpiredTokenException', 400, 'passing'],
+    ['ServiceUnavailable', 503, 'passing'],
+    // No answer at all: cut off, timed out, no name found.
+    ['AbortError', undefined, 'passing'],
+    ['TimeoutError', undefined, 'passing'],
+    ['Error', undefined, 'passing'],
+    // A good status with a body that can not be read.
+    ['SyntaxError', 200, 'passing'],
+    ['AccessDeniedException', 400, 'refused'],
+    ['NotFoundException', 400, 'refused'],
+    ['DisabledException', 400, 'refused'],
+    ['InvalidKeyUsageException', 400, 'refused'],
+    ['UnrecognizedClientException', 400, 'refused'],
+    ['CredentialsProviderError', undefined, 'refused'],
+  ])('takes %s with status %s for %s', (name, status, kind) => {
+    expect(awsFailure(failure(name, status))).toEqual({ kind, told: `${name}: told` });
+  });
+});
+
+describe('AwsCalls', () => {
+  const open = (requestsPerSecond = 50) => {
+    const clock = new SleptClock();
+    const calls = new AwsCalls({ name: 'key k', requestsPerSecond, clock, limits: AWS_LIMITS });
+    return { clock, calls };
+  };
+
+  it('asks so often a second and no more, after a burst of a fifth of a second', async () => {
+    const { clock, calls } = open(50);
+    for (let n = 0; n < 100; n += 1) await calls.call('Sign', async () => n);
+    // The first ten go at once.
+    expect(clock.sleptMs).toBeCloseTo(1_800, 6);
+  });
+
+  it('has at most 32 requests under way', async () => {
+    const { calls } = open(10_000);
+    let busy = 0;
+    let busiest = 0;
+    const attempt = async () => {
+      busy += 1;
+      busiest = Math.max(busiest, busy);
+      await new Promise((resolve) => setImmediate(resolve));
+      busy -= 1;
+    };
+    await Promise.all(Array.from({ length: 200 }, () => calls.call('Sign', attempt)));
+    expect([busy, busiest]).toEqual([0, 32]);
+  });
+
+  it('tries again what was throttled or may pass, and spends what it had saved up', async () => {
+    const { calls, clock } = open(1);
+    const failures = [failure('ThrottlingException', 400), failure('TimeoutError')];
+    const answer = await calls.call('Sign', async () => {
+      const next = failures.pop();
+      if (next !== undefined) throw next;
+      return 'signed';
+    });
+    expect(answer).toBe('signed');
+    expect(clock.sleptMs).toBeGreaterThanOrEqual(1_000);
+  });
+
+  it('gives up in time, with what it met last', async () => {
+    const { calls, clock } = open();
+    const call = calls.call('Sign', () => Promise.reject(failure('ThrottlingException', 400)));
+    await expect(call).rejects.toThrow(Transient);
+    await expect(call).rejects.toThrow(
+      'key k: Sign had no answer in 20000 ms; Sign failed: ThrottlingException: told',
+    );
+    expect(clock.sleptMs).toBeLessThanOrEqual(AWS_LIMITS.withinMs);
+  });
+
+  it('does not ask again what was refused', async () => {
+    const { calls } = open();
+    let asked = 0;
+    const call = calls.call('Sign', () => {
+      asked += 1;
+      return Promise.reject(failure('AccessDeniedException', 400));
+    });
+    await expect(call).rejects.toThrow(ConfigurationError);
+    await expect(call).rejects.toThrow('key k: Sign failed: AccessDeniedException: told');
+    expect(asked).toBe(1);
+  });
+});
