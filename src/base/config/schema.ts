@@ -42,6 +42,8 @@ const integer = (minimum: number, maximum: number, unit: string) =>
     description: `a whole number from ${minimum} to ${maximum}${unit}`,
   });
 
+export const NETWORK = 'an address or a network in CIDR, like "10.0.0.0/8"';
+
 const Key = Type.Object(
   {
     id: id('a name of 1 to 64 characters of A-Z a-z 0-9 . _ -'),
@@ -186,6 +188,14 @@ const Lane = Type.Object(
   closed,
 );
 
+const RateLimitSection = Type.Object(
+  {
+    requestsPerSecond: integer(1, 1_000_000, ' requests a second'),
+    burst: Type.Optional(integer(1, 1_000_000, ' requests')),
+  },
+  closed,
+);
+
 export const ConfigSchema = Type.Object(
   {
     database: Type.Optional(
@@ -227,6 +237,17 @@ export const ConfigSchema = Type.Object(
                 Type.String({ pattern: '^[1-9][0-9]{0,9}(B|KiB|MiB)?$' }),
               ],
               { description: 'a size from 1KiB to 64MiB: 512KiB, 1MiB, or a number of bytes' },
+            ),
+          ),
+          trustedProxies: Type.Optional(
+            Type.Array(Type.String({ description: NETWORK }), {
+              description: `a list of networks, each ${NETWORK}`,
+            }),
+          ),
+          rateLimits: Type.Optional(
+            Type.Object(
+              { key: Type.Optional(RateLimitSection), tenant: Type.Optional(RateLimitSection) },
+              closed,
             ),
           ),
         },

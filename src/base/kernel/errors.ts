@@ -72,6 +72,16 @@ export const ERRORS = {
     title: 'The API key lacks the scope',
     help: 'Use a key that has the scope named in detail.',
   },
+  address_not_allowed: {
+    kind: 'refusal',
+    title: 'The API key may not be used from this address',
+    help: "Send from one of the networks of the key's allow-list; behind a proxy, see http.trustedProxies.",
+  },
+  grant_too_wide: {
+    kind: 'refusal',
+    title: 'A key can not hand on more than it has',
+    help: 'errors[] names what goes beyond the key that asks; ask for less, or use `payonce key`.',
+  },
   not_found: {
     kind: 'refusal',
     title: 'There is no such thing here',
@@ -96,6 +106,11 @@ export const ERRORS = {
     kind: 'refusal',
     title: 'The withdrawal can not be sped up',
     help: 'reason says why: not_sent, mined, cancelling, ended, at_cap, cap_below_base_fee, above_cap, too_low, below_base_fee or chain_halted. Nothing is stored for the key.',
+  },
+  key_ended: {
+    kind: 'refusal',
+    title: 'The API key is revoked or expired',
+    help: 'It does not come back; make a new key.',
   },
   lane_frozen: {
     kind: 'refusal',

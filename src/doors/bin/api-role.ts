@@ -2,12 +2,13 @@ import { Assets, type Settings } from '../../base/config/index.ts';
 import { type Db, Listener, openPool } from '../../base/db/index.ts';
 import { historyEpoch, lastPosition, readEvents } from '../../base/event/index.ts';
 import { type Log, systemClock } from '../../base/kernel/index.ts';
-import { KeyCache } from '../../books/access/index.ts';
+import { KeyCache, LastUse } from '../../books/access/index.ts';
 import { Ledger } from '../../books/ledger/index.ts';
 import { DepositService } from '../../roads/deposit/index.ts';
 import { WithdrawalService } from '../../roads/withdrawal/index.ts';
 import { buildServer, eventView, type Services } from '../http/index.ts';
 import { VERSION } from '../version.ts';
+import { apiKeyServices } from './api-keys.ts';
 import { chainsOf, ReadinessProbe } from './health.ts';
 import { databaseReady, installationOf, type RoleHandle } from './role.ts';
 import { walletServices } from './wallets.ts';
@@ -36,13 +37,21 @@ export async function startApi({ settings, log, port, host }: ApiOptions): Promi
   });
   const keys = new KeyCache({ sql: db, clock: systemClock, feed: listener });
   keys.start();
+  const lastUse = new LastUse({ sql: db, clock: systemClock, log });
+  lastUse.start();
   await listener.start();
-  const { services, withdrawals } = await servicesOf(settings, db, log, keys, readers);
+  const { services, withdrawals } = await servicesOf(settings, db, log, readers);
   const server = await buildServer({
-    services: { ...services, readiness: () => readiness.tell() },
+    services: {
+      ...services,
+      authenticate: (bearer) => keys.authenticate(bearer),
+      noteUse: (keyId, from) => lastUse.note(keyId, from),
+      readiness: () => readiness.tell(),
+    },
     log,
     version: VERSION,
     bodyLimitBytes: settings.http.bodyLimitBytes,
+    trustedProxies: settings.http.trustedProxies,
   });
   await server.listen({ host, port });
   const address = server.addresses()[0];
@@ -52,20 +61,21 @@ export async function startApi({ settings, log, port, host }: ApiOptions): Promi
       // Requests under way are answered first: an accepted one is in the database or its answer says so.
       await server.close();
       await withdrawals.drain();
-      keys.stop();
+      await Promise.all([keys.stop(), lastUse.stop()]);
       await listener.stop();
       await Promise.all([db.end(), readiness.stop()]);
     },
   };
 }
 
+type DatabaseServices = Omit<Services, 'authenticate' | 'noteUse' | 'readiness'>;
+
 async function servicesOf(
   settings: Settings,
   db: Db,
   log: Log,
-  keys: KeyCache,
   readers: Set<() => void>,
-): Promise<{ services: Omit<Services, 'readiness'>; withdrawals: WithdrawalService }> {
+): Promise<{ services: DatabaseServices; withdrawals: WithdrawalService }> {
   const assets = new Assets(settings.assets);
   const ledger = new Ledger(db);
   const withdrawals = new WithdrawalService({
@@ -80,7 +90,7 @@ async function servicesOf(
     rules: { assets, lanes: settings.lanes, now: () => Date.now() },
   });
   const deposits = new DepositService({ db, ledger, assets });
-  const services: Omit<Services, 'readiness'> = {
+  const services: DatabaseServices = {
     submit: (tenantId, requests) => withdrawals.submit(tenantId, requests),
     get: (tenantId, id) => withdrawals.get(tenantId, id),
     list: (tenantId, filter, page) => withdrawals.list(tenantId, filter, page),
@@ -99,9 +109,9 @@ async function servicesOf(
       readers.add(callback);
       return () => readers.delete(callback);
     },
-    authenticate: (bearer) => keys.authenticate(bearer),
     chains: () => chainsOf(db, settings),
     wallets: walletServices(db, settings),
+    apiKeys: apiKeyServices(db, settings),
   };
   return { services, withdrawals };
 }

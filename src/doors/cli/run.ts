@@ -13,6 +13,7 @@ import { type CliContext, CliEnd, EXIT, type ExitCode, type Run } from './contex
 import { addDatabaseCommands } from './database-commands.ts';
 import { addLocalCommands } from './local-commands.ts';
 import { addChains } from './operate/chains.ts';
+import { addKeyCommands } from './operate/keys.ts';
 import { addLaneCommands } from './operate/lanes.ts';
 import { addPaymentCommands } from './payment-commands.ts';
 import { addVerify } from './verify-command.ts';
@@ -56,6 +57,7 @@ function buildProgram(run: Run): Command {
     });
   addLocalCommands(program, run);
   addDatabaseCommands(program, run);
+  addKeyCommands(program, run);
   addVerify(program, run);
   addLaneCommands(program, run);
   addPaymentCommands(program, run);

@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify';
-import { messageOf, type Refusal, refuse } from '../../base/kernel/index.ts';
+import { inNetworks, messageOf, type Refusal, refuse } from '../../base/kernel/index.ts';
 import { allows, type Scope } from '../../books/access/index.ts';
 import { sendRefusal } from './reply.ts';
 import type { Principal, Services } from './services.ts';
@@ -11,6 +11,7 @@ declare module 'fastify' {
   }
 }
 
+type GuardServices = Pick<Services, 'authenticate' | 'noteUse'>;
 type Guard = (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction) => void;
 
 /** Missing, unknown, revoked or expired: the answer does not tell which. */
@@ -20,12 +21,13 @@ const UNAUTHENTICATED = refuse(
 );
 
 /** An onRequest hook: the body of a request without the right is not even read. */
-export function guard(services: Pick<Services, 'authenticate'>, scope: Scope): Guard {
+export function guard(services: GuardServices, scope: Scope): Guard {
   return (request, reply, done) => {
     const judge = (principal: Principal | null) => {
-      const refusal = judgeScope(principal, scope);
+      const refusal = judgeAccess(request, principal, scope);
       if (refusal !== null) return void sendRefusal(request, reply, refusal);
       request.principal = principal as Principal;
+      services.noteUse(request.principal.keyId, request);
       done();
     };
     // done() without an error lets the request in, so a rejection with nothing must become one.
@@ -47,16 +49,25 @@ export function guard(services: Pick<Services, 'authenticate'>, scope: Scope): G
 
 /** Asked again by what outlives the request's first moment, so that a revocation ends it too. */
 export async function refusedNow(
-  services: Pick<Services, 'authenticate'>,
+  services: GuardServices,
   request: FastifyRequest,
   scope: Scope,
 ): Promise<Refusal | null> {
   const bearer = bearerOf(request);
-  return judgeScope(bearer === null ? null : await services.authenticate(bearer), scope);
+  const principal = bearer === null ? null : await services.authenticate(bearer);
+  return judgeAccess(request, principal, scope);
 }
 
-function judgeScope(principal: Principal | null, scope: Scope): Refusal | null {
+function judgeAccess(
+  request: FastifyRequest,
+  principal: Principal | null,
+  scope: Scope,
+): Refusal | null {
   if (principal === null) return UNAUTHENTICATED;
+  if (principal.networks.length > 0 && !inNetworks(principal.networks, request.ip)) {
+    const detail = `The key may not be used from ${request.ip}.`;
+    return refuse('address_not_allowed', detail, { members: { address: request.ip } });
+  }
   if (allows(principal.scopes, scope)) return null;
   return refuse('missing_scope', `The key does not have the scope ${scope}.`, {
     members: { scope },

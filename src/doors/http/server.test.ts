@@ -5,12 +5,15 @@ import {
   Invariant,
   type Log,
   type LogFields,
+  type Network,
+  parseNetwork,
   silentLog,
   Transient,
   UnknownOutcome,
 } from '../../base/kernel/index.ts';
+import { principalOf } from './api-keys.fixture.ts';
 import { buildServer } from './server.ts';
-import { FakeServices } from './services.fixture.ts';
+import { FakeServices, TENANT } from './services.fixture.ts';
 
 let services: FakeServices;
 let app: FastifyInstance;
@@ -117,7 +120,9 @@ describe('keys and scopes', () => {
     ['GET', '/v1/accounts/alice/balances', 'ledger:read'],
     ['GET', '/v1/accounts/alice/transfers', 'ledger:read'],
     ['GET', '/v1/events', 'events:read'],
-    ['GET', '/v1/chains', 'admin'],
+    ['GET', '/v1/chains', 'admin:chains'],
+    ['GET', '/v1/wallets', 'admin:lanes'],
+    ['GET', '/v1/api-keys', 'admin:keys'],
   ] as const)('%s %s names the scope it misses', async (method, url, scope) => {
     const headers = { authorization: 'Bearer none' };
     const problem = expectProblem(await app.inject({ method, url, headers }), 403, 'missing_scope');
@@ -126,12 +131,45 @@ describe('keys and scopes', () => {
   });
 
   it('does not let one scope stand for another', async () => {
-    services.keys['reader'] = { tenantId: 't', keyId: 'k', scopes: ['withdrawals:read', 'admin'] };
+    services.keys['reader'] = principalOf('t', 'k', ['withdrawals:read', 'admin']);
     const headers = { authorization: 'Bearer reader', 'content-type': 'application/json' };
     const created = await app.inject({ method: 'POST', url: '/v1/withdrawals', headers });
     expectProblem(created, 403, 'missing_scope');
     const events = await app.inject({ url: '/v1/events', headers });
     expectProblem(events, 403, 'missing_scope');
+  });
+});
+
+describe('where a key is used', () => {
+  const networks = [parseNetwork('192.0.2.0/24') as Network];
+  const use = (app: FastifyInstance, headers: Record<string, string> = {}) =>
+    app.inject({
+      url: '/v1/chains',
+      remoteAddress: '10.1.2.3',
+      headers: { authorization: 'Bearer bound', ...headers },
+    });
+
+  it('is refused outside of its networks, whatever a client says of itself', async () => {
+    services.keys['bound'] = principalOf(TENANT, 'k', ['admin'], { networks });
+    const forged = { 'x-forwarded-for': '192.0.2.7', forwarded: 'for=192.0.2.7' };
+    const problem = expectProblem(await use(app, forged), 403, 'address_not_allowed');
+    expect(problem).toMatchObject({ address: '10.1.2.3', outcome: 'none' });
+    expect(services.uses).toEqual([]);
+  });
+
+  it('is told by a trusted proxy, and by the last one that is not', async () => {
+    services.keys['bound'] = principalOf(TENANT, 'k', ['admin'], { networks });
+    const behind = await buildServer({
+      ...{ services, log: silentLog, version: '0', bodyLimitBytes: 1024 },
+      trustedProxies: ['10.0.0.0/8'],
+    });
+    const good = await use(behind, { 'x-forwarded-for': '203.0.113.1, 192.0.2.7, 10.9.9.9' });
+    expect(good.statusCode).toBe(200);
+    expect(services.uses).toEqual([{ keyId: 'k', ip: '192.0.2.7' }]);
+    const bad = await use(behind, { 'x-forwarded-for': '192.0.2.7, 203.0.113.1' });
+    expectProblem(bad, 403, 'address_not_allowed');
+    expectProblem(await use(behind, { 'x-forwarded-for': 'nonsense' }), 403, 'address_not_allowed');
+    await behind.close();
   });
 });
 

@@ -13,6 +13,7 @@ import { Drain } from './drain.ts';
 import { problem, problemOfThrown } from './error-map.ts';
 import type { StreamTiming } from './event-stream.ts';
 import { correlationIdOf, sendProblem, stamp } from './reply.ts';
+import { addApiKeyRoutes } from './routes/api-keys.ts';
 import type { App, RouteContext } from './routes/context.ts';
 import { addEventRoutes } from './routes/events.ts';
 import { addLedgerRoutes } from './routes/ledger.ts';
@@ -28,6 +29,8 @@ type ServerOptions = {
   log: Log;
   version: string;
   bodyLimitBytes: number;
+  /** Networks whose X-Forwarded-* headers are believed; none unless told. */
+  trustedProxies?: string[];
   /** One line per request at info; off, only faults of ours are logged. */
   accessLog?: boolean;
   /** How long close() lets running requests finish before it cuts their connections. */
@@ -52,6 +55,7 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   const app = Fastify({
     logger: false,
     bodyLimit: bodyLimitBytes,
+    trustProxy: options.trustedProxies?.length ? options.trustedProxies : false,
     genReqId: (raw) => correlationIdOf(raw.headers),
     // Above the idle time-out of usual load balancers (60 s), so that it is they who close first.
     keepAliveTimeout: 72_000,
@@ -82,6 +86,7 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   addEventRoutes(app, context);
   addOperationsRoutes(app, context);
   addWalletRoutes(app, context);
+  addApiKeyRoutes(app, context);
   refuseOtherMethods(app, known);
   await addDocsPages(app as unknown as FastifyInstance);
   app.setNotFoundHandler(refuseUnknownPath);

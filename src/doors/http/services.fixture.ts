@@ -8,6 +8,7 @@ import type {
   WithdrawalFilter,
   WithdrawalView,
 } from '../../roads/withdrawal/index.ts';
+import { FakeApiKeys, principalOf } from './api-keys.fixture.ts';
 import type { EventView } from './event-view.ts';
 import type { DepositVerdict, Order, Page, Principal, Services } from './services.ts';
 import { FakeWallets } from './wallets.fixture.ts';
@@ -23,9 +24,9 @@ export class FakeServices implements Services {
   /** Answers of submit and deposit for bodies that carry `refuse`. */
   refusals: Record<string, { refusal: Refusal; replayed: boolean }> = {};
   keys: Record<string, Principal> = {
-    all: { tenantId: TENANT, keyId: 'k1', scopes: ALL },
-    other: { tenantId: OTHER_TENANT, keyId: 'k2', scopes: ALL },
-    none: { tenantId: TENANT, keyId: 'k3', scopes: [] },
+    all: principalOf(TENANT, 'k1', ALL),
+    other: principalOf(OTHER_TENANT, 'k2', ALL),
+    none: principalOf(TENANT, 'k3', []),
   };
   /** Set: authenticate answers by a promise, as after a look-up. */
   slowKeys = false;
@@ -45,6 +46,8 @@ export class FakeServices implements Services {
   listeners = new Set<() => void>();
   ready = true;
   wallets = new FakeWallets(TENANT);
+  apiKeys = new FakeApiKeys(TENANT);
+  uses: { keyId: string; ip: string }[] = [];
   /** Resolves the running waitFor calls. */
   reached = new Set<() => void>();
 
@@ -173,6 +176,10 @@ export class FakeServices implements Services {
     this.#throwFault();
     const found = this.keys[bearer] ?? null;
     return this.slowKeys ? Promise.resolve(found) : found;
+  }
+
+  noteUse(keyId: string, { ip }: { ip: string }): void {
+    this.uses.push({ keyId, ip });
   }
 
   async readiness() {

@@ -1,5 +1,5 @@
 import type { Refusal } from '../../base/kernel/index.ts';
-import type { Grant } from '../../books/access/index.ts';
+import type { ApiKey, Identity, KeyOrder, NewApiKey } from '../../books/access/index.ts';
 import type { WalletView } from '../../hands/treasury/index.ts';
 import type { BalanceView, DepositView, TransferView } from '../../roads/deposit/index.ts';
 import type {
@@ -10,7 +10,7 @@ import type {
 } from '../../roads/withdrawal/index.ts';
 import type { EventView } from './event-view.ts';
 
-export type Principal = { tenantId: string; keyId: string; scopes: readonly Grant[] };
+export type Principal = Omit<Identity, 'tenantName'>;
 
 /** A body as it came, with the key it is to be done once under. */
 export type Order = { idempotencyKey: string; body: unknown; correlationId: string };
@@ -29,6 +29,17 @@ type WalletServices = {
   list(tenantId: string): Promise<WalletView[]>;
   pause(tenantId: string, id: string, change: WalletChange): Promise<WalletView | Refusal | null>;
   resume(tenantId: string, id: string, change: WalletChange): Promise<WalletView | Refusal | null>;
+};
+
+type Asker = Pick<Principal, 'tenantId' | 'keyId'>;
+
+/** The keys of a tenant; what an asker makes or rotates has no more rights than its own key. */
+type ApiKeyServices = {
+  list(tenantId: string, page: Page): Promise<ApiKey[]>;
+  get(tenantId: string, keyId: string): Promise<ApiKey | Refusal>;
+  create(by: Asker, order: Omit<KeyOrder, 'tenantId'>): Promise<NewApiKey | Refusal>;
+  rotate(by: Asker, keyId: string, overlapMs: number): Promise<NewApiKey | Refusal>;
+  revoke(tenantId: string, keyId: string): Promise<ApiKey | Refusal>;
 };
 
 /**
@@ -67,7 +78,10 @@ export type Services = {
 
   /** From memory at once, or after a look-up. Null for every kind of bad key. */
   authenticate(bearer: string): Principal | null | Promise<Principal | null>;
+  /** Of every request that is let in; costs next to nothing. */
+  noteUse(keyId: string, from: { readonly ip: string }): void;
   readiness(): Promise<{ ready: boolean; checks: Record<string, { ok: boolean; detail: string }> }>;
   chains(): Promise<unknown[]>;
   wallets: WalletServices;
+  apiKeys: ApiKeyServices;
 };

@@ -28,7 +28,7 @@ type ChainView = {
 
 export function addChains(program: Command, run: Run): void {
   withApi(program.command('chains'))
-    .description('how far each chain is, and how its endpoints do (needs the scope admin)')
+    .description('how far each chain is, and how its endpoints do (needs the scope admin:chains)')
     .action(async (flags: ClientFlags & { json?: boolean }) => {
       const client = findApi(run, flags, { admin: true });
       const { body } = await client.request<{ chains: ChainView[] }>({
