@@ -2,7 +2,7 @@ import { Assets, type Settings } from '../../base/config/index.ts';
 import { type Db, Listener, openPool } from '../../base/db/index.ts';
 import { historyEpoch, lastPosition, readEvents } from '../../base/event/index.ts';
 import { type Log, systemClock } from '../../base/kernel/index.ts';
-import { KeyCache, LastUse } from '../../books/access/index.ts';
+import { KeyCache, LastUse, RateLimiter } from '../../books/access/index.ts';
 import { Ledger } from '../../books/ledger/index.ts';
 import { DepositService } from '../../roads/deposit/index.ts';
 import { WithdrawalService } from '../../roads/withdrawal/index.ts';
@@ -45,6 +45,7 @@ export async function startApi({ settings, log, port, host }: ApiOptions): Promi
     services: {
       ...services,
       authenticate: (bearer) => keys.authenticate(bearer),
+      rateLimits: new RateLimiter({ clock: systemClock, ...settings.http.rateLimits }),
       noteUse: (keyId, from) => lastUse.note(keyId, from),
       readiness: () => readiness.tell(),
     },
@@ -68,7 +69,7 @@ export async function startApi({ settings, log, port, host }: ApiOptions): Promi
   };
 }
 
-type DatabaseServices = Omit<Services, 'authenticate' | 'noteUse' | 'readiness'>;
+type DatabaseServices = Omit<Services, 'authenticate' | 'noteUse' | 'rateLimits' | 'readiness'>;
 
 async function servicesOf(
   settings: Settings,

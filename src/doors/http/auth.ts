@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify';
 import { inNetworks, messageOf, type Refusal, refuse } from '../../base/kernel/index.ts';
 import { allows, type Scope } from '../../books/access/index.ts';
+import { judgeRate } from './rate-limits.ts';
 import { sendRefusal } from './reply.ts';
 import type { Principal, Services } from './services.ts';
 
@@ -11,7 +12,7 @@ declare module 'fastify' {
   }
 }
 
-type GuardServices = Pick<Services, 'authenticate' | 'noteUse'>;
+type GuardServices = Pick<Services, 'authenticate' | 'noteUse' | 'rateLimits'>;
 type Guard = (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction) => void;
 
 /** Missing, unknown, revoked or expired: the answer does not tell which. */
@@ -24,7 +25,9 @@ const UNAUTHENTICATED = refuse(
 export function guard(services: GuardServices, scope: Scope): Guard {
   return (request, reply, done) => {
     const judge = (principal: Principal | null) => {
-      const refusal = judgeAccess(request, principal, scope);
+      const refusal =
+        judgeAccess(request, principal, scope) ??
+        judgeRate(services, principal as Principal, reply);
       if (refusal !== null) return void sendRefusal(request, reply, refusal);
       request.principal = principal as Principal;
       services.noteUse(request.principal.keyId, request);

@@ -8,9 +8,11 @@ import {
   type Network,
   parseNetwork,
   silentLog,
+  systemClock,
   Transient,
   UnknownOutcome,
 } from '../../base/kernel/index.ts';
+import { RateLimiter } from '../../books/access/index.ts';
 import { principalOf } from './api-keys.fixture.ts';
 import { buildServer } from './server.ts';
 import { FakeServices, TENANT } from './services.fixture.ts';
@@ -170,6 +172,52 @@ describe('where a key is used', () => {
     expectProblem(bad, 403, 'address_not_allowed');
     expectProblem(await use(behind, { 'x-forwarded-for': 'nonsense' }), 403, 'address_not_allowed');
     await behind.close();
+  });
+});
+
+describe('rate limits', () => {
+  const rate = { requestsPerSecond: 1, burst: 2 };
+  const tenant = { requestsPerSecond: 100, burst: 250 };
+  const use = () => app.inject({ url: '/v1/chains', headers: auth });
+
+  it('are told with every answer, and refuse with the time to wait', async () => {
+    services.rateLimits = new RateLimiter({ clock: systemClock, key: rate, tenant });
+    const answers = [await use(), await use(), await use()];
+    expect(answers.map(({ statusCode }) => statusCode)).toEqual([200, 200, 429]);
+    expect(answers.map(({ headers }) => headers['ratelimit-policy'])).toEqual(
+      Array(3).fill('"key";q=2;w=2, "tenant";q=250;w=3'),
+    );
+    expect(answers.map(({ headers }) => headers['ratelimit'])).toEqual([
+      '"key";r=1;t=1, "tenant";r=249;t=1',
+      '"key";r=0;t=2, "tenant";r=248;t=1',
+      '"key";r=0;t=2, "tenant";r=248;t=1',
+    ]);
+    const problem = expectProblem(answers[2]!, 429, 'rate_limited');
+    expect(problem).toMatchObject({ retryable: true, outcome: 'none' });
+    expect(answers[2]!.headers['retry-after']).toBe('1');
+  });
+
+  it('count each withdrawal of a batch, and nothing of who is not let in', async () => {
+    const key = { requestsPerSecond: 1, burst: 1 };
+    services.rateLimits = new RateLimiter({ clock: systemClock, key, tenant: null });
+    const headers = { authorization: 'Bearer none' };
+    for (let n = 0; n < 3; n += 1) {
+      expectProblem(await app.inject({ url: '/v1/chains', headers }), 403, 'missing_scope');
+    }
+    const items = Array.from({ length: 30 }, (_, n) => ({ idempotencyKey: `k${n}` }));
+    const batch = await post('/v1/withdrawals/batch', {
+      payload: JSON.stringify({ withdrawals: items }),
+    });
+    expect(batch.statusCode).toBe(202);
+    const after = await use();
+    expectProblem(after, 429, 'rate_limited');
+    expect(after.headers['retry-after']).toBe('30');
+  });
+
+  it('are not spoken of where there are none', async () => {
+    const { headers } = await use();
+    expect(headers['ratelimit']).toBeUndefined();
+    expect(headers['ratelimit-policy']).toBeUndefined();
   });
 });
 

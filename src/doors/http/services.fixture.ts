@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { type Refusal, refuse } from '../../base/kernel/index.ts';
-import type { Grant } from '../../books/access/index.ts';
+import { type Refusal, refuse, systemClock } from '../../base/kernel/index.ts';
+import { type Grant, RateLimiter } from '../../books/access/index.ts';
 import type { BalanceView, DepositView, TransferView } from '../../roads/deposit/index.ts';
 import type {
   PublicStatus,
@@ -47,6 +47,7 @@ export class FakeServices implements Services {
   ready = true;
   wallets = new FakeWallets(TENANT);
   apiKeys = new FakeApiKeys(TENANT);
+  rateLimits = new RateLimiter({ clock: systemClock, key: null, tenant: null });
   uses: { keyId: string; ip: string }[] = [];
   /** Resolves the running waitFor calls. */
   reached = new Set<() => void>();

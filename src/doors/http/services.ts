@@ -1,5 +1,11 @@
 import type { Refusal } from '../../base/kernel/index.ts';
-import type { ApiKey, Identity, KeyOrder, NewApiKey } from '../../books/access/index.ts';
+import type {
+  ApiKey,
+  Identity,
+  KeyOrder,
+  NewApiKey,
+  RateLimiter,
+} from '../../books/access/index.ts';
 import type { WalletView } from '../../hands/treasury/index.ts';
 import type { BalanceView, DepositView, TransferView } from '../../roads/deposit/index.ts';
 import type {
@@ -78,6 +84,7 @@ export type Services = {
 
   /** From memory at once, or after a look-up. Null for every kind of bad key. */
   authenticate(bearer: string): Principal | null | Promise<Principal | null>;
+  rateLimits: Pick<RateLimiter, 'take' | 'charge'>;
   /** Of every request that is let in; costs next to nothing. */
   noteUse(keyId: string, from: { readonly ip: string }): void;
   readiness(): Promise<{ ready: boolean; checks: Record<string, { ok: boolean; detail: string }> }>;
