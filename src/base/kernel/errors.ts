@@ -72,6 +72,41 @@ export const ERRORS = {
     title: 'The API key lacks the scope',
     help: 'Use a key that has the scope named in detail.',
   },
+  signature_required: {
+    kind: 'refusal',
+    title: 'The request must be signed',
+    help: 'Sign it as docs/keys.md shows (RFC 9421, Ed25519), with the key registered for this API key.',
+  },
+  signature_malformed: {
+    kind: 'refusal',
+    title: 'The signature can not be read',
+    help: 'Mend Signature-Input or Signature as detail says.',
+  },
+  signature_incomplete: {
+    kind: 'refusal',
+    title: 'The signature does not cover what it must',
+    help: 'Cover @method, @target-uri (or @path and @query), and content-digest and idempotency-key where they are; give created, nonce, keyid and alg.',
+  },
+  signature_invalid: {
+    kind: 'refusal',
+    title: "The signature is not the key's over this request",
+    help: 'Compare what was signed with what was sent; behind a proxy cover @path and @query, and see http.trustedProxies.',
+  },
+  signature_stale: {
+    kind: 'refusal',
+    title: 'The signature is too old, or from the future',
+    help: 'Sign anew for every request, also for a retry; created may be 5 minutes off.',
+  },
+  signature_replayed: {
+    kind: 'refusal',
+    title: 'The nonce of the signature was used before',
+    help: 'Sign anew with another nonce; the idempotency key stays the same.',
+  },
+  digest_mismatch: {
+    kind: 'refusal',
+    title: 'The body is not that of Content-Digest',
+    help: 'Send Content-Digest: sha-256=:…: over the bytes of the body as they are sent.',
+  },
   address_not_allowed: {
     kind: 'refusal',
     title: 'The API key may not be used from this address',

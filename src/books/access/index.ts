@@ -27,6 +27,7 @@ export {
   rotateKey,
 } from './keys.ts';
 export { LastUse } from './last-use.ts';
+export { NonceBook } from './nonces.ts';
 export { RateLimiter } from './rate-limit.ts';
 export { allows, GRANTS, type Grant, type Scope } from './scopes.ts';
 export { createTenant, findTenant, listTenants, type Tenant } from './tenants.ts';

@@ -98,6 +98,7 @@ describe('a key that is good', () => {
       scopes: ['withdrawals:*'],
       networks: [],
       rateLimit: null,
+      signature: null,
     };
     const answers = await Promise.all(Array.from({ length: 100 }, () => cache.authenticate(key)));
     expect(new Set(answers).size).toBe(1);

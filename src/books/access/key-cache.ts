@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import type { RateLimit } from '../../base/config/index.ts';
 import type { Sql } from '../../base/db/index.ts';
 import {
@@ -7,6 +8,7 @@ import {
   parseNetwork,
   Transient,
 } from '../../base/kernel/index.ts';
+import { publicKeyOf } from './key-order.ts';
 import { hashOfToken, REVOKED_CHANNEL } from './keys.ts';
 import type { Grant } from './scopes.ts';
 
@@ -20,6 +22,8 @@ export type Identity = {
   networks: readonly Network[];
   /** Null: what the configuration says of every key. */
   rateLimit: RateLimit | null;
+  /** Whose signatures its requests carry; not `required`: may carry. */
+  signature: { publicKey: KeyObject; required: boolean } | null;
 };
 
 /** Where revocations are announced; a Listener of base/db is one. */
@@ -50,6 +54,8 @@ type Row = {
   networks: string[];
   requests_per_second: number | null;
   burst: number | null;
+  public_key: Buffer | null;
+  require_signature: boolean;
   expires_in_ms: number | null;
 };
 
@@ -175,7 +181,7 @@ export class KeyCache {
     const query = {
       name: 'api_key_by_hash',
       text: `SELECT encode(s.key_hash, 'hex') AS hash, k.key_id, k.tenant_id, t.name AS tenant_name, k.scopes,
-          k.allowed_networks AS networks, k.requests_per_second, k.burst,
+          k.allowed_networks AS networks, k.requests_per_second, k.burst, k.public_key, k.require_signature,
           (extract(epoch FROM least(k.expires_at, s.valid_until) - clock_timestamp()) * 1000)::float8 AS expires_in_ms
         FROM api_key_secret s JOIN api_key k USING (key_id) JOIN tenant t USING (tenant_id)
         WHERE s.key_hash = ANY ($1::bytea[]) AND k.revoked_at IS NULL
@@ -228,7 +234,7 @@ export class KeyCache {
 }
 
 function identityOf(row: Row): Identity {
-  const { requests_per_second: requestsPerSecond, burst } = row;
+  const { requests_per_second: requestsPerSecond, burst, public_key: raw } = row;
   return {
     tenantId: row.tenant_id,
     tenantName: row.tenant_name,
@@ -236,6 +242,8 @@ function identityOf(row: Row): Identity {
     scopes: row.scopes,
     networks: row.networks.map((text) => parseNetwork(text) as Network),
     rateLimit: requestsPerSecond === null ? null : { requestsPerSecond, burst: burst! },
+    signature:
+      raw === null ? null : { publicKey: publicKeyOf(raw), required: row.require_signature },
   };
 }
 

@@ -1,4 +1,4 @@
-import { createPublicKey } from 'node:crypto';
+import { createPublicKey, type KeyObject } from 'node:crypto';
 import type { RateLimit } from '../../base/config/index.ts';
 import {
   type Fault,
@@ -105,10 +105,8 @@ function readPublicKey(pem: string): Buffer | null {
   }
 }
 
-/** As it was ordered. */
-export function publicKeyPem(raw: Buffer): string {
-  const key = createPublicKey({ key: Buffer.concat([DER_HEAD, raw]), format: 'der', type: 'spki' });
-  return key.export({ format: 'pem', type: 'spki' }) as string;
+export function publicKeyOf(raw: Buffer): KeyObject {
+  return createPublicKey({ key: Buffer.concat([DER_HEAD, raw]), format: 'der', type: 'spki' });
 }
 
 /**

@@ -5,7 +5,7 @@ import { isRefusal, isUuid, type Refusal, refuse, sha256Hex } from '../../base/k
 import {
   beyond,
   type KeyOrder,
-  publicKeyPem,
+  publicKeyOf,
   type Rights,
   readRights,
   unusable,
@@ -224,7 +224,9 @@ type KeyRow = RightsRow & Omit<ApiKey, keyof Rights>;
 
 function keyOf(row: KeyRow): ApiKey {
   const { publicKey, ...rights } = rightsOf(row) as Rights & Omit<ApiKey, keyof Rights>;
-  return { ...rights, publicKey: publicKey === null ? null : publicKeyPem(publicKey) };
+  const pem = { format: 'pem', type: 'spki' } as const;
+  const shown = publicKey === null ? null : (publicKeyOf(publicKey).export(pem) as string);
+  return { ...rights, publicKey: shown };
 }
 
 async function keyById(sql: Sql, keyId: string): Promise<ApiKey | undefined> {

@@ -2,7 +2,7 @@ import { Assets, type Settings } from '../../base/config/index.ts';
 import { type Db, Listener, openPool } from '../../base/db/index.ts';
 import { historyEpoch, lastPosition, readEvents } from '../../base/event/index.ts';
 import { type Log, systemClock } from '../../base/kernel/index.ts';
-import { KeyCache, LastUse, RateLimiter } from '../../books/access/index.ts';
+import { KeyCache, LastUse, NonceBook, RateLimiter } from '../../books/access/index.ts';
 import { Ledger } from '../../books/ledger/index.ts';
 import { DepositService } from '../../roads/deposit/index.ts';
 import { WithdrawalService } from '../../roads/withdrawal/index.ts';
@@ -91,6 +91,7 @@ async function servicesOf(
     rules: { assets, lanes: settings.lanes, now: () => Date.now() },
   });
   const deposits = new DepositService({ db, ledger, assets });
+  const nonces = new NonceBook({ sql: db, clock: systemClock });
   const services: DatabaseServices = {
     submit: (tenantId, requests) => withdrawals.submit(tenantId, requests),
     get: (tenantId, id) => withdrawals.get(tenantId, id),
@@ -113,6 +114,7 @@ async function servicesOf(
     chains: () => chainsOf(db, settings),
     wallets: walletServices(db, settings),
     apiKeys: apiKeyServices(db, settings),
+    takeNonce: (claim) => nonces.take(claim),
   };
   return { services, withdrawals };
 }

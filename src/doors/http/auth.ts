@@ -4,6 +4,7 @@ import { allows, type Scope } from '../../books/access/index.ts';
 import { judgeRate } from './rate-limits.ts';
 import { sendRefusal } from './reply.ts';
 import type { Principal, Services } from './services.ts';
+import { refuseSignature } from './signature/hooks.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -27,7 +28,8 @@ export function guard(services: GuardServices, scope: Scope): Guard {
     const judge = (principal: Principal | null) => {
       const refusal =
         judgeAccess(request, principal, scope) ??
-        judgeRate(services, principal as Principal, reply);
+        judgeRate(services, principal as Principal, reply) ??
+        refuseSignature(request, principal as Principal);
       if (refusal !== null) return void sendRefusal(request, reply, refusal);
       request.principal = principal as Principal;
       services.noteUse(request.principal.keyId, request);

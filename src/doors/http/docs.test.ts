@@ -18,8 +18,8 @@ afterAll(() => app.close());
 describe('the error map', () => {
   it('answers the codes of the contract with its statuses', () => {
     const contract: Record<number, string> = {
-      400: 'invalid_json invalid_request unknown_field idempotency_key_required idempotency_key_invalid invalid_amount invalid_address invalid_cursor batch_empty batch_too_large',
-      401: 'unauthenticated',
+      400: 'invalid_json invalid_request unknown_field idempotency_key_required idempotency_key_invalid invalid_amount invalid_address invalid_cursor batch_empty batch_too_large signature_malformed digest_mismatch',
+      401: 'unauthenticated signature_required signature_incomplete signature_invalid signature_stale signature_replayed',
       403: 'missing_scope address_not_allowed grant_too_wide',
       404: 'not_found account_not_found',
       409: 'external_id_conflict not_cancellable not_replaceable key_ended lane_frozen',

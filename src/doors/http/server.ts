@@ -23,6 +23,7 @@ import { addWalletRoutes } from './routes/wallets.ts';
 import { addWithdrawalRoutes } from './routes/withdrawals.ts';
 import { SHARED } from './schemas.ts';
 import type { Services } from './services.ts';
+import { addSignatureHooks, noteBody } from './signature/hooks.ts';
 
 type ServerOptions = {
   services: Services;
@@ -75,6 +76,7 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   app.decorateRequest('principal');
   acceptJsonOnly(app);
   addHooks(app, options, drain);
+  addSignatureHooks(app, services);
   for (const schema of SHARED) app.addSchema(schema);
 
   await gatherOpenApi(app as unknown as FastifyInstance, options.version);
@@ -112,6 +114,7 @@ function acceptJsonOnly(app: App): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
     const bytes = body as Buffer;
+    noteBody(request, bytes);
     // Clients that send the header with every POST: whether a body is needed, the route knows.
     if (bytes.length === 0) return done(null, undefined);
     if (!isUtf8(bytes)) {

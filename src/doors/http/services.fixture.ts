@@ -11,6 +11,7 @@ import type {
 import { FakeApiKeys, principalOf } from './api-keys.fixture.ts';
 import type { EventView } from './event-view.ts';
 import type { DepositVerdict, Order, Page, Principal, Services } from './services.ts';
+import { BALANCE, DEPOSIT, EVENT, withdrawalView } from './views.fixture.ts';
 import { FakeWallets } from './wallets.fixture.ts';
 
 export const TENANT = '01890000-0000-7000-8000-000000000001';
@@ -179,6 +180,15 @@ export class FakeServices implements Services {
     return this.slowKeys ? Promise.resolve(found) : found;
   }
 
+  /** Nonces that were taken; what `created` says is not looked at. */
+  nonces: string[] = [];
+  takeNonce: Services['takeNonce'] = async ({ nonce }) => {
+    this.#throwFault();
+    if (this.nonces.includes(nonce)) return 'reused';
+    this.nonces.push(nonce);
+    return 'taken';
+  };
+
   noteUse(keyId: string, { ip }: { ip: string }): void {
     this.uses.push({ keyId, ip });
   }
@@ -195,98 +205,4 @@ export class FakeServices implements Services {
   #throwFault(): void {
     if (this.fault !== null) throw this.fault;
   }
-}
-
-const NOW = '2026-01-31T12:00:00.000Z';
-
-const EVENT: EventView = {
-  position: 0n,
-  id: '',
-  type: 'withdrawal.reserved',
-  subjectId: randomUUID(),
-  withdrawalId: null,
-  from: null,
-  to: 'RESERVED',
-  correlationId: 'c',
-  data: null,
-  at: NOW,
-};
-
-const DEPOSIT: DepositView = {
-  id: randomUUID(),
-  account: 'alice',
-  asset: 'USDC',
-  amount: '100',
-  amountAtomic: '100000000',
-  reference: 'wire-1',
-  idempotencyKey: '',
-  correlationId: '',
-  createdAt: NOW,
-};
-
-const BALANCE: BalanceView = {
-  asset: 'USDC',
-  posted: '100',
-  reserved: '30',
-  available: '70',
-  postedAtomic: '100000000',
-  reservedAtomic: '30000000',
-  availableAtomic: '70000000',
-};
-
-export function transferView(): TransferView {
-  return {
-    id: randomUUID(),
-    kind: 'RESERVE',
-    asset: 'USDC',
-    available: '-30',
-    availableAtomic: '-30000000',
-    reserved: '30',
-    reservedAtomic: '30000000',
-    subjectId: randomUUID(),
-    correlationId: null,
-    at: NOW,
-  };
-}
-
-function withdrawalView(request: Order): WithdrawalView {
-  return {
-    id: randomUUID(),
-    status: 'RESERVED',
-    confirmation: { level: 'none', blockNumber: null, blockHash: null },
-    waiting: null,
-    account: 'alice',
-    asset: 'USDC',
-    amount: '12.5',
-    amountAtomic: '12500000',
-    fee: '0.5',
-    feeAtomic: '500000',
-    to: `0x${'ab'.repeat(20)}`,
-    externalId: null,
-    idempotencyKey: request.idempotencyKey,
-    metadata: { note: 'für dich', nested: { deep: [1, null] } },
-    riskTier: 'low',
-    decision: { id: randomUUID(), policyVersion: 'config:1', trace: [{ tier: 'low' }] },
-    approvals: { required: 0, given: 0 },
-    nonceKey: null,
-    txHash: null,
-    attempts: [
-      {
-        id: randomUUID(),
-        txHash: `0x${'cd'.repeat(32)}`,
-        status: 'SENT',
-        maxFeePerGas: '3000000000',
-        maxPriorityFeePerGas: '1',
-        sentAt: NOW,
-        acceptedAt: null,
-      },
-    ],
-    reorgs: 0,
-    failure: null,
-    correlationId: request.correlationId,
-    expiresAt: null,
-    createdAt: NOW,
-    updatedAt: NOW,
-    completedAt: null,
-  };
 }

@@ -4,6 +4,7 @@ import type {
   Identity,
   KeyOrder,
   NewApiKey,
+  NonceBook,
   RateLimiter,
 } from '../../books/access/index.ts';
 import type { WalletView } from '../../hands/treasury/index.ts';
@@ -85,6 +86,8 @@ export type Services = {
   /** From memory at once, or after a look-up. Null for every kind of bad key. */
   authenticate(bearer: string): Principal | null | Promise<Principal | null>;
   rateLimits: Pick<RateLimiter, 'take' | 'charge'>;
+  /** Of a signed request, once its body is found to be the signed one. */
+  takeNonce: NonceBook['take'];
   /** Of every request that is let in; costs next to nothing. */
   noteUse(keyId: string, from: { readonly ip: string }): void;
   readiness(): Promise<{ ready: boolean; checks: Record<string, { ok: boolean; detail: string }> }>;

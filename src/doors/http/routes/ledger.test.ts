@@ -2,7 +2,8 @@ import type { FastifyInstance } from 'fastify';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { refuse, silentLog } from '../../../base/kernel/index.ts';
 import { buildServer } from '../server.ts';
-import { FakeServices, transferView } from '../services.fixture.ts';
+import { FakeServices } from '../services.fixture.ts';
+import { transferView } from '../views.fixture.ts';
 
 let services: FakeServices;
 let app: FastifyInstance;
