@@ -111,7 +111,7 @@ async function servicesOf(
       readers.add(callback);
       return () => readers.delete(callback);
     },
-    chains: () => chainsOf(db, settings),
+    chains: (tenantId) => chainsOf(db, settings, tenantId),
     wallets: walletServices(db, settings),
     apiKeys: apiKeyServices(db, settings),
     takeNonce: (claim) => nonces.take(claim),

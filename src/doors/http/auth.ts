@@ -22,9 +22,9 @@ const UNAUTHENTICATED = refuse(
   'No valid API key came with the request. Send it as Authorization: Bearer <key>.',
 );
 
-/** An onRequest hook: the body of a request without the right is not even read. */
-export function guard(services: GuardServices, scope: Scope): Guard {
-  return (request, reply, done) => {
+/** An onRequest hook: the body of a request without the right is not even read. Its scope stands in the document. */
+export function guard(services: GuardServices, scope: Scope): Guard & { scope: Scope } {
+  const hook: Guard = (request, reply, done) => {
     const judge = (principal: Principal | null) => {
       const refusal =
         judgeAccess(request, principal, scope) ??
@@ -50,6 +50,7 @@ export function guard(services: GuardServices, scope: Scope): Guard {
     if (found instanceof Promise) found.then(judge, fail);
     else judge(found);
   };
+  return Object.assign(hook, { scope });
 }
 
 /** Asked again by what outlives the request's first moment, so that a revocation ends it too. */

@@ -91,7 +91,8 @@ export type Services = {
   /** Of every request that is let in; costs next to nothing. */
   noteUse(keyId: string, from: { readonly ip: string }): void;
   readiness(): Promise<{ ready: boolean; checks: Record<string, { ok: boolean; detail: string }> }>;
-  chains(): Promise<unknown[]>;
+  /** Chains are everybody's; of the lanes on them the tenant's own are shown. */
+  chains(tenantId: string): Promise<unknown[]>;
   wallets: WalletServices;
   apiKeys: ApiKeyServices;
 };

@@ -48,7 +48,7 @@ export function addOperationsRoutes(app: App, { services, drain, log }: RouteCon
     async (request, reply) => {
       const query = readQuery({}, request.query);
       if (isRefusal(query)) return sendRefusal(request, reply, query);
-      return reply.send({ chains: await services.chains() });
+      return reply.send({ chains: await services.chains(request.principal.tenantId) });
     },
   );
 }
