@@ -185,6 +185,20 @@ describe('rotateKey', () => {
 });
 
 describe('the last use of keys', () => {
+  it('is written without an address where what came is none', async () => {
+    const uses = new LastUse({ sql: db, clock: systemClock, log: silentLog });
+    const keys = (await Promise.all([1, 2].map(() => createKey(db, order())))) as NewApiKey[];
+    uses.note(keys[0]!.keyId, { ip: 'nonsense' });
+    uses.note(keys[1]!.keyId, { ip: 'fe80::1%eth0' });
+    await uses.write();
+    for (const { keyId } of keys) {
+      expect(await readKey(db, { keyId })).toMatchObject({
+        lastUsedAt: expect.any(Date),
+        lastUsedFrom: null,
+      });
+    }
+  });
+
   it('is written for all of them at once, never goes back, and waits while the database is away', async () => {
     const keys = await Promise.all([1, 2].map(() => createKey(db, order())));
     const [one, two] = keys.map((key) => (key as NewApiKey).keyId) as [string, string];

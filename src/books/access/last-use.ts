@@ -1,5 +1,5 @@
 import type { Sql } from '../../base/db/index.ts';
-import { type Clock, type Log, messageOf } from '../../base/kernel/index.ts';
+import { type Clock, type Log, messageOf, parseNetwork } from '../../base/kernel/index.ts';
 
 const WRITE_EVERY_MS = 30_000;
 
@@ -33,7 +33,10 @@ export class LastUse {
 
   /** `from` is only asked for its address when the key was not used since the last writing. */
   note(keyId: string, from: { readonly ip: string }): void {
-    if (!this.#used.has(keyId)) this.#used.set(keyId, from.ip);
+    if (this.#used.has(keyId)) return;
+    const { ip } = from;
+    // A proxy may pass on as an address what a client wrote; one that is none must not stop the writing.
+    this.#used.set(keyId, parseNetwork(ip) === null ? '' : ip);
   }
 
   /** Sorted, as every process does: two that write the same keys in opposite order would deadlock. */

@@ -26,10 +26,15 @@ const UNAUTHENTICATED = refuse(
 export function guard(services: GuardServices, scope: Scope): Guard & { scope: Scope } {
   const hook: Guard = (request, reply, done) => {
     const judge = (principal: Principal | null) => {
-      const refusal =
-        judgeAccess(request, principal, scope) ??
-        judgeRate(services, principal as Principal, reply) ??
-        refuseSignature(request, principal as Principal);
+      let refusal: Refusal | null;
+      try {
+        refusal =
+          judgeAccess(request, principal, scope) ??
+          judgeRate(services, principal as Principal, reply) ??
+          refuseSignature(request, principal as Principal);
+      } catch (error) {
+        return fail(error);
+      }
       if (refusal !== null) return void sendRefusal(request, reply, refusal);
       request.principal = principal as Principal;
       services.noteUse(request.principal.keyId, request);

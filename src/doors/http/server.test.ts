@@ -107,6 +107,14 @@ describe('keys and scopes', () => {
     expectProblem(await app.inject({ url: '/v1/chains', headers: auth }), 503, 'unavailable');
   });
 
+  it('lets nobody in when the judgement of a key that was looked up fails', async () => {
+    services.slowKeys = true;
+    services.rateLimits.take = () => {
+      throw new Error('secret of ours');
+    };
+    expectProblem(await app.inject({ url: '/v1/chains', headers: auth }), 500, 'internal');
+  });
+
   it('lets nobody in when the look-up fails without saying how', async () => {
     services.authenticate = () => Promise.reject(undefined);
     expectProblem(await app.inject({ url: '/v1/chains', headers: auth }), 500, 'internal');
