@@ -18,20 +18,50 @@ CREATE TABLE api_key (
   key_id uuid NOT NULL DEFAULT payonce_uuid7(),
   tenant_id uuid NOT NULL,
   name text NOT NULL,
-  prefix text NOT NULL,
-  key_hash bytea NOT NULL,
   scopes text[] NOT NULL,
+  allowed_networks cidr[] NOT NULL DEFAULT '{}'::cidr[],
+  public_key bytea,
+  require_signature boolean NOT NULL DEFAULT false,
+  requests_per_second integer,
+  burst integer,
   expires_at timestamp with time zone,
   revoked_at timestamp with time zone,
   created_at timestamp with time zone NOT NULL DEFAULT now(),
-  CONSTRAINT api_key_key_hash_check CHECK ((octet_length(key_hash) = 32)),
-  CONSTRAINT api_key_key_hash_key UNIQUE (key_hash),
+  CONSTRAINT api_key_burst_check CHECK ((burst > 0)),
   CONSTRAINT api_key_pkey PRIMARY KEY (key_id),
+  CONSTRAINT api_key_public_key_check CHECK ((octet_length(public_key) = 32)),
+  CONSTRAINT api_key_rate CHECK (((requests_per_second IS NULL) = (burst IS NULL))),
+  CONSTRAINT api_key_requests_per_second_check CHECK ((requests_per_second > 0)),
+  CONSTRAINT api_key_signature CHECK (((public_key IS NOT NULL) OR (NOT require_signature))),
   CONSTRAINT api_key_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenant(tenant_id)
 );
 CREATE INDEX api_key_tenant ON public.api_key USING btree (tenant_id, key_id);
 GRANT INSERT, SELECT ON api_key TO payonce_app;
 GRANT UPDATE (revoked_at) ON api_key TO payonce_app;
+
+CREATE TABLE api_key_secret (
+  key_hash bytea NOT NULL,
+  key_id uuid NOT NULL,
+  prefix text NOT NULL,
+  valid_until timestamp with time zone,
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT api_key_secret_key_hash_check CHECK ((octet_length(key_hash) = 32)),
+  CONSTRAINT api_key_secret_key_id_fkey FOREIGN KEY (key_id) REFERENCES api_key(key_id),
+  CONSTRAINT api_key_secret_pkey PRIMARY KEY (key_hash)
+);
+CREATE INDEX api_key_secret_key ON public.api_key_secret USING btree (key_id);
+CREATE UNIQUE INDEX api_key_secret_last ON public.api_key_secret USING btree (key_id) WHERE (valid_until IS NULL);
+GRANT INSERT, SELECT ON api_key_secret TO payonce_app;
+GRANT UPDATE (valid_until) ON api_key_secret TO payonce_app;
+
+CREATE TABLE api_key_use (
+  key_id uuid NOT NULL,
+  last_used_at timestamp with time zone NOT NULL,
+  last_used_from inet,
+  CONSTRAINT api_key_use_key_id_fkey FOREIGN KEY (key_id) REFERENCES api_key(key_id),
+  CONSTRAINT api_key_use_pkey PRIMARY KEY (key_id)
+) WITH (fillfactor=50);
+GRANT INSERT, SELECT, UPDATE ON api_key_use TO payonce_app;
 
 CREATE TABLE arrival (
   chain_id bigint NOT NULL,
@@ -653,6 +683,14 @@ GRANT SELECT ON signature TO payonce_app;
 GRANT UPDATE (collected_at) ON signature TO payonce_app;
 GRANT INSERT (signature_request_id, tx_hash, raw, refusal_code, refusal_message) ON signature TO payonce_signer;
 GRANT SELECT ON signature TO payonce_signer;
+
+CREATE TABLE signature_nonce (
+  nonce_hash uuid NOT NULL,
+  created timestamp with time zone NOT NULL,
+  CONSTRAINT signature_nonce_pkey PRIMARY KEY (nonce_hash)
+);
+CREATE INDEX signature_nonce_created ON public.signature_nonce USING btree (created);
+GRANT DELETE, INSERT, SELECT ON signature_nonce TO payonce_app;
 
 CREATE TABLE signature_request (
   signature_request_id uuid NOT NULL DEFAULT payonce_uuid7(),

@@ -12,12 +12,20 @@ CREATE TABLE api_key (
   key_id uuid PRIMARY KEY DEFAULT payonce_uuid7(),
   tenant_id uuid NOT NULL REFERENCES tenant,
   name text NOT NULL,
-  prefix text NOT NULL,
-  key_hash bytea NOT NULL UNIQUE CHECK (octet_length(key_hash) = 32),
   scopes text[] NOT NULL,
+  -- From where it may be used; empty: from anywhere.
+  allowed_networks cidr[] NOT NULL DEFAULT '{}',
+  -- Raw Ed25519, of who signs its requests.
+  public_key bytea CHECK (octet_length(public_key) = 32),
+  require_signature boolean NOT NULL DEFAULT false,
+  -- Null: what the configuration says of every key.
+  requests_per_second int CHECK (requests_per_second > 0),
+  burst int CHECK (burst > 0),
   expires_at timestamptz,
   revoked_at timestamptz,
-  created_at timestamptz NOT NULL DEFAULT now()
+  created_at timestamptz NOT NULL DEFAULT now(),
+  CONSTRAINT api_key_signature CHECK (public_key IS NOT NULL OR NOT require_signature),
+  CONSTRAINT api_key_rate CHECK ((requests_per_second IS NULL) = (burst IS NULL))
 );
 CREATE INDEX api_key_tenant ON api_key (tenant_id, key_id);
 

@@ -1,7 +1,13 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { ConfigurationError, type Hex, Transient } from '../kernel/index.ts';
+import {
+  type Clock,
+  ConfigurationError,
+  type Hex,
+  systemClock,
+  Transient,
+} from '../kernel/index.ts';
 import { NodeChain, type SendClass } from './index.ts';
 import { RpcClient } from './rpc.ts';
 import { FIXTURES } from './send-errors.fixture.ts';
@@ -71,7 +77,7 @@ afterEach(async () => {
 });
 
 describe('RpcClient', () => {
-  const client = (more: { timeoutMs?: number; maxResponseBytes?: number } = {}) =>
+  const client = (more: { timeoutMs?: number; maxResponseBytes?: number; clock?: Clock } = {}) =>
     new RpcClient({ url, ...more });
   const calls = (count: number) =>
     Array.from({ length: count }, (_, index) => ({ method: 'm', params: [index] }));
@@ -175,6 +181,27 @@ describe('RpcClient', () => {
         most === 1 ? 1 : 12,
       );
       expect(node.alone.at(-1)).toBe(most === 1);
+    });
+
+    it('and tries twice as many after a while, up to what is configured', async () => {
+      let most = 20;
+      node.answer = (batch, response) =>
+        response.end(batch.length > most ? one(-32600, 'batch limit exceeded') : fine(batch));
+      let now = 0;
+      const asking = client({ clock: { ...systemClock, monotonic: () => now } });
+      await asking.batch(calls(100));
+      most = 100;
+      const largest = async () => {
+        const tried = node.batches.length;
+        await asking.batch(calls(100));
+        return Math.max(...node.batches.slice(tried).map(({ length }) => length));
+      };
+      const sizes = [await largest()];
+      for (let time = 0; time < 5; time += 1) {
+        now += 10_000;
+        sizes.push(await largest());
+      }
+      expect(sizes).toEqual([12, 24, 48, 96, 100, 100]);
     });
 
     it('when only the first calls of it were answered', async () => {

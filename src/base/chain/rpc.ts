@@ -29,6 +29,8 @@ export type RpcOptions = {
 
 /** Public nodes refuse larger batches; on a local node larger ones were not faster. */
 const MAX_BATCH = 100;
+/** A node that refused once may have been at its limit for a moment; to ask one that always does costs one request. */
+const GROW_MS = 10_000;
 const MAX_MESSAGE = 500;
 const TIMEOUT_MS = 10_000;
 
@@ -43,7 +45,9 @@ export class RpcClient {
   readonly #timeouts: Timeouts;
   readonly #options: RpcOptions;
   readonly #clock: Clock;
+  /** What the node takes, as far as is known; twice as much is tried from `#growAt` on. */
   #maxBatch: number;
+  #growAt = Number.POSITIVE_INFINITY;
   #lastId = 0;
 
   constructor(options: RpcOptions) {
@@ -71,6 +75,7 @@ export class RpcClient {
   async batch(calls: readonly RpcCall[]): Promise<RpcOutcome[]> {
     const outcomes: RpcOutcome[] = [];
     while (outcomes.length < calls.length) {
+      this.#grow();
       const part = calls.slice(outcomes.length, outcomes.length + this.#maxBatch);
       try {
         const answered = withoutRefused(await this.#exchange(part));
@@ -90,6 +95,15 @@ export class RpcClient {
     const fits = answered > 0 ? answered : Math.floor(size / 2);
     // Another request may have learned more meanwhile.
     this.#maxBatch = Math.max(1, Math.min(this.#maxBatch, fits));
+    this.#growAt = this.#clock.monotonic() + GROW_MS;
+  }
+
+  #grow(): void {
+    const now = this.#clock.monotonic();
+    if (now < this.#growAt) return;
+    const most = this.#options.maxBatch ?? MAX_BATCH;
+    this.#maxBatch = Math.min(most, 2 * this.#maxBatch);
+    this.#growAt = this.#maxBatch < most ? now + GROW_MS : Number.POSITIVE_INFINITY;
   }
 
   /** One request; no outcome at all for a batch that was refused as such. */

@@ -46,6 +46,8 @@ export function developmentSettings(options: DevelopmentOptions): Settings {
       host: options.http?.host ?? '127.0.0.1',
       port: options.http?.port ?? 8080,
       bodyLimitBytes: 1024 * 1024,
+      trustedProxies: [],
+      rateLimits: { key: null, tenant: null },
     },
     chains: [
       {

@@ -20,6 +20,7 @@ export {
   type KeySettings,
   type LaneSettings,
   quorumOf,
+  type RateLimit,
   type Settings,
   type Tier,
   type TreasurySettings,

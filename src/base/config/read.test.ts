@@ -92,6 +92,11 @@ function faultsOf(text: string, signer = true, env: NodeJS.ProcessEnv = ENV): st
   return [];
 }
 
+const HTTP = {
+  ...{ host: '127.0.0.1', port: 8080, bodyLimitBytes: 1_048_576 },
+  ...{ trustedProxies: [], rateLimits: { key: null, tenant: null } },
+};
+
 describe('a well-formed file', () => {
   it('becomes settings with amounts in base units and paths beside the file', () => {
     expect(read(EXAMPLE)).toEqual({
@@ -104,7 +109,7 @@ describe('a well-formed file', () => {
           { id: 'hot-1', kind: 'keystore', file: join(folder, 'hot-1.json'), password: 'pa55word' },
         ],
       },
-      http: { host: '127.0.0.1', port: 8080, bodyLimitBytes: 1_048_576 },
+      http: HTTP,
       chains: [
         {
           id: 'base',
@@ -209,7 +214,7 @@ describe('a well-formed file', () => {
     );
     expect(settings.database).toEqual({ url: ENV.DATABASE_URL, poolSize: 10 });
     expect(settings.signer?.databaseUrl).toBe(ENV.SIGNER_DATABASE_URL);
-    expect(settings.http).toEqual({ host: '127.0.0.1', port: 8080, bodyLimitBytes: 1_048_576 });
+    expect(settings.http).toEqual(HTTP);
     expect(settings.chains[0]).toMatchObject({ window: 64, rpc: [{ roles: ['read', 'send'] }] });
     expect(settings.assets[0]).toMatchObject({ minimum: 0n, fee: 0n });
     expect(settings.lanes).toEqual([]);
@@ -294,6 +299,23 @@ describe('a well-formed file', () => {
     const text = bend({ 'http.bodyLimit': bodyLimit });
     expect(read(text).http.bodyLimitBytes).toBe(bytes);
   });
+
+  it('takes proxies and rates; as many at once as a second unless told otherwise', () => {
+    const text = bend({
+      'http.trustedProxies': ['10.0.0.0/8', '::1'],
+      'http.rateLimits': {
+        key: { requestsPerSecond: 50 },
+        tenant: { requestsPerSecond: 9, burst: 99 },
+      },
+    });
+    expect(read(text).http).toMatchObject({
+      trustedProxies: ['10.0.0.0/8', '::1'],
+      rateLimits: {
+        key: { requestsPerSecond: 50, burst: 50 },
+        tenant: { requestsPerSecond: 9, burst: 99 },
+      },
+    });
+  });
 });
 
 const NAME = 'a name of 1 to 64 characters of A-Z a-z 0-9 . _ -';
@@ -310,12 +332,12 @@ const SHAPE: Case[] = [
   [
     'an unknown key deep inside',
     { 'http.prot': 1 },
-    'http.prot: found an unknown key; allowed: host, port, bodyLimit',
+    'http.prot: found an unknown key; allowed: host, port, bodyLimit, trustedProxies, rateLimits',
   ],
   [
     'an unknown key that looks like a private key',
     { [`http.${'ab'.repeat(32)}`]: 1 },
-    'http.text of 64 characters (not shown): found an unknown key; allowed: host, port, bodyLimit',
+    'http.text of 64 characters (not shown): found an unknown key; allowed: host, port, bodyLimit, trustedProxies, rateLimits',
   ],
   [
     'a missing key',
@@ -325,7 +347,7 @@ const SHAPE: Case[] = [
   [
     'an empty section',
     { http: null },
-    'http: found null (an empty value); allowed: a section of host, port, bodyLimit',
+    'http: found null (an empty value); allowed: a section of host, port, bodyLimit, trustedProxies, rateLimits',
   ],
   [
     'no chain',
@@ -366,6 +388,11 @@ const SHAPE: Case[] = [
     'a port out of range',
     { 'http.port': 65_536 },
     'http.port: found the number 65536; allowed: a whole number from 0 to 65535 (0: any free port)',
+  ],
+  [
+    'a rate of nothing',
+    { 'http.rateLimits': { key: { requestsPerSecond: 0 } } },
+    'http.rateLimits.key.requestsPerSecond: found the number 0; allowed: a whole number from 1 to 1000000 requests a second',
   ],
   [
     'a size in an unknown unit',
@@ -542,6 +569,11 @@ const MEANING: Case[] = [
     'two keys of one id',
     { 'signer.keys[1]': again({}) },
     'signer.keys[1].id: found "hot-1", which signer.keys[0] has; allowed: a value of its own',
+  ],
+  [
+    'a proxy that is no network',
+    { 'http.trustedProxies': ['10.0.0.0/8', 'loadbalancer'] },
+    'http.trustedProxies[1]: found "loadbalancer"; allowed: an address or a network in CIDR, like "10.0.0.0/8"',
   ],
   [
     'a body limit out of range',

@@ -1,14 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { LineCounter, parseDocument } from 'yaml';
-import { messageOf } from '../kernel/index.ts';
+import { messageOf, parseNetwork } from '../kernel/index.ts';
 import { policyVersionOf, readAssets } from './assets.ts';
 import { readChains } from './chains.ts';
 import { Faults, shown } from './faults.ts';
 import { readKeys, readWallets } from './lanes.ts';
+import { NETWORK } from './schema/parts.ts';
 import { type ConfigFile, ConfigSchema } from './schema/schema.ts';
 import { type SecretSource, Secrets } from './secrets.ts';
-import type { Settings } from './settings.ts';
+import type { RateLimit, Settings } from './settings.ts';
 import { fitShape, isFaulty, type Loose } from './shape.ts';
 
 type ReadSettingsOptions = {
@@ -24,6 +25,7 @@ type ReadSettingsOptions = {
 /** Beside the configuration file. */
 const DEFAULT_WITNESS_FILE = 'payonce.witness';
 
+type RateLimitSection = NonNullable<NonNullable<ConfigFile['http']>['rateLimits']>['key'];
 type Section<Name extends keyof ConfigFile> = Loose<NonNullable<ConfigFile[Name]>>;
 
 /**
@@ -139,7 +141,25 @@ function readHttp(section: Section<'http'>, faults: Faults): Settings['http'] {
   if (bytes < KIB || bytes > 64 * MIB) {
     faults.add('http.bodyLimit', shown(limit), 'a size from 1KiB to 64MiB');
   }
-  return { host: section.host ?? '127.0.0.1', port: section.port ?? 8080, bodyLimitBytes: bytes };
+  const trustedProxies = section.trustedProxies ?? [];
+  trustedProxies.forEach((text, index) => {
+    if (text === undefined || parseNetwork(text) !== null) return;
+    faults.add(`http.trustedProxies[${index}]`, shown(text), NETWORK);
+  });
+  const { key, tenant } = section.rateLimits ?? {};
+  return {
+    host: section.host ?? '127.0.0.1',
+    port: section.port ?? 8080,
+    bodyLimitBytes: bytes,
+    trustedProxies: trustedProxies.flatMap((text) => text ?? []),
+    rateLimits: { key: rateLimitOf(key), tenant: rateLimitOf(tenant) },
+  };
+}
+
+function rateLimitOf(section: Loose<NonNullable<RateLimitSection>> | undefined): RateLimit | null {
+  const { requestsPerSecond, burst = requestsPerSecond } = section ?? {};
+  if (requestsPerSecond === undefined || burst === undefined) return null;
+  return { requestsPerSecond, burst };
 }
 
 function bytesOf(size: string): number {

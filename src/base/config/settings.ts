@@ -12,7 +12,15 @@ export type Settings = {
     /** Outside of both databases; one for all signers of an installation. */
     witnessFile: string;
   } | null;
-  http: { host: string; port: number; bodyLimitBytes: number };
+  http: {
+    host: string;
+    port: number;
+    bodyLimitBytes: number;
+    /** Networks whose X-Forwarded-* headers are believed. */
+    trustedProxies: string[];
+    /** Of every key that has no limit of its own, and of all keys of a tenant together; null: unlimited. */
+    rateLimits: { key: RateLimit | null; tenant: RateLimit | null };
+  };
   chains: ChainSettings[];
   assets: AssetSettings[];
   /** Wallets of both purposes. */
@@ -27,6 +35,9 @@ export type Settings = {
     reconcileEveryMs: number;
   };
 };
+
+/** So many at once, and so many a second in the long run; counted by each api process for itself. */
+export type RateLimit = { requestsPerSecond: number; burst: number };
 
 export type KeySettings = { id: string } & (
   | { kind: 'keystore'; file: string; password: string }

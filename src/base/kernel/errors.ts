@@ -72,6 +72,51 @@ export const ERRORS = {
     title: 'The API key lacks the scope',
     help: 'Use a key that has the scope named in detail.',
   },
+  signature_required: {
+    kind: 'refusal',
+    title: 'The request must be signed',
+    help: 'Sign it as docs/api-keys.md shows (RFC 9421, Ed25519), with the key registered for this API key.',
+  },
+  signature_malformed: {
+    kind: 'refusal',
+    title: 'The signature can not be read',
+    help: 'Mend Signature-Input or Signature as detail says.',
+  },
+  signature_incomplete: {
+    kind: 'refusal',
+    title: 'The signature does not cover what it must',
+    help: 'Cover @method, @target-uri (or @path and @query), and content-digest and idempotency-key where they are; give created, nonce, keyid and alg.',
+  },
+  signature_invalid: {
+    kind: 'refusal',
+    title: "The signature is not the key's over this request",
+    help: 'Compare what was signed with what was sent; behind a proxy cover @path and @query, and see http.trustedProxies.',
+  },
+  signature_stale: {
+    kind: 'refusal',
+    title: 'The signature is too old, or from the future',
+    help: 'Sign anew for every request, also for a retry; created may be 5 minutes off.',
+  },
+  signature_replayed: {
+    kind: 'refusal',
+    title: 'The nonce of the signature was used before',
+    help: 'Sign anew with another nonce; the idempotency key stays the same.',
+  },
+  digest_mismatch: {
+    kind: 'refusal',
+    title: 'The body is not that of Content-Digest',
+    help: 'Send Content-Digest: sha-256=:…: over the bytes of the body as they are sent.',
+  },
+  address_not_allowed: {
+    kind: 'refusal',
+    title: 'The API key may not be used from this address',
+    help: "Send from one of the networks of the key's allow-list; behind a proxy, see http.trustedProxies.",
+  },
+  grant_too_wide: {
+    kind: 'refusal',
+    title: 'A key can not hand on more than it has',
+    help: 'errors[] names what goes beyond the key that asks; ask for less, or use `payonce key`.',
+  },
   not_found: {
     kind: 'refusal',
     title: 'There is no such thing here',
@@ -96,6 +141,11 @@ export const ERRORS = {
     kind: 'refusal',
     title: 'The withdrawal can not be sped up',
     help: 'reason says why: not_sent, mined, cancelling, ended, at_cap, cap_below_base_fee, above_cap, too_low, below_base_fee or chain_halted. Nothing is stored for the key.',
+  },
+  key_ended: {
+    kind: 'refusal',
+    title: 'The API key is revoked or expired',
+    help: 'It does not come back; make a new key.',
   },
   lane_frozen: {
     kind: 'refusal',

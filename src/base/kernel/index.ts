@@ -11,3 +11,4 @@ export * from './keccak.ts';
 export * from './log.ts';
 export * from './machine.ts';
 export * from './money.ts';
+export * from './network.ts';

@@ -10,6 +10,7 @@ import {
   type NewApiKey,
   type RevocationFeed,
   revokeKey,
+  rotateKey,
   type Tenant,
 } from './index.ts';
 
@@ -95,6 +96,9 @@ describe('a key that is good', () => {
       tenantName: 'acme',
       keyId,
       scopes: ['withdrawals:*'],
+      networks: [],
+      rateLimit: null,
+      signature: null,
     };
     const answers = await Promise.all(Array.from({ length: 100 }, () => cache.authenticate(key)));
     expect(new Set(answers).size).toBe(1);
@@ -149,6 +153,29 @@ describe('a key that is no good', () => {
     expect(await cache.authenticate(key)).not.toBeNull();
     clock.at += 500;
     expect(await cache.authenticate(key)).toBeNull();
+  });
+});
+
+describe('a rotation', () => {
+  it('lets both secrets in while they overlap, and the old one not a moment longer', async () => {
+    const { cache, clock } = startCache();
+    const { key, keyId } = await makeKey();
+    const { key: next } = (await rotateKey(db, { keyId, overlapMs: 500 })) as NewApiKey;
+    expect(await cache.authenticate(key)).toMatchObject({ keyId });
+    expect(await cache.authenticate(next)).toMatchObject({ keyId });
+    clock.at += 500;
+    expect(await cache.authenticate(key)).toBeNull();
+    expect(await cache.authenticate(next)).toMatchObject({ keyId });
+  });
+
+  it('without an overlap ends the old secret within a second', async () => {
+    const { cache, clock } = startCache();
+    const { key, keyId } = await makeKey();
+    await cache.authenticate(key);
+    const { key: next } = (await rotateKey(db, { keyId, overlapMs: 0 })) as NewApiKey;
+    clock.at += 1_001;
+    expect(await cache.authenticate(key)).toBeNull();
+    expect(await cache.authenticate(next)).toMatchObject({ keyId });
   });
 });
 

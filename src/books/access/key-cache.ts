@@ -1,13 +1,29 @@
+import type { KeyObject } from 'node:crypto';
+import type { RateLimit } from '../../base/config/index.ts';
 import type { Sql } from '../../base/db/index.ts';
-import { type Clock, messageOf, Transient } from '../../base/kernel/index.ts';
+import {
+  type Clock,
+  messageOf,
+  type Network,
+  parseNetwork,
+  Transient,
+} from '../../base/kernel/index.ts';
+import { publicKeyOf } from './key-order.ts';
 import { hashOfToken, REVOKED_CHANNEL } from './keys.ts';
 import type { Grant } from './scopes.ts';
 
-type Identity = {
+/** Whose key it is, and what it may do. */
+export type Identity = {
   tenantId: string;
   tenantName: string;
   keyId: string;
   scopes: readonly Grant[];
+  /** From where it may be used; empty: from anywhere. */
+  networks: readonly Network[];
+  /** Null: what the configuration says of every key. */
+  rateLimit: RateLimit | null;
+  /** Whose signatures its requests carry; not `required`: may carry. */
+  signature: { publicKey: KeyObject; required: boolean } | null;
 };
 
 /** Where revocations are announced; a Listener of base/db is one. */
@@ -35,6 +51,11 @@ type Row = {
   tenant_id: string;
   tenant_name: string;
   scopes: Grant[];
+  networks: string[];
+  requests_per_second: number | null;
+  burst: number | null;
+  public_key: Buffer | null;
+  require_signature: boolean;
   expires_in_ms: number | null;
 };
 
@@ -159,11 +180,13 @@ export class KeyCache {
   async #select(hashes: string[]): Promise<Row[]> {
     const query = {
       name: 'api_key_by_hash',
-      text: `SELECT encode(k.key_hash, 'hex') AS hash, k.key_id, k.tenant_id, t.name AS tenant_name, k.scopes,
-          (extract(epoch FROM k.expires_at - clock_timestamp()) * 1000)::float8 AS expires_in_ms
-        FROM api_key k JOIN tenant t USING (tenant_id)
-        WHERE k.key_hash = ANY ($1::bytea[]) AND k.revoked_at IS NULL
-          AND (k.expires_at IS NULL OR k.expires_at > clock_timestamp())`,
+      text: `SELECT encode(s.key_hash, 'hex') AS hash, k.key_id, k.tenant_id, t.name AS tenant_name, k.scopes,
+          k.allowed_networks AS networks, k.requests_per_second, k.burst, k.public_key, k.require_signature,
+          (extract(epoch FROM least(k.expires_at, s.valid_until) - clock_timestamp()) * 1000)::float8 AS expires_in_ms
+        FROM api_key_secret s JOIN api_key k USING (key_id) JOIN tenant t USING (tenant_id)
+        WHERE s.key_hash = ANY ($1::bytea[]) AND k.revoked_at IS NULL
+          AND (k.expires_at IS NULL OR k.expires_at > clock_timestamp())
+          AND (s.valid_until IS NULL OR s.valid_until > clock_timestamp())`,
       values: [hashes.map((hash) => Buffer.from(hash, 'hex'))],
       // Gives the connection up too, when the server hangs.
       query_timeout: ANSWER_MS,
@@ -176,12 +199,7 @@ export class KeyCache {
     for (const row of rows) {
       if (this.#revoked.has(row.key_id)) continue;
       answers.set(row.hash, {
-        identity: {
-          tenantId: row.tenant_id,
-          tenantName: row.tenant_name,
-          keyId: row.key_id,
-          scopes: row.scopes,
-        },
+        identity: identityOf(row),
         checkedAt: startedAt,
         // By the database's clock, measured from before the query: early by its duration, never late.
         expiresAt: startedAt + (row.expires_in_ms ?? Number.POSITIVE_INFINITY),
@@ -213,6 +231,20 @@ export class KeyCache {
       if (entry.identity.keyId === keyId) this.#entries.delete(hash);
     }
   }
+}
+
+function identityOf(row: Row): Identity {
+  const { requests_per_second: requestsPerSecond, burst, public_key: raw } = row;
+  return {
+    tenantId: row.tenant_id,
+    tenantName: row.tenant_name,
+    keyId: row.key_id,
+    scopes: row.scopes,
+    networks: row.networks.map((text) => parseNetwork(text) as Network),
+    rateLimit: requestsPerSecond === null ? null : { requestsPerSecond, burst: burst! },
+    signature:
+      raw === null ? null : { publicKey: publicKeyOf(raw), required: row.require_signature },
+  };
 }
 
 function dropOldest(collection: Map<string, unknown> | Set<string>, most: number): void {

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { testDatabases } from '../../../test/support/postgres.ts';
 import { type Db, openPool } from '../../base/db/index.ts';
@@ -35,6 +36,17 @@ function order(changes: Partial<KeyOrder> = {}): KeyOrder {
   return { tenantId: tenant.tenantId, name: 'shop', scopes: ['withdrawals:create'], ...changes };
 }
 
+const pem = { format: 'pem' } as const;
+const ed25519 = generateKeyPairSync('ed25519');
+const PEM = {
+  publicKey: ed25519.publicKey.export({ type: 'spki', ...pem }) as string,
+  privateKey: ed25519.privateKey.export({ type: 'pkcs8', ...pem }) as string,
+  p256: generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export({
+    type: 'spki',
+    ...pem,
+  }) as string,
+};
+
 describe('tenants', () => {
   it('are created once by name, found and listed', async () => {
     expect(tenant).toMatchObject({ name: 'acme', createdAt: expect.any(Date) });
@@ -68,7 +80,7 @@ describe('createKey', () => {
       revokedAt: null,
     });
     const { rows } = await db.query<{ row: string; hash: Buffer }>(
-      'SELECT k::text AS row, key_hash AS hash FROM api_key k WHERE key_id = $1',
+      'SELECT k::text || s::text AS row, s.key_hash AS hash FROM api_key k JOIN api_key_secret s USING (key_id) WHERE k.key_id = $1',
       [made.keyId],
     );
     expect(rows[0]?.hash.toString('hex')).toBe(sha256Hex(made.key));
@@ -88,6 +100,30 @@ describe('createKey', () => {
     ['a name too long', { name: 'n'.repeat(129) }, { pointer: '/name' }],
     ['an expiry that has passed', { expiresAt: new Date(0) }, { pointer: '/expiresAt' }],
     ['an expiry that is no time', { expiresAt: new Date('soon') }, { pointer: '/expiresAt' }],
+    [
+      'a network with bits behind its prefix',
+      { allowedNetworks: ['10.0.0.0/8', '10.0.0.1/8'] },
+      { pointer: '/allowedNetworks/1', got: '10.0.0.1/8' },
+    ],
+    [
+      'too many networks',
+      { allowedNetworks: Array.from({ length: 101 }, (_, n) => `10.0.0.${n}`) },
+      { pointer: '/allowedNetworks', got: '101' },
+    ],
+    ['text for a public key', { publicKey: 'nonsense' }, { pointer: '/publicKey' }],
+    ['a private key', { publicKey: PEM.privateKey }, { pointer: '/publicKey' }],
+    ['a public key of another curve', { publicKey: PEM.p256 }, { pointer: '/publicKey' }],
+    ['signatures without a key', { requireSignature: true }, { pointer: '/publicKey' }],
+    [
+      'a rate of nothing',
+      { rateLimit: { requestsPerSecond: 0, burst: 1 } },
+      { pointer: '/rateLimit/requestsPerSecond', got: '0' },
+    ],
+    [
+      'half a request',
+      { rateLimit: { requestsPerSecond: 1, burst: 1.5 } },
+      { pointer: '/rateLimit/burst', got: '1.5' },
+    ],
   ])('refuses %s', async (_what, changes, fault) => {
     expect(await createKey(db, order(changes))).toMatchObject({
       code: 'invalid_request',
@@ -125,7 +161,15 @@ describe('revokeKey', () => {
 });
 
 it('the app role can change nothing of a key but its revocation', async () => {
-  for (const change of ["scopes = '{admin}'", 'expires_at = NULL', 'tenant_id = tenant_id']) {
+  for (const change of [
+    ...["scopes = '{admin}'", 'expires_at = NULL', 'tenant_id = tenant_id'],
+    ...[
+      "allowed_networks = '{}'",
+      'require_signature = false',
+      'public_key = NULL',
+      'burst = NULL',
+    ],
+  ]) {
     await expect(db.query(`UPDATE api_key SET ${change}`)).rejects.toMatchObject({ code: '42501' });
   }
   await expect(db.query('DELETE FROM api_key')).rejects.toMatchObject({ code: '42501' });
@@ -137,4 +181,11 @@ it('a scope allows itself, the wildcard allows its family, admin allows no other
   expect(allows(['withdrawals:*'], 'withdrawals:create')).toBe(true);
   expect(allows(['withdrawals:*'], 'ledger:read')).toBe(false);
   expect(allows(['admin'], 'withdrawals:read')).toBe(false);
+  expect(allows(['admin:lanes'], 'admin:lanes')).toBe(true);
+  expect(allows(['admin:lanes'], 'admin:keys')).toBe(false);
+  expect(allows(['admin:lanes'], 'admin')).toBe(false);
+  for (const all of ['admin', 'admin:*'] as const) {
+    expect(allows([all], 'admin')).toBe(true);
+    expect(allows([all], 'admin:keys')).toBe(true);
+  }
 });

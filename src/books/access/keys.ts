@@ -1,37 +1,52 @@
 import { randomBytes, randomInt } from 'node:crypto';
-import type { Sql } from '../../base/db/index.ts';
-import { type Fault, isUuid, type Refusal, refuse, sha256Hex } from '../../base/kernel/index.ts';
-import { GRANTS, type Grant, isGrant } from './scopes.ts';
+import type { RateLimit } from '../../base/config/index.ts';
+import { type Db, inTransaction, type Sql } from '../../base/db/index.ts';
+import { isRefusal, isUuid, type Refusal, refuse, sha256Hex } from '../../base/kernel/index.ts';
+import {
+  beyond,
+  type KeyOrder,
+  publicKeyOf,
+  type Rights,
+  readRights,
+  unusable,
+} from './key-order.ts';
+import type { Grant } from './scopes.ts';
 
-/** A key as it may be listed: the prefix tells keys apart, the secret is not kept. */
+/** A key as it may be listed: the prefix tells secrets apart, the secret itself is not kept. */
 export type ApiKey = {
   keyId: string;
   tenantId: string;
   name: string;
   prefix: string;
   scopes: Grant[];
+  allowedNetworks: string[];
+  /** PEM. */
+  publicKey: string | null;
+  requireSignature: boolean;
+  rateLimit: RateLimit | null;
   expiresAt: Date | null;
   revokedAt: Date | null;
   createdAt: Date;
+  /** Until when a secret before this one is good; null when none is. */
+  previousValidUntil: Date | null;
+  /** To the half minute. */
+  lastUsedAt: Date | null;
+  lastUsedFrom: string | null;
 };
 
 /** `key` is the secret; it exists in this answer only. */
 export type NewApiKey = ApiKey & { key: string };
 
-export type KeyOrder = {
-  tenantId: string;
-  name: string;
-  scopes: readonly string[];
-  expiresAt?: Date;
-};
+/** A key that makes or rotates another, and the limit of keys that have none of their own. */
+type Maker = { keyId: string; rateLimit: RateLimit | null };
 
 /** The channel on which a revocation is announced; the payload is the key's id. */
 export const REVOKED_CHANNEL = 'payonce_key';
 
 const TOKEN = /^pk_[a-z0-9]{8}_[A-Za-z0-9_-]{43}$/;
 const PREFIX_LETTERS = 'abcdefghijklmnopqrstuvwxyz0123456789';
-const COLUMNS = `key_id AS "keyId", tenant_id AS "tenantId", name, prefix, scopes,
-  expires_at AS "expiresAt", revoked_at AS "revokedAt", created_at AS "createdAt"`;
+/** How long a secret may outlive the one after it. */
+export const MOST_OVERLAP_MS = 30 * 24 * 3_600_000;
 
 /**
  * The hex SHA-256 under which a token is stored, or null for what can not be one. A plain hash is
@@ -41,84 +56,208 @@ export function hashOfToken(token: string): string | null {
   return TOKEN.test(token) ? sha256Hex(token) : null;
 }
 
-function newToken(): { token: string; prefix: string } {
+function newToken(): { token: string; prefix: string; hash: string } {
   const letters = Array.from({ length: 8 }, () => PREFIX_LETTERS[randomInt(PREFIX_LETTERS.length)]);
   const prefix = letters.join('');
-  return { token: `pk_${prefix}_${randomBytes(32).toString('base64url')}`, prefix };
+  const token = `pk_${prefix}_${randomBytes(32).toString('base64url')}`;
+  return { token, prefix, hash: sha256Hex(token) };
 }
 
 /**
- * A new key, `pk_<8 characters>_<43 characters>`, of which SHA-256 alone is stored. Refuses an unknown
- * scope, no scope, an expiry that has passed by the database's clock, and an unknown tenant.
+ * A new key, `pk_<8 characters>_<43 characters>`, of which SHA-256 alone is stored. Refuses what the order can not
+ * be, an expiry that has passed by the database's clock, and an unknown tenant. Made by a key (`by`), it has at most
+ * that key's rights, and those it does not name are that key's.
  */
-export async function createKey(sql: Sql, order: KeyOrder): Promise<NewApiKey | Refusal> {
-  const faults = faultsOf(order);
-  if (faults.length > 0) {
-    return refuse('invalid_request', 'The key can not be made as it was ordered.', { faults });
+export async function createKey(
+  db: Db,
+  order: KeyOrder,
+  by: Maker | null = null,
+): Promise<NewApiKey | Refusal> {
+  const ordered = readRights(order);
+  if (isRefusal(ordered)) return ordered;
+  if (!isUuid(order.tenantId)) return refuse('not_found', `There is no tenant ${order.tenantId}.`);
+  return await inTransaction(db, async (sql) => {
+    const maker = by === null ? null : await makerRights(sql, by, order.tenantId);
+    if (isRefusal(maker)) return maker;
+    const rights = maker === null ? ordered : inherited(maker, ordered, order);
+    const refusal = maker === null ? null : tooWide(maker, rights, by);
+    if (refusal !== null) return refusal;
+    const { token, prefix, hash } = newToken();
+    const { rows } = await sql.query<{ keyId: string | null }>(
+      // The outer join tells an expiry that has passed from a tenant that is not there.
+      `WITH made AS (
+         INSERT INTO api_key (tenant_id, name, scopes, expires_at, allowed_networks, public_key,
+           require_signature, requests_per_second, burst)
+         SELECT tenant_id, $2, $5, $6, $7, $8, $9, $10, $11 FROM tenant
+         WHERE tenant_id = $1 AND ($6::timestamptz IS NULL OR $6 > clock_timestamp())
+         RETURNING key_id
+       ), secret AS (
+         INSERT INTO api_key_secret (key_hash, key_id, prefix)
+         SELECT decode($4, 'hex'), key_id, $3 FROM made
+       )
+       SELECT made.key_id AS "keyId" FROM tenant LEFT JOIN made ON true WHERE tenant_id = $1`,
+      [
+        order.tenantId,
+        order.name,
+        prefix,
+        hash,
+        rights.scopes,
+        rights.expiresAt,
+        rights.allowedNetworks,
+        rights.publicKey,
+        rights.requireSignature,
+        rights.rateLimit?.requestsPerSecond ?? null,
+        rights.rateLimit?.burst ?? null,
+      ],
+    );
+    const row = rows[0];
+    if (row === undefined) return refuse('not_found', `There is no tenant ${order.tenantId}.`);
+    if (row.keyId === null) {
+      const got = rights.expiresAt?.toISOString() ?? '';
+      const expected = 'a time to come';
+      return unusable([{ pointer: '/expiresAt', code: 'invalid_request', got, expected }]);
+    }
+    return { ...(await keyById(sql, row.keyId))!, key: token };
+  });
+}
+
+function inherited(maker: Rights, ordered: Rights, order: KeyOrder): Rights {
+  return {
+    ...ordered,
+    allowedNetworks:
+      order.allowedNetworks === undefined ? maker.allowedNetworks : ordered.allowedNetworks,
+    rateLimit: ordered.rateLimit ?? maker.rateLimit,
+    expiresAt: ordered.expiresAt ?? maker.expiresAt,
+  };
+}
+
+function tooWide(maker: Rights, wanted: Rights, by: Maker | null): Refusal | null {
+  const limit = (rights: Rights) => ({
+    ...rights,
+    rateLimit: rights.rateLimit ?? by?.rateLimit ?? null,
+  });
+  const faults = beyond(limit(maker), limit(wanted));
+  if (faults.length === 0) return null;
+  const { pointer, got, expected } = faults[0]!;
+  return refuse('grant_too_wide', `At ${pointer}: ${got}; expected ${expected}.`, { faults });
+}
+
+/**
+ * A new secret for a key; the one before it, and any before that, is good for `overlapMs` more at most (0: ends now,
+ * within a second on every process). With `tenantId`, a key of another tenant is not found; by a key (`by`), only
+ * one is rotated that has no more rights. Asked again after a lost answer it makes one more secret, and the lost one,
+ * which nobody has, ends with the overlap.
+ */
+export async function rotateKey(
+  db: Db,
+  wanted: { keyId: string; tenantId?: string; overlapMs: number; by?: Maker },
+): Promise<NewApiKey | Refusal> {
+  const { keyId, tenantId, overlapMs, by = null } = wanted;
+  if (!Number.isInteger(overlapMs) || overlapMs < 0 || overlapMs > MOST_OVERLAP_MS) {
+    return refuse('invalid_request', `The overlap is ${overlapMs} ms; expected 0 to 30 days.`);
   }
-  const { token, prefix } = newToken();
-  const { rows } = isUuid(order.tenantId)
-    ? await sql.query<ApiKey | { keyId: null }>(
-        // The outer join tells an expiry that has passed from a tenant that is not there.
-        `WITH made AS (
-           INSERT INTO api_key (tenant_id, name, prefix, key_hash, scopes, expires_at)
-           SELECT tenant_id, $2, $3, decode($4, 'hex'), $5, $6 FROM tenant
-           WHERE tenant_id = $1 AND ($6::timestamptz IS NULL OR $6 > clock_timestamp())
-           RETURNING *
-         )
-         SELECT made.key_id AS "keyId", tenant.tenant_id AS "tenantId", made.name, made.prefix,
-           made.scopes, made.expires_at AS "expiresAt", made.revoked_at AS "revokedAt",
-           made.created_at AS "createdAt"
-         FROM tenant LEFT JOIN made USING (tenant_id) WHERE tenant.tenant_id = $1`,
-        [
-          order.tenantId,
-          order.name,
-          prefix,
-          hashOfToken(token),
-          [...new Set(order.scopes)].sort(),
-          order.expiresAt ?? null,
-        ],
-      )
-    : { rows: [] };
+  if (!areIds(keyId, tenantId)) return noKey(keyId);
+  return await inTransaction(db, async (sql) => {
+    const { rows } = await sql.query<RightsRow & { tenantId: string; live: boolean }>(
+      `SELECT ${RIGHTS}, tenant_id AS "tenantId",
+         revoked_at IS NULL AND (expires_at IS NULL OR expires_at > clock_timestamp()) AS live
+       FROM api_key WHERE key_id = $1 AND ($2::uuid IS NULL OR tenant_id = $2) FOR UPDATE`,
+      [keyId, tenantId ?? null],
+    );
+    const row = rows[0];
+    if (row === undefined) return noKey(keyId);
+    if (!row.live)
+      return refuse('key_ended', `The key ${keyId} is revoked or expired; make a new one.`);
+    const maker = by === null ? null : await makerRights(sql, by, row.tenantId);
+    if (isRefusal(maker)) return maker;
+    const refusal = maker === null ? null : tooWide(maker, rightsOf(row), by);
+    if (refusal !== null) return refusal;
+    await sql.query(
+      `UPDATE api_key_secret SET valid_until =
+         least(valid_until, clock_timestamp() + make_interval(secs => $2::float8 / 1000))
+       WHERE key_id = $1 AND (valid_until IS NULL OR valid_until > clock_timestamp())`,
+      [keyId, overlapMs],
+    );
+    const { token, prefix, hash } = newToken();
+    await sql.query(
+      `INSERT INTO api_key_secret (key_hash, key_id, prefix) VALUES (decode($1, 'hex'), $2, $3)`,
+      [hash, keyId, prefix],
+    );
+    return { ...(await keyById(sql, keyId))!, key: token };
+  });
+}
+
+const RIGHTS = `scopes, allowed_networks AS "allowedNetworks", public_key AS "publicKey",
+  require_signature AS "requireSignature", requests_per_second AS "requestsPerSecond", burst,
+  expires_at AS "expiresAt"`;
+type RightsRow = Omit<Rights, 'rateLimit'> & {
+  requestsPerSecond: number | null;
+  burst: number | null;
+};
+
+function rightsOf({ requestsPerSecond, burst, ...row }: RightsRow): Rights {
+  const rateLimit = requestsPerSecond === null ? null : { requestsPerSecond, burst: burst! };
+  return { ...row, rateLimit };
+}
+
+/** Read anew: what a process remembers of a key may be a second old. Held until the other key is written. */
+async function makerRights(sql: Sql, by: Maker, tenantId: string): Promise<Rights | Refusal> {
+  const { rows } = await sql.query<RightsRow>(
+    `SELECT ${RIGHTS} FROM api_key WHERE key_id = $1 AND tenant_id = $2 AND revoked_at IS NULL
+       AND (expires_at IS NULL OR expires_at > clock_timestamp()) FOR SHARE`,
+    [by.keyId, tenantId],
+  );
   const row = rows[0];
-  if (row === undefined) return refuse('not_found', `There is no tenant ${order.tenantId}.`);
-  if (row.keyId !== null) return { ...row, key: token };
-  return refuse('invalid_request', 'The key can not be made as it was ordered.', {
-    faults: [fault('/expiresAt', order.expiresAt?.toISOString() ?? '', 'a time to come')],
-  });
+  return row === undefined ? refuse('unauthenticated', 'The key has ended.') : rightsOf(row);
 }
 
-function faultsOf(order: KeyOrder): Fault[] {
-  const faults: Fault[] = [];
-  if (order.name.trim() === '' || order.name.length > 128) {
-    faults.push(fault('/name', order.name.slice(0, 128), '1 to 128 characters'));
-  }
-  if (order.scopes.length === 0) faults.push(fault('/scopes', 'none', 'at least one scope'));
-  order.scopes.forEach((scope, index) => {
-    if (isGrant(scope)) return;
-    faults.push(fault(`/scopes/${index}`, scope, `one of ${GRANTS.join(', ')}`));
-  });
-  if (order.expiresAt !== undefined && Number.isNaN(order.expiresAt.getTime())) {
-    faults.push(fault('/expiresAt', 'not a time', 'a time to come'));
-  }
-  return faults;
+const KEY = `SELECT k.key_id AS "keyId", k.tenant_id AS "tenantId", k.name, s.prefix, k.scopes,
+    k.allowed_networks AS "allowedNetworks", k.public_key AS "publicKey",
+    k.require_signature AS "requireSignature", k.requests_per_second AS "requestsPerSecond", k.burst,
+    k.expires_at AS "expiresAt", k.revoked_at AS "revokedAt", k.created_at AS "createdAt",
+    (SELECT max(p.valid_until) FROM api_key_secret p
+     WHERE p.key_id = k.key_id AND p.valid_until > clock_timestamp()) AS "previousValidUntil",
+    u.last_used_at AS "lastUsedAt", host(u.last_used_from) AS "lastUsedFrom"
+  FROM api_key k JOIN api_key_secret s ON s.key_id = k.key_id AND s.valid_until IS NULL
+  LEFT JOIN api_key_use u ON u.key_id = k.key_id`;
+type KeyRow = RightsRow & Omit<ApiKey, keyof Rights>;
+
+function keyOf(row: KeyRow): ApiKey {
+  const { publicKey, ...rights } = rightsOf(row) as Rights & Omit<ApiKey, keyof Rights>;
+  const pem = { format: 'pem', type: 'spki' } as const;
+  const shown = publicKey === null ? null : (publicKeyOf(publicKey).export(pem) as string);
+  return { ...rights, publicKey: shown };
 }
 
-function fault(pointer: string, got: string, expected: string): Fault {
-  return { pointer, code: 'invalid_request', got, expected };
+async function keyById(sql: Sql, keyId: string): Promise<ApiKey | undefined> {
+  const { rows } = await sql.query<KeyRow>(`${KEY} WHERE k.key_id = $1`, [keyId]);
+  return rows.map(keyOf)[0];
+}
+
+/** With `tenantId`, a key of another tenant is not found. */
+export async function readKey(
+  sql: Sql,
+  { keyId, tenantId }: { keyId: string; tenantId?: string },
+): Promise<ApiKey | Refusal> {
+  const key = areIds(keyId, tenantId) ? await keyById(sql, keyId) : undefined;
+  if (key === undefined || (tenantId !== undefined && key.tenantId !== tenantId))
+    return noKey(keyId);
+  return key;
 }
 
 /** Keys of one tenant, or of all, newest first, with those that are revoked or expired. */
 export async function listKeys(
   sql: Sql,
-  { tenantId }: { tenantId?: string } = {},
+  wanted: { tenantId?: string; limit?: number; before?: string | null } = {},
 ): Promise<ApiKey[]> {
+  const { tenantId, limit = null, before = null } = wanted;
   if (tenantId !== undefined && !isUuid(tenantId)) return [];
-  const { rows } = await sql.query<ApiKey>(
-    `SELECT ${COLUMNS} FROM api_key WHERE $1::uuid IS NULL OR tenant_id = $1 ORDER BY key_id DESC`,
-    [tenantId ?? null],
+  const { rows } = await sql.query<KeyRow>(
+    `${KEY} WHERE ($1::uuid IS NULL OR k.tenant_id = $1) AND ($2::uuid IS NULL OR k.key_id < $2)
+     ORDER BY k.key_id DESC LIMIT $3`,
+    [tenantId ?? null, before, limit],
   );
-  return rows;
+  return rows.map(keyOf);
 }
 
 /**
@@ -129,15 +268,22 @@ export async function revokeKey(
   sql: Sql,
   { keyId, tenantId }: { keyId: string; tenantId?: string },
 ): Promise<ApiKey | Refusal> {
-  const missing = refuse('not_found', `There is no key ${keyId}.`);
-  if (!isUuid(keyId) || (tenantId !== undefined && !isUuid(tenantId))) return missing;
-  const { rows } = await sql.query<ApiKey>(
+  if (!areIds(keyId, tenantId)) return noKey(keyId);
+  const { rowCount } = await sql.query(
     `WITH revoked AS (
        UPDATE api_key SET revoked_at = coalesce(revoked_at, clock_timestamp())
-       WHERE key_id = $1 AND ($2::uuid IS NULL OR tenant_id = $2) RETURNING *
-     ), told AS MATERIALIZED (SELECT key_id, pg_notify('${REVOKED_CHANNEL}', key_id::text) FROM revoked)
-     SELECT ${COLUMNS} FROM revoked JOIN told USING (key_id)`,
+       WHERE key_id = $1 AND ($2::uuid IS NULL OR tenant_id = $2) RETURNING key_id
+     )
+     SELECT pg_notify('${REVOKED_CHANNEL}', key_id::text) FROM revoked`,
     [keyId, tenantId ?? null],
   );
-  return rows[0] ?? missing;
+  return (rowCount === 0 ? undefined : await keyById(sql, keyId)) ?? noKey(keyId);
+}
+
+function areIds(keyId: string, tenantId: string | undefined): boolean {
+  return isUuid(keyId) && (tenantId === undefined || isUuid(tenantId));
+}
+
+function noKey(keyId: string): Refusal {
+  return refuse('not_found', `There is no key ${keyId}.`);
 }

@@ -2,13 +2,15 @@ import { Assets, type Settings } from '../../base/config/index.ts';
 import { type Db, Listener, openPool } from '../../base/db/index.ts';
 import { historyEpoch, lastPosition, readEvents } from '../../base/event/index.ts';
 import { type Log, systemClock } from '../../base/kernel/index.ts';
-import { KeyCache } from '../../books/access/index.ts';
+import { KeyCache, LastUse, NonceBook, RateLimiter } from '../../books/access/index.ts';
 import { Ledger } from '../../books/ledger/index.ts';
+import { readLanes } from '../../books/tx/index.ts';
 import { DepositService } from '../../roads/deposit/index.ts';
 import { BreakService, orderChainResume } from '../../roads/reconcile/index.ts';
 import { WithdrawalResolver, WithdrawalService } from '../../roads/withdrawal/index.ts';
 import { buildServer, eventView, type Services } from '../http/index.ts';
 import { VERSION } from '../version.ts';
+import { apiKeyServices } from './api-keys.ts';
 import { chainsOf, ReadinessProbe } from './health.ts';
 import { databaseReady, installationOf, type RoleHandle } from './role.ts';
 import { walletServices } from './wallets.ts';
@@ -37,13 +39,22 @@ export async function startApi({ settings, log, port, host }: ApiOptions): Promi
   });
   const keys = new KeyCache({ sql: db, clock: systemClock, feed: listener });
   keys.start();
+  const lastUse = new LastUse({ sql: db, clock: systemClock, log });
+  lastUse.start();
   await listener.start();
-  const { services, withdrawals } = await servicesOf(settings, db, log, keys, readers);
+  const { services, withdrawals } = await servicesOf(settings, db, log, readers);
   const server = await buildServer({
-    services: { ...services, readiness: () => readiness.tell() },
+    services: {
+      ...services,
+      authenticate: (bearer) => keys.authenticate(bearer),
+      rateLimits: new RateLimiter({ clock: systemClock, ...settings.http.rateLimits }),
+      noteUse: (keyId, from) => lastUse.note(keyId, from),
+      readiness: () => readiness.tell(),
+    },
     log,
     version: VERSION,
     bodyLimitBytes: settings.http.bodyLimitBytes,
+    trustedProxies: settings.http.trustedProxies,
   });
   await server.listen({ host, port });
   const address = server.addresses()[0];
@@ -53,20 +64,21 @@ export async function startApi({ settings, log, port, host }: ApiOptions): Promi
       // Requests under way are answered first: an accepted one is in the database or its answer says so.
       await server.close();
       await withdrawals.drain();
-      keys.stop();
+      await Promise.all([keys.stop(), lastUse.stop()]);
       await listener.stop();
       await Promise.all([db.end(), readiness.stop()]);
     },
   };
 }
 
+type DatabaseServices = Omit<Services, 'authenticate' | 'noteUse' | 'rateLimits' | 'readiness'>;
+
 async function servicesOf(
   settings: Settings,
   db: Db,
   log: Log,
-  keys: KeyCache,
   readers: Set<() => void>,
-): Promise<{ services: Omit<Services, 'readiness'>; withdrawals: WithdrawalService }> {
+): Promise<{ services: DatabaseServices; withdrawals: WithdrawalService }> {
   const assets = new Assets(settings.assets);
   const ledger = new Ledger(db);
   const withdrawals = new WithdrawalService({
@@ -84,7 +96,8 @@ async function servicesOf(
   const { chains } = settings;
   const owners = { withdrawal: new WithdrawalResolver({ db, ledger }) };
   const breaks = new BreakService({ db, ledger, assets, chains, owners });
-  const services: Omit<Services, 'readiness'> = {
+  const nonces = new NonceBook({ sql: db, clock: systemClock });
+  const services: DatabaseServices = {
     submit: (tenantId, requests) => withdrawals.submit(tenantId, requests),
     get: (tenantId, id) => withdrawals.get(tenantId, id),
     list: (tenantId, filter, page) => withdrawals.list(tenantId, filter, page),
@@ -103,17 +116,21 @@ async function servicesOf(
       readers.add(callback);
       return () => readers.delete(callback);
     },
-    authenticate: (bearer) => keys.authenticate(bearer),
-    chains: () => chainsOf(db, settings),
+    chains: (tenantId) => chainsOf(db, settings, tenantId),
     wallets: walletServices(db, settings),
     breaks: (tenantId, filter, page) => breaks.list(tenantId, filter, page),
     readBreak: (tenantId, id) => breaks.get(tenantId, id),
     resolveBreak: ({ tenantId, keyId }, id, said) =>
       breaks.resolve(tenantId, id, { keyId, ...said }),
-    resumeChain: async ({ keyId }, id, body) => {
+    resumeChain: async ({ tenantId, keyId }, id, body) => {
       const chain = chains.find((one) => one.id === id);
-      return chain === undefined ? null : orderChainResume(db, chain, { keyId, body });
+      const lanes = chain === undefined ? [] : await readLanes(db, chain.chainId);
+      // Whoever has no wallet there has no say.
+      if (!lanes.some((lane) => lane.tenantId === tenantId)) return null;
+      return orderChainResume(db, chain!, { keyId, body });
     },
+    apiKeys: apiKeyServices(db, settings),
+    takeNonce: (claim) => nonces.take(claim),
   };
   return { services, withdrawals };
 }

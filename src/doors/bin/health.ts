@@ -110,7 +110,7 @@ async function chainChecks(db: Db, settings: Settings): Promise<Checks> {
   return checks;
 }
 
-export async function chainsOf(db: Db, settings: Settings): Promise<unknown[]> {
+export async function chainsOf(db: Db, settings: Settings, tenantId: string): Promise<unknown[]> {
   const heads = await readHeads(db);
   const lanes = await readLanes(db);
   const rows = await readEndpoints(db);
@@ -136,7 +136,7 @@ export async function chainsOf(db: Db, settings: Settings): Promise<unknown[]> {
       quorum: { needed, of: voters.length },
       endpoints,
       lanes: lanes
-        .filter((lane) => lane.chainId === chain.chainId)
+        .filter((lane) => lane.tenantId === tenantId && lane.chainId === chain.chainId)
         .map((lane) => ({
           address: checksummed(lane.address),
           nextNonce: lane.nextNonce.toString(),

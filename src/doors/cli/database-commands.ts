@@ -1,19 +1,9 @@
 import { resolve } from 'node:path';
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import { describeSettings, readSettings } from '../../base/config/index.ts';
 import { type Db, type MigrationDatabase, migrate, openPool } from '../../base/db/index.ts';
 import { isRefusal, type Refusal } from '../../base/kernel/index.ts';
-import {
-  type ApiKey,
-  createKey,
-  createTenant,
-  findTenant,
-  GRANTS,
-  listKeys,
-  listTenants,
-  revokeKey,
-  type Tenant,
-} from '../../books/access/index.ts';
+import { createTenant, findTenant, listTenants, type Tenant } from '../../books/access/index.ts';
 import { CliEnd, EXIT, type ExitCode, type Run } from './context.ts';
 import { printJson, printTable, sentence } from './print.ts';
 import { findDatabases, type SourceFlags } from './sources.ts';
@@ -25,8 +15,6 @@ export function addDatabaseCommands(program: Command, run: Run): void {
   addConfig(program, run);
   const tenant = program.command('tenant').description('sets of books');
   addTenantCommands(tenant, run);
-  const key = program.command('key').description('API keys');
-  addKeyCommands(key, run);
 }
 
 export function withSources(command: Command): Command {
@@ -126,82 +114,11 @@ function addTenantCommands(tenant: Command, run: Run): void {
     );
 }
 
-function addKeyCommands(key: Command, run: Run): void {
-  withSources(key.command('create'))
-    .description('make an API key; it is shown this once')
-    .requiredOption('--tenant <name>', 'whose key it is')
-    .requiredOption('--scopes <list>', `comma list of ${GRANTS.join(', ')}`)
-    .option('--name <text>', 'what it is for', 'cli')
-    .option('--expires <when>', 'a time (2027-01-31T00:00:00Z) or from now (90d, 12h)', readExpiry)
-    .action((flags: Flags & { tenant: string; scopes: string; name: string; expires?: Date }) =>
-      withDatabase(run, flags, async (db) => {
-        const { tenantId } = await tenantNamed(db, flags.tenant);
-        const scopes = flags.scopes.split(',').map((scope) => scope.trim());
-        const expiry = flags.expires === undefined ? {} : { expiresAt: flags.expires };
-        const made = orEnd(await createKey(db, { tenantId, name: flags.name, scopes, ...expiry }));
-        if (flags.json) return printJson(run.stdout, { ...shownKey(made), key: made.key });
-        run.stdout.write(`${made.key}\n`);
-        run.stderr.write(`key ${made.keyId} made; it is not shown again\n`);
-      }),
-    );
-  withSources(key.command('revoke'))
-    .description('end an API key for ever, within a second on every process')
-    .argument('<key id>')
-    .action((keyId: string, flags: Flags) =>
-      withDatabase(run, flags, async (db) => {
-        const revoked = orEnd(await revokeKey(db, { keyId: keyId.toLowerCase() }));
-        if (flags.json) printJson(run.stdout, shownKey(revoked));
-        else run.stdout.write(`key ${revoked.keyId} (${revoked.name}) is revoked\n`);
-      }),
-    );
-  withSources(key.command('list'))
-    .description('list API keys, newest first')
-    .option('--tenant <name>', 'of one tenant')
-    .action((flags: Flags & { tenant?: string }) =>
-      withDatabase(run, flags, async (db) => {
-        const tenantId =
-          flags.tenant === undefined ? undefined : (await tenantNamed(db, flags.tenant)).tenantId;
-        const rows = (await listKeys(db, tenantId === undefined ? {} : { tenantId })).map(shownKey);
-        if (flags.json) return printJson(run.stdout, rows);
-        printTable(
-          run.stdout,
-          rows.map((row) => ({ ...row, scopes: row.scopes.join(',') })),
-        );
-      }),
-    );
-}
-
-async function tenantNamed(db: Db, name: string): Promise<Tenant> {
+export async function tenantNamed(db: Db, name: string): Promise<Tenant> {
   const found = await findTenant(db, { name });
   if (found !== null) return found;
   throw new CliEnd(
     EXIT.usage,
     `there is no tenant ${JSON.stringify(name)}: make it with payonce tenant create, or see payonce tenant list`,
   );
-}
-
-function shownKey(key: ApiKey) {
-  return {
-    id: key.keyId,
-    name: key.name,
-    prefix: `pk_${key.prefix}`,
-    scopes: key.scopes,
-    expiresAt: key.expiresAt?.toISOString() ?? null,
-    revokedAt: key.revokedAt?.toISOString() ?? null,
-    createdAt: key.createdAt.toISOString(),
-    tenantId: key.tenantId,
-  };
-}
-
-const UNIT_MS = { m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
-
-function readExpiry(text: string): Date {
-  const span = /^(\d{1,5})([mhd])$/.exec(text);
-  if (span !== null) {
-    return new Date(Date.now() + Number(span[1]) * UNIT_MS[span[2] as keyof typeof UNIT_MS]);
-  }
-  const time = new Date(text);
-  if (/^\d{4}-\d\d-\d\dT.*(Z|[+-]\d\d:\d\d)$/.test(text) && !Number.isNaN(time.getTime()))
-    return time;
-  throw new InvalidArgumentError('It is a time like 2027-01-31T00:00:00Z or a span like 90d, 12h.');
 }

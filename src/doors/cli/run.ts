@@ -15,6 +15,7 @@ import { addLocalCommands } from './local-commands.ts';
 import { addBreakCommands } from './operate/breaks.ts';
 import { addChains } from './operate/chains.ts';
 import { addCronCommands } from './operate/cron.ts';
+import { addKeyCommands } from './operate/keys.ts';
 import { addLaneCommands } from './operate/lanes.ts';
 import { addPaymentCommands } from './payment-commands.ts';
 import { addVerify } from './verify-command.ts';
@@ -58,6 +59,7 @@ function buildProgram(run: Run): Command {
     });
   addLocalCommands(program, run);
   addDatabaseCommands(program, run);
+  addKeyCommands(program, run);
   addVerify(program, run);
   addLaneCommands(program, run);
   addCronCommands(program, run);

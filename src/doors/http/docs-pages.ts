@@ -1,6 +1,7 @@
 import swagger from '@fastify/swagger';
 import apiReference from '@scalar/fastify-api-reference';
 import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { Scope } from '../../books/access/index.ts';
 import { errorPage } from './error-reference.ts';
 
 /**
@@ -24,6 +25,10 @@ function asPage(reply: FastifyReply): void {
 
 /** Before the routes: the document is gathered from them as they are added. */
 export async function gatherOpenApi(app: FastifyInstance, version: string): Promise<void> {
+  app.addHook('onRoute', (route) => {
+    const { scope } = (route.onRequest ?? {}) as { scope?: Scope };
+    if (scope !== undefined) route.schema = { ...route.schema, security: [{ apiKey: [scope] }] };
+  });
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',

@@ -27,7 +27,7 @@ export function sendProblem(
 ): FastifyReply {
   stamp(request, reply);
   const { status } = problem;
-  if (status === 503 || status === 429) reply.header('retry-after', '1');
+  if (status === 503) reply.header('retry-after', '1');
   if (status === 401) reply.header('www-authenticate', 'Bearer realm="payonce"');
   // A string goes out as it is; the schemas of the good answers do not apply to it.
   return reply.code(status).type('application/problem+json').send(JSON.stringify(problem));

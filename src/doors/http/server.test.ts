@@ -5,12 +5,17 @@ import {
   Invariant,
   type Log,
   type LogFields,
+  type Network,
+  parseNetwork,
   silentLog,
+  systemClock,
   Transient,
   UnknownOutcome,
 } from '../../base/kernel/index.ts';
+import { RateLimiter } from '../../books/access/index.ts';
+import { principalOf } from './api-keys.fixture.ts';
 import { buildServer } from './server.ts';
-import { FakeServices } from './services.fixture.ts';
+import { FakeServices, TENANT } from './services.fixture.ts';
 
 let services: FakeServices;
 let app: FastifyInstance;
@@ -102,6 +107,14 @@ describe('keys and scopes', () => {
     expectProblem(await app.inject({ url: '/v1/chains', headers: auth }), 503, 'unavailable');
   });
 
+  it('lets nobody in when the judgement of a key that was looked up fails', async () => {
+    services.slowKeys = true;
+    services.rateLimits.take = () => {
+      throw new Error('secret of ours');
+    };
+    expectProblem(await app.inject({ url: '/v1/chains', headers: auth }), 500, 'internal');
+  });
+
   it('lets nobody in when the look-up fails without saying how', async () => {
     services.authenticate = () => Promise.reject(undefined);
     expectProblem(await app.inject({ url: '/v1/chains', headers: auth }), 500, 'internal');
@@ -117,7 +130,9 @@ describe('keys and scopes', () => {
     ['GET', '/v1/accounts/alice/balances', 'ledger:read'],
     ['GET', '/v1/accounts/alice/transfers', 'ledger:read'],
     ['GET', '/v1/events', 'events:read'],
-    ['GET', '/v1/chains', 'admin'],
+    ['GET', '/v1/chains', 'admin:chains'],
+    ['GET', '/v1/wallets', 'admin:lanes'],
+    ['GET', '/v1/api-keys', 'admin:keys'],
   ] as const)('%s %s names the scope it misses', async (method, url, scope) => {
     const headers = { authorization: 'Bearer none' };
     const problem = expectProblem(await app.inject({ method, url, headers }), 403, 'missing_scope');
@@ -126,12 +141,91 @@ describe('keys and scopes', () => {
   });
 
   it('does not let one scope stand for another', async () => {
-    services.keys['reader'] = { tenantId: 't', keyId: 'k', scopes: ['withdrawals:read', 'admin'] };
+    services.keys['reader'] = principalOf('t', 'k', ['withdrawals:read', 'admin']);
     const headers = { authorization: 'Bearer reader', 'content-type': 'application/json' };
     const created = await app.inject({ method: 'POST', url: '/v1/withdrawals', headers });
     expectProblem(created, 403, 'missing_scope');
     const events = await app.inject({ url: '/v1/events', headers });
     expectProblem(events, 403, 'missing_scope');
+  });
+});
+
+describe('where a key is used', () => {
+  const networks = [parseNetwork('192.0.2.0/24') as Network];
+  const use = (app: FastifyInstance, headers: Record<string, string> = {}) =>
+    app.inject({
+      url: '/v1/chains',
+      remoteAddress: '10.1.2.3',
+      headers: { authorization: 'Bearer bound', ...headers },
+    });
+
+  it('is refused outside of its networks, whatever a client says of itself', async () => {
+    services.keys['bound'] = principalOf(TENANT, 'k', ['admin'], { networks });
+    const forged = { 'x-forwarded-for': '192.0.2.7', forwarded: 'for=192.0.2.7' };
+    const problem = expectProblem(await use(app, forged), 403, 'address_not_allowed');
+    expect(problem).toMatchObject({ address: '10.1.2.3', outcome: 'none' });
+    expect(services.uses).toEqual([]);
+  });
+
+  it('is told by a trusted proxy, and by the last one that is not', async () => {
+    services.keys['bound'] = principalOf(TENANT, 'k', ['admin'], { networks });
+    const behind = await buildServer({
+      ...{ services, log: silentLog, version: '0', bodyLimitBytes: 1024 },
+      trustedProxies: ['10.0.0.0/8'],
+    });
+    const good = await use(behind, { 'x-forwarded-for': '203.0.113.1, 192.0.2.7, 10.9.9.9' });
+    expect(good.statusCode).toBe(200);
+    expect(services.uses).toEqual([{ keyId: 'k', ip: '192.0.2.7' }]);
+    const bad = await use(behind, { 'x-forwarded-for': '192.0.2.7, 203.0.113.1' });
+    expectProblem(bad, 403, 'address_not_allowed');
+    expectProblem(await use(behind, { 'x-forwarded-for': 'nonsense' }), 403, 'address_not_allowed');
+    await behind.close();
+  });
+});
+
+describe('rate limits', () => {
+  const rate = { requestsPerSecond: 1, burst: 2 };
+  const tenant = { requestsPerSecond: 100, burst: 250 };
+  const use = () => app.inject({ url: '/v1/chains', headers: auth });
+
+  it('are told with every answer, and refuse with the time to wait', async () => {
+    services.rateLimits = new RateLimiter({ clock: systemClock, key: rate, tenant });
+    const answers = [await use(), await use(), await use()];
+    expect(answers.map(({ statusCode }) => statusCode)).toEqual([200, 200, 429]);
+    expect(answers.map(({ headers }) => headers['ratelimit-policy'])).toEqual(
+      Array(3).fill('"key";q=2;w=2, "tenant";q=250;w=3'),
+    );
+    expect(answers.map(({ headers }) => headers['ratelimit'])).toEqual([
+      '"key";r=1;t=1, "tenant";r=249;t=1',
+      '"key";r=0;t=2, "tenant";r=248;t=1',
+      '"key";r=0;t=2, "tenant";r=248;t=1',
+    ]);
+    const problem = expectProblem(answers[2]!, 429, 'rate_limited');
+    expect(problem).toMatchObject({ retryable: true, outcome: 'none' });
+    expect(answers[2]!.headers['retry-after']).toBe('1');
+  });
+
+  it('count each withdrawal of a batch, and nothing of who is not let in', async () => {
+    const key = { requestsPerSecond: 1, burst: 1 };
+    services.rateLimits = new RateLimiter({ clock: systemClock, key, tenant: null });
+    const headers = { authorization: 'Bearer none' };
+    for (let n = 0; n < 3; n += 1) {
+      expectProblem(await app.inject({ url: '/v1/chains', headers }), 403, 'missing_scope');
+    }
+    const items = Array.from({ length: 30 }, (_, n) => ({ idempotencyKey: `k${n}` }));
+    const batch = await post('/v1/withdrawals/batch', {
+      payload: JSON.stringify({ withdrawals: items }),
+    });
+    expect(batch.statusCode).toBe(202);
+    const after = await use();
+    expectProblem(after, 429, 'rate_limited');
+    expect(after.headers['retry-after']).toBe('30');
+  });
+
+  it('are not spoken of where there are none', async () => {
+    const { headers } = await use();
+    expect(headers['ratelimit']).toBeUndefined();
+    expect(headers['ratelimit-policy']).toBeUndefined();
   });
 });
 

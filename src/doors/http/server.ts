@@ -13,6 +13,7 @@ import { Drain } from './drain.ts';
 import { problem, problemOfThrown } from './error-map.ts';
 import type { StreamTiming } from './event-stream.ts';
 import { correlationIdOf, sendProblem, stamp } from './reply.ts';
+import { addApiKeyRoutes } from './routes/api-keys.ts';
 import type { App, RouteContext } from './routes/context.ts';
 import { addEventRoutes } from './routes/events.ts';
 import { addLedgerRoutes } from './routes/ledger.ts';
@@ -23,12 +24,15 @@ import { addWalletRoutes } from './routes/wallets.ts';
 import { addWithdrawalRoutes } from './routes/withdrawals.ts';
 import { SHARED } from './schemas.ts';
 import type { Services } from './services.ts';
+import { addSignatureHooks, noteBody } from './signature/hooks.ts';
 
 type ServerOptions = {
   services: Services;
   log: Log;
   version: string;
   bodyLimitBytes: number;
+  /** Networks whose X-Forwarded-* headers are believed; none unless told. */
+  trustedProxies?: string[];
   /** One line per request at info; off, only faults of ours are logged. */
   accessLog?: boolean;
   /** How long close() lets running requests finish before it cuts their connections. */
@@ -53,6 +57,7 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   const app = Fastify({
     logger: false,
     bodyLimit: bodyLimitBytes,
+    trustProxy: options.trustedProxies?.length ? options.trustedProxies : false,
     genReqId: (raw) => correlationIdOf(raw.headers),
     // Above the idle time-out of usual load balancers (60 s), so that it is they who close first.
     keepAliveTimeout: 72_000,
@@ -72,6 +77,7 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   app.decorateRequest('principal');
   acceptJsonOnly(app);
   addHooks(app, options, drain);
+  addSignatureHooks(app, services);
   for (const schema of SHARED) app.addSchema(schema);
 
   await gatherOpenApi(app as unknown as FastifyInstance, options.version);
@@ -84,6 +90,7 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   addOperationsRoutes(app, context);
   addWalletRoutes(app, context);
   addReconciliationRoutes(app, context);
+  addApiKeyRoutes(app, context);
   refuseOtherMethods(app, known);
   await addDocsPages(app as unknown as FastifyInstance);
   app.setNotFoundHandler(refuseUnknownPath);
@@ -109,6 +116,7 @@ function acceptJsonOnly(app: App): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
     const bytes = body as Buffer;
+    noteBody(request, bytes);
     // Clients that send the header with every POST: whether a body is needed, the route knows.
     if (bytes.length === 0) return done(null, undefined);
     if (!isUtf8(bytes)) {

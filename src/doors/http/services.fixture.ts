@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { type Refusal, refuse } from '../../base/kernel/index.ts';
-import type { Grant } from '../../books/access/index.ts';
+import { type Refusal, refuse, systemClock } from '../../base/kernel/index.ts';
+import { type Grant, RateLimiter } from '../../books/access/index.ts';
 import type { BalanceView, DepositView, TransferView } from '../../roads/deposit/index.ts';
 import type { BreakView, ResumeView } from '../../roads/reconcile/index.ts';
 import type {
@@ -9,6 +9,7 @@ import type {
   WithdrawalFilter,
   WithdrawalView,
 } from '../../roads/withdrawal/index.ts';
+import { FakeApiKeys, principalOf } from './api-keys.fixture.ts';
 import type { EventView } from './event-view.ts';
 import type { DepositVerdict, Order, Page, Principal, Services } from './services.ts';
 import { BALANCE, DEPOSIT, EVENT, withdrawalView } from './views.fixture.ts';
@@ -25,9 +26,9 @@ export class FakeServices implements Services {
   /** Answers of submit and deposit for bodies that carry `refuse`. */
   refusals: Record<string, { refusal: Refusal; replayed: boolean }> = {};
   keys: Record<string, Principal> = {
-    all: { tenantId: TENANT, keyId: 'k1', scopes: ALL },
-    other: { tenantId: OTHER_TENANT, keyId: 'k2', scopes: ALL },
-    none: { tenantId: TENANT, keyId: 'k3', scopes: [] },
+    all: principalOf(TENANT, 'k1', ALL),
+    other: principalOf(OTHER_TENANT, 'k2', ALL),
+    none: principalOf(TENANT, 'k3', []),
   };
   /** Set: authenticate answers by a promise, as after a look-up. */
   slowKeys = false;
@@ -48,6 +49,9 @@ export class FakeServices implements Services {
   listeners = new Set<() => void>();
   ready = true;
   wallets = new FakeWallets(TENANT);
+  apiKeys = new FakeApiKeys(TENANT);
+  rateLimits = new RateLimiter({ clock: systemClock, key: null, tenant: null });
+  uses: { keyId: string; ip: string }[] = [];
   /** Resolves the running waitFor calls. */
   reached = new Set<() => void>();
 
@@ -176,6 +180,19 @@ export class FakeServices implements Services {
     this.#throwFault();
     const found = this.keys[bearer] ?? null;
     return this.slowKeys ? Promise.resolve(found) : found;
+  }
+
+  /** Nonces that were taken; what `created` says is not looked at. */
+  nonces: string[] = [];
+  takeNonce: Services['takeNonce'] = async ({ nonce }) => {
+    this.#throwFault();
+    if (this.nonces.includes(nonce)) return 'reused';
+    this.nonces.push(nonce);
+    return 'taken';
+  };
+
+  noteUse(keyId: string, { ip }: { ip: string }): void {
+    this.uses.push({ keyId, ip });
   }
 
   async readiness() {

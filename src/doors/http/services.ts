@@ -1,5 +1,12 @@
 import type { Refusal } from '../../base/kernel/index.ts';
-import type { Grant } from '../../books/access/index.ts';
+import type {
+  ApiKey,
+  Identity,
+  KeyOrder,
+  NewApiKey,
+  NonceBook,
+  RateLimiter,
+} from '../../books/access/index.ts';
 import type { MoveView, WalletView } from '../../hands/treasury/index.ts';
 import type { BalanceView, DepositView, TransferView } from '../../roads/deposit/index.ts';
 import type { BreakView, ResumeView } from '../../roads/reconcile/index.ts';
@@ -11,7 +18,7 @@ import type {
 } from '../../roads/withdrawal/index.ts';
 import type { EventView } from './event-view.ts';
 
-export type Principal = { tenantId: string; keyId: string; scopes: readonly Grant[] };
+export type Principal = Omit<Identity, 'tenantName'>;
 
 /** A body as it came, with the key it is to be done once under. */
 export type Order = { idempotencyKey: string; body: unknown; correlationId: string };
@@ -34,6 +41,17 @@ type WalletServices = {
   /** The moves begun now; none where nothing is above what is to be kept, or a sweep is under way. */
   sweep(tenantId: string, id: string, by: string): Promise<MoveView[] | Refusal | null>;
   rebalancing(tenantId: string): Promise<ProposalView[]>;
+};
+
+type Asker = Pick<Principal, 'tenantId' | 'keyId'>;
+
+/** The keys of a tenant; what an asker makes or rotates has no more rights than its own key. */
+type ApiKeyServices = {
+  list(tenantId: string, page: Page): Promise<ApiKey[]>;
+  get(tenantId: string, keyId: string): Promise<ApiKey | Refusal>;
+  create(by: Asker, order: Omit<KeyOrder, 'tenantId'>): Promise<NewApiKey | Refusal>;
+  rotate(by: Asker, keyId: string, overlapMs: number): Promise<NewApiKey | Refusal>;
+  revoke(tenantId: string, keyId: string): Promise<ApiKey | Refusal>;
 };
 
 /**
@@ -72,9 +90,16 @@ export type Services = {
 
   /** From memory at once, or after a look-up. Null for every kind of bad key. */
   authenticate(bearer: string): Principal | null | Promise<Principal | null>;
+  rateLimits: Pick<RateLimiter, 'take' | 'charge'>;
+  /** Of a signed request, once its body is found to be the signed one. */
+  takeNonce: NonceBook['take'];
+  /** Of every request that is let in; costs next to nothing. */
+  noteUse(keyId: string, from: { readonly ip: string }): void;
   readiness(): Promise<{ ready: boolean; checks: Record<string, { ok: boolean; detail: string }> }>;
-  chains(): Promise<unknown[]>;
+  /** Chains are everybody's; of the lanes on them the tenant's own are shown. */
+  chains(tenantId: string): Promise<unknown[]>;
   wallets: WalletServices;
+  apiKeys: ApiKeyServices;
 
   breaks(
     tenantId: string,

@@ -40,3 +40,5 @@ export const integer = (minimum: number, maximum: number, unit: string) =>
     maximum,
     description: `a whole number from ${minimum} to ${maximum}${unit}`,
   });
+
+export const NETWORK = 'an address or a network in CIDR, like "10.0.0.0/8"';

@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox';
 import { URGENCIES } from '../settings.ts';
 import { Key } from './keys.ts';
-import { Address, Amount, closed, id, integer, Secret } from './parts.ts';
+import { Address, Amount, closed, id, integer, NETWORK, Secret } from './parts.ts';
 import { Lane, Treasury } from './wallets.ts';
 
 const Rpc = Type.Object(
@@ -105,6 +105,14 @@ const Checks = Type.Object(
   closed,
 );
 
+const RateLimitSection = Type.Object(
+  {
+    requestsPerSecond: integer(1, 1_000_000, ' requests a second'),
+    burst: Type.Optional(integer(1, 1_000_000, ' requests')),
+  },
+  closed,
+);
+
 export const ConfigSchema = Type.Object(
   {
     database: Type.Optional(
@@ -146,6 +154,17 @@ export const ConfigSchema = Type.Object(
                 Type.String({ pattern: '^[1-9][0-9]{0,9}(B|KiB|MiB)?$' }),
               ],
               { description: 'a size from 1KiB to 64MiB: 512KiB, 1MiB, or a number of bytes' },
+            ),
+          ),
+          trustedProxies: Type.Optional(
+            Type.Array(Type.String({ description: NETWORK }), {
+              description: `a list of networks, each ${NETWORK}`,
+            }),
+          ),
+          rateLimits: Type.Optional(
+            Type.Object(
+              { key: Type.Optional(RateLimitSection), tenant: Type.Optional(RateLimitSection) },
+              closed,
             ),
           ),
         },

@@ -30,7 +30,7 @@ type ChainView = {
 export function addChains(program: Command, run: Run): void {
   const chains = withApi(program.command('chains'));
   chains
-    .description('how far each chain is, and how its endpoints do (needs the scope admin)')
+    .description('how far each chain is, and how its endpoints do (needs the scope admin:chains)')
     .action(async (flags: ClientFlags & { json?: boolean }) => {
       const client = findApi(run, flags, { admin: true });
       const { body } = await client.request<{ chains: ChainView[] }>({

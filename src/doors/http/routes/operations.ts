@@ -42,13 +42,13 @@ export function addOperationsRoutes(app: App, { services, drain, log }: RouteCon
   app.get(
     '/v1/chains',
     {
-      onRequest: guard(services, 'admin'),
+      onRequest: guard(services, 'admin:chains'),
       schema: { tags, summary: 'Read the chains', response: { 200: ChainList, ...problems } },
     },
     async (request, reply) => {
       const query = readQuery({}, request.query);
       if (isRefusal(query)) return sendRefusal(request, reply, query);
-      return reply.send({ chains: await services.chains() });
+      return reply.send({ chains: await services.chains(request.principal.tenantId) });
     },
   );
 }

@@ -95,7 +95,7 @@ export function addReconciliationRoutes(app: App, { services }: RouteContext): v
 }
 
 function addReads(app: App, services: Services): void {
-  const onRequest = guard(services, 'admin');
+  const onRequest = guard(services, 'admin:breaks');
   app.get(
     '/v1/reconciliation/breaks',
     {
@@ -146,7 +146,7 @@ function addResolve(app: App, services: Services): void {
   app.post(
     '/v1/reconciliation/breaks/:id/resolve',
     {
-      onRequest: guard(services, 'admin'),
+      onRequest: guard(services, 'admin:breaks'),
       schema: {
         tags,
         summary: 'Decide about a break; 202: proposed, 200: done',
@@ -172,7 +172,7 @@ function addResume(app: App, services: Services): void {
   app.post(
     '/v1/chains/:id/resume',
     {
-      onRequest: guard(services, 'admin'),
+      onRequest: guard(services, 'admin:chains'),
       schema: {
         tags,
         summary:

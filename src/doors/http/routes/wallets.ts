@@ -36,7 +36,7 @@ const NO_BODY = refuse('unknown_field', 'A sweep takes no body, or an empty obje
 const NO_WALLET = refuse('not_found', 'This tenant has no wallet of this id.');
 
 export function addWalletRoutes(app: App, { services }: RouteContext): void {
-  const onRequest = guard(services, 'admin');
+  const onRequest = guard(services, 'admin:lanes');
   const { wallets } = services;
   app.get(
     '/v1/wallets',

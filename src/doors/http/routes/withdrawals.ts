@@ -118,6 +118,7 @@ function addBatch(app: App, services: Services): void {
     async (request, reply) => {
       const items = readBatch(request.body);
       if (isRefusal(items)) return sendRefusal(request, reply, items);
+      services.rateLimits.charge(request.principal, items.length - 1);
       const read = items.map((item) => readItem(item, request.id));
       const orders = read.filter((item): item is Order => !isRefusal(item));
       const verdicts =

@@ -1,0 +1,151 @@
+import { createPublicKey, type KeyObject } from 'node:crypto';
+import type { RateLimit } from '../../base/config/index.ts';
+import {
+  type Fault,
+  type Network,
+  networkWithin,
+  parseNetwork,
+  type Refusal,
+  refuse,
+} from '../../base/kernel/index.ts';
+import { allows, GRANTS, type Grant, isGrant } from './scopes.ts';
+
+/** What a key may do, from where, how fast and for how long. */
+export type Rights = {
+  scopes: Grant[];
+  /** CIDR; empty: from anywhere. */
+  allowedNetworks: string[];
+  /** Raw Ed25519. */
+  publicKey: Buffer | null;
+  /** Without it a signature is held to its rules where one comes. */
+  requireSignature: boolean;
+  /** Null: what the configuration says of every key. */
+  rateLimit: RateLimit | null;
+  expiresAt: Date | null;
+};
+
+export type KeyOrder = {
+  tenantId: string;
+  name: string;
+  scopes: readonly string[];
+  expiresAt?: Date;
+  allowedNetworks?: readonly string[];
+  /** SubjectPublicKeyInfo in PEM, as openssl and node:crypto write it. */
+  publicKey?: string;
+  /** With a public key true unless it says otherwise. */
+  requireSignature?: boolean;
+  rateLimit?: RateLimit;
+};
+
+const MOST_NETWORKS = 100;
+const MOST_A_SECOND = 1_000_000;
+const DER_HEAD = Buffer.from('302a300506032b6570032100', 'hex');
+
+/** The rights that are ordered, or every fault of the order. Pure; the clock of the database judges the expiry. */
+export function readRights(order: KeyOrder): Rights | Refusal {
+  const faults: Fault[] = [];
+  const fault = (pointer: string, got: string, expected: string) =>
+    faults.push({ pointer, code: 'invalid_request', got: got.slice(0, 128), expected });
+  if (order.name.trim() === '' || order.name.length > 128) {
+    fault('/name', order.name, '1 to 128 characters');
+  }
+  if (order.scopes.length === 0) fault('/scopes', 'none', 'at least one scope');
+  order.scopes.forEach((scope, index) => {
+    if (!isGrant(scope)) fault(`/scopes/${index}`, scope, `one of ${GRANTS.join(', ')}`);
+  });
+  const networks = order.allowedNetworks ?? [];
+  if (networks.length > MOST_NETWORKS) {
+    fault('/allowedNetworks', String(networks.length), `at most ${MOST_NETWORKS} networks`);
+  }
+  networks.forEach((text, index) => {
+    if (parseNetwork(text) === null) {
+      fault(`/allowedNetworks/${index}`, text, 'an address or a network in CIDR, like 10.0.0.0/8');
+    }
+  });
+  const publicKey = order.publicKey === undefined ? null : readPublicKey(order.publicKey);
+  if (publicKey === null && order.publicKey !== undefined) {
+    fault('/publicKey', 'no such key (not shown)', 'a public Ed25519 key in PEM');
+  }
+  const requireSignature = order.requireSignature ?? order.publicKey !== undefined;
+  if (requireSignature && order.publicKey === undefined) {
+    fault('/publicKey', 'nothing', 'a public key, since requireSignature is true');
+  }
+  for (const [name, value] of Object.entries(order.rateLimit ?? {})) {
+    if (!Number.isInteger(value) || value < 1 || value > MOST_A_SECOND) {
+      fault(`/rateLimit/${name}`, String(value), `a whole number from 1 to ${MOST_A_SECOND}`);
+    }
+  }
+  if (order.expiresAt !== undefined && Number.isNaN(order.expiresAt.getTime())) {
+    fault('/expiresAt', 'not a time', 'a time to come');
+  }
+  if (faults.length > 0) return unusable(faults);
+  return {
+    scopes: [...new Set(order.scopes as readonly Grant[])].sort(),
+    allowedNetworks: [...new Set(networks)],
+    publicKey,
+    requireSignature,
+    rateLimit: order.rateLimit ?? null,
+    expiresAt: order.expiresAt ?? null,
+  };
+}
+
+export function unusable(faults: Fault[]): Refusal {
+  return refuse('invalid_request', 'The key can not be made as it was ordered.', { faults });
+}
+
+/** The 32 bytes of an Ed25519 key. Only a public key is taken: whoever sends a private one has told it to us. */
+function readPublicKey(pem: string): Buffer | null {
+  if (!/^\s*-----BEGIN PUBLIC KEY-----/.test(pem)) return null;
+  try {
+    const key = createPublicKey(pem);
+    if (key.asymmetricKeyType !== 'ed25519') return null;
+    return key.export({ format: 'der', type: 'spki' }).subarray(DER_HEAD.length);
+  } catch {
+    return null;
+  }
+}
+
+export function publicKeyOf(raw: Buffer): KeyObject {
+  return createPublicKey({ key: Buffer.concat([DER_HEAD, raw]), format: 'der', type: 'spki' });
+}
+
+/**
+ * What of `wanted` goes beyond the key that asks for it; pure. `rateLimit` of both is what holds for them, null for
+ * none.
+ */
+export function beyond(maker: Rights, wanted: Rights): Fault[] {
+  const faults: Fault[] = [];
+  const fault = (pointer: string, got: string, expected: string) =>
+    faults.push({ pointer, code: 'grant_too_wide', got, expected });
+  wanted.scopes.forEach((scope, index) => {
+    if (allows(maker.scopes, scope)) return;
+    fault(`/scopes/${index}`, scope, `of the key's own: ${maker.scopes.join(', ')}`);
+  });
+  if (maker.allowedNetworks.length > 0) {
+    const outer = maker.allowedNetworks.map((text) => parseNetwork(text) as Network);
+    const own = `within the key's own: ${maker.allowedNetworks.join(', ')}`;
+    if (wanted.allowedNetworks.length === 0) fault('/allowedNetworks', 'none', own);
+    wanted.allowedNetworks.forEach((text, index) => {
+      const inner = parseNetwork(text) as Network;
+      if (outer.some((network) => networkWithin(network, inner))) return;
+      fault(`/allowedNetworks/${index}`, text, own);
+    });
+  }
+  if (maker.requireSignature && !wanted.requireSignature) {
+    fault('/requireSignature', 'false', 'true, with a public key: the key itself must sign');
+  }
+  if (
+    maker.expiresAt !== null &&
+    !(wanted.expiresAt !== null && wanted.expiresAt <= maker.expiresAt)
+  ) {
+    const got = wanted.expiresAt?.toISOString() ?? 'never';
+    fault('/expiresAt', got, `at most the key's own: ${maker.expiresAt.toISOString()}`);
+  }
+  for (const name of ['requestsPerSecond', 'burst'] as const) {
+    const own = maker.rateLimit?.[name];
+    const got = wanted.rateLimit?.[name];
+    if (own === undefined || (got !== undefined && got <= own)) continue;
+    fault(`/rateLimit/${name}`, got === undefined ? 'unlimited' : String(got), `at most ${own}`);
+  }
+  return faults;
+}

@@ -1,0 +1,31 @@
+import type { FastifyReply } from 'fastify';
+import { type Refusal, refuse } from '../../base/kernel/index.ts';
+import type { Principal, Services } from './services.ts';
+
+/**
+ * Takes a token for a request and tells how many are left, as draft-ietf-httpapi-ratelimit-headers has it. Where
+ * nothing limits the key there is nothing to tell, and nothing to pay.
+ */
+export function judgeRate(
+  { rateLimits }: Pick<Services, 'rateLimits'>,
+  principal: Principal,
+  reply: FastifyReply,
+): Refusal | null {
+  const verdict = rateLimits.take(principal);
+  if (verdict === null) return null;
+  const policies: string[] = [];
+  const left: string[] = [];
+  for (const { of, rate, remaining, resetMs } of verdict.buckets) {
+    const windowSeconds = Math.ceil(rate.burst / rate.requestsPerSecond);
+    policies.push(`"${of}";q=${rate.burst};w=${windowSeconds}`);
+    left.push(`"${of}";r=${remaining};t=${Math.ceil(resetMs / 1000)}`);
+  }
+  reply.header('ratelimit-policy', policies.join(', ')).header('ratelimit', left.join(', '));
+  if (verdict.waitMs === 0) return null;
+  const seconds = Math.ceil(verdict.waitMs / 1000);
+  reply.header('retry-after', String(seconds));
+  return refuse(
+    'rate_limited',
+    `More requests came than this key or its tenant may send; the next one is let in after ${seconds} s.`,
+  );
+}
