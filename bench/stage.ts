@@ -20,6 +20,7 @@ import {
   type PostgresServer,
   PUBLIC_DEVELOPMENT_KEYS,
   removePostgres,
+  rpcCall,
   startAnvil,
   startPostgres,
 } from '../src/doors/dev/index.ts';
@@ -236,6 +237,8 @@ async function startNode(folder: string, lanes: readonly Lane[]): Promise<AnvilN
   for (const { address } of lanes) {
     await fundLane(anvil.url, address, { nativeWei: 5_000n * ETHER, tokenAmount: LANE_TOKENS });
   }
+  // Wallets are taken into the books as of what is final.
+  await rpcCall(anvil.url, 'anvil_mine', [`0x${(2 * SLOTS_IN_EPOCH).toString(16)}`]);
   return anvil;
 }
 

@@ -31,7 +31,7 @@ const NOISE: readonly RpcRule[] = [
   { method: '*', probability: 0.03, fault: { kind: 'status', status: 429 } },
   { method: '*', probability: 0.03, fault: { kind: 'status', status: 503 } },
   { method: '*', probability: 0.02, fault: { kind: 'truncate' } },
-  { method: '*', probability: 0.005, fault: { kind: 'refuse_batch' } },
+  { method: '*', probability: 0.01, fault: { kind: 'refuse_batch' } },
   { method: '*', probability: 0.01, fault: { kind: 'silence' } },
   { method: '*', probability: 0.02, fault: { kind: 'delay', ms: 200 } },
 ];

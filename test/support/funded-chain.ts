@@ -38,5 +38,7 @@ export async function startFundedChain(options: {
       tokenAmount: 10_000_000_000_000n,
     });
   }
+  // Wallets are taken into the books as of what is final.
+  await anvil.mine(2 * slotsInEpoch);
   return { anvil, token, lanes };
 }

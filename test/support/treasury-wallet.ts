@@ -2,7 +2,7 @@ import { privateKeyToAccount } from 'viem/accounts';
 import { Assets, type Settings, type TreasurySettings } from '../../src/base/config/index.ts';
 import type { Db } from '../../src/base/db/index.ts';
 import type { Address } from '../../src/base/kernel/index.ts';
-import { fundLane, PUBLIC_DEVELOPMENT_KEYS } from '../../src/doors/dev/index.ts';
+import { fundLane, PUBLIC_DEVELOPMENT_KEYS, rpcCall } from '../../src/doors/dev/index.ts';
 import type { Installation } from './installation.ts';
 
 const KEY = PUBLIC_DEVELOPMENT_KEYS[5]!;
@@ -18,6 +18,7 @@ export function withTreasury(topUp: TreasurySettings['topUp']) {
   return async (base: Settings): Promise<Settings> => {
     const [chain] = base.chains;
     await fundLane(chain!.rpc[0]!.url, TREASURY, { nativeWei: 500n * ETHER, tokenAmount: 1n });
+    for (let block = 0; block < 8; block += 1) await rpcCall(chain!.rpc[0]!.url, 'anvil_mine', []);
     const token = base.assets.find(({ id }) => id === 'USDC')!;
     const key = { id: 'treasury-1', kind: 'development' as const, privateKey: KEY };
     const { chainId, id: name } = chain!;

@@ -59,16 +59,20 @@ async function verifyChain(
   }
 }
 
-/** Begins the walk of a chain and takes its configured lanes into the books; a line for each one taken. */
+/**
+ * Begins the walk of a chain and takes its configured lanes into the books; a line for each one taken. `waiting`: a
+ * wallet has transactions that are not final, and is to be tried again.
+ */
 export async function openChain(
   context: { db: Db; ledger: Ledger; settings: Settings },
   chain: ChainSettings,
   port: ChainPort,
-): Promise<string[]> {
+): Promise<{ told: string[]; waiting: boolean }> {
   const { db, ledger, settings } = context;
   await verifyChain(settings, chain, port);
   await beginChain({ db, chainId: chain.chainId, settings: chain, port });
   const told: string[] = [];
+  let waiting = false;
   for (const lane of settings.lanes.filter((candidate) => candidate.chainId === chain.chainId)) {
     const tenant = await findTenant(db, { name: lane.tenant });
     if (tenant === null) {
@@ -83,10 +87,11 @@ export async function openChain(
       port,
     };
     const laneId = await adoptLane(adopting, tenant.tenantId, lane);
-    if (laneId !== null)
+    if (laneId === 'waiting') waiting = true;
+    else if (laneId !== null)
       told.push(`lane ${lane.address} on ${chain.id}: in the books as lane ${laneId}`);
   }
-  return told;
+  return { told, waiting };
 }
 
 /** All chains and lanes of the settings, for a start that waits for them. */
@@ -101,7 +106,7 @@ export async function adoptConfiguredLanes(settings: Settings): Promise<string[]
     const ledger = new Ledger(db);
     const told: string[] = [];
     for (const chain of settings.chains)
-      told.push(...(await openChain({ db, ledger, settings }, chain, portOf(chain).agreed)));
+      told.push(...(await openChain({ db, ledger, settings }, chain, portOf(chain).agreed)).told);
     return told;
   } finally {
     await db.end();

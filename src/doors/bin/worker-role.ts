@@ -158,8 +158,12 @@ async function handlersOf(worker: Worker, broadcaster: BroadcasterContext): Prom
   ];
 }
 
+/** Between two looks at wallets whose transactions are not final. */
+const ADOPT_AGAIN_MS = 10_000;
+
 /** Chains are opened when their node answers and fits; a dead node at the start is no reason not to start. */
 function openLoop(worker: Worker, onMisfit: (error: ConfigurationError) => void): Loop {
+  const adoptAgainAt = new Map<number, number>();
   return new Loop({
     name: 'open-chains',
     idleMs: 2_000,
@@ -167,11 +171,16 @@ function openLoop(worker: Worker, onMisfit: (error: ConfigurationError) => void)
     log: worker.log,
     round: async () => {
       for (const chain of worker.settings.chains) {
-        if (worker.chains.has(chain.chainId)) continue;
+        const again = adoptAgainAt.get(chain.chainId) ?? Number.POSITIVE_INFINITY;
+        const open = worker.chains.has(chain.chainId);
+        if (open && systemClock.monotonic() < again) continue;
         const port = worker.pools.get(chain.chainId)!;
         try {
-          for (const line of await openChain(worker, chain, port.agreed))
-            worker.log.info({ chain: chain.id }, line);
+          const { told, waiting } = await openChain(worker, chain, port.agreed);
+          for (const line of told) worker.log.info({ chain: chain.id }, line);
+          if (waiting) adoptAgainAt.set(chain.chainId, systemClock.monotonic() + ADOPT_AGAIN_MS);
+          else adoptAgainAt.delete(chain.chainId);
+          if (open) continue;
           worker.chains.set(chain.chainId, { settings: chain, port });
           worker.agreed.set(chain.chainId, { port: port.agreed });
           worker.log.info({ chain: chain.id, quorum: tellQuorum(chain) }, 'chain opened');

@@ -29,17 +29,16 @@ type AdoptContext = {
 /**
  * Takes a hot wallet into the books: registers the lane at the nonce that the chain shows, closed, then
  * books what it holds as FUND and opens it in one transaction, so that it happens once; a crash
- * in between leaves a closed lane that the next call opens. A wallet with transactions in the pool stays
- * closed: they may still move its funds. One in the books that the chain is ahead of is frozen. Returns
- * the lane's id, or null when it was not opened.
+ * in between leaves a closed lane that the next call opens. A wallet with transactions that are not final is
+ * left alone: they may still move its funds. One in the books that the chain is ahead of is frozen. Returns
+ * the lane's id, null when there is nothing to open, `waiting` when a later call may.
  */
 export async function adoptLane(
   context: AdoptContext,
   tenantId: string,
   lane: LaneSettings,
-): Promise<number | null> {
-  const { db, ledger } = context;
-  const { port } = context;
+): Promise<number | null | 'waiting'> {
+  const { db, ledger, port } = context;
   const known = await findLane(db, lane);
   if (known !== undefined && known.purpose !== lane.purpose) {
     throw new ConfigurationError(
@@ -50,25 +49,18 @@ export async function adoptLane(
     await freezeIfAhead(db, port, known);
     return null;
   }
-  // The newest block, also when the walk is behind it: nodes without an archive forget older states.
-  const head = await port.header('latest');
-  if (head === null) throw new Transient(`chain ${lane.chainId} shows no block`);
-  const [firstNonce] = await port.transactionCounts([lane.address], head.number);
+  const { firstNonce, atBlock, holdings } = await lookAt(context, lane);
   const { chainId, address, purpose } = lane;
-  const at = { firstNonce: firstNonce!, atBlock: head.number };
-  await registerLane(db, { tenantId, chainId, address, purpose, ...at }, ADOPTING);
+  const [latest, pending] = await Promise.all(
+    (['latest', 'pending'] as const).map((at) => port.transactionCounts([address], at)),
+  );
+  if (latest![0] !== firstNonce || pending![0] !== firstNonce) return 'waiting';
+  await registerLane(db, { tenantId, chainId, address, purpose, firstNonce, atBlock }, ADOPTING);
   const row = await findLane(db, lane);
   if (row?.pausedReason !== ADOPTING) return null;
+  // It was used after a call that did not come to its end: a person adopts it.
+  if (row.nextNonce !== firstNonce) return null;
   const { laneId } = row;
-  const [pending] = await port.transactionCounts([lane.address], 'pending');
-  if (pending !== firstNonce) {
-    const data = { chainId, address, reason: ADOPTING, pending: String(pending! - firstNonce!) };
-    await writeEvents(db, [{ tenantId, type: 'lane.paused', data }]);
-    return null;
-  }
-  const holdings = (await readHoldings(context, lane, head.number)).filter(
-    ({ amount }) => amount > 0n,
-  );
   const fundings = holdings.map((holding) => ({ tenantId, laneId, ...holding }));
   const accounts = fundings.map(fundingAccounts);
   const native = holdings.find(({ asset }) => asset === caip19(chainId, null));
@@ -78,14 +70,43 @@ export async function adoptLane(
     if ((await resumeLanes(sql, [laneId], [ADOPTING])).length === 0) return null;
     // What arrives in later blocks is booked once they are final; none of them may have been passed over.
     await lockHeads(sql, [chainId], 'share');
-    if (((await readHeads(sql)).get(chainId)?.finalized ?? 0) > head.number) {
-      throw new Transient(`lane ${address}: block ${head.number} is history already`);
+    if (((await readHeads(sql)).get(chainId)?.finalized ?? 0) > atBlock) {
+      throw new Transient(`lane ${address}: block ${atBlock} is history already`);
     }
     const nativeBalance = native?.amount ?? 0n;
-    await insertAdoption(sql, { laneId, atBlock: head.number, nativeBalance });
+    await insertAdoption(sql, { laneId, atBlock, nativeBalance });
     await ledger.post(sql, fundingTransfers(fundings, balanceOf));
     return laneId;
   });
+}
+
+type Look = {
+  firstNonce: bigint;
+  atBlock: number;
+  holdings: { asset: string; amount: bigint }[];
+};
+
+/**
+ * What the wallet has consumed and holds as of the block that is final in the books, so that no reorg can bring
+ * again what is counted here. A node without an archive may have forgotten that state: then of its newest block.
+ */
+async function lookAt(context: AdoptContext, lane: LaneSettings): Promise<Look> {
+  const { db, port } = context;
+  const finalized = (await readHeads(db)).get(lane.chainId)?.finalized;
+  const at = async (atBlock: number): Promise<Look> => {
+    const [firstNonce] = await port.transactionCounts([lane.address], atBlock);
+    const holdings = await readHoldings(context, lane, atBlock);
+    const held = holdings.filter(({ amount }) => amount > 0n);
+    return { firstNonce: firstNonce!, atBlock, holdings: held };
+  };
+  try {
+    if (finalized !== undefined) return await at(finalized);
+  } catch (error) {
+    if (!(error instanceof Transient)) throw error;
+  }
+  const head = await port.header('latest');
+  if (head === null) throw new Transient(`chain ${lane.chainId} shows no block`);
+  return at(head.number);
 }
 
 async function findLane(db: Db, lane: LaneSettings): Promise<LaneRow | undefined> {

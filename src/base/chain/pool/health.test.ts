@@ -34,7 +34,8 @@ describe('an endpoint', () => {
     ['two failures', 'degraded', ['timeout', 'unreachable']],
     ['three failures in a row', 'open', ['timeout', 'server_error', 'malformed']],
     ['failures with answers between them', 'degraded', ['timeout', 'timeout', null, 'timeout']],
-    ['a rate limit', 'open', ['rate_limited']],
+    ['one rate limit', 'healthy', ['rate_limited']],
+    ['two rate limits in a row', 'open', ['rate_limited', 'rate_limited']],
     ['errors of its own', 'open', ['node_error', 'node_error', 'node_error']],
     ['a wrong key', 'open', ['unauthorized', 'unauthorized', 'unauthorized']],
     ['failures long ago', 'healthy', ['timeout', 'timeout', 'ok*20']],
@@ -59,7 +60,7 @@ describe('an endpoint', () => {
   });
 
   it('that is open is looked at again after a back-off with full jitter, up to a minute', () => {
-    let health = told(well, 'rate_limited');
+    let health = told(well, 'rate_limited', 'rate_limited');
     expect(health.probeAt - at.now).toBe(500);
     const waits = Array.from({ length: 9 }, () => {
       health = afterProbe(health, 'timeout', at);
@@ -70,8 +71,8 @@ describe('an endpoint', () => {
     const closed = afterProbe(health, { chainId: OURS, head: 9 }, at);
     expect(stateOf(closed)).toBe('healthy');
     // It fails again at once: as long as before, and longer.
-    expect(told(closed, 'rate_limited').opened).toBe(health.opened + 1);
-    expect(told(closed, 'ok*20', 'rate_limited').opened).toBe(1);
+    expect(told(closed, 'rate_limited', 'rate_limited').opened).toBe(health.opened + 1);
+    expect(told(closed, 'ok*20', 'rate_limited', 'rate_limited').opened).toBe(1);
   });
 
   it('of another chain is not used until it answers right, however well it answers', () => {

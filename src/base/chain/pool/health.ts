@@ -30,6 +30,8 @@ export type EndpointState = 'healthy' | 'degraded' | 'open' | 'wrong_chain';
 type At = { now: number; random: () => number };
 
 const FAILURES_IN_ROW = 3;
+/** To go on asking is what prolongs a rate limit; a single one may have been a neighbour's. */
+const RATE_LIMITED_IN_ROW = 2;
 const OPEN_ERROR_RATE = 0.5;
 const DEGRADED_ERROR_RATE = 0.1;
 const DEGRADED_LATENCY_MS = 3_000;
@@ -72,10 +74,8 @@ export function afterAnswer(health: Health, failure: FailureKind | null, at: At)
   const failuresInRow = health.failuresInRow + 1;
   const next = { ...health, errorRate, failuresInRow, lastFailure: failure };
   const open =
-    failuresInRow >= FAILURES_IN_ROW ||
-    errorRate > OPEN_ERROR_RATE ||
-    // To go on asking is what prolongs a rate limit.
-    failure === 'rate_limited';
+    failuresInRow >= (failure === 'rate_limited' ? RATE_LIMITED_IN_ROW : FAILURES_IN_ROW) ||
+    errorRate > OPEN_ERROR_RATE;
   return open && health.circuit === 'closed' ? opening(next, at) : next;
 }
 

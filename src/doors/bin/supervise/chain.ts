@@ -132,7 +132,10 @@ export async function prepareChain(rpcUrl: string): Promise<Address> {
   const targets = { nativeWei: LANE_NATIVE_WEI, tokenAmount: LANE_TOKENS };
   for (const { address } of DEVELOPMENT_LANES) {
     const sent = await rpcCall<Hex>(rpcUrl, 'eth_getTransactionCount', [address, 'latest']);
-    if (Number(sent) === 0) await fundLane(rpcUrl, address, targets);
+    if (Number(sent) > 0) continue;
+    await fundLane(rpcUrl, address, targets);
+    // Wallets are taken into the books as of what is final.
+    await rpcCall(rpcUrl, 'anvil_mine', [`0x${(2 * SLOTS_IN_EPOCH).toString(16)}`, '0x0']);
   }
   return token;
 }
