@@ -5,7 +5,7 @@ import type { EndToEndResult, EndToEndRun } from './end-to-end.ts';
 import { IDLE_PARTS, type IdleResult, type IdleRun } from './idle.ts';
 import type { Machine } from './machine.ts';
 import { medians, type Spread, spreadOf } from './measure.ts';
-import { BLOCK_SECONDS, SLOTS_IN_EPOCH } from './stage.ts';
+import { BLOCK_SECONDS, SLOTS_IN_EPOCH } from './node.ts';
 import { columns, ms, number, spread } from './table.ts';
 
 export type Report = {

@@ -14,26 +14,18 @@ import { adoptConfiguredLanes } from '../src/doors/bin/adopt.ts';
 import {
   type AnvilNode,
   DEV_TOKEN_ADDRESS,
-  deployToken,
   ensureDatabase,
-  fundLane,
   type PostgresServer,
   PUBLIC_DEVELOPMENT_KEYS,
   removePostgres,
-  rpcCall,
-  startAnvil,
   startPostgres,
 } from '../src/doors/dev/index.ts';
 import { guard, release } from '../test/support/guard.ts';
+import { startNode } from './node.ts';
 import { PROFILE_SETTINGS, writeStatements } from './profile.ts';
 import { type RoleName, RoleProcess } from './roles.ts';
 
-const ETHER = 10n ** 18n;
-const LANE_TOKENS = 10_000_000_000_000n;
-export const BLOCK_SECONDS = 1;
-export const SLOTS_IN_EPOCH = 4;
 export const WINDOW = 4_096;
-const GAS_LIMIT = 1_000_000_000;
 const TENANT = 'bench';
 
 /** The PostgreSQL server of the whole run, with its temporary folder. */
@@ -222,24 +214,6 @@ async function makeDatabases(postgres: PostgresServer, name: string) {
   await migrate(postgres.localUrl(main), 'main');
   await migrate(postgres.localUrl(signer), 'signer');
   return { DATABASE_URL: postgres.localUrl(main), SIGNER_DATABASE_URL: postgres.localUrl(signer) };
-}
-
-async function startNode(folder: string, lanes: readonly Lane[]): Promise<AnvilNode> {
-  const anvil = await startAnvil({
-    stateDir: folder,
-    blockTime: BLOCK_SECONDS,
-    slotsInEpoch: SLOTS_IN_EPOCH,
-    gasLimit: GAS_LIMIT,
-    saveEvery: null,
-  });
-  guard(anvil.pid);
-  await deployToken(anvil.url);
-  for (const { address } of lanes) {
-    await fundLane(anvil.url, address, { nativeWei: 5_000n * ETHER, tokenAmount: LANE_TOKENS });
-  }
-  // Wallets are taken into the books as of what is final.
-  await rpcCall(anvil.url, 'anvil_mine', [`0x${(2 * SLOTS_IN_EPOCH).toString(16)}`]);
-  return anvil;
 }
 
 async function makeAccess(databaseUrl: string): Promise<{ tenantId: string; apiKey: string }> {
