@@ -8,8 +8,8 @@ import { stopWithdrawals } from './stop.ts';
 import type { WithdrawalView } from './types.ts';
 import { readViews } from './view.ts';
 
-/** A withdrawal that moves while it is read is looked at again, so many times. */
-const ROUNDS = 3;
+/** A withdrawal that moves while it is read is looked at again: more often than it can move before it is signed. */
+const ROUNDS = 8;
 
 /**
  * Cancels a withdrawal; idempotent. What nobody claimed for signing ends here, and its reserve is released. Else its
@@ -35,9 +35,10 @@ export async function cancelWithdrawal(
       );
     }
     const end = { to: 'CANCELLED', code: 'cancelled_by_client' } as const;
+    // The first time it may have moved and not been claimed: then it can be stopped after all.
     const done =
       (await stopWithdrawals(context, [id], end)).has(id) ||
-      (row.status === 'EXECUTING' && (await askForFiller(context, row)));
+      (round > 0 && row.status === 'EXECUTING' && (await askForFiller(context, row)));
     if (done) return (await afterCommit(viewOf(context, id)))!;
   }
   const view = (await viewOf(context, id))!;

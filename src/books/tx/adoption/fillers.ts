@@ -4,7 +4,13 @@ import { caip19, fromHex, nonceKey, TX } from '../../../base/kernel/index.ts';
 import type { LaneRow } from '../lanes.ts';
 import { WAKE_SIGNER } from '../topics.ts';
 
-export type GapFees = { maxFeePerGas: bigint; maxPriorityFeePerGas: bigint; gasReserved: bigint };
+export type GapFees = {
+  maxFeePerGas: bigint;
+  maxPriorityFeePerGas: bigint;
+  /** EIP-2718's. */
+  txType: 0 | 2;
+  gasReserved: bigint;
+};
 
 /**
  * Gives nonces of a lane that have no slot to fillers, and orders their signatures, in the caller's
@@ -66,8 +72,8 @@ export async function openFillers(
        SELECT $3, nonce, $4, $5, tx_id, $6, $7, 'gap' FROM s
      )
      INSERT INTO signature_request (lane_id, nonce, ordinal, tx_id, kind, gas_limit, max_fee_per_gas,
-       max_priority_fee_per_gas, lane_epoch)
-     SELECT $3, nonce, 1, tx_id, 'filler', $8, $9, $10, $11 FROM s ORDER BY nonce`,
+       max_priority_fee_per_gas, lane_epoch, tx_type)
+     SELECT $3, nonce, 1, tx_id, 'filler', $8, $9, $10, $11, $12 FROM s ORDER BY nonce`,
     [
       txIds,
       nonces,
@@ -80,6 +86,7 @@ export async function openFillers(
       made.maxFeePerGas,
       made.maxPriorityFeePerGas,
       lane.epoch,
+      made.txType,
     ],
   );
   await sql.query(`SELECT pg_notify('${WAKE_SIGNER}', '')`);

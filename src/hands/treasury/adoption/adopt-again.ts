@@ -131,13 +131,20 @@ async function open(
   });
 }
 
-/** At the fee cap, of which only the block's price is paid; half as much again is set aside for a bump. */
-function gapFeesOf({ fees }: ChainSettings): GapFees {
-  return {
-    maxFeePerGas: fees.maxFeePerGas,
-    maxPriorityFeePerGas: fees.minPriorityFeePerGas,
-    gasReserved: (FILLER_GAS_LIMIT * fees.maxFeePerGas * 3n) / 2n,
-  };
+/**
+ * At the fee cap, of which only the block's price is paid; where a legacy price is paid in full, twice what the node
+ * asks, or the cap. Half as much again as the cap is set aside for a bump.
+ */
+async function gapFeesOf(port: ChainPort, { fees }: ChainSettings): Promise<GapFees> {
+  const { maxFeePerGas, minPriorityFeePerGas: tip } = fees;
+  const gasReserved = (FILLER_GAS_LIMIT * maxFeePerGas * 3n) / 2n;
+  const market = await port.feeMarket({ blocks: 1, percentiles: [50] });
+  if (market.baseFeePerGas !== null) {
+    return { maxFeePerGas, maxPriorityFeePerGas: tip, txType: 2, gasReserved };
+  }
+  const wanted = 2n * (market.gasPrice > tip ? market.gasPrice : tip) || 1n;
+  const price = wanted < maxFeePerGas ? wanted : maxFeePerGas;
+  return { maxFeePerGas: price, maxPriorityFeePerGas: price, txType: 0, gasReserved };
 }
 
 async function fillGaps(
@@ -146,9 +153,9 @@ async function fillGaps(
   gaps: readonly bigint[],
   word: Word,
 ): Promise<void> {
-  const { db, ledger, chain, installationId } = context;
+  const { db, ledger, port, chain, installationId } = context;
   const { tenantId, laneId, chainId, address } = lane;
-  const fees = gapFeesOf(chain);
+  const fees = await gapFeesOf(port, chain);
   const correlationId = randomToken();
   const native = caip19(chainId, null);
   const assign = (txId: string): Transfer =>
