@@ -5,6 +5,7 @@ import { type Log, systemClock } from '../../base/kernel/index.ts';
 import { KeyCache, LastUse, NonceBook, RateLimiter } from '../../books/access/index.ts';
 import { Ledger } from '../../books/ledger/index.ts';
 import { readLanes } from '../../books/tx/index.ts';
+import { MoveResolver } from '../../hands/treasury/index.ts';
 import { DepositService } from '../../roads/deposit/index.ts';
 import { BreakService, orderChainResume } from '../../roads/reconcile/index.ts';
 import { WithdrawalResolver, WithdrawalService } from '../../roads/withdrawal/index.ts';
@@ -94,7 +95,11 @@ async function servicesOf(
   });
   const deposits = new DepositService({ db, ledger, assets });
   const { chains } = settings;
-  const owners = { withdrawal: new WithdrawalResolver({ db, ledger }) };
+  const moves = new MoveResolver({ db, ledger });
+  const owners = {
+    withdrawal: new WithdrawalResolver({ db, ledger }),
+    ...{ topup: moves, sweep: moves },
+  };
   const breaks = new BreakService({ db, ledger, assets, chains, owners });
   const nonces = new NonceBook({ sql: db, clock: systemClock });
   const services: DatabaseServices = {

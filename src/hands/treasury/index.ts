@@ -8,6 +8,7 @@ export { type Adoption, adoptAgain } from './adoption/adopt-again.ts';
 export { treasuryHandlers } from './gas.ts';
 export { checkFunds } from './low.ts';
 export { readProposals, sweepLane, sweepLanes, topUpLanes } from './moves/order.ts';
+export { MoveResolver } from './moves/resolve.ts';
 export { pauseLane, resumeLane } from './operate.ts';
 export {
   type MoveView,

@@ -22,7 +22,7 @@ import { eventData } from './order.ts';
 import { endMoves, type MoveRow, readOpenMoves } from './rows.ts';
 
 type MoveContext = { db: Db; ledger: Ledger };
-type Ending = {
+export type Ending = {
   move: MoveRow;
   tx: TxRow;
   outcome: 'arrived' | 'unpaid';
@@ -110,7 +110,7 @@ async function act(context: MoveContext, sql: Sql, acting: readonly Ending[]): P
   );
 }
 
-function transfersOf(move: MoveRow, tx: TxRow, outcome: 'arrived' | 'unpaid'): Transfer[] {
+export function transfersOf(move: MoveRow, tx: TxRow, outcome: 'arrived' | 'unpaid'): Transfer[] {
   const { tenantId, txId, asset, amount, correlationId } = tx;
   const slot = { tenantId, txId, asset, amount, correlationId };
   if (outcome === 'arrived') return [arriveTransfer({ ...slot, laneId: move.toLane })];
