@@ -35,6 +35,13 @@ function sources(folder: string): string[] {
     .map((file) => join(folder, file));
 }
 
+/** `(lane: string) => `SELECT … ${lane}``: a part of statements. */
+function isPart(node: ts.Node): node is ts.ArrowFunction & { body: ts.TemplateExpression } {
+  return (
+    ts.isArrowFunction(node) && node.parameters.length > 0 && ts.isTemplateExpression(node.body)
+  );
+}
+
 function statementsOf(root: string, path: string): Statement[] {
   const file = path.slice(root.length + 1);
   const source = ts.createSourceFile(
@@ -56,6 +63,15 @@ function statementsOf(root: string, path: string): Statement[] {
     if (ts.isConditionalExpression(node))
       return textOf(side ? node.whenTrue : node.whenFalse, side);
     if (ts.isParenthesizedExpression(node)) return textOf(node.expression, side);
+    if (ts.isCallExpression(node) && ts.isIdentifier(node.expression)) {
+      const called = constants.get(node.expression.text);
+      if (called !== undefined && isPart(called)) {
+        called.parameters.forEach(({ name }, index) => {
+          constants.set(name.getText(), node.arguments[index]!);
+        });
+        return textOf(called.body, side);
+      }
+    }
     const named = ts.isIdentifier(node) ? constants.get(node.text) : undefined;
     return named === undefined ? 'unknown' : textOf(named, side);
   };
@@ -63,6 +79,8 @@ function statementsOf(root: string, path: string): Statement[] {
     if (ts.isVariableDeclaration(node) && ts.isIdentifier(node.name) && node.initializer) {
       constants.set(node.name.text, node.initializer);
     }
+    // What takes terms is a statement where it has them.
+    if (isPart(node)) return;
     const literal = ts.isStringLiteralLike(node) || ts.isTemplateExpression(node);
     if (literal && !inside) {
       for (const side of [true, false]) {

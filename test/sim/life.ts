@@ -93,6 +93,9 @@ class Life {
         if ('message' in action.fault) this.#mayFail = true;
         node.failNext(action.method, action.fault);
         return;
+      case 'lie':
+        this.#road.several.lie(action.index, action.lie);
+        return;
       case 'revert':
         this.#mayFail = true;
         chain.revertNext(() => true);

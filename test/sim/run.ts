@@ -12,7 +12,12 @@ export function simulateSeeds({ from, count }: { from: number; count: number }):
     let road: Road;
     beforeAll(async () => {
       databases = await testDatabases();
-      road = await Road.open(databases, { lanes: 3, warm: true, endings: 'roll back' });
+      road = await Road.open(databases, {
+        lanes: 3,
+        warm: true,
+        endings: 'roll back',
+        needed: 2,
+      });
     });
     afterAll(async () => {
       await road?.close();

@@ -3,6 +3,7 @@ import type { Fault } from '../support/fake-chain/index.ts';
 import type { Verdict } from '../support/steps/points/actor.ts';
 import { Random } from '../support/steps/random.ts';
 import { ACCOUNTS } from '../support/steps/road.ts';
+import type { Lie } from '../support/steps/several-nodes.ts';
 
 type Method = keyof ChainPort;
 
@@ -42,6 +43,8 @@ export type Action =
     }
   | { do: 'drop' | 'late' | 'stall' | 'resume' }
   | { do: 'node'; method: Method; fault: Fault }
+  /** One of the two nodes beside it says something else, until another lie. */
+  | { do: 'lie'; index: 0 | 1; lie: Lie }
   /** The next transaction reverts; a recipient can not be paid any more. */
   | { do: 'revert' }
   | { do: 'refuse'; n: number }
@@ -107,6 +110,7 @@ const CHANCES: readonly [number, (shape: Shape) => Action][] = [
   [2, () => ({ do: 'stall' })],
   [2, () => ({ do: 'resume' })],
   [11, node],
+  [6, lie],
   [1, () => ({ do: 'revert' })],
   [1, (shape) => ({ do: 'refuse', n: shape.random.below(shape.requests) })],
   [6, ({ random }) => ({ do: 'elapse', ms: random.pick(TIMES) })],
@@ -193,6 +197,19 @@ function node({ random }: Shape): Action {
     { kind: 'says', message: random.pick(SAYINGS), delivered: random.chance(0.5) },
   ]);
   return { do: 'node', method: 'send', fault };
+}
+
+function lie({ random }: Shape): Action {
+  const index = random.below(2) as 0 | 1;
+  const told = random.pick<Lie>([
+    { kind: 'forges' },
+    { kind: 'hurries' },
+    { kind: 'away' },
+    { kind: 'honest' },
+    { kind: 'forks', above: 10 + random.below(8) },
+    { kind: 'lags', blocks: 1 + random.below(6) },
+  ]);
+  return { do: 'lie', index, lie: told };
 }
 
 function readFault(random: Random): Fault {

@@ -7,7 +7,7 @@
  * happened from the chain; `rpc_endpoint` only tells how the endpoints do.
  */
 export { NodeChain } from './node.ts';
-export type { Dispute } from './pool/agreed.ts';
+export { agreedReads, type Dispute } from './pool/agreed.ts';
 export { type ChainPool, openChainPool } from './pool/chain-pool.ts';
 export { EndpointReport } from './pool/report.ts';
 export { type EndpointRow, readEndpoints } from './pool/rows.ts';

@@ -15,6 +15,7 @@ import { MemoryWitness, wireWitness } from './points/memory-witness.ts';
 import { Scheduler, type Step } from './points/scheduler.ts';
 import { type Endings, wireChain, wireDb } from './points/wires.ts';
 import { Processes, type Site, type Wires } from './processes.ts';
+import { SeveralNodes } from './several-nodes.ts';
 import { CHAIN_ID, freshChain, logTo, portTo, settingsOf, withTreasury } from './surroundings.ts';
 import { TestClock } from './test-clock.ts';
 
@@ -32,6 +33,8 @@ type RoadOptions = {
   warm?: boolean;
   /** See Endings; sessions end unless told otherwise. */
   endings?: Endings;
+  /** Three nodes, of which so many must agree; else one. */
+  needed?: number;
   /** For tests of the tests: what is wrong with how its processes reach the world. */
   bend?: (wires: Wires) => Wires;
 };
@@ -54,6 +57,8 @@ export class Road {
   readonly tenantId: string;
   /** What was logged as a warning or worse since the last reset. */
   readonly told: string[] = [];
+  /** The nodes beside the one, where there are several. */
+  readonly several = new SeveralNodes(() => this.#node);
   /** Without points: runs as it would by itself. */
   readonly wires: Wires;
   readonly #site: Site;
@@ -89,7 +94,11 @@ export class Road {
     this.clock = new TestClock(owners.main);
     this.#chain = freshChain(settings, 1);
     this.#node = new FakeNode(this.#chain);
-    const wires = { ...pools, witness: this.#witness, chain: portTo(() => this.#node) };
+    this.several.reset(this.#chain);
+    const { needed } = parts.options;
+    const alone = portTo(() => this.#node);
+    const chain = needed === undefined ? alone : this.several.portFrom(alone, needed);
+    const wires = { ...pools, witness: this.#witness, chain };
     this.wires = parts.options.bend?.(wires) ?? wires;
     const { keystore } = parts;
     const keys = { keystore, rules: signingRules(settings, keystore) };
@@ -210,12 +219,14 @@ export class Road {
     this.told.length = 0;
     this.#chain = freshChain(this.settings, BLOCKS);
     this.#node = new FakeNode(this.#chain);
+    this.several.reset(this.#chain);
     this.#replay?.(this.#chain);
   }
 
   /** The node has forgotten what it was told to do wrong. */
   calm(): void {
     this.#node = new FakeNode(this.#chain);
+    this.several.reset(this.#chain);
   }
 
   /** Processes of an installation that were just started, holding the lanes that are free. */
