@@ -227,8 +227,8 @@ export function movingScenarios(): Scenario[] {
 /** Two persons have ordered the halted chain to go on. */
 const RESUME = `
   WITH person AS (
-    INSERT INTO api_key (tenant_id, name, prefix, key_hash, scopes)
-    SELECT tenant_id, 'a person', 'p', sha256(n::text::bytea), '{admin}' FROM tenant, generate_series(1, 2) n
+    INSERT INTO api_key (tenant_id, name, scopes)
+    SELECT tenant_id, 'a person', '{admin}' FROM tenant, generate_series(1, 2) n
     RETURNING key_id::text AS id
   )
   INSERT INTO chain_resume (chain_id, halted_reason, evidence, proposed_by, confirmed_by)
