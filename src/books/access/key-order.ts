@@ -149,3 +149,18 @@ export function beyond(maker: Rights, wanted: Rights): Fault[] {
   }
   return faults;
 }
+
+/** Whose word counts as a person's, where two persons decide. */
+const DECIDING: readonly Grant[] = ['admin', 'admin:*', 'admin:breaks', 'admin:chains'];
+
+/** One who made or rotated the second person's key by the first one's would be both of them. */
+export function ofAPerson(scopes: readonly Grant[]): Refusal | null {
+  const index = scopes.findIndex((scope) => DECIDING.includes(scope));
+  if (index < 0) return null;
+  const pointer = `/scopes/${index}`;
+  const expected =
+    'none that speaks for a person: such a key is made by `payonce key create`, and rotated by that or itself';
+  const fault = { pointer, code: 'grant_too_wide' as const, got: scopes[index]!, expected };
+  const detail = `At ${pointer}: ${fault.got}; expected ${expected}.`;
+  return refuse('grant_too_wide', detail, { faults: [fault] });
+}

@@ -91,8 +91,8 @@ describe('a key that makes another', () => {
       allowedNetworks: ['10.0.0.0/8', '2001:db8::/32'],
       rateLimit: { requestsPerSecond: 5, burst: 9 },
     };
-    expect(await make(bounds, { scopes: ['admin:*'] })).toMatchObject({
-      scopes: ['admin:*'],
+    expect(await make(bounds, { scopes: ['admin:lanes'] })).toMatchObject({
+      scopes: ['admin:lanes'],
       ...bounds,
     });
     const narrower = {
@@ -106,6 +106,24 @@ describe('a key that makes another', () => {
       requireSignature: true,
     });
   });
+
+  it.each(['admin', 'admin:*', 'admin:breaks', 'admin:chains'] as const)(
+    'is never two persons: it makes and rotates none with %s but itself',
+    async (scope) => {
+      const scopes = [scope, 'ledger:read'];
+      const refused = { code: 'grant_too_wide', faults: [{ pointer: '/scopes/0' }] };
+      expect(await make({ scopes: ['admin', 'ledger:read'] }, { scopes })).toMatchObject(refused);
+      const first = (await createKey(db, order({ scopes: ['admin', 'ledger:read'] }))) as NewApiKey;
+      const second = (await createKey(db, order({ scopes }))) as NewApiKey;
+      const rotate = (by: NewApiKey) =>
+        rotateKey(db, {
+          ...{ keyId: second.keyId, overlapMs: 0 },
+          by: { keyId: by.keyId, rateLimit: null },
+        });
+      expect(await rotate(first)).toMatchObject(refused);
+      expect(await rotate(second)).toMatchObject({ keyId: second.keyId });
+    },
+  );
 
   it('counts the limit of all keys as its own', async () => {
     const maker = (await createKey(db, order())) as NewApiKey;

@@ -5,6 +5,7 @@ import { isRefusal, isUuid, type Refusal, refuse, sha256Hex } from '../../base/k
 import {
   beyond,
   type KeyOrder,
+  ofAPerson,
   publicKeyOf,
   type Rights,
   readRights,
@@ -80,7 +81,8 @@ export async function createKey(
     const maker = by === null ? null : await makerRights(sql, by, order.tenantId);
     if (isRefusal(maker)) return maker;
     const rights = maker === null ? ordered : inherited(maker, ordered, order);
-    const refusal = maker === null ? null : tooWide(maker, rights, by);
+    const refusal =
+      maker === null ? null : (ofAPerson(rights.scopes) ?? tooWide(maker, rights, by));
     if (refusal !== null) return refusal;
     const { token, prefix, hash } = newToken();
     const { rows } = await sql.query<{ keyId: string | null }>(
@@ -170,7 +172,8 @@ export async function rotateKey(
       return refuse('key_ended', `The key ${keyId} is revoked or expired; make a new one.`);
     const maker = by === null ? null : await makerRights(sql, by, row.tenantId);
     if (isRefusal(maker)) return maker;
-    const refusal = maker === null ? null : tooWide(maker, rightsOf(row), by);
+    const other = by !== null && by.keyId !== keyId ? ofAPerson(row.scopes) : null;
+    const refusal = maker === null ? null : (other ?? tooWide(maker, rightsOf(row), by));
     if (refusal !== null) return refusal;
     await sql.query(
       `UPDATE api_key_secret SET valid_until =
