@@ -105,6 +105,31 @@ function nodeFiles(stateDir: string, chainId: number): NodeFiles {
   };
 }
 
+const SAVED_WITHIN_MS = 10_000;
+
+/**
+ * Resolves when the saved state of a node has its newest block of now: killed from here on, it comes back with it. After
+ * ten seconds it is not waited for any longer.
+ */
+export async function untilSaved(node: AnvilNode, stateDir: string): Promise<void> {
+  const { state } = nodeFiles(stateDir, node.chainId);
+  const height = Number(await rpcCall<string>(node.url, 'eth_blockNumber', []));
+  const deadline = systemClock.monotonic() + SAVED_WITHIN_MS;
+  while (savedHeight(state) < height && systemClock.monotonic() < deadline) {
+    await systemClock.sleep(100);
+  }
+}
+
+/** -1: nothing was saved, or it is just being written. */
+function savedHeight(file: string): number {
+  try {
+    const saved = JSON.parse(readFileSync(file, 'utf8')) as { block: { number: string | number } };
+    return Number(saved.block.number);
+  } catch {
+    return -1;
+  }
+}
+
 /** Deletes a chain's saved state. The node must have been stopped. */
 export function removeAnvil(stateDir: string, chainId = 31337): void {
   for (const file of Object.values(nodeFiles(stateDir, chainId))) rmSync(file, { force: true });

@@ -79,13 +79,13 @@ export async function deployToken(rpcUrl: string): Promise<Address> {
 
 /**
  * Raises a lane's balances to at least these targets: native coin in wei, token in base units. What
- * it already has counts, so a repeated call sends nothing.
+ * it already has counts, so a repeated call sends nothing. True when it sent something.
  */
 export async function fundLane(
   rpcUrl: string,
   lane: Address,
   { nativeWei, tokenAmount }: { nativeWei: bigint; tokenAmount: bigint },
-): Promise<void> {
+): Promise<boolean> {
   // What an earlier call left in the pool must be counted before the balances are read.
   await waitMined(rpcUrl, (await nonceAt(rpcUrl, 'pending')) - 1);
   const native = BigInt(await rpcCall<Hex>(rpcUrl, 'eth_getBalance', [lane, 'latest']));
@@ -97,6 +97,7 @@ export async function fundLane(
     const data = mintCall(lane, tokenAmount - tokens);
     await send(rpcUrl, await nonceAt(rpcUrl, 'latest'), { to: DEV_TOKEN_ADDRESS, data });
   }
+  return native < nativeWei || tokens < tokenAmount;
 }
 
 /** Base units of the development token that an address holds at the latest block. */

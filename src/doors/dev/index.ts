@@ -5,7 +5,13 @@
  * that PostgreSQL loses nothing acknowledged. A crash here leaves servers running and their records
  * in place; a killed chain may come back a second behind the database.
  */
-export { type AnvilNode, type AnvilOptions, removeAnvil, startAnvil } from './anvil.ts';
+export {
+  type AnvilNode,
+  type AnvilOptions,
+  removeAnvil,
+  startAnvil,
+  untilSaved,
+} from './anvil.ts';
 export { BlockMaker } from './block-maker.ts';
 export {
   DEV_TOKEN_ADDRESS,

@@ -99,12 +99,15 @@ export async function readPassedOver(
 ): Promise<string[]> {
   const { rows } = await sql.query<{ tx_id: string }>({
     name: 'slot_passed_over',
-    // Where a nonce was used with the key elsewhere no bid of ours can ever be taken.
+    // Where a nonce was used with the key elsewhere no bid of ours can ever be taken. Where the gas is booked, by a
+    // final block that a declared reorg took back, nothing more can be set aside: the same bytes are sent again.
     text: `
       SELECT s.tx_id
       FROM lane l JOIN lane_progress p USING (lane_id) JOIN chain_head h ON h.chain_id = l.chain_id
       CROSS JOIN LATERAL (
         SELECT tx_id FROM nonce_slot WHERE lane_id = l.lane_id AND nonce >= p.mined_nonce
+          AND nonce >= (SELECT to_nonce FROM lane_stretch
+            WHERE lane_id = l.lane_id ORDER BY up_to_block DESC LIMIT 1)
           AND created_at <= h.advanced_at - $3 * interval '1 millisecond'
         ORDER BY nonce LIMIT $4
       ) s

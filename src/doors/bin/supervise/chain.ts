@@ -18,6 +18,7 @@ import {
   removeAnvil,
   rpcCall,
   startAnvil,
+  untilSaved,
 } from '../../dev/index.ts';
 import type { DevelopmentLane } from './configuration.ts';
 import { onKnownPort } from './databases.ts';
@@ -127,15 +128,19 @@ async function isAnother(node: AnvilNode, seen: Seen, head: number): Promise<boo
  * The token and the lanes' funds. A lane that has sent something is left as it is: money that comes
  * later would not be in the books. Returns the token.
  */
-export async function prepareChain(rpcUrl: string): Promise<Address> {
+export async function prepareChain(node: AnvilNode, stateDir: string): Promise<Address> {
+  const { url: rpcUrl } = node;
   const token = await deployToken(rpcUrl);
   const targets = { nativeWei: LANE_NATIVE_WEI, tokenAmount: LANE_TOKENS };
+  let funded = false;
   for (const { address } of DEVELOPMENT_LANES) {
     const sent = await rpcCall<Hex>(rpcUrl, 'eth_getTransactionCount', [address, 'latest']);
-    if (Number(sent) > 0) continue;
-    await fundLane(rpcUrl, address, targets);
-    // Wallets are taken into the books as of what is final.
+    if (Number(sent) === 0) funded = (await fundLane(rpcUrl, address, targets)) || funded;
+  }
+  if (funded) {
+    // Wallets are taken into the books as of what is final, and that must not be lost by a kill.
     await rpcCall(rpcUrl, 'anvil_mine', [`0x${(2 * SLOTS_IN_EPOCH).toString(16)}`, '0x0']);
+    await untilSaved(node, stateDir);
   }
   return token;
 }

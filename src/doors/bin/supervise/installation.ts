@@ -223,7 +223,7 @@ export class Installation {
     this.#blocks = makeBlocks(node, this.#context.clock);
     const token = await this.#step(
       'deploying the token and funding the lanes',
-      () => prepareChain(node.url),
+      () => prepareChain(node, stateDir),
       () => 'the token is deployed, the lanes have funds',
     );
     this.#configFile = statePath(stateDir, 'config');
