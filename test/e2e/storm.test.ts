@@ -63,6 +63,9 @@ async function blocks(count: number): Promise<void> {
   await until(`${count} blocks`, async () => (await height()) >= wanted);
 }
 
+const areCommitted = async () =>
+  (await on.rows(`SELECT FROM withdrawal WHERE status = 'COMPLETED'`)).length >= 5;
+
 function draw(): Event {
   const kind = random.pick(['reorg', 'reorg', 'reorg', 'drop', 'spike'] as const);
   if (kind === 'reorg') return { kind, depth: 1 + random.below(DEEPEST) };
@@ -102,13 +105,14 @@ async function expectPaidOnce(): Promise<void> {
 describe('a chain in a storm', () => {
   it('of reorgs, lost pools and fees above the cap pays every recipient once', async () => {
     const events = Array.from({ length: EVENTS }, draw);
-    // In a short run too.
-    events[0] = { kind: 'reorg', depth: DEEPEST };
+    // In a short run too; deep enough for a block that was safe a moment ago.
+    events[0] = { kind: 'reorg', depth: DEEPEST + EPOCH / 2 };
     events[EVENTS - 1] = { kind: 'spike', blocks: 6 };
     for (const [index, event] of events.entries()) {
       await order(COUNT);
       // The first one takes back what was committed at safe.
-      await blocks(index === 0 ? EPOCH + 3 : 1 + random.below(EPOCH + 4));
+      if (index === 0) await until('commits at safe', areCommitted);
+      else await blocks(1 + random.below(EPOCH + 4));
       await befall(event);
     }
     await quiet(on, 240_000);
