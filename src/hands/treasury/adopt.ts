@@ -18,6 +18,8 @@ import { readHoldings } from './adoption/observe.ts';
 import { fundingAccounts, fundingTransfers } from './fund.ts';
 
 const ADOPTING = 'adopting';
+/** Usual nodes keep the state of 128 blocks. */
+const KEPT_BLOCKS = 100;
 
 type AdoptContext = {
   db: Db;
@@ -99,14 +101,16 @@ async function lookAt(context: AdoptContext, lane: LaneSettings): Promise<Look> 
     const held = holdings.filter(({ amount }) => amount > 0n);
     return { firstNonce: firstNonce!, atBlock, holdings: held };
   };
-  try {
-    if (finalized !== undefined) return await at(finalized);
-  } catch (error) {
-    if (!(error instanceof Transient)) throw error;
-  }
   const head = await port.header('latest');
   if (head === null) throw new Transient(`chain ${lane.chainId} shows no block`);
-  return at(head.number);
+  if (finalized === undefined) return at(head.number);
+  try {
+    return await at(finalized);
+  } catch (error) {
+    // What a node must still know it only failed to say: it is asked again later.
+    if (!(error instanceof Transient) || head.number - finalized <= KEPT_BLOCKS) throw error;
+    return at(head.number);
+  }
 }
 
 async function findLane(db: Db, lane: LaneSettings): Promise<LaneRow | undefined> {
