@@ -87,3 +87,12 @@ it('says nothing where nothing limits, and forgets buckets that are full again',
   expect(many.limiter.take(caller('key 19999'))!.waitMs).toBeGreaterThan(0);
   expect(clock.at).toBe(1_000);
 });
+
+it('tells whole seconds whatever fractions the clock has', () => {
+  const { clock, limiter } = start({ key: { requestsPerSecond: 1, burst: 2 } });
+  clock.at = 123_456.789_012_345;
+  expect(limiter.take({ keyId: 'k', tenantId: 't', rateLimit: null })?.buckets[0]).toMatchObject({
+    remaining: 1,
+    resetMs: 1_000,
+  });
+});

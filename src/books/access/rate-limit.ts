@@ -40,7 +40,7 @@ export class RateLimiter {
   take(caller: Caller): RateVerdict | null {
     const key = caller.rateLimit ?? this.#key;
     if (key === null && this.#tenant === null) return null;
-    const now = this.#clock.monotonic();
+    const now = this.#now();
     const waitMs = Math.max(
       this.#waitMs(caller.keyId, key, now),
       this.#waitMs(caller.tenantId, this.#tenant, now),
@@ -57,7 +57,12 @@ export class RateLimiter {
 
   /** For a request that was let in and does the work of `more` others as well: those after it wait for them. */
   charge(caller: Caller, more: number): void {
-    this.#move(caller, more, this.#clock.monotonic());
+    this.#move(caller, more, this.#now());
+  }
+
+  /** Whole ms: fractions of two readings do not add up, and a second too much would be told. */
+  #now(): number {
+    return Math.floor(this.#clock.monotonic());
   }
 
   #waitMs(id: string, rate: RateLimit | null, now: number): number {
