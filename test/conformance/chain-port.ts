@@ -182,8 +182,8 @@ function effects(begin: Begin): void {
 
   it('knows a token by its code and decimals', async () => {
     const { chain, token } = await begin();
-    expect(await chain.code(token)).toMatch(/^0x[0-9a-f]{2}/);
-    expect(await chain.code(PAYEE)).toBe('0x');
+    expect(await chain.code(token, 'latest')).toMatch(/^0x[0-9a-f]{2}/);
+    expect(await chain.code(PAYEE, 'latest')).toBe('0x');
     expect(await chain.tokenDecimals(token)).toBe(6);
     await expect(chain.tokenDecimals(PAYEE)).rejects.toThrow(Transient);
     await expect(chain.tokenBalances(PAYEE, [POOR], 'latest')).rejects.toThrow(Transient);

@@ -147,8 +147,8 @@ export class NodeChain implements ChainPort {
     return this.#one('eth_call', [{ to: token, data: '0x313ce567' }, 'latest'], parse.uint8);
   }
 
-  async code(address: Address): Promise<Hex> {
-    return this.#one('eth_getCode', [address, 'latest'], parse.bytes);
+  async code(address: Address, block: number | 'latest'): Promise<Hex> {
+    return this.#one('eth_getCode', [address, blockParam(block)], parse.bytes);
   }
 
   async feeMarket({ blocks, percentiles }: FeeQuestion): Promise<FeeMarket> {

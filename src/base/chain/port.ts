@@ -132,8 +132,8 @@ export type ChainPort = {
     block: number | 'latest',
   ): Promise<bigint[]>;
   tokenDecimals(token: Address): Promise<number>;
-  /** '0x' for an account without code. */
-  code(address: Address): Promise<Hex>;
+  /** '0x' for an account without code at that block. */
+  code(address: Address, block: number | 'latest'): Promise<Hex>;
   /** `percentiles` ascend, 0 to 100. */
   feeMarket(asked: { blocks: number; percentiles: readonly number[] }): Promise<FeeMarket>;
   /** Simulates each call on the latest block, independently of the others. */

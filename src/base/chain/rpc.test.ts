@@ -426,7 +426,7 @@ describe('NodeChain reads', () => {
       (c) => c.tokenDecimals(`0x${'11'.repeat(20)}`),
       `0x${'ff'.repeat(32)}`,
     ],
-    ['code that is no hex', (c) => c.code(`0x${'11'.repeat(20)}`), '0xzz'],
+    ['code that is no hex', (c) => c.code(`0x${'11'.repeat(20)}`, 'latest'), '0xzz'],
     [
       'logs that are no list',
       (c) => c.receipts([OWN]),

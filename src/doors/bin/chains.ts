@@ -45,7 +45,7 @@ async function verifyChain(
   }
   for (const asset of settings.assets) {
     if (asset.chainId !== chain.chainId || asset.address === null) continue;
-    if ((await port.code(asset.address)) === '0x') {
+    if ((await port.code(asset.address, 'latest')) === '0x') {
       throw new ConfigurationError(
         `asset ${asset.id}: there is no contract at ${asset.address} on chain ${chain.id}`,
       );

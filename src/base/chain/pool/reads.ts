@@ -32,7 +32,7 @@ export const READS: { readonly [Name in ReadName]: ReadRule<Name> } = {
   balances: { height: ([, block]) => numeric(block) },
   tokenBalances: { height: ([, , block]) => numeric(block) },
   tokenDecimals: {},
-  code: {},
+  code: { height: ([, block]) => numeric(block) },
   feeMarket: {},
   // Why a call failed only an estimate tells, which is asked for next.
   simulate: {},

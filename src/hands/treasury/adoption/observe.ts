@@ -79,7 +79,10 @@ async function readBooks(sql: Sql, { laneId, chainId, minedNonce }: LaneRow): Pr
   throw new Transient(`chain ${chainId} moves on too fast to compare a lane with it: try again`);
 }
 
-/** What a wallet holds of the native coin and of every configured token at a block; zeros too. */
+/**
+ * What a wallet holds of the native coin and of every configured token at a block; zeros too. A token may be
+ * younger than that block: nobody held any of it then, and what has come since is an arrival.
+ */
 export async function readHoldings(
   { assets, port }: { assets: Assets; port: ChainPort },
   { chainId, address }: { chainId: number; address: Address },
@@ -89,7 +92,8 @@ export async function readHoldings(
   const holdings = [{ asset: caip19(chainId, null), amount: native! }];
   for (const asset of assets.all) {
     if (asset.chainId !== chainId || asset.address === null) continue;
-    const [amount] = await port.tokenBalances(asset.address, [address], at);
+    const exists = (await port.code(asset.address, at)) !== '0x';
+    const [amount] = exists ? await port.tokenBalances(asset.address, [address], at) : [0n];
     holdings.push({ asset: asset.caip19, amount: amount! });
   }
   return holdings;
