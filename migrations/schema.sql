@@ -27,7 +27,9 @@ CREATE TABLE api_key (
   expires_at timestamp with time zone,
   revoked_at timestamp with time zone,
   created_at timestamp with time zone NOT NULL DEFAULT now(),
+  person_id uuid NOT NULL,
   CONSTRAINT api_key_burst_check CHECK ((burst > 0)),
+  CONSTRAINT api_key_person_id_fkey FOREIGN KEY (person_id) REFERENCES person(person_id),
   CONSTRAINT api_key_pkey PRIMARY KEY (key_id),
   CONSTRAINT api_key_public_key_check CHECK ((octet_length(public_key) = 32)),
   CONSTRAINT api_key_rate CHECK (((requests_per_second IS NULL) = (burst IS NULL))),
@@ -35,7 +37,9 @@ CREATE TABLE api_key (
   CONSTRAINT api_key_signature CHECK (((public_key IS NOT NULL) OR (NOT require_signature))),
   CONSTRAINT api_key_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenant(tenant_id)
 );
+CREATE INDEX api_key_person ON public.api_key USING btree (person_id);
 CREATE INDEX api_key_tenant ON public.api_key USING btree (tenant_id, key_id);
+CREATE TRIGGER api_key_person BEFORE INSERT ON public.api_key FOR EACH ROW EXECUTE FUNCTION payonce_key_person();
 GRANT INSERT, SELECT ON api_key TO payonce_app;
 GRANT UPDATE (revoked_at) ON api_key TO payonce_app;
 
@@ -137,9 +141,9 @@ CREATE TABLE break_action (
   at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
   CONSTRAINT break_action_action_check CHECK ((action = ANY (ARRAY['commit'::text, 'release'::text, 'reverse'::text, 'adjust'::text]))),
   CONSTRAINT break_action_break_id_fkey FOREIGN KEY (break_id) REFERENCES reconciliation_break(break_id),
-  CONSTRAINT break_action_confirmed_by_fkey FOREIGN KEY (confirmed_by) REFERENCES api_key(key_id),
+  CONSTRAINT break_action_confirmed_by_fkey FOREIGN KEY (confirmed_by) REFERENCES person(person_id),
   CONSTRAINT break_action_pkey PRIMARY KEY (action_id),
-  CONSTRAINT break_action_proposed_by_fkey FOREIGN KEY (proposed_by) REFERENCES api_key(key_id),
+  CONSTRAINT break_action_proposed_by_fkey FOREIGN KEY (proposed_by) REFERENCES person(person_id),
   CONSTRAINT break_action_two_persons CHECK ((proposed_by <> confirmed_by))
 );
 CREATE INDEX break_action_break ON public.break_action USING btree (break_id, action_id);
@@ -178,9 +182,9 @@ CREATE TABLE chain_resume (
   refusal text,
   CONSTRAINT chain_resume_chain_id_fkey FOREIGN KEY (chain_id) REFERENCES chain_head(chain_id),
   CONSTRAINT chain_resume_check CHECK (((done_at IS NULL) = ((fork IS NULL) AND (refusal IS NULL)))),
-  CONSTRAINT chain_resume_confirmed_by_fkey FOREIGN KEY (confirmed_by) REFERENCES api_key(key_id),
+  CONSTRAINT chain_resume_confirmed_by_fkey FOREIGN KEY (confirmed_by) REFERENCES person(person_id),
   CONSTRAINT chain_resume_pkey PRIMARY KEY (resume_id),
-  CONSTRAINT chain_resume_proposed_by_fkey FOREIGN KEY (proposed_by) REFERENCES api_key(key_id),
+  CONSTRAINT chain_resume_proposed_by_fkey FOREIGN KEY (proposed_by) REFERENCES person(person_id),
   CONSTRAINT chain_resume_two_persons CHECK ((proposed_by <> confirmed_by))
 );
 CREATE UNIQUE INDEX chain_resume_open ON public.chain_resume USING btree (chain_id) WHERE (done_at IS NULL);
@@ -574,6 +578,12 @@ GRANT INSERT, SELECT ON nonce_slot TO payonce_app;
 GRANT UPDATE (gas_reserved, fill_reason) ON nonce_slot TO payonce_app;
 GRANT SELECT ON nonce_slot TO payonce_signer;
 
+CREATE TABLE person (
+  person_id uuid NOT NULL,
+  CONSTRAINT person_pkey PRIMARY KEY (person_id)
+);
+GRANT INSERT, SELECT ON person TO payonce_app;
+
 CREATE VIEW posting AS
  SELECT t.transfer_id,
     ((p.n - 1))::smallint AS ordinal,
@@ -589,11 +599,13 @@ CREATE TABLE proposal (
   content text NOT NULL,
   proposed_by uuid NOT NULL,
   proposed_at timestamp with time zone NOT NULL DEFAULT now(),
+  tenant_id uuid NOT NULL,
   CONSTRAINT proposal_pkey PRIMARY KEY (subject),
-  CONSTRAINT proposal_proposed_by_fkey FOREIGN KEY (proposed_by) REFERENCES api_key(key_id)
+  CONSTRAINT proposal_proposed_by_fkey FOREIGN KEY (proposed_by) REFERENCES person(person_id),
+  CONSTRAINT proposal_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenant(tenant_id)
 );
 GRANT DELETE, INSERT, SELECT ON proposal TO payonce_app;
-GRANT UPDATE (content, proposed_by, proposed_at) ON proposal TO payonce_app;
+GRANT UPDATE (content, proposed_by, proposed_at, tenant_id) ON proposal TO payonce_app;
 
 CREATE TABLE reconciliation_break (
   break_id uuid NOT NULL DEFAULT payonce_uuid7(),
@@ -776,6 +788,14 @@ CREATE INDEX speed_up_open ON public.speed_up USING btree (speed_up_id) WHERE (d
 GRANT INSERT, SELECT ON speed_up TO payonce_app;
 GRANT UPDATE (signature_request_id, done_at) ON speed_up TO payonce_app;
 
+CREATE VIEW standing_person AS
+ SELECT person_id,
+    tenant_id,
+    created_at AS since
+   FROM api_key
+  WHERE ((key_id = person_id) AND (revoked_at IS NULL) AND ((expires_at IS NULL) OR (expires_at > clock_timestamp())));
+GRANT SELECT ON standing_person TO payonce_app;
+
 CREATE TABLE state_initial (
   machine text NOT NULL,
   state text NOT NULL,
@@ -949,6 +969,18 @@ AS $function$
 BEGIN
   IF NEW.height < OLD.height OR (NEW.height = OLD.height AND NEW.hash <> OLD.hash) THEN
     RAISE EXCEPTION 'the journal''s seal only rises: % to %', OLD.height, NEW.height USING ERRCODE = '23514';
+  END IF;
+  RETURN NEW;
+END $function$;
+
+CREATE OR REPLACE FUNCTION public.payonce_key_person()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  IF NEW.person_id IS NULL THEN
+    NEW.person_id := NEW.key_id;
+    INSERT INTO person VALUES (NEW.key_id);
   END IF;
   RETURN NEW;
 END $function$;

@@ -185,6 +185,7 @@ describe('sizes', () => {
     ['src/base/chain/pool/chain-pool.test.ts', 'one pool of nodes that fail, lag and stray'],
     ['src/books/ledger/ledger.test.ts', 'every transfer kind and every law of the ledger'],
     ['src/books/tx/tx.test.ts', 'the rows of a transaction from open to final'],
+    ['src/base/db/grants.test.ts', 'every right to write, one line each'],
     ['src/base/kernel/errors.ts', 'one list of every code'],
     ['test/support/fake-chain/fake-node.ts', 'one node with every method of the chain port'],
     ['src/base/config/read.test.ts', 'two tables of faulty files, one line a fault'],

@@ -42,6 +42,8 @@ beforeEach(async () => {
   on = await road.start();
 });
 
+const speaker = (personId: string) => ({ personId, tenantId: road.tenantId });
+
 const walk = async () => {
   while (await on.observe());
 };
@@ -187,7 +189,10 @@ const forgetSends = () => road.owner.query(`DELETE FROM job WHERE topic = '${TX_
 describe('a reorg below finalized', () => {
   const chain = () => road.settings.chains[0]!;
   const resume = (person: number, evidence = 'the operator of the chain says so') =>
-    orderChainResume(road.wires.app, chain(), { keyId: keys[person]!, body: { evidence } });
+    orderChainResume(road.wires.app, chain(), {
+      by: speaker(keys[person]!),
+      body: { evidence },
+    });
   const head = async () => {
     const { rows } = await road.owner.query(
       `SELECT latest::int, safe::int, finalized::int, halted_reason AS halted FROM chain_head`,
@@ -214,7 +219,7 @@ describe('a reorg below finalized', () => {
     const open = await breaks().list(road.tenantId, { state: 'open' }, page);
     const found = open.find((one) => one.kind === kind)!;
     for (const keyId of keys) {
-      const said = { keyId, body: { evidence: 'seen', ...body }, correlationId: 'c' };
+      const said = { by: speaker(keyId), body: { evidence: 'seen', ...body }, correlationId: 'c' };
       const answer = await breaks().resolve(road.tenantId, found.id, said);
       expect(isRefusal(answer) && answer.detail).toBe(false);
     }

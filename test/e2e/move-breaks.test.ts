@@ -51,7 +51,7 @@ it('a sweep of a token that moves nothing waits for two persons, who release it'
   const breaks = new BreakService({ db: app, ledger, assets, chains: [], owners });
   const say = (person: number, action: string) =>
     breaks.resolve(road.tenantId, found!.id, {
-      keyId: persons[person]!,
+      by: { personId: persons[person]!, tenantId: road.tenantId },
       body: { action, evidence: 'the chain shows no transfer' },
       correlationId: 'c',
     });

@@ -121,9 +121,10 @@ describe('the app role', () => {
         'ledger_balance UPDATE (balance, reserved)',
         'nonce_slot INSERT',
         'nonce_slot UPDATE (gas_reserved, fill_reason)',
+        'person INSERT',
         'proposal DELETE',
         'proposal INSERT',
-        'proposal UPDATE (content, proposed_by, proposed_at)',
+        'proposal UPDATE (content, proposed_by, proposed_at, tenant_id)',
         'reconciliation_break INSERT',
         'reconciliation_break UPDATE (detail, opened_at, resolved_at)',
         'reserve INSERT',
@@ -197,6 +198,8 @@ describe('the app role', () => {
     ['ledger_balance', 'kind'],
     ['lane', 'address'],
     ['api_key', 'scopes'],
+    ['api_key', 'person_id'],
+    ['person', 'person_id'],
     ['state_transition', 'to_state'],
   ])('can not change %s.%s', async (table, column) => {
     await denied(at.app, `UPDATE ${table} SET ${column} = ${column}`);

@@ -17,6 +17,8 @@ export type Identity = {
   tenantId: string;
   tenantName: string;
   keyId: string;
+  /** Who speaks by it, where two persons decide. */
+  personId: string;
   scopes: readonly Grant[];
   /** From where it may be used; empty: from anywhere. */
   networks: readonly Network[];
@@ -50,6 +52,7 @@ type Row = {
   key_id: string;
   tenant_id: string;
   tenant_name: string;
+  person_id: string;
   scopes: Grant[];
   networks: string[];
   requests_per_second: number | null;
@@ -180,8 +183,8 @@ export class KeyCache {
   async #select(hashes: string[]): Promise<Row[]> {
     const query = {
       name: 'api_key_by_hash',
-      text: `SELECT encode(s.key_hash, 'hex') AS hash, k.key_id, k.tenant_id, t.name AS tenant_name, k.scopes,
-          k.allowed_networks AS networks, k.requests_per_second, k.burst, k.public_key, k.require_signature,
+      text: `SELECT encode(s.key_hash, 'hex') AS hash, k.key_id, k.tenant_id, t.name AS tenant_name, k.person_id,
+          k.scopes, k.allowed_networks AS networks, k.requests_per_second, k.burst, k.public_key, k.require_signature,
           (extract(epoch FROM least(k.expires_at, s.valid_until) - clock_timestamp()) * 1000)::float8 AS expires_in_ms
         FROM api_key_secret s JOIN api_key k USING (key_id) JOIN tenant t USING (tenant_id)
         WHERE s.key_hash = ANY ($1::bytea[]) AND k.revoked_at IS NULL
@@ -239,6 +242,7 @@ function identityOf(row: Row): Identity {
     tenantId: row.tenant_id,
     tenantName: row.tenant_name,
     keyId: row.key_id,
+    personId: row.person_id,
     scopes: row.scopes,
     networks: row.networks.map((text) => parseNetwork(text) as Network),
     rateLimit: requestsPerSecond === null ? null : { requestsPerSecond, burst: burst! },

@@ -125,6 +125,19 @@ describe('a key that makes another', () => {
     },
   );
 
+  it('makes keys that speak for the same person, theirs too', async () => {
+    const maker = (await createKey(db, order({ scopes: ['admin:keys'] }))) as NewApiKey;
+    const made = async ({ keyId }: NewApiKey) =>
+      (await createKey(db, order({ scopes: ['admin:keys'] }), {
+        keyId,
+        rateLimit: null,
+      })) as NewApiKey;
+    const child = await made(maker);
+    const ids = [child.keyId, (await made(child)).keyId];
+    const { rows } = await db.query('SELECT person_id FROM api_key WHERE key_id = ANY($1)', [ids]);
+    expect(rows).toEqual([{ person_id: maker.keyId }, { person_id: maker.keyId }]);
+  });
+
   it('counts the limit of all keys as its own', async () => {
     const maker = (await createKey(db, order())) as NewApiKey;
     const by = { keyId: maker.keyId, rateLimit: { requestsPerSecond: 5, burst: 5 } };

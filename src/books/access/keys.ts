@@ -67,7 +67,7 @@ function newToken(): { token: string; prefix: string; hash: string } {
 /**
  * A new key, `pk_<8 characters>_<43 characters>`, of which SHA-256 alone is stored. Refuses what the order can not
  * be, an expiry that has passed by the database's clock, and an unknown tenant. Made by a key (`by`), it has at most
- * that key's rights, and those it does not name are that key's.
+ * that key's rights, and those it does not name are that key's; it speaks for the same person.
  */
 export async function createKey(
   db: Db,
@@ -89,8 +89,8 @@ export async function createKey(
       // The outer join tells an expiry that has passed from a tenant that is not there.
       `WITH made AS (
          INSERT INTO api_key (tenant_id, name, scopes, expires_at, allowed_networks, public_key,
-           require_signature, requests_per_second, burst)
-         SELECT tenant_id, $2, $5, $6, $7, $8, $9, $10, $11 FROM tenant
+           require_signature, requests_per_second, burst, person_id)
+         SELECT tenant_id, $2, $5, $6, $7, $8, $9, $10, $11, $12 FROM tenant
          WHERE tenant_id = $1 AND ($6::timestamptz IS NULL OR $6 > clock_timestamp())
          RETURNING key_id
        ), secret AS (
@@ -110,6 +110,7 @@ export async function createKey(
         rights.requireSignature,
         rights.rateLimit?.requestsPerSecond ?? null,
         rights.rateLimit?.burst ?? null,
+        maker?.personId ?? null,
       ],
     );
     const row = rows[0];
@@ -204,14 +205,20 @@ function rightsOf({ requestsPerSecond, burst, ...row }: RightsRow): Rights {
 }
 
 /** Read anew: what a process remembers of a key may be a second old. Held until the other key is written. */
-async function makerRights(sql: Sql, by: Maker, tenantId: string): Promise<Rights | Refusal> {
-  const { rows } = await sql.query<RightsRow>(
-    `SELECT ${RIGHTS} FROM api_key WHERE key_id = $1 AND tenant_id = $2 AND revoked_at IS NULL
+async function makerRights(
+  sql: Sql,
+  by: Maker,
+  tenantId: string,
+): Promise<(Rights & { personId: string }) | Refusal> {
+  const { rows } = await sql.query<RightsRow & { personId: string }>(
+    `SELECT ${RIGHTS}, person_id AS "personId" FROM api_key WHERE key_id = $1 AND tenant_id = $2 AND revoked_at IS NULL
        AND (expires_at IS NULL OR expires_at > clock_timestamp()) FOR SHARE`,
     [by.keyId, tenantId],
   );
   const row = rows[0];
-  return row === undefined ? refuse('unauthenticated', 'The key has ended.') : rightsOf(row);
+  return row === undefined
+    ? refuse('unauthenticated', 'The key has ended.')
+    : { ...rightsOf(row), personId: row.personId };
 }
 
 const KEY = `SELECT k.key_id AS "keyId", k.tenant_id AS "tenantId", k.name, s.prefix, k.scopes,

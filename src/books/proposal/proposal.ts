@@ -2,33 +2,32 @@ import type { Sql } from '../../base/db/index.ts';
 
 type Proposal = { subject: string; content: string; proposedBy: string; proposedAt: Date };
 
-/** Whose key was revoked or has expired since has said nothing. */
-const STANDS = `EXISTS (SELECT FROM api_key k WHERE k.key_id = proposal.proposed_by AND k.revoked_at IS NULL
-  AND (k.expires_at IS NULL OR k.expires_at > clock_timestamp()))`;
+/** Who speaks, and as whose: a person's word counts where it has rights. */
+export type Speaker = { personId: string; tenantId: string };
+type Word = { subject: string; content: string; by: Speaker };
 
-/** Uses up what another key proposed with exactly this content: who did, or null where nobody has. */
-export async function confirm(
-  sql: Sql,
-  { subject, content, keyId }: { subject: string; content: string; keyId: string },
-): Promise<string | null> {
+/** Whoever has lost their rights since, or got others, has said nothing. */
+const STANDS = `EXISTS (SELECT FROM standing_person s WHERE s.person_id = proposal.proposed_by
+  AND s.tenant_id = proposal.tenant_id AND s.since <= proposal.proposed_at)`;
+
+/** Uses up what another person proposed with exactly this content: who did, or null where nobody has. */
+export async function confirm(sql: Sql, { subject, content, by }: Word): Promise<string | null> {
   const { rows } = await sql.query<{ proposedBy: string }>(
     `DELETE FROM proposal WHERE subject = $1 AND content = $2 AND proposed_by <> $3 AND ${STANDS}
+       AND EXISTS (SELECT FROM standing_person WHERE person_id = $3 AND tenant_id = $4)
      RETURNING proposed_by AS "proposedBy"`,
-    [subject, content, keyId],
+    [subject, content, by.personId, by.tenantId],
   );
   return rows[0]?.proposedBy ?? null;
 }
 
 /** Says it first. The same content again is nothing; another takes the place of what was proposed. */
-export async function propose(
-  sql: Sql,
-  { subject, content, keyId }: { subject: string; content: string; keyId: string },
-): Promise<void> {
+export async function propose(sql: Sql, { subject, content, by }: Word): Promise<void> {
   await sql.query(
-    `INSERT INTO proposal (subject, content, proposed_by) VALUES ($1, $2, $3)
-     ON CONFLICT (subject) DO UPDATE SET content = $2, proposed_by = $3, proposed_at = now()
+    `INSERT INTO proposal (subject, content, proposed_by, tenant_id) VALUES ($1, $2, $3, $4)
+     ON CONFLICT (subject) DO UPDATE SET content = $2, proposed_by = $3, tenant_id = $4, proposed_at = now()
      WHERE proposal.content <> $2 OR NOT ${STANDS}`,
-    [subject, content, keyId],
+    [subject, content, by.personId, by.tenantId],
   );
 }
 

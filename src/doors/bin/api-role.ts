@@ -125,14 +125,13 @@ async function servicesOf(
     wallets: walletServices(db, settings),
     breaks: (tenantId, filter, page) => breaks.list(tenantId, filter, page),
     readBreak: (tenantId, id) => breaks.get(tenantId, id),
-    resolveBreak: ({ tenantId, keyId }, id, said) =>
-      breaks.resolve(tenantId, id, { keyId, ...said }),
-    resumeChain: async ({ tenantId, keyId }, id, body) => {
+    resolveBreak: (by, id, said) => breaks.resolve(by.tenantId, id, { by, ...said }),
+    resumeChain: async (by, id, body) => {
       const chain = chains.find((one) => one.id === id);
       const lanes = chain === undefined ? [] : await readLanes(db, chain.chainId);
       // Whoever has no wallet there has no say.
-      if (!lanes.some((lane) => lane.tenantId === tenantId)) return null;
-      return orderChainResume(db, chain!, { keyId, body });
+      if (!lanes.some((lane) => lane.tenantId === by.tenantId)) return null;
+      return orderChainResume(db, chain!, { by, body });
     },
     apiKeys: apiKeyServices(db, settings),
     takeNonce: (claim) => nonces.take(claim),

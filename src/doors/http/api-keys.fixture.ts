@@ -11,7 +11,16 @@ export function principalOf(
   scopes: readonly Grant[],
   more: Partial<Principal> = {},
 ): Principal {
-  return { tenantId, keyId, scopes, networks: [], rateLimit: null, signature: null, ...more };
+  return {
+    tenantId,
+    keyId,
+    personId: keyId,
+    scopes,
+    networks: [],
+    rateLimit: null,
+    signature: null,
+    ...more,
+  };
 }
 
 /** The keys of one tenant, in memory, for tests; what may be made is judged by books/access alone. */

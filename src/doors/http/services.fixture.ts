@@ -221,8 +221,8 @@ export class FakeServices implements Services {
     return { kind: (said.body as { kind: 'done' | 'proposed' }).kind, view };
   }
 
-  async resumeChain({ keyId }: Principal, id: string): Promise<ResumeView | null> {
-    const said = { evidence: 'e', proposedBy: keyId, confirmedBy: null };
+  async resumeChain({ personId }: Principal, id: string): Promise<ResumeView | null> {
+    const said = { evidence: 'e', proposedBy: personId, confirmedBy: null };
     return id === 'local'
       ? { chain: id, chainId: 1, halted: 'why', status: 'proposed', ...said }
       : null;

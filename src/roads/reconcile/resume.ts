@@ -1,6 +1,6 @@
 import { type Db, inTransaction } from '../../base/db/index.ts';
 import { isRefusal, parseForm, type Refusal, refuse } from '../../base/kernel/index.ts';
-import { confirm, propose, readProposals } from '../../books/proposal/index.ts';
+import { confirm, propose, readProposals, type Speaker } from '../../books/proposal/index.ts';
 import { orderResume, readHeads } from '../../books/tx/index.ts';
 import { readEvidence } from './breaks/form.ts';
 
@@ -11,7 +11,7 @@ export type ResumeView = {
   /** ordered: two persons said so, and the chain's tracker carries it out. */
   status: 'proposed' | 'ordered';
   evidence: string;
-  /** Keys by their ids. */
+  /** Persons by their ids. */
   proposedBy: string;
   confirmedBy: string | null;
 };
@@ -19,13 +19,13 @@ export type ResumeView = {
 const FIELDS = new Set(['evidence']);
 
 /**
- * The way back of a halted chain: two persons, each with a key of their own, say the same evidence; what the node
+ * The way back of a halted chain: two persons say the same evidence; what the node
  * shows is then taken for the chain. A word is about one halt: a later one needs two new words.
  */
 export async function orderChainResume(
   db: Db,
   chain: { id: string; chainId: number },
-  request: { keyId: string; body: unknown },
+  request: { by: Speaker; body: unknown },
 ): Promise<ResumeView | Refusal> {
   const form = parseForm(request.body, FIELDS, (fields) => {
     const evidence = readEvidence(fields);
@@ -37,19 +37,20 @@ export async function orderChainResume(
   if (halted === null) return refuse('chain_not_halted', `The chain ${chain.id} is not halted.`);
   const subject = `chain:${chainId}`;
   const content = JSON.stringify({ halted, ...form });
-  const { keyId } = request;
-  await propose(db, { subject, content, keyId });
+  const { by } = request;
+  const { personId } = by;
+  await propose(db, { subject, content, by });
   const proposal = (await readProposals(db, [subject])).get(subject);
   const told = { chain: chain.id, chainId, halted, ...form };
-  if (proposal === undefined || proposal.content !== content || proposal.proposedBy === keyId) {
-    return { ...told, status: 'proposed', proposedBy: keyId, confirmedBy: null };
+  if (proposal === undefined || proposal.content !== content || proposal.proposedBy === personId) {
+    return { ...told, status: 'proposed', proposedBy: personId, confirmedBy: null };
   }
   const { proposedBy } = proposal;
   return inTransaction(db, async (sql): Promise<ResumeView | Refusal> => {
-    const order = { chainId, ...form, proposedBy, confirmedBy: keyId };
+    const order = { chainId, ...form, proposedBy, confirmedBy: personId };
     const ordered =
-      (await confirm(sql, { subject, content, keyId })) !== null && (await orderResume(sql, order));
+      (await confirm(sql, { subject, content, by })) !== null && (await orderResume(sql, order));
     if (!ordered) return refuse('chain_not_halted', `The chain ${chain.id} goes on already.`);
-    return { ...told, status: 'ordered', proposedBy, confirmedBy: keyId };
+    return { ...told, status: 'ordered', proposedBy, confirmedBy: personId };
   });
 }

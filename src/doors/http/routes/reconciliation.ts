@@ -12,7 +12,7 @@ import { EMPTY_BODY, limit } from './request.ts';
 
 const tags = ['Operations'];
 const TWO =
-  'Two persons: the first call proposes, the same content by another key is carried out. Other content takes the place of what was proposed.';
+  'Two persons: the first call proposes, the same content by another person is carried out. Other content takes the place of what was proposed.';
 
 const LIST_QUERY = {
   state: oneOf(['open', 'resolved'] as const, 'Whether they wait for persons'),
@@ -38,7 +38,7 @@ const said = {
   action: text,
   evidence: text,
   adjustments: Type.Array(Type.Object({ ...moved, amountAtomic: text, movement: text })),
-  proposedBy: Type.String({ description: "A key's id" }),
+  proposedBy: Type.String({ description: "A person's id: an operator's, or a key's" }),
 };
 const Break = Type.Unsafe<BreakView>(
   Type.Object({

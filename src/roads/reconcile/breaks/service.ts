@@ -8,18 +8,18 @@ import {
   readBreaks,
   setResolved,
 } from '../../../books/breaks/index.ts';
-import { confirm, propose, readProposals } from '../../../books/proposal/index.ts';
+import { confirm, propose, readProposals, type Speaker } from '../../../books/proposal/index.ts';
 import type { BreakContext, BreakOwner } from './context.ts';
 import { adjustmentsProbe, planAdjustments } from './decide-adjust.ts';
 import { type Order, parseOrder, storeAdjustment } from './form.ts';
 import { type BreakView, readViews } from './view.ts';
 
-type Said = { breakId: string; keyId: string; correlationId: string } & Order;
+type Said = { breakId: string; by: Speaker; correlationId: string } & Order;
 
 const NO_BREAK = refuse('not_found', 'There is no break with this id for this tenant.');
 
 /**
- * Breaks and their exit: two persons, each with a key of their own, say the same, and then what they said is done
+ * Breaks and their exit: two persons say the same, and then what they said is done
  * by the ledger's own transfers, with their evidence, in one transaction. Nothing is done on one word.
  */
 export class BreakService {
@@ -44,13 +44,13 @@ export class BreakService {
   }
 
   /**
-   * The first word is kept, the same word by another key is carried out. Said by one key twice it is one word; with
+   * The first word is kept, the same word by another person is carried out. Said by one twice it is one word; with
    * other content it takes the place of what was said before. Throws Transient where another decided meanwhile.
    */
   async resolve(
     tenantId: string,
     id: string,
-    request: { keyId: string; body: unknown; correlationId: string },
+    request: { by: Speaker; body: unknown; correlationId: string },
   ): Promise<{ kind: 'proposed' | 'done'; view: BreakView } | Refusal> {
     const { db, assets } = this.#context;
     const found = await this.#find(tenantId, id);
@@ -61,9 +61,10 @@ export class BreakService {
     const refusal = await this.#judge(found, order);
     if (refusal !== null) return refusal;
     const subject = subjectOf(id);
-    await propose(db, { subject, content: order.content, keyId: request.keyId });
+    await propose(db, { subject, content: order.content, by: request.by });
     const proposal = (await readProposals(db, [subject])).get(subject);
-    const second = proposal?.content === order.content && proposal.proposedBy !== request.keyId;
+    const second =
+      proposal?.content === order.content && proposal.proposedBy !== request.by.personId;
     const late = second ? await this.#act(found, said) : null;
     if (late !== null) return late;
     const view = await this.get(tenantId, id);
@@ -121,14 +122,14 @@ export class BreakService {
 
   /** The last part of the act: uses the first word up, and keeps what was decided. */
   async #finish(sql: Sql, found: Break, said: Said, transferIds: string[]): Promise<void> {
-    const { breakId, keyId, content, action, evidence, adjustments } = said;
+    const { breakId, by, content, action, evidence, adjustments } = said;
     const locked = await lockBreak(sql, breakId);
-    const proposedBy = await confirm(sql, { subject: subjectOf(breakId), content, keyId });
+    const proposedBy = await confirm(sql, { subject: subjectOf(breakId), content, by });
     if (proposedBy === null || locked?.resolvedAt?.getTime() !== found.resolvedAt?.getTime()) {
       throw new Transient(`break ${breakId} was decided about meanwhile`);
     }
     await insertAction(sql, {
-      ...{ breakId, action, evidence, transferIds, proposedBy, confirmedBy: keyId },
+      ...{ breakId, action, evidence, transferIds, proposedBy, confirmedBy: by.personId },
       adjustments: adjustments.map(storeAdjustment),
     });
     const owner = this.#ownerOf(found);
@@ -140,7 +141,7 @@ export class BreakService {
         type: resolved ? 'break.resolved' : 'break.decided',
         subjectId: found.subjectId,
         correlationId: said.correlationId,
-        data: { breakId, action, proposedBy, confirmedBy: keyId },
+        data: { breakId, action, proposedBy, confirmedBy: by.personId },
       },
     ]);
   }
