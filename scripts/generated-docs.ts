@@ -1,5 +1,6 @@
 import { configSchema } from '../src/base/config/index.ts';
 import { isEnd, MACHINES, type Machine } from '../src/base/kernel/index.ts';
+import { policySchema } from '../src/books/policy/index.ts';
 import { errorReference } from '../src/doors/http/index.ts';
 import { verifyReference } from './verify-docs.ts';
 
@@ -10,6 +11,7 @@ export function generatedDocs(): Map<string, string> {
     ['docs/machines.md', machineReference()],
     ['docs/verify.md', verifyReference()],
     ['docs/config.schema.json', `${JSON.stringify(configSchema(), null, 2)}\n`],
+    ['docs/policy.schema.json', `${JSON.stringify(policySchema(), null, 2)}\n`],
   ]);
 }
 

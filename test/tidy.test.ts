@@ -189,6 +189,7 @@ describe('sizes', () => {
     ['src/base/kernel/errors.ts', 'one list of every code'],
     ['test/support/fake-chain/fake-node.ts', 'one node with every method of the chain port'],
     ['src/base/config/read.test.ts', 'two tables of faulty files, one line a fault'],
+    ['src/books/policy/document/document.test.ts', 'tables of faulty documents, one line a fault'],
     ['src/doors/http/server.test.ts', 'one server, one test file'],
     [
       'src/hands/signer/handshake/handshake.test.ts',

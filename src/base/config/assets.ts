@@ -97,7 +97,7 @@ export function readAddress(text: string, path: string, faults: Faults): Address
 }
 
 /** Base units, or null and a fault. Without known decimals only the syntax is judged. */
-function readAmount(
+export function readAmount(
   text: string,
   decimals: number | undefined,
   path: string,

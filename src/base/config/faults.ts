@@ -1,21 +1,27 @@
 import { ConfigurationError } from '../kernel/index.ts';
 
+type FileFault = { path: string; found: string; allowed: string };
+
 /** Gathers what is wrong with a file, so that one run names every fault and not the first alone. */
 export class Faults {
-  readonly #lines: string[] = [];
+  readonly all: FileFault[] = [];
 
   /** `path` is the key path (`assets[0].tiers[1].upTo`); neither text may hold a secret. */
   add(path: string, found: string, allowed: string): void {
-    this.#lines.push(`${path}: found ${found}; allowed: ${allowed}`);
+    this.all.push({ path, found, allowed });
   }
 
   get count(): number {
-    return this.#lines.length;
+    return this.all.length;
   }
 
   /** Throws ConfigurationError with one line per fault, in the order of the file. */
   throwIfAny(): void {
-    if (this.#lines.length > 0) throw new ConfigurationError(this.#lines.join('\n'));
+    if (this.all.length === 0) return;
+    const lines = this.all.map(
+      ({ path, found, allowed }) => `${path}: found ${found}; allowed: ${allowed}`,
+    );
+    throw new ConfigurationError(lines.join('\n'));
   }
 }
 

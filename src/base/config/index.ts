@@ -4,9 +4,11 @@
  * told at once by key path, and that no fault or description shows a secret. Reads files at the start
  * only and has no state; a crash here means that the process did not start.
  */
+export { readAddress, readAmount } from './assets.ts';
 export { DEVELOPMENT_CHAIN_ID } from './chains.ts';
 export { describeSettings } from './describe.ts';
 export { DEVELOPMENT_TENANT, developmentSettings } from './development.ts';
+export { Faults, shown } from './faults.ts';
 export { readSettings } from './read.ts';
 export { configSchema } from './schema/schema.ts';
 export {
@@ -27,3 +29,4 @@ export {
   URGENCIES,
   type Urgency,
 } from './settings.ts';
+export { fitShape, given, type Loose } from './shape.ts';

@@ -7,9 +7,9 @@ export type Loose<T> = T extends readonly (infer Item)[]
     ? { [Name in keyof T]?: Loose<T[Name]> | undefined }
     : T;
 
-/** The part of JSON Schema that schema.ts uses. */
+/** The part of JSON Schema that our schemas use. */
 type Node = {
-  type?: 'object' | 'array' | 'string' | 'integer' | 'boolean';
+  type?: 'object' | 'array' | 'string' | 'integer' | 'number' | 'boolean';
   description?: string;
   writeOnly?: boolean;
   enum?: readonly string[];
@@ -20,6 +20,7 @@ type Node = {
   maxProperties?: number;
   items?: Node;
   minItems?: number;
+  maxItems?: number;
   minLength?: number;
   pattern?: string;
   minimum?: number;
@@ -30,9 +31,15 @@ type Node = {
  * Fits a parsed value to its schema. Every fault is added under its key path, in our words (a generic
  * validator reports a union as a heap of alternatives, and prints values). Returns the value without
  * its faulty parts, array positions kept, so that the checks of meaning can run over the rest.
+ * `path`: where the value stands, when it is a part.
  */
-export function fitShape<T>(schema: unknown, value: unknown, faults: Faults): Loose<T> | undefined {
-  return fitNode(schema as Node, value, '', faults) as Loose<T> | undefined;
+export function fitShape<T>(
+  schema: unknown,
+  value: unknown,
+  faults: Faults,
+  path = '',
+): Loose<T> | undefined {
+  return fitNode(schema as Node, value, path, faults) as Loose<T> | undefined;
 }
 
 /** The key stands there with a faulty value, which was named: what depends on it is not judged. */
@@ -40,7 +47,14 @@ export function isFaulty(section: object, key: string): boolean {
   return Object.hasOwn(section, key) && (section as Record<string, unknown>)[key] === undefined;
 }
 
+/** A list without the places whose fault was named; null where there is no list. */
+export function given<Item>(list: readonly (Item | undefined)[] | undefined): Item[] | null {
+  return list?.flatMap((item) => (item === undefined ? [] : [item])) ?? null;
+}
+
 function fitNode(node: Node, value: unknown, path: string, faults: Faults): unknown {
+  // Anything goes: it is judged elsewhere.
+  if (Object.keys(node).length === 0) return value;
   if (node.anyOf !== undefined) {
     const branch = node.anyOf.find((one) => one.type === kindOf(value));
     if (branch !== undefined) {
@@ -50,7 +64,9 @@ function fitNode(node: Node, value: unknown, path: string, faults: Faults): unkn
   } else if (node.type === 'object' && isSection(value)) {
     return fitSection(node, value, path, faults);
   } else if (node.type === 'array' && Array.isArray(value)) {
-    if (value.length < (node.minItems ?? 0)) faults.add(path, 'an empty list', allowed(node));
+    const { minItems = 0, maxItems = Infinity } = node;
+    if (value.length < minItems) faults.add(path, 'an empty list', allowed(node));
+    if (value.length > maxItems) faults.add(path, `${value.length} entries`, allowed(node));
     return value.map((item, index) => fitNode(node.items ?? {}, item, `${path}[${index}]`, faults));
   } else if (fitsScalar(node, value)) {
     return value;
@@ -94,9 +110,9 @@ function fitsScalar(node: Node, value: unknown): boolean {
     return node.pattern === undefined || new RegExp(node.pattern, 'u').test(value);
   }
   if (node.type === 'boolean') return typeof value === 'boolean';
-  if (node.type !== 'integer' || !Number.isSafeInteger(value)) return false;
-  const number = value as number;
-  return number >= (node.minimum ?? -Infinity) && number <= (node.maximum ?? Infinity);
+  if (typeof value !== 'number') return false;
+  const counts = node.type === 'integer' ? Number.isSafeInteger(value) : node.type === 'number';
+  return counts && value >= (node.minimum ?? -Infinity) && value <= (node.maximum ?? Infinity);
 }
 
 function allowed(node: Node): string {

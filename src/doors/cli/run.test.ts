@@ -29,6 +29,7 @@ const COMMANDS = [
   ['cron', 'reconcile'],
   ['cron', 'funds'],
   ['cron', 'sweep'],
+  ['policy', 'check'],
   ['withdraw'],
   ['status'],
   ['deposit'],

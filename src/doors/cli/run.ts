@@ -18,6 +18,7 @@ import { addCronCommands } from './operate/cron.ts';
 import { addKeyCommands } from './operate/keys.ts';
 import { addLaneCommands } from './operate/lanes.ts';
 import { addPaymentCommands } from './payment-commands.ts';
+import { addPolicyCommands } from './policy/commands.ts';
 import { addVerify } from './verify-command.ts';
 
 /**
@@ -63,6 +64,7 @@ function buildProgram(run: Run): Command {
   addVerify(program, run);
   addLaneCommands(program, run);
   addCronCommands(program, run);
+  addPolicyCommands(program, run);
   addPaymentCommands(program, run);
   addChains(program, run);
   addBreakCommands(program, run);
