@@ -5,6 +5,7 @@ import { Random } from '../support/steps/random.ts';
 import type { Road } from '../support/steps/road.ts';
 import { accountsOf, type Known } from './oracle.ts';
 import type { Action, Request, Script } from './script.ts';
+import { Stranger } from './stranger.ts';
 
 const AN_HOUR_MS = 3_600_000;
 const GWEI = 10n ** 9n;
@@ -26,6 +27,7 @@ export async function live(road: Road, script: Script): Promise<string[]> {
 class Life {
   readonly #road: Road;
   readonly #known: Known[] = [];
+  readonly #stranger: Stranger;
   #on: Processes;
   #mayFail = false;
   #speedUps = 0;
@@ -33,6 +35,7 @@ class Life {
   constructor(road: Road, on: Processes) {
     this.#road = road;
     this.#on = on;
+    this.#stranger = new Stranger(road);
   }
 
   async act(action: Action): Promise<void> {
@@ -80,6 +83,9 @@ class Life {
       case 'drop':
         this.#drop();
         return;
+      case 'foreign':
+        this.#stranger.use(action.use);
+        return;
       case 'late':
         node.deliverLate();
         return;
@@ -125,8 +131,29 @@ class Life {
     chain.setBaseFee(GWEI);
     this.#road.calm();
     await clock.elapse(35_000);
-    const rest = await finish(this.#road, await this.#road.start());
-    return [...rest, ...(await accountsOf(this.#road, this.#known, this.#mayFail))];
+    const rest = await this.#rest(await this.#road.start());
+    return [
+      ...rest,
+      ...(await this.#stranger.breaks()),
+      ...(await accountsOf(this.#road, this.#known, {
+        mayFail: this.#mayFail,
+        mayBeReplaced: this.#stranger.sent,
+      })),
+    ];
+  }
+
+  /** A nonce is counted one block after it was used: what took one meanwhile is waited for too. */
+  async #rest(on: Processes): Promise<string[]> {
+    for (let seen = -1; ; ) {
+      const { standing } = this.#stranger;
+      if (standing === seen) return [];
+      seen = standing;
+      while (await on.observe());
+      if (standing > 0) this.#road.chain.mine(1);
+      while (await on.observe());
+      const rest = await finish(this.#road, on);
+      if (rest.length > 0) return rest;
+    }
   }
 
   async #submit(n: number): Promise<void> {

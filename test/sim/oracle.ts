@@ -4,6 +4,7 @@ import { paymentsOn, recipient } from '../support/steps/payments.ts';
 import { ACCOUNTS, DEPOSIT, type Road } from '../support/steps/road.ts';
 import { booksBreaks } from './books-laws.ts';
 import type { Request } from './script.ts';
+import { THIEF } from './stranger.ts';
 
 /** A request as its client knows it. */
 export type Known = {
@@ -14,6 +15,9 @@ export type Known = {
   refused: boolean;
   cancels: number;
 };
+
+/** What befell the life: something reverted or was refused; somebody else used nonces of the lanes. */
+type Allowed = { mayFail: boolean; mayBeReplaced: boolean };
 
 type Row = { id: string; key: string; status: string; failure: string | null };
 
@@ -27,7 +31,7 @@ const FEES = { USDC: 500_000n, ETH: 500_000_000_000_000n };
 export async function accountsOf(
   road: Road,
   known: readonly Known[],
-  mayFail: boolean,
+  allowed: Allowed,
 ): Promise<string[]> {
   const { rows } = await road.owner.query<Row>({
     name: 'what became of them',
@@ -38,7 +42,7 @@ export async function accountsOf(
   const left = new Map<string, bigint>();
   for (const one of known.filter((item) => item !== undefined)) {
     const mine = rows.filter(({ key }) => key === `key-${one.n}`);
-    broken.push(...judge(one, mine, mayFail));
+    broken.push(...judge(one, mine, allowed));
     const completed = mine.some(({ status }) => isPaid(status));
     const amount = amountOf(one.request);
     const arrived = paid.get(recipient(one.n)) ?? [];
@@ -52,6 +56,7 @@ export async function accountsOf(
       left.set(purse, (left.get(purse) ?? 0n) + amount + FEES[one.request.asset]);
     }
   }
+  paid.delete(THIEF);
   for (const [to, amounts] of paid) broken.push(`[${amounts}] arrived at ${to}, whom nobody named`);
   return [...broken, ...(await balances(road, known, left))];
 }
@@ -65,7 +70,7 @@ function amountOf({ amount, asset }: Request): bigint {
 }
 
 /** One key is one withdrawal, and it ends as something that was done to it lets it end. */
-function judge(one: Known, mine: readonly Row[], mayFail: boolean): string[] {
+function judge(one: Known, mine: readonly Row[], allowed: Allowed): string[] {
   const broken: string[] = [];
   if (mine.length > 1) broken.push(`request ${one.n} is ${mine.length} withdrawals`);
   const [row] = mine;
@@ -79,7 +84,8 @@ function judge(one: Known, mine: readonly Row[], mayFail: boolean): string[] {
     (row.status === 'REJECTED' && row.failure === 'insufficient_balance') ||
     (row.status === 'CANCELLED' && one.cancels > 0) ||
     (row.status === 'EXPIRED' && one.request.expires) ||
-    (row.status === 'FAILED' && mayFail);
+    (row.status === 'FAILED' &&
+      (allowed.mayFail || (allowed.mayBeReplaced && row.failure === 'replaced')));
   return may ? broken : [...broken, `request ${one.n} ended ${row.status} (${row.failure})`];
 }
 

@@ -4,6 +4,7 @@ import type { Verdict } from '../support/steps/points/actor.ts';
 import { Random } from '../support/steps/random.ts';
 import { ACCOUNTS } from '../support/steps/road.ts';
 import type { Lie } from '../support/steps/several-nodes.ts';
+import type { ForeignUse } from './stranger.ts';
 
 type Method = keyof ChainPort;
 
@@ -42,6 +43,7 @@ export type Action =
       toPool: boolean;
     }
   | { do: 'drop' | 'late' | 'stall' | 'resume' }
+  | { do: 'foreign'; use: ForeignUse }
   | { do: 'node'; method: Method; fault: Fault }
   /** One of the two nodes beside it says something else, until another lie. */
   | { do: 'lie'; index: 0 | 1; lie: Lie }
@@ -79,7 +81,7 @@ const READS: readonly Method[] = [
 ];
 
 /** `big`: everything settles at finalized, else nearly everything at safe. */
-type Shape = { random: Random; requests: number; big: boolean };
+type Shape = { random: Random; requests: number; lanes: number; big: boolean };
 
 /** So many of the newest blocks may go: down to what is final, below safe. */
 const REORG_BELOW = 6;
@@ -88,15 +90,16 @@ const REORG_BELOW = 6;
 export function scriptOf(seed: number): Script {
   const random = new Random(seed);
   const big = random.chance(0.3);
-  const shape: Shape = { random, requests: 0, big };
+  const lanes = 1 + random.below(3);
+  const shape: Shape = { random, requests: 0, lanes, big };
   const actions: Action[] = [request(shape)];
   if (random.chance(0.5)) actions.push(request(shape));
   const length = 9 + random.below(12);
   while (actions.length < length) actions.push(actionOf(shape));
-  return { seed, lanes: 1 + random.below(3), actions };
+  return { seed, lanes, actions };
 }
 
-/** Chances in a hundred and fifty; the rest is work. */
+/** Chances in a hundred and fifty-four; the rest is work. */
 const CHANCES: readonly [number, (shape: Shape) => Action][] = [
   [8, (shape) => (shape.requests < 4 ? request(shape) : work(shape))],
   [3, (shape) => ({ do: 'repeat', n: shape.random.below(shape.requests) })],
@@ -121,6 +124,7 @@ const CHANCES: readonly [number, (shape: Shape) => Action][] = [
   [1, () => ({ do: 'sequence' })],
   [4, ({ random }) => ({ do: 'base fee', gwei: random.pick([1, 4, 9, 30, 60]) })],
   [8, () => ({ do: 'pass over' })],
+  [4, foreign],
   [5, (shape) => ({ do: 'speed up', n: shape.random.below(shape.requests) })],
 ];
 
@@ -128,7 +132,7 @@ const CHANCES: readonly [number, (shape: Shape) => Action][] = [
 const TIMES = [1_000, 7_000, 16_000, 31_000, 2_400_000] as const;
 
 function actionOf(shape: Shape): Action {
-  let left = shape.random.below(150);
+  let left = shape.random.below(154);
   for (const [chance, make] of CHANCES) {
     left -= chance;
     if (left < 0) return make(shape);
@@ -210,6 +214,18 @@ function lie({ random }: Shape): Action {
     { kind: 'lags', blocks: 1 + random.below(6) },
   ]);
   return { do: 'lie', index, lie: told };
+}
+
+function foreign({ random, lanes }: Shape): Action {
+  return {
+    do: 'foreign',
+    use: {
+      lane: random.below(lanes),
+      ahead: random.pick([0, 0, 0, 1, 1, 2]),
+      what: random.pick(['coin', 'token', 'nothing'] as const),
+      by: random.pick(['pool', 'block', 'block', { reorg: 2 + random.below(3) }] as const),
+    },
+  };
 }
 
 function readFault(random: Random): Fault {

@@ -14,9 +14,11 @@ type Work = {
   running: bigint;
   unbooked: bigint;
   halted: boolean;
+  /** Lanes that somebody else used. */
+  frozen: bigint;
 };
 
-const WORK = `SELECT j.*, r.*, running, unbooked, uncollected, halted FROM
+const WORK = `SELECT j.*, r.*, running, unbooked, uncollected, halted, frozen FROM
   (SELECT count(*) AS jobs, array_agg(DISTINCT topic) FILTER (
     WHERE run_at <= now() AND (lease_until IS NULL OR lease_until < now())) AS topics FROM job) j,
   (SELECT count(*) FILTER (WHERE claimed_at IS NULL) AS open,
@@ -28,7 +30,8 @@ const WORK = `SELECT j.*, r.*, running, unbooked, uncollected, halted FROM
     WHERE status IN ('REQUESTED', 'RESERVED', 'APPROVED', 'EXECUTING', 'REVERSED')) w,
   (SELECT count(*) AS unbooked FROM nonce_slot s WHERE s.nonce >= (
     SELECT max(to_nonce) FROM lane_stretch g WHERE g.lane_id = s.lane_id)) g,
-  (SELECT bool_or(halted_reason IS NOT NULL) AS halted FROM chain_head) h`;
+  (SELECT bool_or(halted_reason IS NOT NULL) AS halted FROM chain_head) h,
+  (SELECT count(*) AS frozen FROM lane WHERE paused_reason = 'foreign_nonce') f`;
 
 async function readWork(road: Road): Promise<Work> {
   const { rows } = await road.owner.query<Work>({ name: 'work', text: WORK });
@@ -44,20 +47,21 @@ const FINAL_BLOCKS = 7;
  * them, and when nothing moves, blocks and time. Tells when it never comes to rest.
  */
 export async function finish(road: Road, processes: Processes): Promise<string[]> {
-  let before = '';
+  const seen = new Set<string>();
   for (let idle = 0, round = 0; round < ROUNDS; round += 1) {
     const work = await readWork(road);
-    if (work.jobs + work.running + work.unbooked + work.uncollected === 0n) return [];
+    const left = work.jobs + work.running + work.unbooked + work.uncollected + work.frozen;
+    if (left === 0n) return [];
     if (work.halted) {
       // It goes on by itself only where that was ordered.
       while (await processes.observe());
       if ((await readWork(road)).halted) break;
       continue;
     }
-    // A job that only looks again and again is no progress.
+    // Jobs that only look again and again are no progress: only what was not there before is.
     const now = Object.values(work).join();
-    if ((await runDue(processes, work)) && now !== before) {
-      before = now;
+    if ((await runDue(processes, work)) && !seen.has(now)) {
+      seen.add(now);
       idle = 0;
       continue;
     }
@@ -65,10 +69,11 @@ export async function finish(road: Road, processes: Processes): Promise<string[]
     idle += 1;
     road.chain.mine(FINAL_BLOCKS);
     while (await processes.observe());
+    if (work.frozen > 0n) await processes.adopt();
     if (idle > 1) await letPass(road, processes, work, idle);
   }
-  const left = Object.entries(await readWork(road)).map(([what, count]) => `${what} ${count}`);
-  return [`it never came to rest: ${left.join(', ')}`, ...[...new Set(road.told)].slice(-6)];
+  const counts = Object.entries(await readWork(road)).map(([what, count]) => `${what} ${count}`);
+  return [`it never came to rest: ${counts.join(', ')}`, ...[...new Set(road.told)].slice(-6)];
 }
 
 /** Everything that is due, so many times; a step that throws is for another time. */

@@ -10,6 +10,11 @@ const INCLUDED = `EXISTS (
   WHERE t.owner_id = w.withdrawal_id AND a.kind = 'effect' AND i.succeeded AND i.effect_ok
     AND i.block_number <= CASE t.settle_at WHEN 'safe' THEN h.safe ELSE h.finalized END)`;
 
+/** A nonce that somebody else used for good, and not for what its slot is for. */
+const USED_BY_OTHERS = `SELECT FROM foreign_inclusion f
+  JOIN block b ON b.chain_id = f.chain_id AND b.height = f.block_number AND b.hash = f.block_hash
+  JOIN chain_head h ON h.chain_id = f.chain_id AND f.block_number <= h.finalized WHERE NOT f.pays_intent`;
+
 /** Hold at every moment. Each gives a row for each break of it. */
 const ALWAYS = {
   'a withdrawal is COMPLETED on a canonical inclusion at the level it settles at, or about to be reversed': `
@@ -31,10 +36,13 @@ const ALWAYS = {
       JOIN chain_head h ON h.chain_id = i.chain_id AND i.block_number <= h.finalized
       WHERE a.lane_id = r.lane_id AND a.nonce = r.nonce)
       AND NOT EXISTS (SELECT FROM signature s WHERE s.signature_request_id = r.signature_request_id
-        AND s.refusal_code IS NOT NULL)`,
-  'the slots of a lane are its nonces without a gap': `
-    SELECT l.lane_id::text FROM lane l LEFT JOIN nonce_slot s USING (lane_id) GROUP BY l.lane_id
-    HAVING count(s.nonce) <> l.next_nonce - l.first_nonce
+        AND s.refusal_code IS NOT NULL)
+      AND NOT EXISTS (${USED_BY_OTHERS} AND f.lane_id = r.lane_id AND f.nonce = r.nonce)`,
+  'the slots of a lane, and what somebody else used of it, are its nonces without a gap': `
+    SELECT l.lane_id::text FROM lane l LEFT JOIN (
+      SELECT lane_id, nonce FROM nonce_slot
+      UNION SELECT lane_id, nonce FROM foreign_inclusion WHERE adopted_at IS NOT NULL) s USING (lane_id)
+    GROUP BY l.lane_id HAVING count(s.nonce) <> l.next_nonce - l.first_nonce
       OR coalesce(max(s.nonce), l.next_nonce - 1) <> l.next_nonce - 1`,
   'nothing is given up': `SELECT topic || ' ' || subject_id || ': ' || reason FROM dead_letter`,
 } as const;
@@ -76,6 +84,8 @@ async function journalBreaks(road: Road): Promise<string[]> {
         JOIN block b ON b.chain_id = i.chain_id AND b.height = i.block_number AND b.hash = i.block_hash
         JOIN chain_head h ON h.chain_id = i.chain_id AND i.block_number <= h.finalized
         WHERE a.tx_id = t.tx_id)
+        AND NOT EXISTS (${USED_BY_OTHERS} AND EXISTS (SELECT FROM nonce_slot s
+          WHERE s.tx_id = t.tx_id AND s.lane_id = f.lane_id AND s.nonce = f.nonce))
       UNION ALL
       SELECT 'signed', encode(t.intent_id, 'hex'), encode(g.raw, 'hex') FROM signature g
       JOIN signature_request r USING (signature_request_id) JOIN tx t USING (tx_id) WHERE g.raw IS NOT NULL`,

@@ -2,7 +2,7 @@ import type { ChainPort } from '../../../src/base/chain/index.ts';
 import { Assets, type Settings } from '../../../src/base/config/index.ts';
 import type { Db } from '../../../src/base/db/index.ts';
 import { sequenceEvents } from '../../../src/base/event/index.ts';
-import type { Clock, Log } from '../../../src/base/kernel/index.ts';
+import { type Clock, type Log, Transient } from '../../../src/base/kernel/index.ts';
 import {
   type Handler,
   type Loop,
@@ -10,6 +10,7 @@ import {
   runClaim,
 } from '../../../src/base/queue/index.ts';
 import { Ledger } from '../../../src/books/ledger/index.ts';
+import { readLanes } from '../../../src/books/tx/index.ts';
 import {
   broadcasterHandlers,
   collectLoop,
@@ -27,7 +28,12 @@ import {
   type Witness,
 } from '../../../src/hands/signer/index.ts';
 import { trackRound } from '../../../src/hands/tracker/index.ts';
-import { sweepLanes, topUpLanes, treasuryHandlers } from '../../../src/hands/treasury/index.ts';
+import {
+  adoptAgain,
+  sweepLanes,
+  topUpLanes,
+  treasuryHandlers,
+} from '../../../src/hands/treasury/index.ts';
 import {
   settlerHandlers,
   sweepStanding,
@@ -161,6 +167,26 @@ export class Processes {
   /** How many sweeps of these lanes were asked for. */
   async sweepLanes(laneIds: readonly number[]): Promise<number> {
     return (await sweepLanes(this.#moves(), laneIds, 'a test')).length;
+  }
+
+  /** A person's word for each frozen lane, which opens it where chain and books are clear. */
+  async adopt(): Promise<void> {
+    const { settings, installationId } = this.#site;
+    const { app: db, chain: port } = this.#wires;
+    const parts = {
+      db,
+      ledger: new Ledger(db),
+      assets: new Assets(settings.assets),
+      installationId,
+    };
+    for (const lane of await readLanes(db)) {
+      if (lane.pausedReason !== 'foreign_nonce') continue;
+      const chain = settings.chains.find(({ chainId }) => chainId === lane.chainId)!;
+      const word = { by: 'a test', note: 'the key was used elsewhere', forced: false };
+      await adoptAgain({ ...parts, chain, port }, lane, word).catch((error) => {
+        if (!(error instanceof Transient)) throw error;
+      });
+    }
   }
 
   #moves() {
