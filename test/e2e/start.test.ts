@@ -97,7 +97,7 @@ describe('npm start', () => {
   });
 
   it('completes a withdrawal, survives kill -9 of everything, and ends well', {
-    timeout: 300_000,
+    timeout: 400_000,
   }, async () => {
     const port = await freePort();
     const first = start(port);
@@ -143,6 +143,12 @@ describe('npm start', () => {
       const now = readDevFile(stateDir)?.pids.signer[0];
       return now !== undefined && now !== signer;
     });
+
+    // A server that hangs is told, left alone, and told again when it goes on.
+    process.kill(dev.pids.postgres!, 'SIGSTOP');
+    await said(third, `(pid ${dev.pids.postgres}) runs and does not answer`);
+    process.kill(dev.pids.postgres!, 'SIGCONT');
+    await said(third, `(pid ${dev.pids.postgres}) answers again`);
 
     // The end: exit 0, nothing of dev.json alive, the port free.
     const last = readDevFile(stateDir)!;

@@ -21,6 +21,7 @@ export {
   PUBLIC_DEVELOPMENT_KEYS,
 } from './chain.ts';
 export {
+  answersPostgres,
   ensureDatabase,
   type PostgresServer,
   startPostgres,

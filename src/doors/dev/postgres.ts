@@ -137,7 +137,7 @@ async function adopt(home: ServerHome): Promise<PostgresServer | null> {
       rmSync(join(home.dataDir, 'postmaster.pid'), { force: true });
       return null;
     }
-    if (lock.status === 'ready' && (await answers(lock.port))) {
+    if (lock.status === 'ready' && (await answersPostgres(lock.port))) {
       const identity = { pid: lock.pid, startTime };
       writeRecord(home, identity);
       return describe(home, identity, { ...lock, adopted: true });
@@ -152,7 +152,7 @@ async function adopt(home: ServerHome): Promise<PostgresServer | null> {
 }
 
 /** A server that is just being killed is still there and says `ready`, but starts no session. */
-async function answers(port: number): Promise<boolean> {
+export async function answersPostgres(port: number): Promise<boolean> {
   const client = new pg.Client({
     connectionString: `postgresql://postgres@127.0.0.1:${port}/postgres`,
     connectionTimeoutMillis: 5_000,

@@ -5,11 +5,13 @@ import { type Clock, ConfigurationError, Transient } from '../../../base/kernel/
 import type { Role, StartFlags } from '../../cli/index.ts';
 import {
   type AnvilNode,
+  answersPostgres,
   type BlockMaker,
   isPortFree,
   isRunning,
   type PostgresServer,
   type ProcessIdentity,
+  rpcCall,
   startPostgres,
 } from '../../dev/index.ts';
 import type { Orders } from '../role.ts';
@@ -189,6 +191,7 @@ export class Installation {
       ...this.#keeping('PostgreSQL'),
       server,
       restart: (dead) => startPostgres({ stateDir, port: dead.port }),
+      answers: ({ port }) => answersPostgres(port),
     });
     this.#postgres.start();
   }
@@ -218,6 +221,7 @@ export class Installation {
         if (behind !== null) terminal.say(`! ${behind}`);
         return again;
       },
+      answers: async ({ url }) => (await rpcCall(url, 'eth_blockNumber', [])) !== null,
     });
     this.#anvil.start();
     this.#blocks = makeBlocks(node, this.#context.clock);

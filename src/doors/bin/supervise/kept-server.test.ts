@@ -24,7 +24,10 @@ function startServer(): ProcessIdentity {
 
 class Broken extends Error {}
 
-function keep(restart: () => Promise<ProcessIdentity>) {
+function keep(
+  restart: () => Promise<ProcessIdentity>,
+  answers: () => Promise<boolean> = async () => true,
+) {
   const told: string[] = [];
   const waited: number[] = [];
   let changed: () => void = () => {};
@@ -39,8 +42,10 @@ function keep(restart: () => Promise<ProcessIdentity>) {
     name: 'PostgreSQL',
     server: startServer(),
     restart,
+    answers,
     clock: {
       ...systemClock,
+      monotonic: () => systemClock.monotonic() * 100,
       sleep: (ms, signal) => {
         // A look at the server comes every second.
         if (ms > 1_000) waited.push(ms);
@@ -116,4 +121,37 @@ test('a server is left alone once its keeping has ended', async () => {
   await kept.stop();
   process.kill(kept.server.pid, 'SIGKILL');
   expect(restarts).toBe(0);
+});
+
+test('a server that hangs is told once and not killed, and told again when it answers', async () => {
+  let hanging = true;
+  const silence = new Promise<boolean>(() => {});
+  const { kept, told } = keep(
+    async () => startServer(),
+    () => (hanging ? silence : Promise.resolve(true)),
+  );
+  const { pid } = kept.server;
+  await until('the telling', async () => told.length > 0);
+  expect(told[0]).toContain(`PostgreSQL (pid ${pid}) runs and does not answer; it is left alone`);
+  hanging = false;
+  await until('the answer', async () => told.length > 1);
+  expect(told.slice(1)).toEqual([`! PostgreSQL (pid ${pid}) answers again`]);
+  expect(kept.server.pid).toBe(pid);
+  await kept.stop();
+});
+
+test('the end does not wait for a server that hangs', async () => {
+  let asked = () => {};
+  const asking = new Promise<void>((resolve) => {
+    asked = resolve;
+  });
+  const { kept } = keep(
+    async () => startServer(),
+    () => {
+      asked();
+      return new Promise(() => {});
+    },
+  );
+  await asking;
+  await kept.stop();
 });
