@@ -578,6 +578,56 @@ GRANT INSERT, SELECT ON nonce_slot TO payonce_app;
 GRANT UPDATE (gas_reserved, fill_reason) ON nonce_slot TO payonce_app;
 GRANT SELECT ON nonce_slot TO payonce_signer;
 
+CREATE TABLE operator_freeze (
+  freeze_id uuid NOT NULL DEFAULT payonce_uuid7(),
+  scope text NOT NULL,
+  tenant_id uuid,
+  chain_id bigint,
+  lane_id integer,
+  asset text,
+  reason text NOT NULL,
+  frozen_by uuid NOT NULL,
+  at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  CONSTRAINT operator_freeze_covers CHECK (((num_nonnulls(tenant_id, chain_id, lane_id, asset) =
+CASE scope
+    WHEN 'global'::text THEN 0
+    ELSE 1
+END) AND
+CASE scope
+    WHEN 'global'::text THEN true
+    WHEN 'tenant'::text THEN (tenant_id IS NOT NULL)
+    WHEN 'chain'::text THEN (chain_id IS NOT NULL)
+    WHEN 'wallet'::text THEN (lane_id IS NOT NULL)
+    WHEN 'asset'::text THEN (asset IS NOT NULL)
+    ELSE false
+END)),
+  CONSTRAINT operator_freeze_frozen_by_fkey FOREIGN KEY (frozen_by) REFERENCES person(person_id),
+  CONSTRAINT operator_freeze_lane_id_fkey FOREIGN KEY (lane_id) REFERENCES lane(lane_id),
+  CONSTRAINT operator_freeze_pkey PRIMARY KEY (freeze_id),
+  CONSTRAINT operator_freeze_reason_check CHECK ((reason <> ''::text)),
+  CONSTRAINT operator_freeze_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenant(tenant_id)
+);
+GRANT INSERT (scope, tenant_id, chain_id, lane_id, asset, reason, frozen_by) ON operator_freeze TO payonce_app;
+GRANT SELECT ON operator_freeze TO payonce_app;
+GRANT SELECT ON operator_freeze TO payonce_signer;
+
+CREATE TABLE operator_freeze_lift (
+  freeze_id uuid NOT NULL,
+  reason text NOT NULL,
+  proposed_by uuid NOT NULL,
+  confirmed_by uuid NOT NULL,
+  at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  CONSTRAINT operator_freeze_lift_confirmed_by_fkey FOREIGN KEY (confirmed_by) REFERENCES person(person_id),
+  CONSTRAINT operator_freeze_lift_freeze_id_fkey FOREIGN KEY (freeze_id) REFERENCES operator_freeze(freeze_id),
+  CONSTRAINT operator_freeze_lift_pkey PRIMARY KEY (freeze_id),
+  CONSTRAINT operator_freeze_lift_proposed_by_fkey FOREIGN KEY (proposed_by) REFERENCES person(person_id),
+  CONSTRAINT operator_freeze_lift_reason_check CHECK ((reason <> ''::text)),
+  CONSTRAINT operator_freeze_lift_two_persons CHECK ((proposed_by <> confirmed_by))
+);
+GRANT INSERT (freeze_id, reason, proposed_by, confirmed_by) ON operator_freeze_lift TO payonce_app;
+GRANT SELECT ON operator_freeze_lift TO payonce_app;
+GRANT SELECT ON operator_freeze_lift TO payonce_signer;
+
 CREATE TABLE person (
   person_id uuid NOT NULL,
   CONSTRAINT person_pkey PRIMARY KEY (person_id)

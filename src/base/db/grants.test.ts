@@ -50,8 +50,7 @@ const denied = (db: Db, text: string) =>
 
 const LEDGER_AND_HISTORY = [
   'transfer',
-  'reserve',
-  'reserve_resolution',
+  ...['reserve', 'reserve_resolution'],
   'deposit_reference',
   'event_batch',
   'event_order',
@@ -63,9 +62,8 @@ const LEDGER_AND_HISTORY = [
   'lane_stretch',
   'break_action',
   'journal_seal',
-  'signing_freeze',
-  'signing_freeze_lift',
-  'signing_freeze_told',
+  ...['signing_freeze', 'signing_freeze_lift', 'signing_freeze_told'],
+  ...['operator_freeze', 'operator_freeze_lift'],
 ];
 
 describe('the app role', () => {
@@ -121,6 +119,8 @@ describe('the app role', () => {
         'ledger_balance UPDATE (balance, reserved)',
         'nonce_slot INSERT',
         'nonce_slot UPDATE (gas_reserved, fill_reason)',
+        'operator_freeze INSERT (scope, tenant_id, chain_id, lane_id, asset, reason, frozen_by)',
+        'operator_freeze_lift INSERT (freeze_id, reason, proposed_by, confirmed_by)',
         'person INSERT',
         'proposal DELETE',
         'proposal INSERT',
@@ -275,6 +275,8 @@ describe('the signer role', () => {
       'journal_seal',
       'lane',
       'nonce_slot',
+      'operator_freeze',
+      'operator_freeze_lift',
       'schema_migration',
       'signature',
       'signature_request',

@@ -151,7 +151,13 @@ export function beyond(maker: Rights, wanted: Rights): Fault[] {
 }
 
 /** Whose word counts as a person's, where two persons decide. */
-const DECIDING: readonly Grant[] = ['admin', 'admin:*', 'admin:breaks', 'admin:chains'];
+const DECIDING: readonly Grant[] = [
+  'admin',
+  'admin:*',
+  'admin:breaks',
+  'admin:chains',
+  'admin:freeze',
+];
 
 /** One who made or rotated the second person's key by the first one's would be both of them. */
 export function ofAPerson(scopes: readonly Grant[]): Refusal | null {

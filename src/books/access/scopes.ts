@@ -10,6 +10,7 @@ const SCOPES = [
   'events:read',
   'admin:breaks',
   'admin:chains',
+  'admin:freeze',
   'admin:keys',
   'admin:lanes',
   'admin',

@@ -23,6 +23,8 @@ export type TxProgress = {
   failureCode: string | null;
   failureMessage: string | null;
   nonceKey: string | null;
+  /** Whose nonce it has; null: none yet. */
+  laneId: number | null;
   level: Level;
   blockNumber: bigint | null;
   blockHash: Hex | null;
@@ -50,6 +52,7 @@ export async function readProgress(
     decision_id: string | null;
     chain_id: bigint;
     from_address: Buffer | null;
+    lane_id: number | null;
     nonce: bigint | null;
     block_number: bigint | null;
     block_hash: Buffer | null;
@@ -61,7 +64,7 @@ export async function readProgress(
     name: 'tx_progress',
     text: `
       SELECT t.owner_id, t.tx_id, t.status, t.waiting, t.waiting_detail, t.furthest_level, t.reorgs, t.failure_code,
-        t.failure_message, t.decision_id, t.chain_id, s.from_address, s.nonce, c.block_number, c.block_hash,
+        t.failure_message, t.decision_id, t.chain_id, s.from_address, s.lane_id, s.nonce, c.block_number, c.block_hash,
         c.attempt_id AS included_attempt, h.safe, h.finalized, a.attempts
       FROM tx t
       LEFT JOIN nonce_slot s USING (tx_id)
@@ -104,6 +107,7 @@ export async function readProgress(
           failureCode: row.failure_code,
           failureMessage: row.failure_message,
           decisionId: row.decision_id,
+          laneId: row.lane_id,
           nonceKey:
             row.nonce === null
               ? null

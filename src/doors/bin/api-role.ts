@@ -6,6 +6,7 @@ import { KeyCache, LastUse, NonceBook, RateLimiter } from '../../books/access/in
 import { Ledger } from '../../books/ledger/index.ts';
 import { readLanes } from '../../books/tx/index.ts';
 import { MoveResolver } from '../../hands/treasury/index.ts';
+import { FreezeService } from '../../roads/control/index.ts';
 import { DepositService } from '../../roads/deposit/index.ts';
 import { BreakService, orderChainResume } from '../../roads/reconcile/index.ts';
 import { WithdrawalResolver, WithdrawalService } from '../../roads/withdrawal/index.ts';
@@ -134,6 +135,7 @@ async function servicesOf(
       return orderChainResume(db, chain!, { by, body });
     },
     apiKeys: apiKeyServices(db, settings),
+    freezes: new FreezeService({ db, assets, chains, log }),
     takeNonce: (claim) => nonces.take(claim),
   };
   return { services, withdrawals };

@@ -7,7 +7,7 @@ import {
 } from '../../base/config/index.ts';
 import { checkSchema, type Db, openPool } from '../../base/db/index.ts';
 import { type Clock, checksummed, messageOf } from '../../base/kernel/index.ts';
-import { readFreeze } from '../../books/freeze/index.ts';
+import { readSigningFreeze, readStandingFreezes, tellFrozen } from '../../books/freeze/index.ts';
 import { readHeads, readLanes } from '../../books/tx/index.ts';
 
 type Checks = Record<string, { ok: boolean; detail: string }>;
@@ -17,7 +17,7 @@ const QUIET_MS = 60_000;
 const ANSWER_WITHIN_MS = 2_000;
 
 /**
- * The api role is ready when its database answers and fits: requests are accepted and reserved. Frozen signing and
+ * The api role is ready when its database answers and fits: requests are accepted and reserved. What is frozen and
  * what chains do is told and never turns it unready. Tells within two seconds whatever the database does: one that
  * hangs is asked by one look at a time, on a connection of its own that is given up then.
  */
@@ -72,6 +72,7 @@ async function look(db: Db, settings: Settings): Promise<Readiness> {
     };
     if (misfit === null) {
       checks['signing'] = await signingCheck(db);
+      checks['freeze'] = await freezeCheck(db);
       Object.assign(checks, await chainChecks(db, settings));
     }
     return { ready: misfit === null, checks };
@@ -81,11 +82,18 @@ async function look(db: Db, settings: Settings): Promise<Readiness> {
 }
 
 async function signingCheck(db: Db): Promise<Checks[string]> {
-  const freeze = await readFreeze(db);
+  const freeze = await readSigningFreeze(db);
   if (freeze === null) return { ok: true, detail: 'not frozen' };
   const { code, detail, remedy, at } = freeze;
   const since = at.toISOString();
   return { ok: false, detail: `frozen since ${since} (${code}): ${detail}. What to do: ${remedy}` };
+}
+
+/** Everybody may read this: what and since when, nothing of tenants, wallets, who and why. */
+async function freezeCheck(db: Db): Promise<Checks[string]> {
+  const standing = await readStandingFreezes(db);
+  if (standing.length === 0) return { ok: true, detail: 'nothing is frozen' };
+  return { ok: false, detail: standing.map(tellFrozen).join('; ') };
 }
 
 async function chainChecks(db: Db, settings: Settings): Promise<Checks> {

@@ -12,7 +12,7 @@ import {
   systemClock,
 } from '../../base/kernel/index.ts';
 import { type Handler, Loop, postgresTransport, Runner } from '../../base/queue/index.ts';
-import { tellFreezes } from '../../books/freeze/index.ts';
+import { tellSigningFreezes } from '../../books/freeze/index.ts';
 import { Ledger } from '../../books/ledger/index.ts';
 import { releaseChains, WAKE_COLLECT, WAKE_REPLACE } from '../../books/tx/index.ts';
 import {
@@ -252,7 +252,7 @@ function freezeLoop({ db, log }: Worker): Loop {
     clock: systemClock,
     log,
     round: async () => {
-      await tellFreezes(db);
+      await tellSigningFreezes(db);
       return false;
     },
   });

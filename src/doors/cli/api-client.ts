@@ -30,8 +30,10 @@ export class ApiProblem extends Error {
   }
 }
 
+type Method = 'GET' | 'POST' | 'DELETE';
+
 type ApiRequest = {
-  method: 'GET' | 'POST';
+  method: Method;
   /** With its query. */
   path: string;
   body?: unknown;
@@ -93,7 +95,7 @@ export class ApiClient {
     }
   }
 
-  #translate(error: unknown, method: 'GET' | 'POST'): Error {
+  #translate(error: unknown, method: Method): Error {
     const cause = (error as { cause?: { code?: unknown; message?: string } } | null)?.cause;
     const code = String(cause?.code ?? '');
     const reason = code || cause?.message || messageOf(error);

@@ -15,6 +15,7 @@ import { addLocalCommands } from './local-commands.ts';
 import { addBreakCommands } from './operate/breaks.ts';
 import { addChains } from './operate/chains.ts';
 import { addCronCommands } from './operate/cron.ts';
+import { addFreezeCommands } from './operate/freeze.ts';
 import { addKeyCommands } from './operate/keys.ts';
 import { addLaneCommands } from './operate/lanes.ts';
 import { addPaymentCommands } from './payment-commands.ts';
@@ -68,6 +69,7 @@ function buildProgram(run: Run): Command {
   addPaymentCommands(program, run);
   addChains(program, run);
   addBreakCommands(program, run);
+  addFreezeCommands(program, run);
   program.addHelpText(
     'after',
     '\nExit codes: 0 well · 1 the withdrawal failed, or verify found a break · 2 usage or configuration · 3 not reachable, busy, timed out, or a law could not be checked',

@@ -8,12 +8,14 @@ import { FakeServices, TENANT } from './services.fixture.ts';
 
 /** Who may call what; held against the document and against what the server does. */
 const ROUTES: Record<string, Grant> = {
+  'DELETE /v1/freeze/{id}': 'admin:freeze',
   'GET /v1/accounts/{account}/balances': 'ledger:read',
   'GET /v1/accounts/{account}/transfers': 'ledger:read',
   'GET /v1/api-keys': 'admin:keys',
   'GET /v1/api-keys/{id}': 'admin:keys',
   'GET /v1/chains': 'admin:chains',
   'GET /v1/events': 'events:read',
+  'GET /v1/freeze': 'admin:freeze',
   'GET /v1/reconciliation/breaks': 'admin:breaks',
   'GET /v1/reconciliation/breaks/{id}': 'admin:breaks',
   'GET /v1/wallets': 'admin:lanes',
@@ -26,6 +28,7 @@ const ROUTES: Record<string, Grant> = {
   'POST /v1/api-keys/{id}/rotate': 'admin:keys',
   'POST /v1/chains/{id}/resume': 'admin:chains',
   'POST /v1/deposits': 'ledger:credit',
+  'POST /v1/freeze': 'admin:freeze',
   'POST /v1/reconciliation/breaks/{id}/resolve': 'admin:breaks',
   'POST /v1/wallets/{id}/pause': 'admin:lanes',
   'POST /v1/wallets/{id}/resume': 'admin:lanes',

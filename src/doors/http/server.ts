@@ -16,6 +16,7 @@ import { correlationIdOf, sendProblem, stamp } from './reply.ts';
 import { addApiKeyRoutes } from './routes/api-keys.ts';
 import type { App, RouteContext } from './routes/context.ts';
 import { addEventRoutes } from './routes/events.ts';
+import { addFreezeRoutes } from './routes/freeze.ts';
 import { addLedgerRoutes } from './routes/ledger.ts';
 import { addOperationsRoutes } from './routes/operations.ts';
 import { addReconciliationRoutes } from './routes/reconciliation.ts';
@@ -91,6 +92,7 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   addWalletRoutes(app, context);
   addReconciliationRoutes(app, context);
   addApiKeyRoutes(app, context);
+  addFreezeRoutes(app, context);
   refuseOtherMethods(app, known);
   await addDocsPages(app as unknown as FastifyInstance);
   app.setNotFoundHandler(refuseUnknownPath);

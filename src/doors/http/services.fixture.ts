@@ -11,6 +11,7 @@ import type {
 } from '../../roads/withdrawal/index.ts';
 import { FakeApiKeys, principalOf } from './api-keys.fixture.ts';
 import type { EventView } from './event-view.ts';
+import { FakeFreezes } from './freezes.fixture.ts';
 import type { DepositVerdict, Order, Page, Principal, Services } from './services.ts';
 import { BALANCE, DEPOSIT, EVENT, withdrawalView } from './views.fixture.ts';
 import { FakeWallets } from './wallets.fixture.ts';
@@ -50,6 +51,7 @@ export class FakeServices implements Services {
   ready = true;
   wallets = new FakeWallets(TENANT);
   apiKeys = new FakeApiKeys(TENANT);
+  freezes = new FakeFreezes(TENANT);
   rateLimits = new RateLimiter({ clock: systemClock, key: null, tenant: null });
   uses: { keyId: string; ip: string }[] = [];
   /** Resolves the running waitFor calls. */

@@ -8,6 +8,7 @@ import type {
   RateLimiter,
 } from '../../books/access/index.ts';
 import type { MoveView, WalletView } from '../../hands/treasury/index.ts';
+import type { FreezeOrder, FreezeView } from '../../roads/control/index.ts';
 import type { BalanceView, DepositView, TransferView } from '../../roads/deposit/index.ts';
 import type { BreakView, ResumeView } from '../../roads/reconcile/index.ts';
 import type {
@@ -52,6 +53,20 @@ type ApiKeyServices = {
   create(by: Asker, order: Omit<KeyOrder, 'tenantId'>): Promise<NewApiKey | Refusal>;
   rotate(by: Asker, keyId: string, overlapMs: number): Promise<NewApiKey | Refusal>;
   revoke(tenantId: string, keyId: string): Promise<ApiKey | Refusal>;
+};
+
+/** One person freezes, two lift; another tenant's freezes are not there. */
+type FreezeServices = {
+  list(
+    tenantId: string,
+    filter: { state?: 'standing' | 'lifted' },
+    page: Page,
+  ): Promise<FreezeView[]>;
+  freeze(order: FreezeOrder): Promise<{ placed: boolean; view: FreezeView } | Refusal>;
+  lift(
+    id: string,
+    order: FreezeOrder,
+  ): Promise<{ kind: 'proposed' | 'lifted'; view: FreezeView } | Refusal>;
 };
 
 /**
@@ -100,6 +115,7 @@ export type Services = {
   chains(tenantId: string): Promise<unknown[]>;
   wallets: WalletServices;
   apiKeys: ApiKeyServices;
+  freezes: FreezeServices;
 
   breaks(
     tenantId: string,

@@ -13,6 +13,7 @@ export type WaitReason =
   | 'chain_unreachable'
   | 'chain_halted'
   | 'signing_frozen'
+  | 'frozen'
   | 'simulation_reverted';
 
 export type LaneState = {
@@ -23,6 +24,8 @@ export type LaneState = {
   paused: boolean;
   /** Paused since it has too little of the native coin. */
   lowGas?: boolean;
+  /** By an operator. */
+  frozen?: boolean;
   /** It makes moves between own wallets only. */
   treasury?: boolean;
   /** Slots that may still be given. */
@@ -73,7 +76,9 @@ export function chooseLane(
   if (held.length === 0) return 'lane_lease';
   const open = held.filter((lane) => !lane.paused);
   if (open.length === 0) return held.some((lane) => lane.lowGas) ? 'lane_gas' : 'lane_paused';
-  const withRoom = open.filter((lane) => lane.room > 0);
+  const thawed = open.filter((lane) => lane.frozen !== true);
+  if (thawed.length === 0) return 'frozen';
+  const withRoom = thawed.filter((lane) => lane.room > 0);
   if (withRoom.length === 0) return 'lane_window';
   const covered = withRoom.filter((lane) => covers(lane, cost));
   if (covered.length > 0)

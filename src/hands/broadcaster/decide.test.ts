@@ -43,6 +43,8 @@ describe('the lane that pays', () => {
     ['it is on another chain', [lane(1, { chainId: 2 })], 'lane_missing'],
     ['another process holds it', [lane(1, { held: false })], 'lane_lease'],
     ['it is paused', [lane(1, { paused: true })], 'lane_paused'],
+    ['it is frozen', [lane(1, { frozen: true })], 'frozen'],
+    ['one of two is frozen', [lane(1, { frozen: true, room: 99 }), lane(2)], 2],
     ['its window is full', [lane(1, { room: 0 })], 'lane_window'],
     ['its window is overfull', [lane(1, { room: -3 })], 'lane_window'],
     ['it lacks the token', [lane(1, { funds: funds(59n, 100n) })], 'lane_balance'],

@@ -1,4 +1,5 @@
 import { type Address, Transient } from '../../base/kernel/index.ts';
+import type { Freeze } from '../../books/freeze/index.ts';
 import { type LaneRow, readHeads, readLanes, type TxRow } from '../../books/tx/index.ts';
 import type { BroadcasterContext } from './context.ts';
 import type { LaneState } from './decide-prepare.ts';
@@ -15,6 +16,7 @@ export type Lane = {
 export async function observeLanes(
   context: BroadcasterContext,
   txs: readonly TxRow[],
+  standing: readonly Freeze[],
 ): Promise<Lane[]> {
   const wanted = new Set(txs.map((tx) => `${tx.tenantId}|${tx.chainId}`));
   const rows = (await readLanes(context.db)).filter((lane) =>
@@ -37,6 +39,7 @@ export async function observeLanes(
         held: held.has(row.laneId),
         paused: row.pausedReason !== null || !isInService(context, row),
         lowGas: row.pausedReason === 'low_gas',
+        frozen: standing.some(({ laneId }) => laneId === row.laneId),
         treasury: row.purpose === 'treasury',
         room: window - Number(row.nextNonce - row.minedNonce),
         funds: funds.get(row.laneId) ?? new Map(),

@@ -2,7 +2,12 @@ import { advance, inTransaction, type Sql } from '../../base/db/index.ts';
 import { effectDigest, effectOf } from '../../base/effect/index.ts';
 import { type Address, caip19, Transient, TX } from '../../base/kernel/index.ts';
 import { type Claim, complete, enqueue, type Outcome } from '../../base/queue/index.ts';
-import { readFreeze } from '../../books/freeze/index.ts';
+import {
+  freezeOn,
+  readSigningFreeze,
+  readStandingFreezes,
+  tellFrozen,
+} from '../../books/freeze/index.ts';
 import { assignTransfer, type Transfer } from '../../books/ledger/index.ts';
 import {
   advanceLanes,
@@ -83,7 +88,8 @@ export async function prepareStep(context: BroadcasterContext, claimed: Claim): 
 /** A revert counts its tries; everything else waits for as long as it takes. */
 function outcomeOf(subjectId: string, reason: WaitReason): Outcome {
   if (reason === 'simulation_reverted') return { kind: 'retry', subjectId, error: reason };
-  return { kind: 'wait', subjectId, reason, delayMs: reason === 'lane_window' ? 300 : 1_500 };
+  const delayMs = reason === 'lane_window' ? 300 : reason === 'frozen' ? 5_000 : 1_500;
+  return { kind: 'wait', subjectId, reason, delayMs };
 }
 
 async function plan(
@@ -91,12 +97,14 @@ async function plan(
   open: readonly { tx: TxRow; tries: number }[],
 ): Promise<Planned[]> {
   // What is not going to be signed gets no slot, which somebody would then wait behind.
-  if ((await readFreeze(context.db)) !== null) {
+  if ((await readSigningFreeze(context.db)) !== null) {
     return open.map(({ tx }) => ({ kind: 'wait', tx, reason: 'signing_frozen' }));
   }
+  const standing = await readStandingFreezes(context.db);
   const lanes = await observeLanes(
     context,
     open.map((item) => item.tx),
+    standing,
   );
   const chains = await observeChains(context, new Set(open.map((item) => item.tx.chainId)));
   const planned: Planned[] = [];
@@ -105,6 +113,11 @@ async function plan(
     if (tx.expiresAt !== null && tx.expiresAt.getTime() <= context.clock.now()) {
       // Its expiry ends it; a slot would only have to be filled.
       planned.push({ kind: 'wait', tx, reason: 'expired' });
+      continue;
+    }
+    const freeze = freezeOn(standing, { ...tx, laneId: tx.fromLane });
+    if (freeze !== undefined) {
+      planned.push({ kind: 'wait', tx, reason: 'frozen', detail: tellFrozen(freeze) });
       continue;
     }
     const chain = chains.get(tx.chainId);

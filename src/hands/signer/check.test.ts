@@ -95,7 +95,7 @@ function order(
       tier: 'low',
       consumedBy: 'tx',
     },
-    chainHalted: null,
+    ...{ chainHalted: null, frozen: null },
     ...over,
   };
 }

@@ -70,6 +70,10 @@ export function check(rules: SigningRules, order: Order, remembered: Remembered)
       signing: compose(order, lane!.keyId, bound, fillerOf(order.slot.from)),
     };
   }
+  // Claimed before the freeze, and nothing of it was signed: it begins when the freeze is lifted.
+  if (order.frozen !== null && !remembered.effectSigned) {
+    return { kind: 'wait', message: `frozen by an operator (${order.frozen})` };
+  }
   if (sound === null) {
     return refuse('intent_mismatch', `intent ${order.tx.intentId} is not what its parts give`);
   }

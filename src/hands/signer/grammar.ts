@@ -48,6 +48,8 @@ export type Order = {
     consumedBy: string | null;
   } | null;
   chainHalted: string | null;
+  /** The scope of a standing freeze that covers it. */
+  frozen: string | null;
 };
 
 /** What is signed for an order, and what it binds in the journal. */

@@ -6,11 +6,15 @@ import type { Seal } from './handshake/chain.ts';
 /** Runs first in the transaction that claims, and throws where nothing may be claimed. */
 type Guard = (sql: Sql) => Promise<void>;
 
+/** Freezes by operators that stand, none on most days; what one does not name it covers. */
+const STANDING = `standing AS MATERIALIZED (
+  SELECT * FROM operator_freeze f WHERE NOT EXISTS (SELECT FROM operator_freeze_lift l WHERE l.freeze_id = f.freeze_id))`;
+const COVERS = `(f.tenant_id IS NULL OR f.tenant_id = t.tenant_id) AND (f.chain_id IS NULL OR f.chain_id = t.chain_id)
+  AND (f.lane_id IS NULL OR f.lane_id = r.lane_id) AND (f.asset IS NULL OR f.asset = t.asset)`;
+
 /**
- * Claims up to `limit` open orders, oldest first, and returns their ids. A halted chain's orders stay
- * open, so that they can still be cancelled; so does an effect past its tx's expiry, which was promised
- * to end unsigned (a replacement of a claimed effect is not a first attempt). Locks order rows only
- * and skips locked ones: a cancel that holds one wins.
+ * Claims up to `limit` open orders, oldest first, and returns their ids. Open, so that they can be cancelled, stay a halted
+ * chain's and a first effect that is frozen or past its expiry. Skips locked rows: a cancel that holds one wins.
  */
 export async function claimOpen(
   main: Db,
@@ -23,14 +27,16 @@ export async function claimOpen(
     const { rows } = await sql.query<{ signature_request_id: string }>({
       name: 'signer_claim_open',
       text: `
-        WITH open AS MATERIALIZED (
+        WITH ${STANDING}, open AS MATERIALIZED (
           SELECT r.signature_request_id
           FROM signature_request r
           JOIN tx t ON t.tx_id = r.tx_id
           LEFT JOIN chain_head h ON h.chain_id = t.chain_id
           WHERE r.claimed_at IS NULL AND r.cancelled_at IS NULL AND h.halted_reason IS NULL
-            AND (r.kind = 'filler' OR t.expires_at IS NULL OR t.expires_at > now() OR EXISTS (
-              SELECT FROM signature_request e WHERE e.lane_id = r.lane_id AND e.nonce = r.nonce
+            AND (r.kind = 'filler'
+              OR (t.expires_at IS NULL OR t.expires_at > now())
+                AND NOT EXISTS (SELECT FROM standing f WHERE ${COVERS})
+              OR EXISTS (SELECT FROM signature_request e WHERE e.lane_id = r.lane_id AND e.nonce = r.nonce
                 AND e.kind = 'effect' AND e.claimed_at IS NOT NULL))
           ORDER BY r.signature_request_id LIMIT $2
           FOR UPDATE OF r SKIP LOCKED
@@ -140,6 +146,7 @@ type OrderRow = {
   tier: string | null;
   consumed_by: string | null;
   halted_reason: string | null;
+  frozen_scope: string | null;
 };
 
 /**
@@ -154,7 +161,7 @@ export async function ordersGet(main: Db, ids: readonly string[]): Promise<Order
       name: 'signer_orders_get',
       types: HEX_BYTES,
       text: `
-        WITH r AS MATERIALIZED (
+        WITH ${STANDING}, r AS MATERIALIZED (
           SELECT * FROM signature_request
           WHERE signature_request_id = ANY($1::uuid[]) AND claimed_at IS NOT NULL
         )
@@ -167,7 +174,8 @@ export async function ordersGet(main: Db, ids: readonly string[]): Promise<Order
           t.idempotency_key, t.chain_id AS tx_chain_id, t.asset, t.token, t.recipient, t.amount,
           t.correlation_id,
           d.decision_id, d.tenant_id AS decision_tenant_id, d.subject_id, d.policy_version, d.verdict,
-          d.tier, c.tx_id AS consumed_by, h.halted_reason
+          d.tier, c.tx_id AS consumed_by, h.halted_reason,
+          (SELECT f.scope FROM standing f WHERE ${COVERS} LIMIT 1) AS frozen_scope
         FROM r
         CROSS JOIN LATERAL (
           SELECT * FROM nonce_slot WHERE lane_id = r.lane_id AND nonce = r.nonce OFFSET 0) s
@@ -238,6 +246,7 @@ function orderOf(row: OrderRow): Order {
             consumedBy: row.consumed_by,
           },
     chainHalted: row.halted_reason,
+    frozen: row.frozen_scope,
   };
 }
 

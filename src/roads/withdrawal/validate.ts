@@ -4,11 +4,11 @@ import { type Claim, complete, type Outcome } from '../../base/queue/index.ts';
 import { releaseTransfer } from '../../books/ledger/index.ts';
 import { evaluate, insertDecisions, type PolicyDecision } from '../../books/policy/index.ts';
 import type { WithdrawalContext } from './context.ts';
-import { execute } from './execute.ts';
+import { executeUnfrozen } from './execute.ts';
 import { ledgerOrderOf, readSteps, type StepRow } from './rows.ts';
 
 /**
- * RESERVED → APPROVED and on to EXECUTING, or REJECTED with the reserve released. The decision is stored with version and
+ * RESERVED → APPROVED and on to EXECUTING unless it is frozen, or REJECTED with the reserve released. The decision is stored with version and
  * trace. A crash before the COMMIT leaves the job: it decides again, nothing was promised.
  */
 export async function validateStep(context: WithdrawalContext, claimed: Claim): Promise<Outcome[]> {
@@ -46,7 +46,7 @@ export async function validateStep(context: WithdrawalContext, claimed: Claim): 
         ? [{ ...row, decisionId: decisionIds[index]!, riskTier: decision.tier?.name ?? null }]
         : [],
     );
-    await execute(context, sql, approved);
+    await executeUnfrozen(context, sql, approved);
   });
   return [];
 }

@@ -10,6 +10,12 @@ import {
   toHex,
   type WithdrawalState,
 } from '../../base/kernel/index.ts';
+import {
+  type Freeze,
+  freezeOn,
+  readStandingFreezes,
+  tellFrozen,
+} from '../../books/freeze/index.ts';
 import { readProgress, type TxProgress } from '../../books/tx/read.ts';
 import type { WithdrawalOrder } from './request.ts';
 import type { PublicStatus, WithdrawalView } from './types.ts';
@@ -65,16 +71,37 @@ export async function readViews(
     sql,
     rows.map((row) => row.id),
   );
+  const unsigned = (row: WithdrawalRow) => isUnsigned(row, progress.get(row.id) ?? null);
+  const standing = rows.some(unsigned) ? await readStandingFreezes(sql) : [];
   const views = new Map(
-    rows.map((row) => [row.id, toView(row, progress.get(row.id) ?? null, assets)]),
+    rows.map((row) => [
+      row.id,
+      toView(row, progress.get(row.id) ?? null, assets, unsigned(row) ? standing : []),
+    ]),
   );
   return ids.flatMap((id) => views.get(id) ?? []);
 }
 
-function toView(row: WithdrawalRow, tx: TxProgress | null, assets: Assets): WithdrawalView {
+/** Approved, and nothing of it was signed: what a freeze stops. */
+function isUnsigned({ status }: WithdrawalRow, tx: TxProgress | null): boolean {
+  if (status === 'APPROVED') return true;
+  return status === 'EXECUTING' && (tx?.status === 'CREATED' || tx?.status === 'SLOTTED');
+}
+
+/** `standing`: the freezes that may stop it. */
+function toView(
+  row: WithdrawalRow,
+  tx: TxProgress | null,
+  assets: Assets,
+  standing: readonly Freeze[],
+): WithdrawalView {
   const asset = assets.find(row.asset);
   const decimals = asset?.decimals ?? 0;
   const failure = failureOf(row);
+  const covered = asset && { chainId: asset.chainId, asset: asset.caip19 };
+  const freeze =
+    covered &&
+    freezeOn(standing, { ...covered, tenantId: row.tenantId, laneId: tx?.laneId ?? null });
   return {
     id: row.id,
     status: publicStatus(row.status, tx),
@@ -83,7 +110,7 @@ function toView(row: WithdrawalRow, tx: TxProgress | null, assets: Assets): With
       blockNumber: tx?.blockNumber?.toString() ?? null,
       blockHash: tx?.blockHash ?? null,
     },
-    waiting: waitingOf(row, tx),
+    waiting: waitingOf(row, tx, freeze),
     account: row.account,
     asset: asset?.id ?? row.asset,
     amount: formatAmount(row.amount, decimals),
@@ -117,9 +144,12 @@ function toView(row: WithdrawalRow, tx: TxProgress | null, assets: Assets): With
 function waitingOf(
   row: Pick<WithdrawalRow, 'status' | 'cancelRequestedAt'>,
   tx: TxProgress | null,
+  freeze: Freeze | undefined,
 ): WithdrawalView['waiting'] {
-  if (row.status !== 'EXECUTING' && row.status !== 'REVERSED') return null;
-  if (row.cancelRequestedAt !== null) return { reason: 'cancelling', detail: null };
+  const open = row.status === 'EXECUTING' || row.status === 'REVERSED';
+  if (open && row.cancelRequestedAt !== null) return { reason: 'cancelling', detail: null };
+  if (freeze !== undefined) return { reason: 'frozen', detail: tellFrozen(freeze) };
+  if (!open) return null;
   if (tx?.waiting == null) return null;
   return tx.level === 'none' || tx.waiting.reason === 'effect_mismatch' ? tx.waiting : null;
 }

@@ -2,7 +2,7 @@ import { inTransaction } from '../../../base/db/index.ts';
 import { writeEvents } from '../../../base/event/index.ts';
 import { nonceKey } from '../../../base/kernel/index.ts';
 import { Loop } from '../../../base/queue/index.ts';
-import { readFreeze } from '../../../books/freeze/index.ts';
+import { readSigningFreeze } from '../../../books/freeze/index.ts';
 import {
   dropWishes,
   readBids,
@@ -40,7 +40,7 @@ async function replaceRound(context: BroadcasterContext): Promise<boolean> {
     const passedOver = { chainId, laneIds, patienceMs, perLane: PER_LANE };
     const found = await readPassedOver(context.db, passedOver);
     // What would not be signed is not ordered.
-    if (found.length === 0 || (await readFreeze(context.db)) !== null) continue;
+    if (found.length === 0 || (await readSigningFreeze(context.db)) !== null) continue;
     const chain = (await observeChains(context, new Set([chainId]))).get(chainId);
     if (chain?.kind !== 'ok') continue;
     const lanes = byLane(await readBids(context.db, found, patienceMs));

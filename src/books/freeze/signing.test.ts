@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { MainDatabase } from '../../../test/support/main-database.ts';
-import { readFreeze, tellFreezes } from './index.ts';
+import { readSigningFreeze, tellSigningFreezes } from './index.ts';
 
 let at: MainDatabase;
 beforeEach(async () => {
@@ -23,27 +23,31 @@ const events = () =>
     `SELECT tenant_id, type, data FROM event WHERE type LIKE 'signing.%' ORDER BY event_id, tenant_id`,
   );
 
-describe('a freeze', () => {
+describe('a freeze of signing', () => {
   it('stands until it is lifted, and the newest of several is shown', async () => {
-    expect(await readFreeze(at.app)).toBeNull();
+    expect(await readSigningFreeze(at.app)).toBeNull();
     const first = await declare('main_behind');
     const second = await declare('witness_missing');
-    expect(await readFreeze(at.app)).toMatchObject({
+    expect(await readSigningFreeze(at.app)).toMatchObject({
       code: 'witness_missing',
       detail: 'found',
       remedy: 'do',
       at: expect.any(Date),
     });
     await lift(second);
-    expect(await readFreeze(at.app)).toMatchObject({ code: 'main_behind' });
+    expect(await readSigningFreeze(at.app)).toMatchObject({ code: 'main_behind' });
     await lift(first);
-    expect(await readFreeze(at.app)).toBeNull();
+    expect(await readSigningFreeze(at.app)).toBeNull();
   });
 
   it('and its end are told to every tenant, once each, also by two at a time', async () => {
     const other = await at.tenant('other');
     const id = await declare('main_behind');
-    const told = await Promise.all([tellFreezes(at.app), tellFreezes(at.app), tellFreezes(at.app)]);
+    const told = await Promise.all([
+      tellSigningFreezes(at.app),
+      tellSigningFreezes(at.app),
+      tellSigningFreezes(at.app),
+    ]);
     expect(told.reduce((sum, n) => sum + n, 0)).toBe(1);
     const data = { code: 'main_behind', detail: 'found', remedy: 'do' };
     const tenants = [at.tenantId, other].sort();
@@ -52,14 +56,14 @@ describe('a freeze', () => {
       a.tenant_id < b.tenant_id ? -1 : 1;
     expect(((await events()) as typeof frozen).sort(byTenant)).toEqual(frozen);
     await lift(id);
-    expect(await tellFreezes(at.app)).toBe(1);
-    expect(await tellFreezes(at.app)).toBe(0);
+    expect(await tellSigningFreezes(at.app)).toBe(1);
+    expect(await tellSigningFreezes(at.app)).toBe(0);
     expect((await events()).filter(({ type }) => type === 'signing.resumed')).toHaveLength(2);
   });
 
   it('that was over before anyone told it is told with its end', async () => {
     await lift(await declare('main_behind'));
-    expect(await tellFreezes(at.app)).toBe(2);
+    expect(await tellSigningFreezes(at.app)).toBe(2);
     expect((await events()).map(({ type }) => type)).toEqual(['signing.frozen', 'signing.resumed']);
   });
 });

@@ -1,12 +1,12 @@
 import { type Db, inTransaction, type Sql } from '../../base/db/index.ts';
 import { writeEvents } from '../../base/event/index.ts';
 
-type FreezeRow = { code: string; detail: string; remedy: string; at: Date };
+type SigningFreeze = { code: string; detail: string; remedy: string; at: Date };
 
 /** The freeze that stands, the newest one where there are several; null: signing may go on. */
-export async function readFreeze(sql: Sql): Promise<FreezeRow | null> {
-  const { rows } = await sql.query<FreezeRow>({
-    name: 'freeze_read',
+export async function readSigningFreeze(sql: Sql): Promise<SigningFreeze | null> {
+  const { rows } = await sql.query<SigningFreeze>({
+    name: 'signing_freeze_read',
     text: `SELECT code, detail, remedy, at FROM signing_freeze f
       WHERE NOT EXISTS (SELECT FROM signing_freeze_lift l WHERE l.freeze_id = f.freeze_id)
       ORDER BY freeze_id DESC LIMIT 1`,
@@ -15,7 +15,7 @@ export async function readFreeze(sql: Sql): Promise<FreezeRow | null> {
 }
 
 /** Tells every tenant of freezes and lifts that it was not told of; returns how many there were. */
-export async function tellFreezes(db: Db): Promise<number> {
+export async function tellSigningFreezes(db: Db): Promise<number> {
   if ((await readUntold(db)).length === 0) return 0;
   return inTransaction(db, async (sql) => {
     const told = await markTold(sql);
@@ -45,14 +45,14 @@ const UNTOLD = `SELECT f.freeze_id, false AS lifted, f.code, f.detail, f.remedy 
   WHERE NOT EXISTS (SELECT FROM signing_freeze_told t WHERE t.freeze_id = f.freeze_id AND t.lifted)`;
 
 async function readUntold(sql: Sql): Promise<Untold[]> {
-  const { rows } = await sql.query<Untold>({ name: 'freeze_untold', text: UNTOLD });
+  const { rows } = await sql.query<Untold>({ name: 'signing_freeze_untold', text: UNTOLD });
   return rows;
 }
 
 /** The primary key decides who of two tells it. */
 async function markTold(sql: Sql): Promise<Untold[]> {
   const { rows } = await sql.query<Untold>({
-    name: 'freeze_mark_told',
+    name: 'signing_freeze_mark_told',
     text: `WITH untold AS (${UNTOLD}), marked AS (
         INSERT INTO signing_freeze_told (freeze_id, lifted)
         SELECT freeze_id, lifted FROM untold ORDER BY freeze_id, lifted

@@ -1,0 +1,177 @@
+import type { Assets, ChainSettings } from '../../../base/config/index.ts';
+import { type Db, inTransaction, type Sql } from '../../../base/db/index.ts';
+import { writeEvents } from '../../../base/event/index.ts';
+import { isRefusal, isUuid, type Log, type Refusal, refuse } from '../../../base/kernel/index.ts';
+import { listTenants } from '../../../books/access/index.ts';
+import {
+  type Freeze,
+  type FreezeScope,
+  insertFreeze,
+  insertLift,
+  readFreezes,
+} from '../../../books/freeze/index.ts';
+import { confirm, propose, readProposals, type Speaker } from '../../../books/proposal/index.ts';
+import { readLanes } from '../../../books/tx/index.ts';
+import { parseFreeze, parseLift } from './form.ts';
+
+export type FreezeView = {
+  id: string;
+  scope: FreezeScope;
+  /** The id of the chain, wallet or asset; null where the scope says it all. */
+  subject: string | null;
+  reason: string;
+  /** Persons by their ids. */
+  frozenBy: string;
+  frozenAt: string;
+  /** What one person said towards its end, and another has not. */
+  proposal: { reason: string; proposedBy: string; proposedAt: string } | null;
+  lifted: { reason: string; proposedBy: string; confirmedBy: string; at: string } | null;
+};
+
+export type FreezeOrder = {
+  by: Speaker;
+  body: unknown;
+  correlationId: string;
+};
+
+type FreezeContext = {
+  db: Db;
+  assets: Assets;
+  chains: readonly Pick<ChainSettings, 'id' | 'chainId'>[];
+  log: Log;
+};
+
+const NO_FREEZE = refuse('not_found', 'There is no freeze with this id for this tenant.');
+
+/** Stops at once by one person's word; goes on by two. */
+export class FreezeService {
+  readonly #context: FreezeContext;
+
+  constructor(context: FreezeContext) {
+    this.#context = context;
+  }
+
+  async list(
+    tenantId: string,
+    filter: { state?: 'standing' | 'lifted' },
+    page: { limit: number; before: string | null },
+  ): Promise<FreezeView[]> {
+    const standing = filter.state === undefined ? {} : { standing: filter.state === 'standing' };
+    return this.#views(await readFreezes(this.#context.db, { tenantId, ...standing, ...page }));
+  }
+
+  /** From the COMMIT on no signer claims what it covers. Repeated, it answers the freeze that stands. */
+  async freeze(order: FreezeOrder): Promise<{ placed: boolean; view: FreezeView } | Refusal> {
+    const { db, chains, assets, log } = this.#context;
+    const { tenantId, personId } = order.by;
+    const { correlationId } = order;
+    const lanes = (await readLanes(db)).filter((lane) => lane.tenantId === tenantId);
+    // Who has no wallet on a chain has no say about it.
+    const here = chains.filter(({ chainId }) => lanes.some((lane) => lane.chainId === chainId));
+    const word = parseFreeze(order.body, {
+      tenantId,
+      chains: here,
+      assets,
+      laneIds: lanes.map(({ laneId }) => laneId),
+    });
+    if (isRefusal(word)) return word;
+    const by = { reason: word.reason, by: personId };
+    const { id, placed } = await inTransaction(db, async (sql) => {
+      const made = await insertFreeze(sql, word.target, by);
+      if (made.placed) await this.#tell(sql, made.id, tenantId, 'freeze.placed', by, correlationId);
+      return made;
+    });
+    const view = await this.#view(tenantId, id);
+    const { scope, subject } = view!;
+    if (placed) log.warn({ freezeId: id, scope, subject, ...by, correlationId }, 'frozen');
+    return { placed, view: view! };
+  }
+
+  /** The same words by a second person lift it; other words take the place of the first. */
+  async lift(
+    id: string,
+    order: FreezeOrder,
+  ): Promise<{ kind: 'proposed' | 'lifted'; view: FreezeView } | Refusal> {
+    const { db, log } = this.#context;
+    const { by, correlationId } = order;
+    const { tenantId, personId } = by;
+    const found = isUuid(id) ? await this.#view(tenantId, id) : null;
+    if (found === null) return NO_FREEZE;
+    const form = parseLift(order.body);
+    if (isRefusal(form)) return form;
+    if (found.lifted === null) {
+      const word = { subject: subjectOf(id), content: JSON.stringify(form), by };
+      const done = await inTransaction(db, async (sql) => {
+        await propose(sql, word);
+        const proposedBy = await confirm(sql, word);
+        if (proposedBy === null) return null;
+        const lift = { ...form, proposedBy, confirmedBy: personId };
+        if (await insertLift(sql, id, lift))
+          await this.#tell(sql, id, tenantId, 'freeze.lifted', lift, correlationId);
+        return lift;
+      });
+      if (done !== null) log.warn({ freezeId: id, ...done, correlationId }, 'a freeze was lifted');
+    }
+    const view = (await this.#view(tenantId, id))!;
+    return { kind: view.lifted === null ? 'proposed' : 'lifted', view };
+  }
+
+  /** To the tenant that it is about, or to all. */
+  async #tell(
+    sql: Sql,
+    id: string,
+    tenantId: string,
+    type: 'freeze.placed' | 'freeze.lifted',
+    by: Record<string, unknown>,
+    correlationId: string,
+  ): Promise<void> {
+    const [freeze] = await readFreezes(sql, { tenantId, id, limit: 1 });
+    const { scope } = freeze!;
+    const told =
+      scope === 'tenant' || scope === 'wallet'
+        ? [tenantId]
+        : (await listTenants(sql)).map((tenant) => tenant.tenantId);
+    const data = { scope, subject: this.#subject(freeze!), ...by };
+    await writeEvents(
+      sql,
+      told.map((one) => ({ tenantId: one, type, subjectId: id, correlationId, data })),
+    );
+  }
+
+  async #view(tenantId: string, id: string): Promise<FreezeView | null> {
+    const found = await readFreezes(this.#context.db, { tenantId, id, limit: 1 });
+    return (await this.#views(found))[0] ?? null;
+  }
+
+  async #views(freezes: readonly Freeze[]): Promise<FreezeView[]> {
+    const subjects = freezes.map(({ id }) => subjectOf(id));
+    const proposals = await readProposals(this.#context.db, subjects);
+    return freezes.map((freeze) => {
+      const { id, scope, reason, frozenBy, at, lift } = freeze;
+      const said = proposals.get(subjectOf(id));
+      return {
+        ...{ id, scope, subject: this.#subject(freeze), reason, frozenBy },
+        frozenAt: at.toISOString(),
+        proposal:
+          said === undefined
+            ? null
+            : {
+                reason: (JSON.parse(said.content) as { reason: string }).reason,
+                proposedBy: said.proposedBy,
+                proposedAt: said.proposedAt.toISOString(),
+              },
+        lifted: lift === null ? null : { ...lift, at: lift.at.toISOString() },
+      };
+    });
+  }
+
+  #subject({ chainId, laneId, asset }: Freeze): string | null {
+    const { chains, assets } = this.#context;
+    if (laneId !== null) return String(laneId);
+    if (asset !== null) return assets.find(asset)?.id ?? asset;
+    if (chainId === null) return null;
+    return chains.find((one) => one.chainId === chainId)?.id ?? String(chainId);
+  }
+}
+
+const subjectOf = (id: string) => `freeze:${id}`;
