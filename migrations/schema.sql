@@ -67,6 +67,83 @@ CREATE TABLE api_key_use (
 ) WITH (fillfactor=50);
 GRANT INSERT, SELECT, UPDATE ON api_key_use TO payonce_app;
 
+CREATE TABLE approval (
+  approval_id uuid NOT NULL DEFAULT payonce_uuid7(),
+  request_id uuid NOT NULL,
+  approver_id text NOT NULL,
+  signature bytea NOT NULL,
+  authenticator_data bytea,
+  client_data bytea,
+  created_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  CONSTRAINT approval_authenticator_data_check CHECK (((octet_length(authenticator_data) >= 37) AND (octet_length(authenticator_data) <= 4096))),
+  CONSTRAINT approval_client_data_check CHECK (((octet_length(client_data) >= 2) AND (octet_length(client_data) <= 4096))),
+  CONSTRAINT approval_passkey CHECK (((authenticator_data IS NULL) = (client_data IS NULL))),
+  CONSTRAINT approval_pkey PRIMARY KEY (approval_id),
+  CONSTRAINT approval_request_id_approver_id_key UNIQUE (request_id, approver_id),
+  CONSTRAINT approval_request_id_fkey FOREIGN KEY (request_id) REFERENCES approval_request(request_id),
+  CONSTRAINT approval_signature_check CHECK (((octet_length(signature) >= 1) AND (octet_length(signature) <= 512)))
+);
+GRANT INSERT, SELECT ON approval TO payonce_app;
+GRANT SELECT ON approval TO payonce_signer;
+
+CREATE TABLE approval_consumed (
+  approval_id uuid NOT NULL,
+  tx_id uuid NOT NULL,
+  CONSTRAINT approval_consumed_approval_id_fkey FOREIGN KEY (approval_id) REFERENCES approval(approval_id),
+  CONSTRAINT approval_consumed_pkey PRIMARY KEY (approval_id)
+);
+GRANT INSERT, SELECT ON approval_consumed TO payonce_app;
+GRANT SELECT ON approval_consumed TO payonce_signer;
+
+CREATE TABLE approval_rejection (
+  request_id uuid NOT NULL,
+  rejected_by text NOT NULL,
+  reason text NOT NULL,
+  created_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  CONSTRAINT approval_rejection_pkey PRIMARY KEY (request_id),
+  CONSTRAINT approval_rejection_reason_check CHECK ((reason <> ''::text)),
+  CONSTRAINT approval_rejection_request_id_fkey FOREIGN KEY (request_id) REFERENCES approval_request(request_id)
+);
+GRANT INSERT, SELECT ON approval_rejection TO payonce_app;
+
+CREATE TABLE approval_request (
+  request_id uuid NOT NULL DEFAULT payonce_uuid7(),
+  tenant_id uuid NOT NULL,
+  owner_id uuid NOT NULL,
+  decision_id uuid NOT NULL,
+  requirements jsonb NOT NULL,
+  wallet_group text NOT NULL,
+  chain_id bigint NOT NULL,
+  asset text NOT NULL,
+  recipient bytea NOT NULL,
+  amount numeric(78,0) NOT NULL,
+  fee_cap numeric(78,0) NOT NULL,
+  intent_id bytea NOT NULL,
+  policy_version text NOT NULL,
+  initiator text NOT NULL,
+  expiry bigint NOT NULL,
+  correlation_id text NOT NULL,
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  status text NOT NULL,
+  updated_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT approval_request_amount_check CHECK ((amount > (0)::numeric)),
+  CONSTRAINT approval_request_decision_id_key UNIQUE (decision_id),
+  CONSTRAINT approval_request_expiry_check CHECK ((expiry > 0)),
+  CONSTRAINT approval_request_fee_cap_check CHECK ((fee_cap > (0)::numeric)),
+  CONSTRAINT approval_request_intent_id_check CHECK ((octet_length(intent_id) = 32)),
+  CONSTRAINT approval_request_pkey PRIMARY KEY (request_id),
+  CONSTRAINT approval_request_recipient_check CHECK ((octet_length(recipient) = 20)),
+  CONSTRAINT approval_request_status CHECK ((status = ANY (ARRAY['PENDING'::text, 'APPROVED'::text, 'REJECTED'::text, 'EXPIRED'::text, 'CANCELLED'::text])))
+);
+CREATE INDEX approval_request_owner ON public.approval_request USING btree (owner_id);
+CREATE UNIQUE INDEX approval_request_pending ON public.approval_request USING btree (owner_id) WHERE (status = 'PENDING'::text);
+CREATE INDEX approval_request_tenant ON public.approval_request USING btree (tenant_id, request_id);
+CREATE TRIGGER approval_insert AFTER INSERT ON public.approval_request REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION approval_insert_check();
+CREATE TRIGGER approval_update AFTER UPDATE ON public.approval_request REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION approval_update_check();
+GRANT INSERT, SELECT ON approval_request TO payonce_app;
+GRANT UPDATE (status, updated_at) ON approval_request TO payonce_app;
+GRANT SELECT ON approval_request TO payonce_signer;
+
 CREATE TABLE arrival (
   chain_id bigint NOT NULL,
   tx_hash bytea NOT NULL,
@@ -991,6 +1068,7 @@ CREATE TABLE withdrawal (
   failure_members jsonb,
   completed_at timestamp with time zone,
   updated_at timestamp with time zone NOT NULL DEFAULT now(),
+  initiated_by uuid,
   CONSTRAINT withdrawal_amount_check CHECK ((amount > (0)::numeric)),
   CONSTRAINT withdrawal_fee_check CHECK ((fee >= (0)::numeric)),
   CONSTRAINT withdrawal_pkey PRIMARY KEY (withdrawal_id),
@@ -1003,6 +1081,44 @@ CREATE TRIGGER withdrawal_insert AFTER INSERT ON public.withdrawal REFERENCING N
 CREATE TRIGGER withdrawal_update AFTER UPDATE ON public.withdrawal REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION withdrawal_update_check();
 GRANT INSERT, SELECT ON withdrawal TO payonce_app;
 GRANT UPDATE (status, generation, decision_id, risk_tier, cancel_requested_at, failure_code, failure_message, failure_members, completed_at, updated_at) ON withdrawal TO payonce_app;
+
+CREATE OR REPLACE FUNCTION public.approval_insert_check()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET enable_nestloop TO 'off'
+AS $function$
+DECLARE
+  bad text;
+BEGIN
+  SELECT n.status INTO bad FROM new_rows n
+    LEFT JOIN state_initial s ON s.machine = 'approval' AND s.state = n.status
+    WHERE s.state IS NULL LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION 'approval: % is not a state to start in', bad USING ERRCODE = 'check_violation', CONSTRAINT = 'approval_initial';
+  END IF;
+  RETURN NULL;
+END $function$;
+
+CREATE OR REPLACE FUNCTION public.approval_update_check()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET enable_nestloop TO 'off'
+AS $function$
+DECLARE
+  bad record;
+BEGIN
+  SELECT o.request_id AS id, o.status AS was, n.status AS wanted INTO bad
+    FROM old_rows o
+    LEFT JOIN new_rows n ON n.request_id = o.request_id
+    LEFT JOIN state_transition s
+      ON s.machine = 'approval' AND s.from_state = o.status AND s.to_state = n.status
+    WHERE n.status IS NULL OR (n.status <> o.status AND s.machine IS NULL) LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION 'approval %: % to % is not a move', bad.id, bad.was, coalesce(bad.wanted, 'another id')
+      USING ERRCODE = 'check_violation', CONSTRAINT = 'approval_transition';
+  END IF;
+  RETURN NULL;
+END $function$;
 
 CREATE OR REPLACE FUNCTION public.payonce_event_id(batch uuid, n bigint)
  RETURNS uuid

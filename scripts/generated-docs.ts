@@ -18,7 +18,9 @@ export function generatedDocs(): Map<string, string> {
 /** One paragraph per machine, for those who read the diagram first. */
 const WORDS: Record<string, string> = {
   withdrawal:
-    'What a client ordered. The stored state; the `status` of the API also tells how far the transaction of an EXECUTING withdrawal has come (SIGNED, BROADCASTED, INCLUDED, SAFE, FINALIZED) and never falls. The way from COMPLETED to REVERSED and on, and AWAITING_APPROVAL, are declared and not walked yet.',
+    'What a client ordered. The stored state; the `status` of the API also tells how far the transaction of an EXECUTING withdrawal has come (SIGNED, BROADCASTED, INCLUDED, SAFE, FINALIZED) and never falls. AWAITING_APPROVAL: persons were asked.',
+  approval:
+    'Approvers were asked about one payment. APPROVED says that enough of them have signed; whether their signatures are good the signer judges for itself.',
   tx: 'One effect on chain, with exactly one nonce slot. FINAL, REVERTED, REPLACED and CANCELLED mean finalized on the chain; CANCELLED from CREATED means that no nonce was ever given. A reorg moves no row back: whether an inclusion is canonical, safe or final is read from the chain head. REPLACED is declared and not walked yet.',
 };
 

@@ -188,6 +188,8 @@ describe('sizes', () => {
     ['src/base/db/grants.test.ts', 'every right to write, one line each'],
     ['src/base/kernel/errors.ts', 'one list of every code'],
     ['test/support/fake-chain/fake-node.ts', 'one node with every method of the chain port'],
+    ['src/base/db/grants.test.ts', 'every right of both roles, one line each'],
+    ['src/base/db/machines.test.ts', 'every state and every move of every machine, by hand'],
     ['src/base/config/read.test.ts', 'two tables of faulty files, one line a fault'],
     ['src/books/policy/document/document.test.ts', 'tables of faulty documents, one line a fault'],
     ['src/doors/http/server.test.ts', 'one server, one test file'],

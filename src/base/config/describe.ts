@@ -1,4 +1,5 @@
 import { checksummed, formatAmount } from '../kernel/index.ts';
+import { describeGuard } from './guard/describe.ts';
 import type { Settings } from './settings.ts';
 
 /**
@@ -65,6 +66,7 @@ export function describeSettings(settings: Settings): Record<string, unknown> {
         keep: keep.map((kept) => describeMinimum(settings, kept)),
       };
     }),
+    guard: describeGuard(settings),
     checks: settings.checks,
   };
 }

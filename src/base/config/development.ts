@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { type Address, caip19 } from '../kernel/index.ts';
 import { policyVersionOf } from './assets.ts';
 import { DEVELOPMENT_CHAIN_ID } from './chains.ts';
+import { walletGroupsOfTenants } from './guard/read.ts';
 import type { AssetSettings, Settings } from './settings.ts';
 
 type DevelopmentOptions = {
@@ -27,6 +28,16 @@ const ETHER = 1_000_000_000_000_000_000n;
 /** The settings of the local start: one chain, one token and the native coin, small tiers. Pure. */
 export function developmentSettings(options: DevelopmentOptions): Settings {
   const assets = developmentAssets(options.token);
+  const lanes = options.lanes.map(({ address, keyId }) => ({
+    chain: CHAIN,
+    chainId: DEVELOPMENT_CHAIN_ID,
+    address,
+    key: keyId,
+    tenant: DEVELOPMENT_TENANT,
+    purpose: 'pay' as const,
+    minGas: 0n,
+    minBalances: [],
+  }));
   return {
     policyVersion: policyVersionOf(assets),
     database: { url: options.databaseUrl, poolSize: 10 },
@@ -70,17 +81,18 @@ export function developmentSettings(options: DevelopmentOptions): Settings {
       },
     ],
     assets,
-    lanes: options.lanes.map(({ address, keyId }) => ({
-      chain: CHAIN,
-      chainId: DEVELOPMENT_CHAIN_ID,
-      address,
-      key: keyId,
-      tenant: DEVELOPMENT_TENANT,
-      purpose: 'pay',
-      minGas: 0n,
-      minBalances: [],
-    })),
+    lanes,
     treasury: [],
+    guard: {
+      approvals: {
+        approvers: [],
+        groups: [],
+        thresholds: [],
+        webauthn: null,
+        expireAfterMs: 86_400_000,
+      },
+      walletGroups: walletGroupsOfTenants(lanes),
+    },
     checks: { everyMs: 300_000, stuckAfterMs: 900_000, reconcileEveryMs: 86_400_000 },
   };
 }

@@ -9,6 +9,14 @@ export { DEVELOPMENT_CHAIN_ID } from './chains.ts';
 export { describeSettings } from './describe.ts';
 export { DEVELOPMENT_TENANT, developmentSettings } from './development.ts';
 export { Faults, shown } from './faults.ts';
+export { walletGroupOf } from './guard/groups.ts';
+export type {
+  ApprovalSettings,
+  ApproverSettings,
+  GuardSettings,
+  Quorum,
+  Requirement,
+} from './guard/settings.ts';
 export { readSettings } from './read.ts';
 export { configSchema } from './schema/schema.ts';
 export {

@@ -153,6 +153,13 @@ describe('a well-formed file', () => {
         },
       ],
       treasury: [],
+      guard: {
+        approvals: {
+          ...{ approvers: [], groups: [], thresholds: [], webauthn: null },
+          expireAfterMs: 86_400_000,
+        },
+        walletGroups: [{ id: 'acme', lanes: [{ chainId: 8453, address: WALLET }] }],
+      },
       checks: { everyMs: 300_000, stuckAfterMs: 900_000, reconcileEveryMs: 86_400_000 },
     });
   });

@@ -5,6 +5,7 @@ import { messageOf, parseNetwork } from '../kernel/index.ts';
 import { policyVersionOf, readAssets } from './assets.ts';
 import { readChains } from './chains.ts';
 import { Faults, shown } from './faults.ts';
+import { readGuard } from './guard/read.ts';
 import { readKeys, readWallets } from './lanes.ts';
 import { NETWORK } from './schema/parts.ts';
 import { type ConfigFile, ConfigSchema } from './schema/schema.ts';
@@ -53,6 +54,7 @@ export function readSettings(options: ReadSettingsOptions): Settings {
   const chains = readChains(file.chains ?? [], secrets, faults);
   const assets = readAssets(file.assets ?? [], chains, faults);
   const { lanes, treasury } = readWallets(file, { chains, assets }, faults);
+  const guard = readGuard(file.signer ?? {}, { chains, assets, lanes }, faults);
   faults.throwIfAny();
 
   return {
@@ -64,6 +66,7 @@ export function readSettings(options: ReadSettingsOptions): Settings {
     assets,
     lanes,
     treasury,
+    guard,
     checks: readChecks(file.checks ?? {}),
   };
 }

@@ -1,4 +1,5 @@
 import type { Address } from '../kernel/index.ts';
+import type { GuardSettings } from './guard/settings.ts';
 
 /** The typed settings that every process runs on; read.ts makes them from file and environment. */
 export type Settings = {
@@ -26,6 +27,8 @@ export type Settings = {
   /** Wallets of both purposes. */
   lanes: LaneSettings[];
   treasury: TreasurySettings[];
+  /** The signer's own rules, which hold no secret. */
+  guard: GuardSettings;
   checks: {
     /** How often what stands still is looked for. */
     everyMs: number;

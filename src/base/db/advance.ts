@@ -98,7 +98,7 @@ function statementOf(
   data: string | null,
 ): string {
   const beside = unnested.length > 0 || data !== null;
-  const owner = machine.name === 'tx';
+  const owner = machine.owned === true;
   const from = `FROM unnest($1::uuid[]${unnested.map(({ param }) => `, ${param}`).join('')})
         WITH ORDINALITY AS i(id${unnested.map(({ name }) => `, ${name}`).join('')}, n)`;
   // As a list beside the ids: in their order, and without those of rows that did not move.

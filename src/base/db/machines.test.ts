@@ -2,7 +2,15 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MainDatabase } from '../../../test/support/main-database.ts';
-import { canMove, isEnd, MACHINES, WITHDRAWAL, type WithdrawalState } from '../kernel/index.ts';
+import {
+  APPROVAL,
+  canMove,
+  isEnd,
+  MACHINES,
+  TX,
+  WITHDRAWAL,
+  type WithdrawalState,
+} from '../kernel/index.ts';
 import { advance, machineSql, projectRoot } from './index.ts';
 
 // Written out by hand, from the design: a change of a machine is a change of this list.
@@ -60,6 +68,7 @@ const ALLOWED: Record<string, readonly string[]> = {
     'CANCELLED>REVERTED',
     'CANCELLED>REPLACED',
   ],
+  approval: ['PENDING>APPROVED', 'PENDING>REJECTED', 'PENDING>EXPIRED', 'PENDING>CANCELLED'],
 };
 const STATES: Record<string, readonly string[]> = {
   withdrawal: [
@@ -87,15 +96,17 @@ const STATES: Record<string, readonly string[]> = {
     'REPLACED',
     'CANCELLED',
   ],
+  approval: ['PENDING', 'APPROVED', 'REJECTED', 'EXPIRED', 'CANCELLED'],
 };
 const INITIAL: Record<string, readonly string[]> = {
   withdrawal: ['REQUESTED', 'RESERVED', 'REJECTED'],
   tx: ['CREATED'],
+  approval: ['PENDING'],
 };
 
 describe('the machines as data', () => {
   it('are these, with these states and these moves and no others', () => {
-    expect(MACHINES.map((machine) => machine.name)).toEqual(['withdrawal', 'tx']);
+    expect(MACHINES.map((machine) => machine.name)).toEqual(['withdrawal', 'tx', 'approval']);
     for (const machine of MACHINES) {
       expect(Object.keys(machine.moves)).toEqual(STATES[machine.name]);
       expect(machine.initial).toEqual(INITIAL[machine.name]);
@@ -116,8 +127,12 @@ describe('the machines as data', () => {
   });
 
   it('are what the migration holds', () => {
-    const file = readFileSync(join(projectRoot(), 'migrations/main/0004_machines.sql'), 'utf8');
-    expect(file.slice(file.indexOf('-- withdrawal'))).toBe(MACHINES.map(machineSql).join('\n'));
+    const first = readFileSync(join(projectRoot(), 'migrations/main/0004_machines.sql'), 'utf8');
+    expect(first.slice(first.indexOf('-- withdrawal'))).toBe(
+      [WITHDRAWAL, TX].map(machineSql).join('\n'),
+    );
+    const approval = readFileSync(join(projectRoot(), 'migrations/main/0015_approval.sql'), 'utf8');
+    expect(approval).toContain(machineSql(APPROVAL));
   });
 });
 
@@ -148,19 +163,18 @@ describe('the machines in the database', () => {
     const initial = await at.rows<{ machine: string; state: string }>(
       'SELECT machine, state FROM state_initial',
     );
-    for (const name of ['withdrawal', 'tx']) {
+    for (const { name } of MACHINES) {
       const found = moves.filter((row) => row.machine === name).map((row) => row.move);
       expect(found.sort()).toEqual([...ALLOWED[name]!].sort());
       const starts = initial.filter((row) => row.machine === name).map((row) => row.state);
       expect(starts.sort()).toEqual([...INITIAL[name]!].sort());
     }
-    expect(moves).toHaveLength(49);
+    expect(moves).toHaveLength(53);
   });
 
-  it.each(['withdrawal', 'tx'])(
-    'lets the app move a %s by an allowed pair and by no other',
-    async (name) => {
-      const table = name;
+  it.each(MACHINES)(
+    'lets the app move a $name by an allowed pair and by no other',
+    async ({ name, table, idColumn }) => {
       const states = STATES[name]!;
       const refused: string[] = [];
       for (const from of states) {
@@ -170,7 +184,7 @@ describe('the machines in the database', () => {
           targets.map(() => from),
         );
         for (const [index, to] of targets.entries()) {
-          const update = at.app.query(`UPDATE ${table} SET status = $1 WHERE ${name}_id = $2`, [
+          const update = at.app.query(`UPDATE ${table} SET status = $1 WHERE ${idColumn} = $2`, [
             to,
             ids[index],
           ]);
@@ -186,21 +200,18 @@ describe('the machines in the database', () => {
     },
   );
 
-  it.each(['withdrawal', 'tx'])(
-    'lets the app begin a %s in an initial state only',
-    async (name) => {
-      for (const state of STATES[name]!) {
-        const insert = at.app.query(INSERT[name]!, [at.tenantId, [state]]);
-        if (INITIAL[name]!.includes(state)) await insert;
-        else {
-          await expect(insert, state).rejects.toMatchObject({
-            code: '23514',
-            constraint: `${name}_initial`,
-          });
-        }
+  it.each(MACHINES)('lets the app begin a $name in an initial state only', async ({ name }) => {
+    for (const state of STATES[name]!) {
+      const insert = at.app.query(INSERT[name]!, [at.tenantId, [state]]);
+      if (INITIAL[name]!.includes(state)) await insert;
+      else {
+        await expect(insert, state).rejects.toMatchObject({
+          code: '23514',
+          constraint: `${name}_initial`,
+        });
       }
-    },
-  );
+    }
+  });
 
   it('refuses a batch whole for one bad row', async () => {
     const ids = await rowsIn('withdrawal', [...Array(499).fill('RESERVED'), 'FAILED']);
@@ -285,4 +296,9 @@ const INSERT: Record<string, string> = {
     SELECT $1, 'withdrawal', gen_random_uuid(), sha256(gen_random_uuid()::text::bytea), 'withdrawal', 'k', 1,
       'USDC', decode(repeat('11', 20), 'hex'), 1, 'safe', 'c', s
     FROM unnest($2::text[]) s RETURNING tx_id AS id`,
+  approval: `INSERT INTO approval_request (tenant_id, owner_id, decision_id, requirements, wallet_group, chain_id, asset,
+      recipient, amount, fee_cap, intent_id, policy_version, initiator, expiry, correlation_id, status)
+    SELECT $1, gen_random_uuid(), gen_random_uuid(), '[]', 'hot', 1, 'USDC', decode(repeat('11', 20), 'hex'), 1, 1,
+      sha256(gen_random_uuid()::text::bytea), 'v', 'k', 1, 'c', s
+    FROM unnest($2::text[]) s RETURNING request_id AS id`,
 };

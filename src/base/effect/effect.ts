@@ -10,6 +10,9 @@ export type Intent = { token: Address | null; recipient: Address; amount: bigint
 /** A transfer without calldata to an account without code costs exactly this. */
 export const FILLER_GAS_LIMIT = 21_000n;
 
+/** Far above a token transfer, far below a block: what a broken estimate can burn at most. */
+export const EFFECT_GAS_LIMIT_CAP = 1_000_000n;
+
 // transfer(address,uint256)
 const TRANSFER_SELECTOR = 'a9059cbb';
 

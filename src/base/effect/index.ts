@@ -1,10 +1,12 @@
 /**
  * Owns what one transaction does on chain: the effect of an intent, its calldata and digest, the bytes
- * that are signed, and whether a mined transaction did it. The single place for each, so that the
- * broadcaster, the signer and the tracker can not disagree. Pure: no state and no I/O, so a crash
+ * that are signed, the digest that approvers sign, and whether a mined transaction did it. The single place
+ * for each, so that the broadcaster, the signer, the tracker and approvers can not disagree. Pure: no state and no I/O, so a crash
  * here means nothing.
  */
+export { type ApprovalContent, approvalDigest, approvalTypedData } from './approval.ts';
 export {
+  EFFECT_GAS_LIMIT_CAP,
   type Effect,
   effectDigest,
   effectOf,

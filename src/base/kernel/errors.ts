@@ -167,6 +167,31 @@ export const ERRORS = {
     title: 'The chain is not halted',
     help: 'There is nothing to resume; read the chains.',
   },
+  approval_closed: {
+    kind: 'refusal',
+    title: 'Nobody is asked to approve this any more',
+    help: 'It was approved, rejected or cancelled; read the withdrawal.',
+  },
+  approval_expired: {
+    kind: 'refusal',
+    title: 'The time for approvals is over',
+    help: 'The withdrawal ends unpaid and its reserve is released; make a new request with a new key.',
+  },
+  approver_unknown: {
+    kind: 'refusal',
+    title: 'There is no such approver',
+    help: 'Use the id of one of signer.approvers; who was taken out of the configuration approves nothing.',
+  },
+  approver_is_initiator: {
+    kind: 'refusal',
+    title: 'Who asked for a payment can not approve it',
+    help: 'Another member of the group has to approve.',
+  },
+  approval_signature_invalid: {
+    kind: 'refusal',
+    title: "The approval is not the approver's signature over this payment",
+    help: 'Sign the digest that `payonce approve` computes from the content, with the key of the configuration; see detail.',
+  },
   body_too_large: {
     kind: 'refusal',
     title: 'The body is too large',
@@ -237,6 +262,11 @@ export const ERRORS = {
     kind: 'refusal',
     title: 'The withdrawal expired before it was signed',
     help: 'The reserve was released; make a new request with a new key.',
+  },
+  approval_rejected: {
+    kind: 'refusal',
+    title: 'An approver rejected the withdrawal',
+    help: 'The reserve was released; the message says who rejected it and why.',
   },
   cancelled_by_client: {
     kind: 'refusal',

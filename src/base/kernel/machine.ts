@@ -7,6 +7,8 @@ export type Machine<State extends string = string> = {
   readonly name: string;
   readonly table: string;
   readonly idColumn: string;
+  /** Its rows have an owner_id, and its events tell it. */
+  readonly owned?: true;
   /** States a row may be inserted in. */
   readonly initial: readonly State[];
   readonly moves: Readonly<Record<State, readonly State[]>>;
@@ -53,6 +55,7 @@ export const TX = machine({
   name: 'tx',
   table: 'tx',
   idColumn: 'tx_id',
+  owned: true,
   initial: ['CREATED'],
   moves: {
     CREATED: ['SLOTTED', 'CANCELLED'],
@@ -68,7 +71,27 @@ export const TX = machine({
 });
 export type TxState = keyof typeof TX.moves;
 
-export const MACHINES: readonly Machine[] = [WITHDRAWAL, TX];
+/**
+ * Approvers were asked. APPROVED says that enough of them gave their signatures, not that the signer finds them
+ * good: it looks for itself.
+ */
+export const APPROVAL = machine({
+  name: 'approval',
+  table: 'approval_request',
+  idColumn: 'request_id',
+  owned: true,
+  initial: ['PENDING'],
+  moves: {
+    PENDING: ['APPROVED', 'REJECTED', 'EXPIRED', 'CANCELLED'],
+    APPROVED: [],
+    REJECTED: [],
+    EXPIRED: [],
+    CANCELLED: [],
+  },
+});
+export type ApprovalState = keyof typeof APPROVAL.moves;
+
+export const MACHINES: readonly Machine[] = [WITHDRAWAL, TX, APPROVAL];
 
 /** True when the machine has no way out of this state. */
 export function isEnd<State extends string>(of: Machine<State>, state: State): boolean {

@@ -30,4 +30,4 @@ export { LastUse } from './last-use.ts';
 export { NonceBook } from './nonces.ts';
 export { RateLimiter } from './rate-limit.ts';
 export { allows, GRANTS, type Grant, type Scope } from './scopes.ts';
-export { createTenant, findTenant, listTenants, type Tenant } from './tenants.ts';
+export { createTenant, findTenant, listTenants, type Tenant, tenantNames } from './tenants.ts';

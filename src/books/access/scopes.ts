@@ -8,6 +8,7 @@ const SCOPES = [
   'ledger:credit',
   'ledger:read',
   'events:read',
+  'admin:approvals',
   'admin:breaks',
   'admin:chains',
   'admin:freeze',

@@ -28,6 +28,19 @@ export async function findTenant(sql: Sql, { name }: { name: string }): Promise<
   return rows[0] ?? null;
 }
 
+/** By id. */
+export async function tenantNames(
+  sql: Sql,
+  tenantIds: readonly string[],
+): Promise<Map<string, string>> {
+  const { rows } = await sql.query<{ tenant_id: string; name: string }>({
+    name: 'tenant_names',
+    text: 'SELECT tenant_id, name FROM tenant WHERE tenant_id = ANY($1::uuid[])',
+    values: [tenantIds],
+  });
+  return new Map(rows.map((row) => [row.tenant_id, row.name]));
+}
+
 /** All tenants by name. */
 export async function listTenants(sql: Sql): Promise<Tenant[]> {
   const { rows } = await sql.query<Tenant>(`SELECT ${COLUMNS} FROM tenant ORDER BY name`);

@@ -9,7 +9,11 @@ import { MoveResolver } from '../../hands/treasury/index.ts';
 import { FreezeService } from '../../roads/control/index.ts';
 import { DepositService } from '../../roads/deposit/index.ts';
 import { BreakService, orderChainResume } from '../../roads/reconcile/index.ts';
-import { WithdrawalResolver, WithdrawalService } from '../../roads/withdrawal/index.ts';
+import {
+  ApprovalService,
+  WithdrawalResolver,
+  WithdrawalService,
+} from '../../roads/withdrawal/index.ts';
 import { buildServer, eventView, type Services } from '../http/index.ts';
 import { VERSION } from '../version.ts';
 import { apiKeyServices } from './api-keys.ts';
@@ -83,12 +87,14 @@ async function servicesOf(
 ): Promise<{ services: DatabaseServices; withdrawals: WithdrawalService }> {
   const assets = new Assets(settings.assets);
   const ledger = new Ledger(db);
+  const installationId = await installationOf(db);
   const withdrawals = new WithdrawalService({
     db,
     ledger,
     assets,
-    installationId: await installationOf(db),
+    installationId,
     policyVersion: settings.policyVersion,
+    settings,
     log,
     clock: systemClock,
     fees: new Map(settings.chains.map((chain) => [chain.chainId, chain.fees])),
@@ -124,6 +130,7 @@ async function servicesOf(
     },
     chains: (tenantId) => chainsOf(db, settings, tenantId),
     wallets: walletServices(db, settings),
+    approvals: new ApprovalService({ db, settings, installationId }),
     breaks: (tenantId, filter, page) => breaks.list(tenantId, filter, page),
     readBreak: (tenantId, id) => breaks.get(tenantId, id),
     resolveBreak: (by, id, said) => breaks.resolve(by.tenantId, id, { by, ...said }),

@@ -148,6 +148,7 @@ async function handlersOf(worker: Worker, broadcaster: BroadcasterContext): Prom
     log,
     installationId: await installationOf(db),
     policyVersion: settings.policyVersion,
+    settings,
   };
   return [
     ...(worker.has('validator') ? validatorHandlers(withdrawal) : []),

@@ -8,6 +8,7 @@ import Fastify, {
   type FastifyRequest,
 } from 'fastify';
 import { type Log, messageOf, randomToken } from '../../base/kernel/index.ts';
+import { addApprovalRoutes } from './approvals/routes.ts';
 import { addDocsPages, gatherOpenApi } from './docs-pages.ts';
 import { Drain } from './drain.ts';
 import { problem, problemOfThrown } from './error-map.ts';
@@ -90,6 +91,7 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   addEventRoutes(app, context);
   addOperationsRoutes(app, context);
   addWalletRoutes(app, context);
+  addApprovalRoutes(app, context);
   addReconciliationRoutes(app, context);
   addApiKeyRoutes(app, context);
   addFreezeRoutes(app, context);

@@ -10,6 +10,7 @@ import type {
   WithdrawalView,
 } from '../../roads/withdrawal/index.ts';
 import { FakeApiKeys, principalOf } from './api-keys.fixture.ts';
+import { FakeApprovals } from './approvals/approvals.fixture.ts';
 import type { EventView } from './event-view.ts';
 import { FakeFreezes } from './freezes.fixture.ts';
 import type { DepositVerdict, Order, Page, Principal, Services } from './services.ts';
@@ -50,6 +51,7 @@ export class FakeServices implements Services {
   listeners = new Set<() => void>();
   ready = true;
   wallets = new FakeWallets(TENANT);
+  approvals = new FakeApprovals(TENANT);
   apiKeys = new FakeApiKeys(TENANT);
   freezes = new FakeFreezes(TENANT);
   rateLimits = new RateLimiter({ clock: systemClock, key: null, tenant: null });

@@ -12,6 +12,7 @@ import type { FreezeOrder, FreezeView } from '../../roads/control/index.ts';
 import type { BalanceView, DepositView, TransferView } from '../../roads/deposit/index.ts';
 import type { BreakView, ResumeView } from '../../roads/reconcile/index.ts';
 import type {
+  ApprovalView,
   PublicStatus,
   Verdict,
   WithdrawalFilter,
@@ -22,7 +23,13 @@ import type { EventView } from './event-view.ts';
 export type Principal = Omit<Identity, 'tenantName'>;
 
 /** A body as it came, with the key it is to be done once under. */
-export type Order = { idempotencyKey: string; body: unknown; correlationId: string };
+export type Order = {
+  idempotencyKey: string;
+  body: unknown;
+  correlationId: string;
+  /** The person that asks, where it matters who did. */
+  initiatedBy?: string;
+};
 
 export type DepositVerdict =
   | { kind: 'created' | 'replayed'; view: DepositView }
@@ -42,6 +49,18 @@ type WalletServices = {
   /** The moves begun now; none where nothing is above what is to be kept, or a sweep is under way. */
   sweep(tenantId: string, id: string, by: string): Promise<MoveView[] | Refusal | null>;
   rebalancing(tenantId: string): Promise<ProposalView[]>;
+};
+
+/** What approvers are asked and answer; ids are of withdrawals. */
+type ApprovalServices = {
+  list(tenantId: string, page: Page): Promise<{ id: string; view: ApprovalView }[]>;
+  get(tenantId: string, id: string): Promise<ApprovalView | null>;
+  approve(tenantId: string, id: string, body: unknown): Promise<ApprovalView | Refusal>;
+  reject(
+    tenantId: string,
+    id: string,
+    said: { body: unknown; by: string },
+  ): Promise<ApprovalView | Refusal>;
 };
 
 type Asker = Pick<Principal, 'tenantId' | 'keyId'>;
@@ -114,6 +133,7 @@ export type Services = {
   /** Chains are everybody's; of the lanes on them the tenant's own are shown. */
   chains(tenantId: string): Promise<unknown[]>;
   wallets: WalletServices;
+  approvals: ApprovalServices;
   apiKeys: ApiKeyServices;
   freezes: FreezeServices;
 

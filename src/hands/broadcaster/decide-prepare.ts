@@ -1,4 +1,5 @@
 import type { GasEstimate } from '../../base/chain/index.ts';
+import { EFFECT_GAS_LIMIT_CAP } from '../../base/effect/index.ts';
 
 /** Why a transaction gets no slot yet; shown to its owner as `waiting`. */
 export type WaitReason =
@@ -97,14 +98,13 @@ function covers(lane: LaneState, cost: ReadonlyMap<string, bigint>): boolean {
   return [...cost].every(([asset, amount]) => (lane.funds.get(asset) ?? 0n) >= amount);
 }
 
-export const GAS_LIMIT_CAP = 1_000_000n;
 const PLAIN_TRANSFER_GAS = 21_000n;
 
 /** A quarter above the estimate: the recipient's storage may be colder when it is mined. Plain transfers are exact. */
 export function gasLimitOf(estimate: bigint): bigint {
   if (estimate <= PLAIN_TRANSFER_GAS) return PLAIN_TRANSFER_GAS;
   const margin = (estimate * 5n + 3n) / 4n;
-  return margin < GAS_LIMIT_CAP ? margin : GAS_LIMIT_CAP;
+  return margin < EFFECT_GAS_LIMIT_CAP ? margin : EFFECT_GAS_LIMIT_CAP;
 }
 
 /** Covers the effect, and a filler at one and a half times its fee, so that a slot can always be closed. */
@@ -125,10 +125,10 @@ export const SIMULATION_TRIES = 4;
 /** What the simulation says; a revert is believed after several tries, a node's failure never. */
 export function judgeEstimate(estimate: GasEstimate, tries: number): Simulated {
   if (estimate.ok) {
-    return estimate.gas > GAS_LIMIT_CAP
+    return estimate.gas > EFFECT_GAS_LIMIT_CAP
       ? {
           kind: 'refused',
-          message: `the transfer needs ${estimate.gas} gas, more than ${GAS_LIMIT_CAP}`,
+          message: `the transfer needs ${estimate.gas} gas, more than ${EFFECT_GAS_LIMIT_CAP}`,
         }
       : { kind: 'ok', gasLimit: gasLimitOf(estimate.gas) };
   }

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { GasEstimate, SendAnswer } from '../../base/chain/index.ts';
+import { EFFECT_GAS_LIMIT_CAP } from '../../base/effect/index.ts';
 import {
   chooseLane,
   costOf,
-  GAS_LIMIT_CAP,
   gasLimitOf,
   gasReservedOf,
   judgeEstimate,
@@ -80,8 +80,8 @@ describe('gas', () => {
     [21_000n, 21_000n],
     [21_001n, 26_252n],
     [50_000n, 62_500n],
-    [900_000n, GAS_LIMIT_CAP],
-    [GAS_LIMIT_CAP, GAS_LIMIT_CAP],
+    [900_000n, EFFECT_GAS_LIMIT_CAP],
+    [EFFECT_GAS_LIMIT_CAP, EFFECT_GAS_LIMIT_CAP],
   ])('an estimate of %s gets a limit of %s', (estimate, limit) => {
     expect(gasLimitOf(estimate)).toBe(limit);
   });
@@ -93,7 +93,7 @@ describe('gas', () => {
 
   it.each<[GasEstimate, number, string]>([
     [{ ok: true, gas: 21_000n }, 1, 'ok'],
-    [{ ok: true, gas: GAS_LIMIT_CAP + 1n }, 1, 'refused'],
+    [{ ok: true, gas: EFFECT_GAS_LIMIT_CAP + 1n }, 1, 'refused'],
     [{ ok: false, kind: 'funds', message: 'x' }, 99, 'wait lane_gas'],
     [{ ok: false, kind: 'node', message: 'x' }, 99, 'wait chain_unreachable'],
     [

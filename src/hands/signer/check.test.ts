@@ -1,9 +1,9 @@
 import { parseTransaction } from 'viem';
 import { describe, expect, it } from 'vitest';
 import { Assets } from '../../base/config/index.ts';
-import { effectDigest, effectOf, intentId } from '../../base/effect/index.ts';
+import { EFFECT_GAS_LIMIT_CAP, effectDigest, effectOf, intentId } from '../../base/effect/index.ts';
 import { type Address, ConfigurationError, caip19, toHex } from '../../base/kernel/index.ts';
-import { check, EFFECT_GAS_LIMIT_CAP, type RefusalReason } from './check.ts';
+import { check, type RefusalReason } from './check.ts';
 import { closingIntent, type Order } from './grammar.ts';
 import type { Keystore } from './keystore/keystore.ts';
 import { laneKey, type SigningRules, signingRules } from './rules.ts';

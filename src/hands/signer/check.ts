@@ -1,11 +1,14 @@
-import { type Effect, FILLER_GAS_LIMIT, fillerFeeCap, fillerOf } from '../../base/effect/index.ts';
+import {
+  EFFECT_GAS_LIMIT_CAP,
+  type Effect,
+  FILLER_GAS_LIMIT,
+  fillerFeeCap,
+  fillerOf,
+} from '../../base/effect/index.ts';
 import { type Hex, ZERO_ADDRESS } from '../../base/kernel/index.ts';
 import { closingIntent, compose, type Order, rebuildIntent, type Signing } from './grammar.ts';
 import { checkMove, checkTopUpLimit, moveKindOf } from './moves/check.ts';
 import { laneKey, type SigningRules } from './rules.ts';
-
-/** Far above a token transfer, far below a block: what a broken estimate can burn at most. */
-export const EFFECT_GAS_LIMIT_CAP = 1_000_000n;
 
 export type RefusalReason =
   | 'chain_unknown'

@@ -48,7 +48,7 @@ export async function cancelWithdrawal(
 }
 
 async function viewOf(context: WithdrawalContext, id: string): Promise<WithdrawalView | null> {
-  return (await readViews(context.db, context.assets, [id]))[0] ?? null;
+  return (await readViews(context.db, context, [id]))[0] ?? null;
 }
 
 /** Undoes what was done in its transaction. */

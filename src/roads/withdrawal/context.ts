@@ -1,4 +1,4 @@
-import type { Assets } from '../../base/config/index.ts';
+import type { Assets, Settings } from '../../base/config/index.ts';
 import type { Db } from '../../base/db/index.ts';
 import type { Log } from '../../base/kernel/index.ts';
 import type { Ledger } from '../../books/ledger/index.ts';
@@ -10,5 +10,7 @@ export type WithdrawalContext = {
   assets: Assets;
   installationId: string;
   policyVersion: string;
+  /** What is asked of approvers, and what the signer will ask for. */
+  settings: Pick<Settings, 'chains' | 'guard' | 'lanes'>;
   log: Log;
 };

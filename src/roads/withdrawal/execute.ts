@@ -2,6 +2,7 @@ import { advance, inTransaction, type Sql } from '../../base/db/index.ts';
 import { intentId } from '../../base/effect/index.ts';
 import { Invariant, WITHDRAWAL } from '../../base/kernel/index.ts';
 import { type Claim, complete, enqueue, type Outcome } from '../../base/queue/index.ts';
+import { consumeApprovals } from '../../books/approval/index.ts';
 import { type Freeze, freezeOn, readStandingFreezes } from '../../books/freeze/index.ts';
 import { type NewTx, openTxs } from '../../books/tx/index.ts';
 import type { WithdrawalContext } from './context.ts';
@@ -90,9 +91,12 @@ async function execute(
     WITHDRAWAL,
     approved.map((row) => ({ id: row.id, from: 'APPROVED', to: 'EXECUTING' })),
   );
-  await openTxs(
+  const opened = approved.filter((row) => moved.has(row.id)).map((row) => txOf(context, row));
+  const txIds = await openTxs(sql, opened);
+  if (context.settings.guard.approvals.approvers.length === 0) return;
+  await consumeApprovals(
     sql,
-    approved.filter((row) => moved.has(row.id)).map((row) => txOf(context, row)),
+    opened.map(({ decisionId }, index) => ({ decisionId, txId: txIds[index]! })),
   );
 }
 

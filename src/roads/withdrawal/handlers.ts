@@ -1,4 +1,7 @@
 import type { Handler } from '../../base/queue/index.ts';
+import { APPROVAL_TOPICS } from '../../books/approval/index.ts';
+import { approveStep } from './approval/approve.ts';
+import { unapprovedStep } from './approval/unapproved.ts';
 import type { WithdrawalContext } from './context.ts';
 import { executeStep } from './execute.ts';
 import { expireStep } from './expire.ts';
@@ -25,6 +28,18 @@ export function validatorHandlers(context: WithdrawalContext): Handler[] {
       batch: BATCH,
       backoff: FAST,
       run: (claimed) => executeStep(context, claimed),
+    },
+    {
+      topic: APPROVAL_TOPICS.approved,
+      batch: BATCH,
+      backoff: FAST,
+      run: (claimed) => approveStep(context, claimed),
+    },
+    {
+      topic: APPROVAL_TOPICS.ended,
+      batch: BATCH,
+      backoff: FAST,
+      run: (claimed) => unapprovedStep(context, claimed),
     },
     {
       topic: WITHDRAWAL_TOPICS.expire,

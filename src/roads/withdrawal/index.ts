@@ -5,6 +5,7 @@
  * is final. Each step is one transaction that deletes its jobs: a crash runs it again, and it finds
  * what was done.
  */
+export { ApprovalService, type ApprovalView } from './approval/service.ts';
 export type { WithdrawalContext } from './context.ts';
 export { settlerHandlers, validatorHandlers } from './handlers.ts';
 export { WithdrawalResolver } from './resolve.ts';

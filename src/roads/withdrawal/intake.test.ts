@@ -37,6 +37,7 @@ const serviceOn = (db: Db): WithdrawalService =>
     assets,
     installationId: 'i',
     policyVersion: settings.policyVersion,
+    settings,
     log: silentLog,
     clock: systemClock,
     fees: new Map(),

@@ -10,7 +10,12 @@ import {
 import { keyConflict, readKeys } from '../../books/access/index.ts';
 import type { Ledger } from '../../books/ledger/index.ts';
 import { externalIdConflict, type FlushResult, flush } from './flush.ts';
-import { parseRequest, type RequestRules, type WithdrawalOrder } from './request.ts';
+import {
+  parseRequest,
+  type RequestRules,
+  type WithdrawalOrder,
+  type WithdrawalRequest,
+} from './request.ts';
 
 export type IntakeResult =
   | { kind: 'created'; id: string; createdAt: Date; order: WithdrawalOrder }
@@ -46,10 +51,7 @@ export class Intake {
   }
 
   /** Answers each request on its own. Rejects with Transient (nothing happened) or UnknownOutcome. */
-  async submit(
-    tenantId: string,
-    requests: readonly { idempotencyKey: string; body: unknown; correlationId: string }[],
-  ): Promise<IntakeResult[]> {
+  async submit(tenantId: string, requests: readonly WithdrawalRequest[]): Promise<IntakeResult[]> {
     const parsed = requests.map((request) =>
       parseRequest(this.#context.rules, { ...request, tenantId }),
     );

@@ -34,6 +34,7 @@ export type WithdrawalOrder = {
   /** ms since the epoch, or null. */
   expiresAt: number | null;
   correlationId: string;
+  initiatedBy: string | null;
   /** Null: no tier covers the amount. */
   tier: Tier | null;
 };
@@ -50,10 +51,19 @@ const METADATA_DEPTH = 32;
 const FIELDS = new Set(['account', 'asset', 'amount', 'to', 'externalId', 'expiresAt', 'metadata']);
 const MIN_LIFE_MS = 60_000;
 
+/** A request as it came. */
+export type WithdrawalRequest = {
+  idempotencyKey: string;
+  body: unknown;
+  correlationId: string;
+  /** The person that asks: an operator, or an API key of the owner's. */
+  initiatedBy?: string;
+};
+
 /** Reads one request. All faults of form are told at once; then what the rules say, one at a time. */
 export function parseRequest(
   rules: RequestRules,
-  request: { tenantId: string; idempotencyKey: string; body: unknown; correlationId: string },
+  request: WithdrawalRequest & { tenantId: string },
 ): WithdrawalOrder | Refusal {
   const badKey = checkIdempotencyKey(request.idempotencyKey);
   if (badKey !== null) return badKey;
@@ -69,6 +79,7 @@ export function parseRequest(
     tenantId,
     idempotencyKey,
     correlationId,
+    initiatedBy: request.initiatedBy ?? null,
     keyHash: idempotencyHash(tenantId, 'withdrawal', idempotencyKey),
     contentHash: keyHash(
       'withdrawal',

@@ -12,6 +12,7 @@ export type StepRow = {
   recipient: Address;
   idempotencyKey: string;
   correlationId: string;
+  initiatedBy: string | null;
   expiresAt: Date | null;
   /** By the database's clock at the time of reading. */
   expired: boolean;
@@ -30,7 +31,7 @@ export async function readSteps(sql: Sql, ids: readonly string[]): Promise<StepR
     types: HEX_BYTES,
     text: `
       SELECT withdrawal_id AS id, tenant_id AS "tenantId", account, asset, amount, fee, recipient,
-        idempotency_key AS "idempotencyKey", correlation_id AS "correlationId", expires_at AS "expiresAt",
+        idempotency_key AS "idempotencyKey", correlation_id AS "correlationId", initiated_by AS "initiatedBy", expires_at AS "expiresAt",
         coalesce(expires_at <= clock_timestamp(), false) AS expired, status, generation,
         decision_id AS "decisionId", risk_tier AS "riskTier", cancel_requested_at IS NOT NULL AS cancelling
       FROM withdrawal WHERE withdrawal_id = ANY($1::uuid[])`,

@@ -6,7 +6,7 @@ import { cancelWithdrawal } from './cancel.ts';
 import type { WithdrawalContext } from './context.ts';
 import { Intake, type IntakeResult } from './intake.ts';
 import { findIds } from './list.ts';
-import type { RequestRules } from './request.ts';
+import type { RequestRules, WithdrawalRequest } from './request.ts';
 import { type SpeedUpRequest, speedUpWithdrawal } from './speed-up.ts';
 import type { PublicStatus, Verdict, WithdrawalFilter, WithdrawalView } from './types.ts';
 import { newView, readStoredRefusals, readViews } from './view.ts';
@@ -37,7 +37,7 @@ export class WithdrawalService {
     this.#intake = new Intake(context);
     this.#waiters = new Waiters({
       clock: context.clock,
-      read: (ids) => readViews(context.db, context.assets, ids),
+      read: (ids) => readViews(context.db, context, ids),
     });
   }
 
@@ -45,10 +45,7 @@ export class WithdrawalService {
    * Takes requests, each on its own; a batch item and a single request with one key are the same
    * withdrawal. Throws Transient (nothing happened) or UnknownOutcome (ask again with the same key).
    */
-  async submit(
-    tenantId: string,
-    requests: readonly { idempotencyKey: string; body: unknown; correlationId: string }[],
-  ): Promise<Verdict[]> {
+  async submit(tenantId: string, requests: readonly WithdrawalRequest[]): Promise<Verdict[]> {
     const results = await this.#intake.submit(tenantId, requests);
     return afterCommit(this.#verdicts(results));
   }
@@ -62,10 +59,7 @@ export class WithdrawalService {
     }
     const replayed = results.flatMap((result) => (result.kind === 'replay' ? [result.id] : []));
     const views = new Map(
-      (await readViews(this.#context.db, this.#context.assets, replayed)).map((view) => [
-        view.id,
-        view,
-      ]),
+      (await readViews(this.#context.db, this.#context, replayed)).map((view) => [view.id, view]),
     );
     const rejected = [...views.values()]
       .filter((view) => view.status === 'REJECTED')
@@ -92,7 +86,7 @@ export class WithdrawalService {
       values: [id, tenantId],
     });
     if (rows.length === 0) return null;
-    return (await readViews(this.#context.db, this.#context.assets, [id]))[0] ?? null;
+    return (await readViews(this.#context.db, this.#context, [id]))[0] ?? null;
   }
 
   async list(
@@ -100,10 +94,10 @@ export class WithdrawalService {
     filter: WithdrawalFilter,
     page: { limit: number; before: string | null },
   ): Promise<WithdrawalView[]> {
-    const { db, assets } = this.#context;
+    const { db } = this.#context;
     const { status } = filter;
     if (status === undefined) {
-      return readViews(db, assets, await findIds(db, tenantId, filter, page));
+      return readViews(db, this.#context, await findIds(db, tenantId, filter, page));
     }
     // What is found by a status is a superset of what shows it: read on until the page is full, or a
     // page narrowed to less than its size would look like the last one.
@@ -111,7 +105,7 @@ export class WithdrawalService {
     const views: WithdrawalView[] = [];
     for (let before = page.before; views.length < page.limit; ) {
       const ids = await findIds(db, tenantId, filter, { limit, before });
-      const found = await readViews(db, assets, ids);
+      const found = await readViews(db, this.#context, ids);
       views.push(...found.filter((view) => view.status === status));
       if (ids.length < limit) break;
       before = ids.at(-1)!;

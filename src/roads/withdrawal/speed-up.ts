@@ -86,7 +86,7 @@ async function readKnown(
 }
 
 async function viewOf(context: SpeedUpContext, id: string) {
-  return (await readViews(context.db, context.assets, [id]))[0]!;
+  return (await readViews(context.db, context, [id]))[0]!;
 }
 
 function readWish(request: SpeedUpRequest): { maxFeePerGas: bigint | null } | Refusal {

@@ -6,14 +6,17 @@ import {
   WITHDRAWAL,
   type WithdrawalState,
 } from '../../base/kernel/index.ts';
+import { closeApprovalRequests } from '../../books/approval/index.ts';
 import { readTxsOfOwners, stopUnclaimed } from '../../books/tx/index.ts';
 import type { WithdrawalContext } from './context.ts';
 import { readSteps } from './rows.ts';
 import { givenBack } from './transfers.ts';
 
 type Stopped = {
-  to: 'CANCELLED' | 'EXPIRED';
-  code: ErrorCode & ('cancelled_by_client' | 'expired');
+  to: 'CANCELLED' | 'EXPIRED' | 'REJECTED';
+  code: ErrorCode & ('cancelled_by_client' | 'expired' | 'approval_rejected' | 'approval_expired');
+  /** What is said of single ones instead of the code's own words. */
+  told?: ReadonlyMap<string, string | undefined>;
 };
 
 const BEFORE_TX: readonly WithdrawalState[] = [
@@ -59,7 +62,10 @@ export async function stopWithdrawals(
       ended.map((row) => ({ id: row.id, from: row.status, to: end.to })),
       {
         failure_code: { type: 'text', values: ended.map(() => end.code) },
-        failure_message: { type: 'text', values: ended.map(() => ERRORS[end.code].title) },
+        failure_message: {
+          type: 'text',
+          values: ended.map((row) => end.told?.get(row.id) ?? ERRORS[end.code].title),
+        },
       },
     );
     for (const row of ended) {
@@ -73,6 +79,12 @@ export async function stopWithdrawals(
     await context.ledger.post(
       sql,
       ended.filter((row) => moved.has(row.id)).flatMap((row) => transfers.get(row.id)!),
+    );
+    const waiting = ended.filter((row) => row.status === 'AWAITING_APPROVAL' && moved.has(row.id));
+    await closeApprovalRequests(
+      sql,
+      waiting.map((row) => row.id),
+      end.to === 'EXPIRED' ? 'EXPIRED' : 'CANCELLED',
     );
     await finish(sql, moved);
     return moved;

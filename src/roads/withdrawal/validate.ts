@@ -1,24 +1,25 @@
+import type { Requirement } from '../../base/config/index.ts';
 import { advance, inTransaction, type Sql } from '../../base/db/index.ts';
 import { WITHDRAWAL } from '../../base/kernel/index.ts';
 import { type Claim, complete, type Outcome } from '../../base/queue/index.ts';
 import { releaseTransfer } from '../../books/ledger/index.ts';
 import { evaluate, insertDecisions, type PolicyDecision } from '../../books/policy/index.ts';
+import { askApprovers, requirementsOf } from './approval/ask.ts';
 import type { WithdrawalContext } from './context.ts';
 import { executeUnfrozen } from './execute.ts';
 import { ledgerOrderOf, readSteps, type StepRow } from './rows.ts';
 
 /**
- * RESERVED → APPROVED and on to EXECUTING unless it is frozen, or REJECTED with the reserve released. The decision is stored with version and
- * trace. A crash before the COMMIT leaves the job: it decides again, nothing was promised.
+ * RESERVED → APPROVED and on to EXECUTING unless it is frozen; AWAITING_APPROVAL where persons have to be asked; or
+ * REJECTED with the reserve released. The decision is stored with version and trace. A crash before the COMMIT leaves
+ * the job: it decides again, nothing was promised.
  */
 export async function validateStep(context: WithdrawalContext, claimed: Claim): Promise<Outcome[]> {
   const rows = await readSteps(
     context.db,
     claimed.jobs.map((job) => job.subjectId),
   );
-  const decided = rows
-    .filter((row) => row.status === 'RESERVED')
-    .map((row) => ({ row, decision: decide(context, row) }));
+  const decided = rows.filter((row) => row.status === 'RESERVED').map((row) => judge(context, row));
   const denied = decided.filter(({ decision }) => decision.verdict === 'deny');
   const releases = denied.map(({ row }) => releaseTransfer(ledgerOrderOf(row)));
   await context.ledger.open(releases);
@@ -41,17 +42,32 @@ export async function validateStep(context: WithdrawalContext, claimed: Claim): 
       releases.filter((transfer) => moved.has(transfer.subjectId!)),
     );
     // Nobody has to be asked: executed in the same act, one hop of the queue less.
-    const approved = mine.flatMap(({ row, decision }, index): StepRow[] =>
-      moved.has(row.id) && decision.verdict === 'allow'
-        ? [{ ...row, decisionId: decisionIds[index]!, riskTier: decision.tier?.name ?? null }]
+    const allowed = mine.flatMap((item, index) =>
+      moved.has(item.row.id) && item.decision.verdict === 'allow'
+        ? [{ ...item, decisionId: decisionIds[index]! }]
         : [],
     );
+    await askApprovers(context, sql, allowed.filter(asks));
+    const approved = allowed
+      .filter((item) => !asks(item))
+      .map(({ row, decision, decisionId }): StepRow => {
+        return { ...row, decisionId, riskTier: decision.tier?.name ?? null };
+      });
     await executeUnfrozen(context, sql, approved);
   });
   return [];
 }
 
-type Decided = { row: StepRow; decision: PolicyDecision };
+type Decided = { row: StepRow; decision: PolicyDecision; requirements: Requirement[] };
+
+const asks = ({ requirements }: Decided) => requirements.length > 0;
+
+function judge(context: WithdrawalContext, row: StepRow): Decided {
+  const asset = context.assets.find(row.asset);
+  const requirements =
+    asset === undefined ? [] : requirementsOf(context, { asset, amount: row.amount });
+  return { row, decision: decide(context, row), requirements };
+}
 
 /** An asset that is no longer configured has no tier: denied. */
 function decide(context: WithdrawalContext, row: StepRow): PolicyDecision {
@@ -76,7 +92,7 @@ function moveAll(
     mine.map((item) => ({
       id: item.row.id,
       from: 'RESERVED' as const,
-      to: no(item) ? ('REJECTED' as const) : ('APPROVED' as const),
+      to: no(item) ? 'REJECTED' : asks(item) ? 'AWAITING_APPROVAL' : 'APPROVED',
     })),
     {
       decision_id: { type: 'uuid', values: decisionIds },

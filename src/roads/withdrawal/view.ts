@@ -10,6 +10,7 @@ import {
   toHex,
   type WithdrawalState,
 } from '../../base/kernel/index.ts';
+import { readTallies, type Tally } from '../../books/approval/index.ts';
 import {
   type Freeze,
   freezeOn,
@@ -17,6 +18,7 @@ import {
   tellFrozen,
 } from '../../books/freeze/index.ts';
 import { readProgress, type TxProgress } from '../../books/tx/read.ts';
+import type { WithdrawalContext } from './context.ts';
 import type { WithdrawalOrder } from './request.ts';
 import type { PublicStatus, WithdrawalView } from './types.ts';
 
@@ -58,7 +60,7 @@ const SELECT_WITHDRAWAL = `
 /** Withdrawals by id with what the chain shows, in the order asked for; an id not found is absent. */
 export async function readViews(
   sql: Sql,
-  assets: Assets,
+  { assets, settings }: Pick<WithdrawalContext, 'assets' | 'settings'>,
   ids: readonly string[],
 ): Promise<WithdrawalView[]> {
   if (ids.length === 0) return [];
@@ -73,10 +75,21 @@ export async function readViews(
   );
   const unsigned = (row: WithdrawalRow) => isUnsigned(row, progress.get(row.id) ?? null);
   const standing = rows.some(unsigned) ? await readStandingFreezes(sql) : [];
+  const { approvers, groups } = settings.guard.approvals;
+  const decided = approvers.length === 0 ? [] : rows.filter((row) => row.decisionId !== null);
+  const tallies = await readTallies(
+    sql,
+    groups,
+    decided.map((row) => row.id),
+  );
   const views = new Map(
     rows.map((row) => [
       row.id,
-      toView(row, progress.get(row.id) ?? null, assets, unsigned(row) ? standing : []),
+      toView(row, assets, {
+        tx: progress.get(row.id) ?? null,
+        tally: tallies.get(row.id),
+        standing: unsigned(row) ? standing : [],
+      }),
     ]),
   );
   return ids.flatMap((id) => views.get(id) ?? []);
@@ -88,12 +101,13 @@ function isUnsigned({ status }: WithdrawalRow, tx: TxProgress | null): boolean {
   return status === 'EXECUTING' && (tx?.status === 'CREATED' || tx?.status === 'SLOTTED');
 }
 
-/** `standing`: the freezes that may stop it. */
+/** What stands in other rooms' rows about it; `standing`: the freezes that may stop it. */
+type Beside = { tx: TxProgress | null; tally: Tally | undefined; standing: readonly Freeze[] };
+
 function toView(
   row: WithdrawalRow,
-  tx: TxProgress | null,
   assets: Assets,
-  standing: readonly Freeze[],
+  { tx, tally, standing }: Beside,
 ): WithdrawalView {
   const asset = assets.find(row.asset);
   const decimals = asset?.decimals ?? 0;
@@ -126,7 +140,7 @@ function toView(
       row.decisionId === null
         ? null
         : { id: row.decisionId, policyVersion: row.policyVersion!, trace: row.trace },
-    approvals: { required: 0, given: 0 },
+    approvals: { required: tally?.required ?? 0, given: tally?.given ?? 0 },
     nonceKey: tx?.nonceKey ?? null,
     txHash: tx?.txHash ?? null,
     attempts: (tx?.attempts ?? []).map(({ kind: _, ...attempt }) => attempt),

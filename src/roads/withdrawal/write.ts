@@ -33,6 +33,7 @@ export function flushColumns(fresh: readonly Fresh[]): FlushColumns {
       orders.map((order) => (order.metadata === null ? null : JSON.stringify(order.metadata))),
     ),
     sparse(orders.map((order) => (order.expiresAt === null ? null : new Date(order.expiresAt)))),
+    sparse(orders.map((order) => order.initiatedBy)),
   ];
 }
 
@@ -89,17 +90,18 @@ const WRITE = `
       ($6::text[])[asset_place] AS asset, amount + fee AS total
     FROM unnest($1::uuid[], $2::int[], $4::text[], $5::int[], $7::numeric[], $8::numeric[], $9::bytea[],
       $10::text[], $11::text[], $12::text[], $13::bigint[], $14::text[], $15::jsonb[],
-      $16::timestamptz[], $17::text[], $18::text[], $19::jsonb[])
+      $16::timestamptz[], $17::uuid[], $18::text[], $19::text[], $20::jsonb[])
       AS u(withdrawal_id, tenant_place, account, asset_place, amount, fee, recipient, idempotency_key, correlation_id,
-        risk_tier, account_no, external_id, metadata, expires_at, failure_code, failure_message,
+        risk_tier, account_no, external_id, metadata, expires_at, initiated_by, failure_code, failure_message,
         failure_members)
   ), accepted AS (
     SELECT * FROM w WHERE failure_code IS NULL
   ), made AS (
     INSERT INTO withdrawal (withdrawal_id, tenant_id, account, asset, amount, fee, recipient, idempotency_key,
-      external_id, metadata, correlation_id, expires_at, status, risk_tier, failure_code, failure_message, failure_members)
+      external_id, metadata, correlation_id, expires_at, initiated_by, status, risk_tier, failure_code, failure_message,
+      failure_members)
     SELECT withdrawal_id, tenant_id, account, asset, amount, fee, recipient, idempotency_key, external_id, metadata,
-      correlation_id, expires_at, CASE WHEN failure_code IS NULL THEN 'RESERVED' ELSE 'REJECTED' END, risk_tier,
+      correlation_id, expires_at, initiated_by, CASE WHEN failure_code IS NULL THEN 'RESERVED' ELSE 'REJECTED' END, risk_tier,
       failure_code, failure_message, failure_members FROM w
   ), logged AS (
     INSERT INTO event_batch (tenant_id, type, to_state, size, subject_ids, correlation_ids)

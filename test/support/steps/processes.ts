@@ -79,7 +79,7 @@ export class Processes {
     const ledger = new Ledger(app);
     const assets = new Assets(settings.assets);
     const { policyVersion } = settings;
-    const road = { db: app, ledger, assets, installationId, policyVersion, log };
+    const road = { db: app, ledger, assets, installationId, policyVersion, settings, log };
     this.#site = site;
     this.#wires = wires;
     this.leases = leases ?? new LaneLeases({ db: app, owner, clock, log });

@@ -1,4 +1,4 @@
-import { Assets, type Settings } from '../../../src/base/config/index.ts';
+import { Assets, type GuardSettings, type Settings } from '../../../src/base/config/index.ts';
 import { type Db, openPool } from '../../../src/base/db/index.ts';
 import { isRefusal, silentLog, systemClock } from '../../../src/base/kernel/index.ts';
 import { createTenant } from '../../../src/books/access/index.ts';
@@ -29,6 +29,8 @@ type RoadOptions = {
   lanes?: number;
   /** A wallet that fills the lanes, and is swept to. */
   treasury?: boolean;
+  /** The signer's own rules, instead of none. */
+  guard?: (settings: Settings) => Partial<GuardSettings>;
   /** The accounts of lanes are there already, as they are after the first withdrawal. */
   warm?: boolean;
   /** See Endings; sessions end unless told otherwise. */
@@ -133,7 +135,9 @@ export class Road {
       'SELECT installation_id FROM installation',
     );
     const plain = settingsOf(databases, options.lanes ?? 1);
-    const settings = options.treasury === true ? withTreasury(plain) : plain;
+    const furnished = options.treasury === true ? withTreasury(plain) : plain;
+    const guard = { ...furnished.guard, ...options.guard?.(furnished) };
+    const settings = { ...furnished, guard };
     const road = new Road({
       settings,
       keystore: await openKeystore(settings.signer!.keys, settings.lanes, {

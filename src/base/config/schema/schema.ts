@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { URGENCIES } from '../settings.ts';
+import { guardSections } from './guard.ts';
 import { Key } from './keys.ts';
 import { Address, Amount, closed, id, integer, NETWORK, Secret } from './parts.ts';
 import { Lane, Treasury } from './wallets.ts';
@@ -126,6 +127,7 @@ export const ConfigSchema = Type.Object(
         {
           database: Type.Optional(Type.Object({ url: Type.Optional(Secret) }, closed)),
           keys: Type.Optional(Type.Array(Key, { description: 'a list of keys' })),
+          ...guardSections,
           witness: Type.Optional(
             Type.Object(
               {

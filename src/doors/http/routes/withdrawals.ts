@@ -95,7 +95,11 @@ function addCreate(app: App, services: Services): void {
       const idempotencyKey = headerKey(request);
       if (typeof idempotencyKey !== 'string') return sendRefusal(request, reply, idempotencyKey);
       if (request.body === undefined) return sendRefusal(request, reply, EMPTY_BODY);
-      const order = { idempotencyKey, body: request.body, correlationId: request.id };
+      const { personId } = request.principal;
+      const order = {
+        ...{ idempotencyKey, body: request.body },
+        ...{ correlationId: request.id, initiatedBy: personId },
+      };
       const [verdict] = await services.submit(request.principal.tenantId, [order]);
       if (verdict === undefined) throw new Invariant('internal', 'no verdict for the request');
       return sendVerdict(request, reply, verdict);
@@ -119,7 +123,7 @@ function addBatch(app: App, services: Services): void {
       const items = readBatch(request.body);
       if (isRefusal(items)) return sendRefusal(request, reply, items);
       services.rateLimits.charge(request.principal, items.length - 1);
-      const read = items.map((item) => readItem(item, request.id));
+      const read = items.map((item) => readItem(item, request.id, request.principal.personId));
       const orders = read.filter((item): item is Order => !isRefusal(item));
       const verdicts =
         orders.length === 0 ? [] : await services.submit(request.principal.tenantId, orders);
@@ -164,11 +168,11 @@ function readBatch(body: unknown): unknown[] | Refusal {
   return items;
 }
 
-function readItem(item: unknown, correlationId: string): Order | Refusal {
+function readItem(item: unknown, correlationId: string, initiatedBy: string): Order | Refusal {
   if (!isObject(item)) return fault('', 'invalid_request', item, 'an object');
   const { idempotencyKey, ...body } = item;
   const key = judgeKey(idempotencyKey, 'The item needs an idempotencyKey');
-  return typeof key === 'string' ? { idempotencyKey: key, body, correlationId } : key;
+  return typeof key === 'string' ? { idempotencyKey: key, body, correlationId, initiatedBy } : key;
 }
 
 function addReads(app: App, { services, drain }: RouteContext): void {

@@ -1,0 +1,32 @@
+import { checksummed, formatAmount } from '../../kernel/index.ts';
+import type { AssetSettings } from '../settings.ts';
+import type { GuardSettings } from './settings.ts';
+
+/** The signer's own rules with amounts in their assets' unit. */
+export function describeGuard({
+  guard: { approvals, walletGroups },
+  assets,
+}: {
+  guard: GuardSettings;
+  assets: readonly AssetSettings[];
+}): Record<string, unknown> {
+  const inUnit = (asset: string, amount: bigint) => {
+    const found = assets.find(({ caip19 }) => caip19 === asset);
+    return formatAmount(amount, found?.decimals ?? 18);
+  };
+  const nameOf = (asset: string) => assets.find(({ caip19 }) => caip19 === asset)?.id ?? asset;
+  return {
+    approvals: {
+      ...approvals,
+      thresholds: approvals.thresholds.map(({ asset, above, requirement }) => ({
+        asset: nameOf(asset),
+        above: inUnit(asset, above),
+        requirement,
+      })),
+    },
+    walletGroups: walletGroups.map(({ id, lanes }) => ({
+      id,
+      lanes: lanes.map(({ chainId, address }) => ({ chainId, address: checksummed(address) })),
+    })),
+  };
+}

@@ -1,0 +1,31 @@
+import type { ApprovalSettings } from '../../base/config/index.ts';
+import { type ApprovalContent, approvalDigest } from '../../base/effect/index.ts';
+import { type Proof, verifyProof } from './signature.ts';
+
+export type Approval = { approverId: string; proof: Proof };
+
+/** Each code is a refusal of its own. */
+export type ApprovalFault = {
+  code: 'approver_unknown' | 'approver_is_initiator' | 'approval_signature_invalid';
+  message: string;
+};
+
+/** Why an approval of this content does not count; null: it does. */
+export function judgeApproval(
+  { approvers, webauthn }: Pick<ApprovalSettings, 'approvers' | 'webauthn'>,
+  content: ApprovalContent,
+  { approverId, proof }: Approval,
+): ApprovalFault | null {
+  const approver = approvers.find(({ id }) => id === approverId);
+  if (approver === undefined) {
+    return { code: 'approver_unknown', message: `${approverId} is no approver here (any more)` };
+  }
+  if (approver.initiators.includes(content.initiator)) {
+    return {
+      code: 'approver_is_initiator',
+      message: `${approverId} asked for this payment as ${content.initiator}`,
+    };
+  }
+  const verified = verifyProof(approver, approvalDigest(content), proof, webauthn);
+  return verified.ok ? null : { code: 'approval_signature_invalid', message: verified.why };
+}

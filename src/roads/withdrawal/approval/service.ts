@@ -1,0 +1,199 @@
+import type { Settings } from '../../../base/config/index.ts';
+import type { Db } from '../../../base/db/index.ts';
+import { approvalTypedData } from '../../../base/effect/index.ts';
+import {
+  checksummed,
+  formatAmount,
+  fromHex,
+  isRefusal,
+  isUuid,
+  parseForm,
+  type Refusal,
+  refuse,
+} from '../../../base/kernel/index.ts';
+import {
+  type ApprovalRequest,
+  giveApproval,
+  listPendingApprovals,
+  type Proof,
+  readApprovalRequests,
+  rejectApproval,
+  tallyOf,
+} from '../../../books/approval/index.ts';
+
+/** What approvers are asked, as JSON. Whoever signs computes digest and intent id by itself from the rest. */
+export type ApprovalView = {
+  withdrawalId: string;
+  status: string;
+  /** The digest's parts; amounts in base units and wei, expiry in seconds, as they are signed. */
+  content: Record<string, string | number>;
+  /** In words: the asset's own name and the amount in its unit. */
+  shown: { asset: string; amount: string; to: string; feeCap: string; expiresAt: string };
+  /** What intentId is the hash of. */
+  intent: { installationId: string; tenantId: string; operation: string; idempotencyKey: string };
+  digest: string;
+  typedData: unknown;
+  requirements: unknown;
+  required: number;
+  given: number;
+  approvals: { approver: string; at: string }[];
+  /** Those of the approvers that sign by passkey. */
+  passkeys: { approver: string; credentialId: string }[];
+  rejection: { by: string; reason: string; at: string } | null;
+  createdAt: string;
+};
+
+const NONE = refuse('not_found', 'Nobody was asked to approve such a withdrawal.');
+
+/** What persons do about withdrawals that wait for them. */
+export class ApprovalService {
+  readonly #db: Db;
+  readonly #settings: Pick<Settings, 'guard' | 'assets'>;
+  readonly #installationId: string;
+
+  constructor(context: {
+    db: Db;
+    settings: Pick<Settings, 'guard' | 'assets'>;
+    installationId: string;
+  }) {
+    this.#db = context.db;
+    this.#settings = context.settings;
+    this.#installationId = context.installationId;
+  }
+
+  async list(
+    tenantId: string,
+    page: { limit: number; before: string | null },
+  ): Promise<{ id: string; view: ApprovalView }[]> {
+    const requests = await listPendingApprovals(this.#db, tenantId, page);
+    const views = await this.#views(requests);
+    return requests.map(({ requestId }, index) => ({ id: requestId, view: views[index]! }));
+  }
+
+  async get(tenantId: string, withdrawalId: string): Promise<ApprovalView | null> {
+    if (!isUuid(withdrawalId)) return null;
+    const request = (await readApprovalRequests(this.#db, [withdrawalId])).get(withdrawalId);
+    if (request?.tenantId !== tenantId) return null;
+    return (await this.#views([request]))[0]!;
+  }
+
+  async approve(
+    tenantId: string,
+    withdrawalId: string,
+    body: unknown,
+  ): Promise<ApprovalView | Refusal> {
+    const approval = readApproval(body);
+    if (isRefusal(approval)) return approval;
+    if (!isUuid(withdrawalId)) return NONE;
+    const { approvals } = this.#settings.guard;
+    const asked = { tenantId, ownerId: withdrawalId, approval };
+    return this.#told(await giveApproval(this.#db, approvals, asked));
+  }
+
+  async reject(
+    tenantId: string,
+    withdrawalId: string,
+    { body, by }: { body: unknown; by: string },
+  ): Promise<ApprovalView | Refusal> {
+    const form = parseForm(body, new Set(['reason']), (fields) => {
+      const reason = fields.label('reason');
+      return reason === null ? null : { reason };
+    });
+    if (isRefusal(form)) return form;
+    if (!isUuid(withdrawalId)) return NONE;
+    const said = { tenantId, ownerId: withdrawalId, by, reason: form.reason };
+    return this.#told(await rejectApproval(this.#db, said));
+  }
+
+  async #told(request: ApprovalRequest | Refusal): Promise<ApprovalView | Refusal> {
+    return isRefusal(request) ? request : (await this.#views([request]))[0]!;
+  }
+
+  async #views(requests: readonly ApprovalRequest[]): Promise<ApprovalView[]> {
+    const { rows } = await this.#db.query<{ id: string; key: string }>({
+      name: 'withdrawal_keys',
+      text: `SELECT withdrawal_id AS id, idempotency_key AS key FROM withdrawal
+        WHERE withdrawal_id = ANY($1::uuid[])`,
+      values: [requests.map(({ ownerId }) => ownerId)],
+    });
+    const keys = new Map(rows.map(({ id, key }) => [id, key]));
+    return requests.map((request) => this.#view(request, keys.get(request.ownerId)!));
+  }
+
+  #view(request: ApprovalRequest, idempotencyKey: string): ApprovalView {
+    const { content, approvals, requirements, rejection } = request;
+    const { groups, approvers } = this.#settings.guard.approvals;
+    const asset = this.#settings.assets.find(({ caip19 }) => caip19 === content.asset);
+    const given = approvals.map(({ approverId }) => approverId);
+    const { required, given: counted } = tallyOf(requirements, groups, given);
+    return {
+      withdrawalId: request.ownerId,
+      status: request.status,
+      content: {
+        ...content,
+        amount: content.amount.toString(),
+        feeCap: content.feeCap.toString(),
+      },
+      shown: {
+        asset: asset?.id ?? content.asset,
+        amount: formatAmount(content.amount, asset?.decimals ?? 0),
+        to: checksummed(content.to),
+        feeCap: formatAmount(content.feeCap, 18),
+        expiresAt: new Date(content.expiry * 1000).toISOString(),
+      },
+      intent: {
+        installationId: this.#installationId,
+        tenantId: request.tenantId,
+        operation: 'withdrawal',
+        idempotencyKey,
+      },
+      digest: request.digest,
+      typedData: approvalTypedData(content),
+      requirements,
+      required,
+      given: counted,
+      approvals: approvals.map(({ approverId, at }) => ({
+        approver: approverId,
+        at: at.toISOString(),
+      })),
+      passkeys: approvers.flatMap((one) =>
+        one.kind === 'webauthn' ? [{ approver: one.id, credentialId: one.credentialId }] : [],
+      ),
+      rejection: rejection && { ...rejection, at: rejection.at.toISOString() },
+      createdAt: request.createdAt.toISOString(),
+    };
+  }
+}
+
+const FIELDS = new Set(['approver', 'signature', 'authenticatorData', 'clientDataJSON']);
+const BASE64URL = /^(?!0x)[A-Za-z0-9_-]{1,8192}$/;
+
+/** A signature in 0x-hex or base64url; a passkey's has two parts beside it, as browsers give them. */
+function readApproval(body: unknown): { approverId: string; proof: Proof } | Refusal {
+  return parseForm(body, FIELDS, (fields) => {
+    const approverId = fields.label('approver');
+    const bytes = (name: string, optional: boolean) =>
+      fields.text(
+        name,
+        { code: 'invalid_request', expected: '0x-hex or base64url', optional },
+        (text) =>
+          /^0x([0-9a-fA-F]{2}){1,4096}$/.test(text)
+            ? fromHex(text)
+            : BASE64URL.test(text)
+              ? Buffer.from(text, 'base64url')
+              : undefined,
+      );
+    const signature = bytes('signature', false);
+    const authenticatorData = bytes('authenticatorData', true);
+    const clientData = bytes('clientDataJSON', true);
+    if ((authenticatorData === null) !== (clientData === null)) {
+      const missing = clientData === null ? 'clientDataJSON' : 'authenticatorData';
+      fields.fault(missing, 'invalid_request', undefined, "both parts of a passkey's answer");
+      return null;
+    }
+    if (approverId === null || signature === null) return null;
+    const passkey =
+      authenticatorData === null || clientData === null ? null : { authenticatorData, clientData };
+    return { approverId, proof: { signature, passkey } };
+  });
+}

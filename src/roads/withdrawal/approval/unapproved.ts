@@ -1,0 +1,56 @@
+import { inTransaction } from '../../../base/db/index.ts';
+import { type Claim, complete, type Outcome } from '../../../base/queue/index.ts';
+import { type ApprovalRequest, readApprovalRequests } from '../../../books/approval/index.ts';
+import type { WithdrawalContext } from '../context.ts';
+import { readSteps } from '../rows.ts';
+import { stopWithdrawals } from '../stop.ts';
+
+/** The expiry is in whole seconds, and jobs may come a little early. */
+const LOOK_AGAIN_MS = 1_000;
+
+/**
+ * Ends withdrawals that were rejected, or that nobody approved in time, and releases their reserves; jobs are
+ * completed with what they ended. What was approved meanwhile goes on.
+ */
+export async function unapprovedStep(
+  context: WithdrawalContext,
+  claimed: Claim,
+): Promise<Outcome[]> {
+  const ids = claimed.jobs.map((job) => job.subjectId);
+  const requests = await readApprovalRequests(context.db, ids);
+  const waiting = new Set(
+    (await readSteps(context.db, ids))
+      .filter(({ status }) => status === 'AWAITING_APPROVAL')
+      .map(({ id }) => id),
+  );
+  const asked = [...requests.values()].filter(({ ownerId }) => waiting.has(ownerId));
+  const rejected = asked.filter(({ status }) => status === 'REJECTED');
+  const late = asked.filter((one) => one.status === 'PENDING' && one.expired);
+  const early = asked.filter((one) => one.status === 'PENDING' && !one.expired);
+  const ended = new Set<string>();
+  for (const [found, end] of [
+    [rejected, { to: 'REJECTED', code: 'approval_rejected' }],
+    [late, { to: 'EXPIRED', code: 'approval_expired' }],
+  ] as const) {
+    if (found.length === 0) continue;
+    const owners = found.map(({ ownerId }) => ownerId);
+    const told = new Map(found.map((one) => [one.ownerId, reasonOf(one)]));
+    const done = await stopWithdrawals(context, owners, { ...end, told }, (sql, stopped) =>
+      complete(sql, claimed, [...stopped]),
+    );
+    for (const id of done) ended.add(id);
+  }
+  const again = new Set(early.map(({ ownerId }) => ownerId));
+  const over = ids.filter((id) => !ended.has(id) && !again.has(id));
+  await inTransaction(context.db, (sql) => complete(sql, claimed, over));
+  return [...again].map((subjectId) => ({
+    kind: 'wait',
+    subjectId,
+    delayMs: LOOK_AGAIN_MS,
+    reason: 'approvers have time',
+  }));
+}
+
+function reasonOf({ rejection }: ApprovalRequest): string | undefined {
+  return rejection === null ? undefined : `${rejection.by}: ${rejection.reason}`;
+}
