@@ -1288,14 +1288,14 @@ CREATE TABLE journal (
   signed_at timestamp with time zone,
   batch bigint,
   CONSTRAINT journal_fingerprint_check CHECK ((octet_length(fingerprint) = 32)),
-  CONSTRAINT journal_intent_id_fkey FOREIGN KEY (intent_id) REFERENCES slot_binding(intent_id),
   CONSTRAINT journal_kind_check CHECK ((kind = ANY (ARRAY['effect'::text, 'filler'::text]))),
   CONSTRAINT journal_max_spend_check CHECK ((max_spend >= (0)::numeric)),
   CONSTRAINT journal_pkey PRIMARY KEY (height),
   CONSTRAINT journal_signature_request_id_key UNIQUE (signature_request_id),
   CONSTRAINT journal_tx_hash_check CHECK ((octet_length(tx_hash) = 32))
-) WITH (fillfactor=70);
+) WITH (fillfactor=35);
 CREATE INDEX journal_intent ON public.journal USING btree (intent_id);
+CREATE TRIGGER journal_insert AFTER INSERT ON public.journal REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION journal_bound_check();
 GRANT INSERT, SELECT ON journal TO payonce_signer;
 GRANT UPDATE (signed, tx_hash, signed_at) ON journal TO payonce_signer;
 
@@ -1387,6 +1387,23 @@ CREATE TABLE slot_binding (
   CONSTRAINT slot_binding_pkey PRIMARY KEY (intent_id)
 );
 GRANT INSERT, SELECT ON slot_binding TO payonce_signer;
+
+CREATE OR REPLACE FUNCTION public.journal_bound_check()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+AS $function$
+DECLARE
+  bad bytea;
+BEGIN
+  SELECT n.intent_id INTO bad FROM new_rows n
+    WHERE NOT EXISTS (SELECT FROM slot_binding b WHERE b.intent_id = n.intent_id) LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION 'intent % is bound to no slot', bad
+      USING ERRCODE = 'foreign_key_violation', CONSTRAINT = 'journal_intent_bound';
+  END IF;
+  RETURN NULL;
+END $function$;
 
 GRANT USAGE ON SCHEMA public TO payonce_app;
 

@@ -19,6 +19,7 @@ import {
   laneEpochs,
   refusalsInsert,
   type SeenEpoch,
+  type SignedBytes,
   signedEffects,
 } from './journal.ts';
 import type { Keystore } from './keystore/keystore.ts';
@@ -56,8 +57,8 @@ export async function answer(
   const { handshake } = context;
   const orders = await ordersGet(context.main, ids);
   const known = await recall(context.journal, orders);
-  const entries = new Map([...known.entries].filter(([, entry]) => entry.signed !== null));
-  const { signings, refusals } = judge(context, orders, known, entries);
+  const given = signedOf(known.entries);
+  const { signings, refusals } = judge(context, orders, known, given);
 
   const witness = await handshake.witness();
   const recorded = await recordUnsigned(context.journal, signings, {
@@ -74,15 +75,14 @@ export async function answer(
   // A crash here leaves a batch witnessed and unsigned: the same bytes are signed by whoever takes over.
   const { signed, owed } = await signAll(context, unsignedOf(signings, recorded.entries));
   // A crash here loses signatures that nobody has seen: the same bytes are signed again.
-  for (const [id, entry] of await recordSigned(context.journal, signed)) entries.set(id, entry);
-  for (const [id, entry] of recorded.entries) if (entry.signed !== null) entries.set(id, entry);
+  for (const [id, bytes] of await recordSigned(context.journal, signed)) given.set(id, bytes);
+  for (const [id, bytes] of signedOf(recorded.entries)) given.set(id, bytes);
   // A crash here leaves signed bytes in the journal only: asked again, the signer gives those.
   await writeRefusals(context.journal, refusals);
   // A crash here leaves a refusal noted and not handed over: it is judged, and noted, again.
-  const handed: Handed[] = [];
-  for (const [requestId, { signed: bytes }] of entries) {
-    if (bytes !== null) handed.push({ requestId, signed: bytes, refusal: null });
-  }
+  const handed = [...given].map(
+    ([requestId, bytes]): Handed => ({ requestId, signed: bytes, refusal: null }),
+  );
   for (const [requestId, refusal] of refusals) handed.push({ requestId, signed: null, refusal });
   if (handed.length > 0) await handOver(context, handed, main);
   // A lost answer to this COMMIT: the same is handed over again and changes nothing.
@@ -99,12 +99,8 @@ export async function handOverLate(
   late: readonly Signed[],
   main: Main,
 ): Promise<void> {
-  const entries = await recordSigned(context.journal, late);
-  const handed = [...entries].map(([requestId, { signed }]) => ({
-    requestId,
-    signed,
-    refusal: null,
-  }));
+  const given = await recordSigned(context.journal, late);
+  const handed = [...given].map(([requestId, signed]) => ({ requestId, signed, refusal: null }));
   await handOver(context, handed, main);
 }
 
@@ -154,7 +150,7 @@ function judge(
   { rules, log }: SignerContext,
   orders: readonly Order[],
   known: Known,
-  given: ReadonlyMap<string, JournalEntry>,
+  given: ReadonlyMap<string, SignedBytes>,
 ): { signings: Signing[]; refusals: Map<string, SigningRefusal> } {
   const signings: Signing[] = [];
   const refusals = new Map<string, SigningRefusal>();
@@ -185,6 +181,12 @@ function newerFrom(seen: readonly SeenEpoch[] | undefined, { laneEpoch }: Order)
   return newer.reduce<bigint | null>(
     (lowest, { lowestNonce }) => (lowest === null || lowestNonce < lowest ? lowestNonce : lowest),
     null,
+  );
+}
+
+function signedOf(entries: ReadonlyMap<string, JournalEntry>): Map<string, SignedBytes> {
+  return new Map(
+    [...entries].flatMap(([id, { signed }]) => (signed === null ? [] : [[id, signed]])),
   );
 }
 

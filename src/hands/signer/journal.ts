@@ -3,13 +3,15 @@ import { type Address, fromHex, type Hex, toHex } from '../../base/kernel/index.
 import type { Signing } from './grammar.ts';
 import { batchColumns, type NewBatch } from './handshake/journal-head.ts';
 
+export type SignedBytes = { raw: Buffer; hash: Buffer };
+
 /** One signature in the journal; signed bytes are handed out only from here. */
 export type JournalEntry = {
   requestId: string;
   intentId: Hex;
   fingerprint: Buffer;
   unsigned: Buffer;
-  signed: { raw: Buffer; hash: Buffer } | null;
+  signed: SignedBytes | null;
 };
 
 /** What a slot is bound to. */
@@ -137,12 +139,12 @@ export async function laneEpochsNote(sql: Sql, signings: readonly Signing[]): Pr
 }
 
 /**
- * Binds intents to slots where neither is bound yet. What was there before stays: both unique keys
- * decide, so of two signers at once one row is there and both read it. Sorted, so that two batches
- * wait for each other in one order.
+ * Binds intents to slots where neither is bound yet; returns how many were. What was there before stays: both
+ * unique keys decide, so of two signers at once one row is there and both read it. Sorted, so that two
+ * batches wait for each other in one order.
  */
-export async function bindingsInsert(sql: Sql, bindings: readonly Binding[]): Promise<void> {
-  await sql.query({
+export async function bindingsInsert(sql: Sql, bindings: readonly Binding[]): Promise<number> {
+  const { rowCount } = await sql.query({
     name: 'signer_bindings_insert',
     text: `INSERT INTO slot_binding (chain_id, from_address, nonce, intent_id, effect_digest)
       SELECT chain_id, from_address, nonce, intent_id, effect_digest
@@ -156,6 +158,7 @@ export async function bindingsInsert(sql: Sql, bindings: readonly Binding[]): Pr
       bindings.map(({ effectDigest }) => fromHex(effectDigest)),
     ],
   });
+  return rowCount ?? 0;
 }
 
 /** The bindings of these slots, by slotKey. */
@@ -231,12 +234,15 @@ export async function batchInsert(
   });
 }
 
-/** Writes signed bytes where there are none: of two signers the first one's are the ones handed out. */
+/**
+ * Writes signed bytes where there are none: of two signers the first one's are the ones handed out. Returns how
+ * many were written.
+ */
 export async function signedWrite(
   sql: Sql,
   signatures: readonly { requestId: string; raw: Buffer; hash: Hex }[],
-): Promise<void> {
-  await sql.query({
+): Promise<number> {
+  const { rowCount } = await sql.query({
     name: 'signer_signed_write',
     text: `UPDATE journal j SET signed = s.raw, tx_hash = s.hash, signed_at = now()
       FROM unnest($1::uuid[], $2::bytea[], $3::bytea[]) AS s(id, raw, hash)
@@ -247,6 +253,7 @@ export async function signedWrite(
       signatures.map(({ hash }) => fromHex(hash)),
     ],
   });
+  return rowCount ?? 0;
 }
 
 export async function refusalsInsert(

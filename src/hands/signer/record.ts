@@ -1,5 +1,5 @@
 import { type Db, inTransaction, type Sql } from '../../base/db/index.ts';
-import type { Hex } from '../../base/kernel/index.ts';
+import { fromHex, type Hex } from '../../base/kernel/index.ts';
 import type { SigningRefusal } from './check.ts';
 import { closingIntent, type Signing } from './grammar.ts';
 import { newest, nextSeal, type Seen } from './handshake/chain.ts';
@@ -12,6 +12,7 @@ import {
   type JournalEntry,
   journalGet,
   laneEpochsNote,
+  type SignedBytes,
   signedWrite,
   slotKey,
   spentOf,
@@ -46,7 +47,10 @@ export async function recordUnsigned(
 ): Promise<Recorded> {
   if (signings.length === 0) return { entries: new Map(), refused: new Map(), journal: null };
   return inTransaction(journal, async (sql) => {
-    await bindingsInsert(sql, signings);
+    // All new: what stands there now is what was written, and needs no reading.
+    if ((await bindingsInsert(sql, signings)) === signings.length) {
+      return record(sql, signings, new Map(), chain);
+    }
     let bound = await bindingsOfSlots(sql, signings);
     const closing = signings.flatMap((signing) =>
       signing.kind === 'filler' && !bound.has(slotKey(signing))
@@ -65,14 +69,19 @@ export async function recordUnsigned(
       else fitting.push(fit);
     }
     if (fitting.length === 0) return { entries: new Map(), refused, journal: null };
-    const before = await chain.lockHead(sql);
-    const standing = await entriesOf(sql, fitting, refused);
-    return {
-      entries: standing.entries,
-      refused,
-      journal: await appendBatch(sql, chain.main, before, standing.fresh),
-    };
+    return record(sql, fitting, refused, chain);
   });
+}
+
+async function record(
+  sql: Sql,
+  fitting: readonly Signing[],
+  refused: Recorded['refused'],
+  chain: Chain,
+): Promise<Recorded> {
+  const before = await chain.lockHead(sql);
+  const { entries, fresh } = await entriesOf(sql, fitting, refused);
+  return { entries, refused, journal: await appendBatch(sql, chain.main, before, fresh) };
 }
 
 /** The signing as the slot's binding has it, or why it can not be. */
@@ -175,18 +184,26 @@ async function atIncrease(sql: Sql, fresh: readonly Signing[]): Promise<Signing[
   });
 }
 
-/** Writes signed bytes and returns what the journal then holds for these requests. */
+/**
+ * Writes signed bytes and returns, by request, those that the journal then holds: another signer's where it was
+ * faster.
+ */
 export async function recordSigned(
   journal: Db,
   signatures: readonly { requestId: string; raw: Buffer; hash: Hex }[],
-): Promise<Map<string, JournalEntry>> {
+): Promise<Map<string, SignedBytes>> {
   if (signatures.length === 0) return new Map();
   return inTransaction(journal, async (sql) => {
-    await signedWrite(sql, signatures);
+    if ((await signedWrite(sql, signatures)) === signatures.length) {
+      return new Map(
+        signatures.map(({ requestId, raw, hash }) => [requestId, { raw, hash: fromHex(hash) }]),
+      );
+    }
     // A second statement: the first one's loser must read what the winner wrote.
-    return journalGet(
+    const entries = await journalGet(
       sql,
       signatures.map(({ requestId }) => requestId),
     );
+    return new Map([...entries].flatMap(([id, { signed }]) => (signed ? [[id, signed]] : [])));
   });
 }

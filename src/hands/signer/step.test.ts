@@ -403,6 +403,16 @@ describe('the journal alone, for a signer that does not see that the main databa
     ]);
   });
 
+  it('has no entry of an intent that is bound to no slot', async () => {
+    const { journal } = home.signer('one');
+    const entry = journal.query(
+      `INSERT INTO journal (signature_request_id, intent_id, kind, fingerprint, max_spend, lane_epoch, unsigned)
+       VALUES (gen_random_uuid(), $1, 'effect', $1, 0, 0, '\\x01')`,
+      [Buffer.alloc(32, 7)],
+    );
+    await expect(entry).rejects.toMatchObject({ code: '23503' });
+  });
+
   it('can not have a used slot signed for another intent, not even its filler', async () => {
     await home.order({ key: 'a', nonce: 0 });
     await signBatch(home.signer('one'), 500);
