@@ -2,9 +2,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { inTransaction } from '../../src/base/db/index.ts';
 import { silentLog } from '../../src/base/kernel/index.ts';
 import { beginCheck, endCheck, readDueChecks } from '../../src/books/finding/index.ts';
-import { readLanes } from '../../src/books/tx/index.ts';
+import { collectSignatures, readLanes } from '../../src/books/tx/index.ts';
 import { runCli } from '../../src/doors/cli/index.ts';
 import { checkFunds } from '../../src/hands/treasury/index.ts';
 import { booksChecks, runCheck } from '../../src/roads/reconcile/index.ts';
@@ -85,7 +86,8 @@ describe('the regular checks', () => {
       () => on.job('withdrawal.requested'),
       () => on.job('tx.prepare'),
       () => on.sign(),
-      () => on.collect(),
+      // By a worker that died before it sent them.
+      () => inTransaction(road.wires.app, (sql) => collectSignatures(sql, 500)),
     );
     expect((await check('verify-sent')).found).toEqual([]);
     await road.clock.elapse(5 * STUCK_MS);
@@ -95,6 +97,7 @@ describe('the regular checks', () => {
       kind: 'says',
       message: 'insufficient funds for gas * price + value',
     });
+    await on.resend();
     await on.job('tx.send');
     expect((await check('verify-sent')).found).toEqual(['check.never_accepted']);
     expect(await told('check.never_accepted')).toMatchObject([

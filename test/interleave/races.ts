@@ -133,7 +133,6 @@ function settling(tier: 'safe' | 'finalized', depth: number, careless = false): 
       await bring(road, on, ['withdrawal.requested', 'tx.prepare'], { amount });
       await on.sign();
       await on.collect();
-      await on.job('tx.send');
       road.chain.mine(blocks);
       await walk(on);
       return toChain(road, blocks);
@@ -266,14 +265,18 @@ function sending(): Race {
       const on = await road.start();
       await bring(road, on, ['withdrawal.requested', 'tx.prepare'], { count: 2 });
       await on.sign();
-      await on.collect();
       return null;
     },
     async steps(road) {
       const [one, other] = [await road.start(), await road.start()];
+      // What one has stored and not sent, another that begins meanwhile takes for a dead worker's.
+      const sendAgain = async (on: Processes) => {
+        await on.resend();
+        await on.job('tx.send');
+      };
       return [
-        road.step('send', one, (on) => on.job('tx.send')),
-        road.step('send too', other, (on) => on.job('tx.send')),
+        road.step('collect', one, (on) => on.collect()),
+        road.step('send too', other, sendAgain),
         road.statements('time', JOBS_FREE),
         road.event('chain', 'mine', () => road.chain.mine(1)),
         road.step('observe', one, walk),

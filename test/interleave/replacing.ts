@@ -17,7 +17,6 @@ function replacing(asked: 'cancel' | 'speed-up'): Race {
       await bring(road, on, ['withdrawal.requested', 'tx.prepare'], {});
       await on.sign();
       await on.collect();
-      await on.job('tx.send');
       const replay = await toChain(road, 0);
       road.chain.setBaseFee(9n * GWEI);
       await road.clock.elapse(31_000);

@@ -54,9 +54,9 @@ const elapse = (ms: number) =>
   });
 const intake = given((on, road) => submit(on, road));
 const upToSlot = [intake, before(validate), before(prepare)];
-const upToChain = [...upToSlot, before(sign), before(collect), before(send)];
+const upToChain = [...upToSlot, before(sign), before(collect)];
 /** The slot's filler goes the way of an effect. */
-const closed = [sign, collect, send, mine(1), observe, mine(7), observe, gas];
+const closed = [sign, collect, mine(1), observe, mine(7), observe, gas];
 
 /** More than the gas of a stretch could hide. */
 function giveToLane({ chain, settings }: Road): void {
@@ -75,7 +75,7 @@ function scenarios(tenantId: string): Scenario[] {
     {
       name: 'paid',
       acts: [
-        ...[accept, validate, prepare, sign, collect, send, mine(1), observe, mine(4), observe],
+        ...[accept, validate, prepare, sign, collect, mine(1), observe, mine(4), observe],
         ...[job('withdrawal.settle'), mine(4), observe, final, gas],
         ...[tried('sequence', (on) => on.sequence()), tried('sweep', (on) => on.sweep())],
       ],
@@ -153,11 +153,11 @@ function scenarios(tenantId: string): Scenario[] {
     {
       name: 'refused by the node',
       acts: [
-        ...[...upToSlot, before(sign), before(collect)],
+        ...[...upToSlot, before(sign)],
         given((_, road) =>
           road.node.failNext('send', { kind: 'says', message: 'execution reverted' }),
         ),
-        ...[send, fill, sign, collect, send],
+        ...[collect, fill, sign, collect],
       ],
       // Killed before the refusal was written down, the effect is sent again and taken.
       ends: ['FAILED', 'COMPLETED'],
@@ -169,7 +169,7 @@ function scenarios(tenantId: string): Scenario[] {
         given((_, road) => road.chain.setBaseFee(9n * GWEI)),
         // Past the patience of the development chain, and a block that shows it.
         ...[elapse(31_000), mine(1), before(observe)],
-        ...[replace, sign, collect, send, mine(1), observe],
+        ...[replace, sign, collect, mine(1), observe],
       ],
       ends: ['COMPLETED'],
     },
@@ -182,11 +182,11 @@ function scenarios(tenantId: string): Scenario[] {
     {
       name: 'out of funds',
       acts: [
-        ...[...upToSlot, before(sign), before(collect)],
+        ...[...upToSlot, before(sign)],
         given((_, road) =>
           road.node.failNext('send', { kind: 'says', message: 'insufficient funds for gas' }),
         ),
-        ...[send, tried('resend', (on) => on.resend())],
+        ...[collect, tried('resend', (on) => on.resend())],
       ],
       ends: ['COMPLETED'],
     },
@@ -207,7 +207,7 @@ function scenarios(tenantId: string): Scenario[] {
 export function movingScenarios(): Scenario[] {
   const again = (step: string, run: Tried['run']): Tried => ({ ...tried(step, run), again: true });
   const moved = (kind: 'topup' | 'sweep') => [
-    ...[prepare, sign, collect, send, mine(1), observe, mine(8), observe],
+    ...[prepare, sign, collect, mine(1), observe, mine(8), observe],
     ...[job(`${kind}.final`), gas],
   ];
   return [

@@ -4,26 +4,34 @@ import { type Address, fromHex, type Hex, TX } from '../../base/kernel/index.ts'
 import { enqueue } from '../../base/queue/index.ts';
 import { TX_TOPICS } from './topics.ts';
 
+type Collected = Omit<SendableAttempt, 'attemptId' | 'txHash' | 'bytes' | 'chainId' | 'sends'> & {
+  /** Null: it was refused. */
+  attemptId: string | null;
+  txHash: Hex;
+  bytes: Hex;
+  chainId: bigint;
+  tenantId: string;
+  refusalCode: string | null;
+  refusalMessage: string | null;
+};
+
 /**
- * Takes what the signer gave and nobody took yet: signed bytes become attempts to be sent, the refusal of a
- * slot's first effect closes it by the filler; a further attempt that was refused leaves those before it. One act in the caller's transaction; whoever collects twice finds nothing.
- * Returns how many signatures were taken.
+ * Takes what the signer gave and nobody took yet: signed bytes become attempts, the refusal of a slot's first effect
+ * closes it by the filler; a further attempt that was refused leaves those before it. One act in the caller's
+ * transaction; whoever collects twice finds nothing. Returns how many signatures were taken, and the attempts
+ * for the caller to send once this is committed: no job stands behind them, since those that were never sent
+ * are found by enqueueResends.
  */
-export async function collectSignatures(sql: Sql, limit: number): Promise<number> {
-  const { rows } = await sql.query<{
-    tx_id: string;
-    tenant_id: string;
-    correlation_id: string;
-    attempt_id: string | null;
-    status: string;
-    kind: 'effect' | 'filler';
-    refusal_code: string | null;
-    refusal_message: string | null;
-  }>({
+export async function collectSignatures(
+  sql: Sql,
+  limit: number,
+): Promise<{ taken: number; attempts: SendableAttempt[] }> {
+  const { rows } = await sql.query<Collected>({
     name: 'signature_collect',
+    types: HEX_BYTES,
     text: `
       WITH s AS MATERIALIZED (
-        SELECT signature_request_id, tx_hash, refusal_code, refusal_message FROM signature
+        SELECT signature_request_id, tx_hash, raw, refusal_code, refusal_message FROM signature
         WHERE collected_at IS NULL ORDER BY signature_request_id LIMIT $1 FOR UPDATE SKIP LOCKED
       ), taken AS (
         UPDATE signature SET collected_at = now() FROM s
@@ -38,57 +46,69 @@ export async function collectSignatures(sql: Sql, limit: number): Promise<number
         SELECT signature_request_id, tenant_id, lane_id, nonce, ordinal, chain_id, tx_id, kind, tx_hash,
           max_fee_per_gas, max_priority_fee_per_gas FROM full_rows WHERE tx_hash IS NOT NULL
       )
-      SELECT tx_id, tenant_id, correlation_id, CASE WHEN tx_hash IS NOT NULL THEN signature_request_id END AS attempt_id,
-        status, kind, refusal_code, refusal_message
-      FROM full_rows ORDER BY lane_id, nonce`,
+      SELECT f.tx_id AS "txId", f.tenant_id AS "tenantId", f.correlation_id AS "correlationId",
+        CASE WHEN f.tx_hash IS NOT NULL THEN f.signature_request_id END AS "attemptId",
+        f.status AS "txStatus", f.kind, f.refusal_code AS "refusalCode", f.refusal_message AS "refusalMessage",
+        f.lane_id AS "laneId", f.chain_id AS "chainId", f.nonce, f.tx_hash AS "txHash", f.raw AS bytes,
+        l.address AS "from", f.nonce < p.mined_nonce AS settled
+      FROM full_rows f JOIN lane l USING (lane_id) JOIN lane_progress p USING (lane_id)
+      ORDER BY f.lane_id, f.nonce, f.ordinal`,
     values: [limit],
   });
-  if (rows.length === 0) return 0;
-  const signed = rows.filter((row) => row.attempt_id !== null);
-  const first = new Set(signed.filter((row) => row.status === 'SLOTTED').map((row) => row.tx_id));
-  await advance(
+  if (rows.length === 0) return { taken: 0, attempts: [] };
+  const signed = rows.filter((row) => row.attemptId !== null);
+  const first = new Set(signed.filter((row) => row.txStatus === 'SLOTTED').map(({ txId }) => txId));
+  const moved = await advance(
     sql,
     TX,
     [...first].map((id) => ({ id, from: 'SLOTTED', to: 'SIGNED' })),
   );
-  const refused = rows.filter(
-    (row) => row.refusal_code !== null && row.kind === 'effect' && row.status === 'SLOTTED',
+  await takeRefusals(
+    sql,
+    rows.filter((row) => row.refusalCode !== null),
   );
-  if (refused.length > 0) {
-    await sql.query(
-      `UPDATE tx t SET failure_code = 'signer_refused', failure_message = u.message, updated_at = now()
-       FROM unnest($1::uuid[], $2::text[]) AS u(tx_id, message) WHERE t.tx_id = u.tx_id`,
-      [
-        refused.map((row) => row.tx_id),
-        refused.map((row) => `${row.refusal_code}: ${row.refusal_message ?? ''}`),
-      ],
-    );
-  }
-  const further = rows.filter((row) => row.refusal_code !== null && !refused.includes(row));
+  const attempts = signed.map((row) => ({
+    ...row,
+    attemptId: row.attemptId!,
+    chainId: Number(row.chainId),
+    bytes: fromHex(row.bytes),
+    txStatus: moved.has(row.txId) ? 'SIGNED' : row.txStatus,
+    sends: 0,
+  }));
+  return { taken: rows.length, attempts };
+}
+
+async function takeRefusals(sql: Sql, rows: readonly Collected[]): Promise<void> {
+  if (rows.length === 0) return;
+  const closing = rows.filter((row) => row.kind === 'effect' && row.txStatus === 'SLOTTED');
+  await sql.query(
+    `UPDATE tx t SET failure_code = 'signer_refused', failure_message = u.message, updated_at = now()
+     FROM unnest($1::uuid[], $2::text[]) AS u(tx_id, message) WHERE t.tx_id = u.tx_id`,
+    [
+      closing.map((row) => row.txId),
+      closing.map((row) => `${row.refusalCode}: ${row.refusalMessage ?? ''}`),
+    ],
+  );
+  const further = rows.filter((row) => !closing.includes(row));
   await writeEvents(
     sql,
     further.map((row) => ({
-      tenantId: row.tenant_id,
+      tenantId: row.tenantId,
       type: row.kind === 'filler' ? 'tx.filler_refused' : 'tx.replacement_refused',
-      subjectId: row.tx_id,
-      correlationId: row.correlation_id,
-      data: { code: row.refusal_code, message: row.refusal_message },
+      subjectId: row.txId,
+      correlationId: row.correlationId,
+      data: { code: row.refusalCode, message: row.refusalMessage },
     })),
   );
-  const jobs = [
-    ...signed.map((row) => ({ topic: TX_TOPICS.send, subjectId: row.attempt_id!, row })),
-    ...refused.map((row) => ({ topic: TX_TOPICS.fill, subjectId: row.tx_id, row })),
-  ];
   await enqueue(
     sql,
-    jobs.map(({ topic, subjectId, row }) => ({
-      topic,
-      subjectId,
-      tenantId: row.tenant_id,
-      trace: row.correlation_id,
+    closing.map((row) => ({
+      topic: TX_TOPICS.fill,
+      subjectId: row.txId,
+      tenantId: row.tenantId,
+      trace: row.correlationId,
     })),
   );
-  return rows.length;
 }
 
 export type SendableAttempt = {
@@ -102,6 +122,7 @@ export type SendableAttempt = {
   txHash: Hex;
   bytes: Buffer;
   txStatus: string;
+  tenantId: string;
   correlationId: string;
   /** In the canonical chain, or its nonce is consumed: nothing to send. */
   settled: boolean;
@@ -124,7 +145,7 @@ export async function readSendable(
     text: `
       SELECT a.attempt_id AS "attemptId", a.tx_id AS "txId", a.lane_id AS "laneId", a.chain_id AS "chainId",
         s.from_address AS "from", a.nonce, a.kind, a.tx_hash AS "txHash", g.raw AS bytes, t.status AS "txStatus",
-        t.correlation_id AS "correlationId", a.nonce < p.mined_nonce AS settled, a.sends
+        t.tenant_id AS "tenantId", t.correlation_id AS "correlationId", a.nonce < p.mined_nonce AS settled, a.sends
       FROM attempt a
       JOIN signature g ON g.signature_request_id = a.attempt_id
       CROSS JOIN LATERAL (
@@ -167,15 +188,15 @@ const WITHOUT_BLOCKS = 20;
 /**
  * Asks for the bytes of attempts to be sent again: of slots that the chain has not consumed the newest attempt, and
  * the newest that a node took, which may be another one; never the effect of what ended unpaid, whose reserve was
- * released, also when a declared reorg took that end back. Due are those last sent (or made) before
- * `olderThanMs`: at once where no node took them yet; else when a block came since and passed them over, and much
- * later without one, for a node that lost its pool on a chain that waits for transactions. Derived from
- * facts, so nothing is forgotten whatever crashed. Returns how many.
+ * released, also when a declared reorg took that end back. Due are those made before `unsentMs` and never
+ * sent, and those last sent before `olderThanMs`: at once where no node took them yet; else when a block came since
+ * and passed them over, and much later without one, for a node that lost its pool on a chain that waits for
+ * transactions. Derived from facts, so nothing is forgotten whatever crashed. Returns how many.
  */
 export async function enqueueResends(
   sql: Sql,
   chainId: number,
-  olderThanMs: number,
+  due: { olderThanMs: number; unsentMs: number },
   limit: number,
 ): Promise<number> {
   const { rows } = await sql.query<{
@@ -193,13 +214,14 @@ export async function enqueueResends(
         WINDOW slot AS (PARTITION BY x.nonce)) a ON a.ordinal IN (a.newest, a.taken)
       JOIN tx t USING (tx_id)
       WHERE l.chain_id = $1 AND p.mined_nonce < l.next_nonce
-        AND coalesce(a.last_sent_at, a.created_at) < now() - $2 * interval '1 millisecond'
+        AND (a.last_sent_at < now() - $2 * interval '1 millisecond'
+          OR a.last_sent_at IS NULL AND a.created_at < now() - $6 * interval '1 millisecond')
         AND (a.accepted_at IS NULL OR a.last_sent_at < h.advanced_at
           OR a.last_sent_at < now() - $5 * ($2 * interval '1 millisecond'))
         AND NOT (a.kind = 'effect' AND t.status IN ('REVERTED', 'REPLACED', 'CANCELLED'))
         AND NOT EXISTS (SELECT 1 FROM job j WHERE j.topic = $4 AND j.subject_id = a.attempt_id)
       ORDER BY a.lane_id, a.nonce LIMIT $3`,
-    values: [chainId, olderThanMs, limit, TX_TOPICS.send, WITHOUT_BLOCKS],
+    values: [chainId, due.olderThanMs, limit, TX_TOPICS.send, WITHOUT_BLOCKS, due.unsentMs],
   });
   await enqueue(
     sql,

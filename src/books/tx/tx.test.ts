@@ -267,14 +267,15 @@ describe('what the signer gave', () => {
   it('becomes an attempt once, which is sent, recorded and found by every id', async () => {
     const tx = await slottedTx();
     const txHash = await sign(tx.txId);
-    expect(await collect()).toBe(1);
-    expect(await collect()).toBe(0);
+    const collected = await collect();
+    expect(await collect()).toEqual({ taken: 0, attempts: [] });
     expect(await statusOf(tx.txId)).toBe('SIGNED');
     const own = (await matchAttempts(at.app, CHAIN, [txHash, hash('foreign')])).get(txHash)!;
     expect(own).toMatchObject({ txId: tx.txId, nonce: tx.nonce, kind: 'effect', from: FROM });
-    expect(await jobsOf(own.attemptId)).toEqual([TX_TOPICS.send]);
+    expect(await jobsOf(own.attemptId)).toEqual([]);
     const [sendable] = await readSendable(at.app, [own.attemptId]);
     expect(sendable).toMatchObject({ txHash, settled: false, sends: 0, bytes: Buffer.from([1]) });
+    expect(collected).toMatchObject({ taken: 1, attempts: [sendable!] });
     await recordSends(at.app, [{ attemptId: own.attemptId, accepted: true, answer: 'accepted' }]);
     await recordSends(at.app, [{ attemptId: own.attemptId, accepted: false, answer: 'unknown' }]);
     const progress = (await readProgress(at.app, [tx.ownerId])).get(tx.ownerId)!;
@@ -291,6 +292,22 @@ describe('what the signer gave', () => {
     expect(await ownersOf(at.app, { nonceKey: 'none' })).toEqual([]);
   });
 
+  it('is sent by whoever finds it, when it was stored and never sent', async () => {
+    const tx = await slottedTx();
+    await sign(tx.txId);
+    await collect();
+    const [{ attemptId }] = await attemptsOf(tx.txId);
+    const due = { olderThanMs: 60_000, unsentMs: 60_000 };
+    await enqueueResends(at.app, CHAIN, due, 100);
+    expect(await jobsOf(attemptId)).toEqual([]);
+    await at.rows(
+      `UPDATE attempt SET created_at = now() - interval '1 minute' WHERE attempt_id = $1`,
+      [attemptId],
+    );
+    await enqueueResends(at.app, CHAIN, { ...due, unsentMs: 50_000 }, 100);
+    expect(await jobsOf(attemptId)).toEqual([TX_TOPICS.send]);
+  });
+
   it('is sent again when a block could have shown it, else only where no node took it', async () => {
     const tx = await slottedTx();
     await sign(tx.txId);
@@ -298,7 +315,7 @@ describe('what the signer gave', () => {
     const [{ attemptId }] = await attemptsOf(tx.txId);
     const resent = async () => {
       await at.rows('DELETE FROM job WHERE topic = $1', [TX_TOPICS.send]);
-      await enqueueResends(at.app, CHAIN, 60_000, 100);
+      await enqueueResends(at.app, CHAIN, { olderThanMs: 60_000, unsentMs: 60_000 }, 100);
       return (await jobsOf(attemptId)).length > 0;
     };
     const ago = (text: string) =>
@@ -353,7 +370,7 @@ describe('what the signer gave', () => {
       await at.rows('DELETE FROM job WHERE topic = $1', [TX_TOPICS.send]);
       await at.rows(`UPDATE attempt SET last_sent_at = now() - interval '1 hour'`);
       await at.rows(`UPDATE chain_head SET advanced_at = now()`);
-      await enqueueResends(at.app, CHAIN, 60_000, 100);
+      await enqueueResends(at.app, CHAIN, { olderThanMs: 60_000, unsentMs: 60_000 }, 100);
       const jobs = await Promise.all(both.map(({ attemptId }) => jobsOf(attemptId)));
       return jobs.map((topics) => topics.length > 0);
     };
@@ -380,7 +397,7 @@ describe('what the signer gave', () => {
       `INSERT INTO signature (signature_request_id, refusal_code, refusal_message) VALUES ($1, 'cap', 'too much')`,
       [await claimRequest(tx.txId)],
     );
-    expect(await collect()).toBe(1);
+    expect(await collect()).toMatchObject({ taken: 1, attempts: [] });
     expect(await jobsOf(tx.txId)).not.toContain(TX_TOPICS.fill);
     expect((await readTxs(at.app, [tx.txId])).get(tx.txId)).toMatchObject({
       status: 'SIGNED',
@@ -404,7 +421,7 @@ describe('what the signer gave', () => {
       `INSERT INTO signature (signature_request_id, refusal_code, refusal_message) VALUES ($1, 'cap', 'too much')`,
       [request],
     );
-    expect(await collect()).toBe(1);
+    expect(await collect()).toMatchObject({ taken: 1, attempts: [] });
     expect(await jobsOf(tx.txId)).toContain(TX_TOPICS.fill);
     const row = (await readTxs(at.app, [tx.txId])).get(tx.txId)!;
     expect(row).toMatchObject({
@@ -436,7 +453,7 @@ describe('what the signer gave', () => {
     ]);
     await releaseLanes(at.app, 'filler');
     await sign(tx.txId);
-    expect(await collect()).toBe(1);
+    expect(await collect()).toMatchObject({ taken: 1, attempts: [{ kind: 'filler' }] });
     expect(await statusOf(tx.txId)).toBe('SIGNED');
   });
 });

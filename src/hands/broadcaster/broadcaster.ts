@@ -12,7 +12,7 @@ import type { BroadcasterContext } from './context.ts';
 import { fillStep } from './fill.ts';
 import { roomToPrepare } from './observe.ts';
 import { prepareStep } from './prepare.ts';
-import { sendStep } from './send.ts';
+import { sendFresh, sendStep } from './send.ts';
 
 const BATCH = 500;
 /** Network troubles: seconds to a minute; what is unknown is sent again for a day before a person is asked. */
@@ -41,20 +41,32 @@ export function broadcasterHandlers(context: BroadcasterContext): Handler[] {
   ];
 }
 
-/** Takes in what the signer gave; woken by its notification, polling behind it. */
+/** Takes in what the signer gave, and sends it; woken by its notification, polling behind it. */
 export function collectLoop(context: BroadcasterContext): Loop {
   return new Loop({
     name: 'collect',
     idleMs: 3_000,
     clock: context.clock,
     log: context.log,
-    round: async () =>
-      (await inTransaction(context.db, (sql) => collectSignatures(sql, BATCH))) > 0,
+    round: async () => {
+      const { taken, attempts } = await inTransaction(context.db, (sql) =>
+        collectSignatures(sql, BATCH),
+      );
+      await sendFresh(context, attempts);
+      return taken > 0;
+    },
   });
 }
 
-/** Sends again what the chain has not taken, and opens lanes that were short of funds and have them again. */
+/** Longer than it takes to send what was just collected. */
+const UNSENT_MS = 3_000;
+
+/**
+ * Sends again what the chain has not taken, and opens lanes that were short of funds and have them again. The first
+ * round takes all that was never sent: a worker that died had it in hand.
+ */
 export function resendLoop(context: BroadcasterContext): Loop {
+  let unsentMs = 0;
   return new Loop({
     name: 'resend',
     idleMs: 2_000,
@@ -63,10 +75,10 @@ export function resendLoop(context: BroadcasterContext): Loop {
     round: async () => {
       let again = 0;
       for (const [chainId, { settings }] of context.chains) {
-        again += await inTransaction(context.db, (sql) =>
-          enqueueResends(sql, chainId, settings.resendAfterMs, BATCH),
-        );
+        const due = { olderThanMs: settings.resendAfterMs, unsentMs };
+        again += await inTransaction(context.db, (sql) => enqueueResends(sql, chainId, due, BATCH));
       }
+      if (again < BATCH && context.chains.size > 0) unsentMs = UNSENT_MS;
       if (again > 0) context.log.info({ attempts: again }, 'sending the same bytes again');
       await reopenFunded(context);
       return again >= BATCH;

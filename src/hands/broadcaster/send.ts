@@ -13,6 +13,9 @@ import {
 import type { BroadcasterContext } from './context.ts';
 import { decideSend, type SendAction } from './decide-send.ts';
 
+/** Before the back-off of the queue takes over. */
+const FIRST_AGAIN_MS = 500;
+
 type Sent = { attempt: SendableAttempt; answer: SendAnswer; action: SendAction };
 
 /**
@@ -25,26 +28,64 @@ export async function sendStep(context: BroadcasterContext, claimed: Claim): Pro
     context.db,
     claimed.jobs.map((job) => job.subjectId),
   );
-  const sent: Sent[] = [];
-  for (const [chainId, { port }] of context.chains) {
-    const due = attempts.filter((attempt) => attempt.chainId === chainId && !attempt.settled);
-    if (due.length === 0) continue;
-    const answers = await port.send(due.map(({ txHash, bytes }) => ({ hash: txHash, bytes })));
-    due.forEach((attempt, index) => {
-      const answer = answers[index]!;
-      sent.push({ attempt, answer, action: decideSend(answer.class, attempt) });
-    });
-  }
-  logSent(context, sent);
+  const sent = await sendAll(context, attempts);
   const outcomes = sent.flatMap(outcomeOf);
   const open = new Set(outcomes.map((outcome) => outcome.subjectId));
   const finished = claimed.jobs.map((job) => job.subjectId).filter((id) => !open.has(id));
-  await pauseForFunds(context, sent);
   await inTransaction(context.db, async (sql) => {
     await complete(sql, claimed, finished);
     await record(sql, sent);
   });
   return outcomes;
+}
+
+/**
+ * Sends attempts that were stored a moment ago; what is not done with one answer goes on as a job. A crash before the
+ * record leaves attempts that count as never sent: the resend loop finds them.
+ */
+export async function sendFresh(
+  context: BroadcasterContext,
+  attempts: readonly SendableAttempt[],
+): Promise<void> {
+  if (attempts.length === 0) return;
+  const sent = await sendAll(context, attempts);
+  await inTransaction(context.db, async (sql) => {
+    await record(sql, sent);
+    await enqueue(
+      sql,
+      sent.flatMap((item) =>
+        outcomeOf(item).map(({ delayMs = FIRST_AGAIN_MS }) => ({
+          topic: TX_TOPICS.send,
+          subjectId: item.attempt.attemptId,
+          tenantId: item.attempt.tenantId,
+          trace: item.attempt.correlationId,
+          delayMs,
+        })),
+      ),
+    );
+  });
+}
+
+/** Chains at the same time: a slow one holds up its own. */
+async function sendAll(
+  context: BroadcasterContext,
+  attempts: readonly SendableAttempt[],
+): Promise<Sent[]> {
+  const sent = await Promise.all(
+    [...context.chains].map(async ([chainId, { port }]): Promise<Sent[]> => {
+      const due = attempts.filter((attempt) => attempt.chainId === chainId && !attempt.settled);
+      if (due.length === 0) return [];
+      const answers = await port.send(due.map(({ txHash, bytes }) => ({ hash: txHash, bytes })));
+      return due.map((attempt, index) => {
+        const answer = answers[index]!;
+        return { attempt, answer, action: decideSend(answer.class, attempt) };
+      });
+    }),
+  );
+  const all = sent.flat();
+  logSent(context, all);
+  await pauseForFunds(context, all);
+  return all;
 }
 
 /** Facts about sends are true whoever holds the job, so they are recorded for all that was sent. */
@@ -76,6 +117,7 @@ async function record(sql: Sql, sent: readonly Sent[]): Promise<void> {
     })),
   );
   const closing = sent.filter((item) => item.action.kind === 'close');
+  if (closing.length === 0) return;
   const { rows } = await sql.query<{ tx_id: string; tenant_id: string; correlation_id: string }>(
     `UPDATE tx SET failure_code = coalesce(failure_code, 'filled'), failure_message = coalesce(failure_message, u.message),
        updated_at = now()
@@ -97,7 +139,9 @@ async function record(sql: Sql, sent: readonly Sent[]): Promise<void> {
   );
 }
 
-function outcomeOf({ attempt, answer, action }: Sent): Outcome[] {
+type Unfinished = Exclude<Outcome, { kind: 'dead' }>;
+
+function outcomeOf({ attempt, answer, action }: Sent): Unfinished[] {
   const subjectId = attempt.attemptId;
   const reason = `${answer.class}: ${answer.message ?? ''}`;
   switch (action.kind) {

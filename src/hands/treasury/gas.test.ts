@@ -39,7 +39,6 @@ describe('the gas of a lane', () => {
     for (const topic of ['withdrawal.requested', 'tx.prepare']) await on.job(topic);
     await on.sign();
     await on.collect();
-    await on.job('tx.send');
     road.chain.mine(9);
     while (await on.observe());
   };

@@ -10,6 +10,8 @@ type Work = {
   open: bigint;
   claimed: bigint;
   uncollected: bigint;
+  /** Stored and never sent: a worker that died had them in hand. */
+  unsent: bigint;
   /** Withdrawals, top-ups and sweeps on their way, and slots whose gas is not booked. */
   running: bigint;
   unbooked: bigint;
@@ -18,7 +20,7 @@ type Work = {
   frozen: bigint;
 };
 
-const WORK = `SELECT j.*, r.*, running, unbooked, uncollected, halted, frozen FROM
+const WORK = `SELECT j.*, r.*, running, unbooked, uncollected, unsent, halted, frozen FROM
   (SELECT count(*) AS jobs, array_agg(DISTINCT topic) FILTER (
     WHERE run_at <= now() AND (lease_until IS NULL OR lease_until < now())) AS topics FROM job) j,
   (SELECT count(*) FILTER (WHERE claimed_at IS NULL) AS open,
@@ -26,6 +28,8 @@ const WORK = `SELECT j.*, r.*, running, unbooked, uncollected, halted, frozen FR
     WHERE cancelled_at IS NULL AND NOT EXISTS (
       SELECT FROM signature s WHERE s.signature_request_id = r.signature_request_id)) r,
   (SELECT count(*) AS uncollected FROM signature WHERE collected_at IS NULL) s,
+  (SELECT count(*) AS unsent FROM attempt a JOIN lane_progress p USING (lane_id)
+    WHERE a.first_sent_at IS NULL AND a.nonce >= p.mined_nonce) u,
   (SELECT count(*) + (SELECT count(*) FROM treasury_move WHERE outcome IS NULL) AS running FROM withdrawal
     WHERE status IN ('REQUESTED', 'RESERVED', 'APPROVED', 'EXECUTING', 'REVERSED')) w,
   (SELECT count(*) AS unbooked FROM nonce_slot s WHERE s.nonce >= (
@@ -104,7 +108,8 @@ async function runDue(processes: Processes, work: Work): Promise<boolean> {
   for (const topic of work.topics ?? []) done += await processes.job(topic);
   if (work.open > 0n) await processes.sign();
   if (work.uncollected > 0n) await processes.collect();
-  return done > 0 || work.uncollected > 0n || (work.open > 0n && work.claimed === 0n);
+  if (work.unsent > 0n) await processes.resend();
+  return done > 0 || work.uncollected + work.unsent > 0n || (work.open > 0n && work.claimed === 0n);
 }
 
 /** Time goes by: leases are renewed, and what is only looked at now and then is looked at. */

@@ -46,7 +46,6 @@ const send = async () => {
   await on.job('tx.prepare');
   await on.sign();
   await on.collect();
-  await on.job('tx.send');
 };
 const mine = async (blocks: number) => {
   road.chain.mine(blocks);
@@ -154,9 +153,8 @@ describe('a top-up', () => {
   it('whose bytes every node refuses for good is closed by its filler', async () => {
     await on.job('tx.prepare');
     await on.sign();
-    await on.collect();
     road.node.failNext('send', { kind: 'says', message: 'execution reverted' });
-    await on.job('tx.send');
+    await on.collect();
     await calm();
     await ended('unpaid');
     expect(await rows('SELECT status FROM tx')).toEqual([{ status: 'CANCELLED' }]);
