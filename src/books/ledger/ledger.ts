@@ -17,6 +17,7 @@ export class Ledger {
   readonly #remembered: number;
   #young = new Map<string, bigint>();
   #old = new Map<string, bigint>();
+  readonly #numbers = new WeakMap<Transfer, bigint[]>();
 
   /** `remembered`: accounts in each half of the cache. */
   constructor(db: Db, options: { remembered?: number } = {}) {
@@ -42,9 +43,30 @@ export class Ledger {
 
   /** Makes sure that every account of these transfers exists and is known here. Outside transactions. */
   async open(transfers: readonly Transfer[]): Promise<void> {
-    await this.openAccounts(
-      transfers.flatMap((t) => t.postings.flatMap((p) => [p.debit, p.credit])),
-    );
+    const unknown = transfers.filter((transfer) => !this.#note(transfer));
+    await this.openAccounts(unknown.flatMap((t) => t.postings.flatMap((p) => [p.debit, p.credit])));
+    for (const transfer of unknown) this.#numbers.set(transfer, this.#look(transfer));
+  }
+
+  /** Keeps the numbers of a transfer's accounts; false where one is not known. */
+  #note(transfer: Transfer): boolean {
+    const numbers: bigint[] = [];
+    for (const { debit, credit } of transfer.postings) {
+      const [one, other] = [this.#numberIfKnown(debit), this.#numberIfKnown(credit)];
+      if (one === undefined || other === undefined) return false;
+      numbers.push(one, other);
+    }
+    this.#numbers.set(transfer, numbers);
+    return true;
+  }
+
+  /** Debit and credit of each posting in turn: a step that opens, locks and posts looks them up by name once. */
+  #numbersOf(transfer: Transfer): bigint[] {
+    return this.#numbers.get(transfer) ?? this.#look(transfer);
+  }
+
+  #look({ postings }: Transfer): bigint[] {
+    return postings.flatMap(({ debit, credit }) => [this.#number(debit), this.#number(credit)]);
   }
 
   async openAccounts(keys: readonly AccountKey[]): Promise<void> {
@@ -106,13 +128,8 @@ export class Ledger {
 
   /** Locks every account of these transfers, by number; returns balances on the normal side. */
   async lock(sql: Sql, transfers: readonly Transfer[]): Promise<(key: AccountKey) => bigint> {
-    const numbers = new Set<bigint>();
-    for (const transfer of transfers) {
-      for (const posting of transfer.postings) {
-        numbers.add(this.#number(posting.debit)).add(this.#number(posting.credit));
-      }
-    }
-    const balances = await lockAccounts(sql, [...numbers]);
+    const numbers = transfers.flatMap((transfer) => this.#numbersOf(transfer));
+    const balances = await lockAccounts(sql, numbers);
     return (key) => balances.get(this.#number(key)) ?? 0n;
   }
 
@@ -123,9 +140,12 @@ export class Ledger {
    */
   async post(sql: Sql, transfers: readonly Transfer[]): Promise<string[]> {
     if (transfers.length === 0) return [];
-    const postings = transfers.flatMap((transfer, index) =>
-      transfer.postings.map((posting) => ({ ...posting, index })),
-    );
+    const numbers = transfers.map((transfer) => this.#numbersOf(transfer));
+    const places = Array.from({ length: MOST_POSTINGS }, (_, place) => [
+      numbers.map((of) => of[2 * place] ?? null),
+      numbers.map((of) => of[2 * place + 1] ?? null),
+      transfers.map((t) => t.postings[place]?.amount ?? null),
+    ]);
     const { rows } = await sql.query<{ id: string }>({
       name: 'ledger_post',
       text: POST,
@@ -136,26 +156,61 @@ export class Ledger {
         transfers.map((t) => t.subjectId),
         transfers.map((t) => t.generation),
         transfers.map((t) => t.correlationId),
-        postings.map((p) => p.index + 1),
-        postings.map((p) => this.#number(p.debit)),
-        postings.map((p) => this.#number(p.credit)),
-        postings.map((p) => p.amount),
+        ...places.flat().map(orNone),
+        ...changesOf(transfers, numbers),
       ],
     });
     return rows.map((row) => row.id);
   }
 }
 
+/** As the table's check has it. */
+const MOST_POSTINGS = 4;
+
+/** A column of nulls is none at all, which unnest pads with nulls. */
+function orNone(values: readonly unknown[]): readonly unknown[] | null {
+  return values.every((value) => value === null) ? null : values;
+}
+
+/** What is added up here is not aggregated row by row there: balances, and what is debited, credited and reserved. */
+function changesOf(
+  transfers: readonly Transfer[],
+  numbers: readonly (readonly bigint[])[],
+): [bigint[], bigint[], bigint[], bigint[]] {
+  const changes = new Map<bigint, { debit: bigint; credit: bigint; reserved: bigint }>();
+  const add = (number: bigint, side: 'debit' | 'credit', amount: bigint) => {
+    const row = number & ~1n;
+    const change = changes.get(row) ?? { debit: 0n, credit: 0n, reserved: 0n };
+    if (row === number) change[side] += amount;
+    else change.reserved += side === 'credit' ? amount : -amount;
+    changes.set(row, change);
+  };
+  transfers.forEach(({ postings }, index) => {
+    postings.forEach(({ amount }, place) => {
+      add(numbers[index]![2 * place]!, 'debit', amount);
+      add(numbers[index]![2 * place + 1]!, 'credit', amount);
+    });
+  });
+  const all = [...changes.values()];
+  return [
+    [...changes.keys()],
+    all.map(({ debit }) => debit),
+    all.map(({ credit }) => credit),
+    all.map(({ reserved }) => reserved),
+  ];
+}
+
+const listOf = (column: string) =>
+  `array_remove(ARRAY[${[1, 2, 3, 4].map((n) => column + n)}], NULL)`;
+
 const POST = `
-  WITH p AS MATERIALIZED (
-    SELECT * FROM unnest($7::bigint[], $8::bigint[], $9::bigint[], $10::numeric[])
-      AS u(idx, debit_no, credit_no, amount)
-  ), t AS MATERIALIZED (
-    SELECT payonce_uuid7() AS id, u.*, g.debit_nos, g.credit_nos, g.amounts
-    FROM unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::int[], $6::text[])
-      WITH ORDINALITY AS u(tenant_id, kind, account, subject_id, generation, correlation_id, idx)
-    LEFT JOIN (SELECT idx, array_agg(debit_no) AS debit_nos, array_agg(credit_no) AS credit_nos,
-      array_agg(amount) AS amounts FROM p GROUP BY idx) g USING (idx)
+  WITH t AS MATERIALIZED (
+    SELECT payonce_uuid7() AS id, u.*
+    FROM unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::int[], $6::text[],
+      $7::bigint[], $8::bigint[], $9::numeric[], $10::bigint[], $11::bigint[], $12::numeric[],
+      $13::bigint[], $14::bigint[], $15::numeric[], $16::bigint[], $17::bigint[], $18::numeric[])
+      WITH ORDINALITY AS u(tenant_id, kind, account, subject_id, generation, correlation_id,
+        debit1, credit1, amount1, debit2, credit2, amount2, debit3, credit3, amount3, debit4, credit4, amount4, idx)
   ), made AS (
     INSERT INTO reserve (withdrawal_id, generation, transfer_id)
     SELECT subject_id, generation, id FROM t WHERE kind IN ('RESERVE', 'REVERSE')
@@ -167,20 +222,14 @@ const POST = `
   ), moved AS (
     INSERT INTO transfer (transfer_id, tenant_id, kind, account, subject_id, generation, correlation_id,
       debit_nos, credit_nos, amounts)
-    SELECT id, tenant_id, kind, account, subject_id, generation, correlation_id, debit_nos, credit_nos, amounts FROM t
-  ), delta AS MATERIALIZED (
-    SELECT account_no & ~1::bigint AS account_no,
-      coalesce(sum(debit) FILTER (WHERE account_no & 1 = 0), 0) AS debit,
-      coalesce(sum(credit) FILTER (WHERE account_no & 1 = 0), 0) AS credit,
-      coalesce(sum(credit - debit) FILTER (WHERE account_no & 1 = 1), 0) AS reserved
-    FROM (
-      SELECT debit_no AS account_no, amount AS debit, 0 AS credit FROM p
-      UNION ALL SELECT credit_no, 0, amount FROM p) sides
-    GROUP BY 1
+    SELECT id, tenant_id, kind, account, subject_id, generation, correlation_id,
+      ${listOf('debit')}, ${listOf('credit')}, ${listOf('amount')} FROM t
   ), changed AS (
     UPDATE ledger_balance b SET reserved = b.reserved + d.reserved,
       balance = b.balance + CASE b.normal_side WHEN 'debit' THEN d.debit - d.credit ELSE d.credit - d.debit END
-    FROM delta d WHERE b.account_no = d.account_no
+    FROM unnest($19::bigint[], $20::numeric[], $21::numeric[], $22::numeric[])
+      AS d(account_no, debit, credit, reserved)
+    WHERE b.account_no = d.account_no AND b.account_no = ANY($19::bigint[])
   )
   SELECT id FROM t ORDER BY idx`;
 

@@ -14,7 +14,7 @@ import { roomToPrepare } from './observe.ts';
 import { prepareStep } from './prepare.ts';
 import { sendFresh, sendStep } from './send.ts';
 
-const BATCH = 500;
+const BATCH = 1_000;
 /** Network troubles: seconds to a minute; what is unknown is sent again for a day before a person is asked. */
 const SCALE = { baseMs: 1_000, capMs: 60_000, limit: 1_500 };
 

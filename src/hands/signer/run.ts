@@ -13,7 +13,7 @@ import {
   tellWaiting,
 } from './step.ts';
 
-const BATCH = 500;
+const BATCH = 1_000;
 /** Behind the notifications; the handshake of a signer at rest is looked at as often. */
 const POLL_MS = 2_000;
 /** Claims are 30 s old when they are taken over, so looking more often finds nothing sooner. */

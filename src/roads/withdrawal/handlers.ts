@@ -10,7 +10,7 @@ import { settleStep } from './settle.ts';
 import { WITHDRAWAL_TOPICS } from './topics.ts';
 import { validateStep } from './validate.ts';
 
-const BATCH = 500;
+const BATCH = 1_000;
 const FAST = { baseMs: 500, capMs: 30_000, limit: 50 };
 const SLOW = { baseMs: 15_000, capMs: 600_000, limit: 100 };
 
