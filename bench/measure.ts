@@ -116,12 +116,14 @@ export class ProcessMeter {
 }
 
 /**
- * CPU seconds of a process so far, to the nanosecond; of a family's living members. From the scheduler's own
- * counts, since ticks of 10 ms are too coarse for what is nearly idle.
+ * CPU seconds of a process so far, to the nanosecond, from the scheduler's own counts, since ticks of 10 ms are too
+ * coarse for what is nearly idle; of a family's members that ended, in ticks.
  */
 export function cpuSeconds(pid: number, family = false): number {
-  const members = family ? [pid, ...childrenOf(pid).map((child) => child.pid)] : [pid];
-  return members.reduce((sum, member) => sum + scheduledSeconds(member), 0);
+  const own = scheduledSeconds(pid);
+  if (!family) return own;
+  const living = childrenOf(pid).reduce((sum, child) => sum + scheduledSeconds(child.pid), 0);
+  return own + living + (readStat(pid)?.ended ?? 0) / TICKS;
 }
 
 function scheduledSeconds(pid: number): number {

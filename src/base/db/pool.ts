@@ -67,6 +67,12 @@ type PoolOptions = {
   answerWithinMs?: number | null;
 };
 
+/**
+ * A session that is made anew knows neither the catalogue nor a statement: the driver's 10 s made the first payment
+ * after each rest wait for that, and a system at rest made sessions all day.
+ */
+const IDLE_SESSION_MS = 600_000;
+
 /** What the server allows a statement of a role. */
 const STATEMENT_MS = 60_000;
 
@@ -97,6 +103,7 @@ export function openPool(options: PoolOptions): Db {
     application_name: options.name,
     options: settings.join(' '),
     connectionTimeoutMillis: 5_000,
+    idleTimeoutMillis: IDLE_SESSION_MS,
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
     ...(answerWithinMs === null ? {} : { query_timeout: answerWithinMs }),
