@@ -6,27 +6,45 @@ import type { Claim, Job, JobRequest, Postponement, Transport } from './transpor
  * takes the token away, so the event is not lost. Notifications wake runners; polling stands behind.
  */
 export async function enqueue(sql: Sql, requests: readonly JobRequest[]): Promise<void> {
-  if (requests.length === 0) return;
+  const topics = new Map<string, Map<string, JobRequest>>();
+  for (const request of requests) {
+    const subjects = topics.get(request.topic) ?? new Map<string, JobRequest>();
+    const before = subjects.get(request.subjectId);
+    if (before === undefined || (request.delayMs ?? 0) < (before.delayMs ?? 0)) {
+      subjects.set(request.subjectId, request);
+    }
+    topics.set(request.topic, subjects);
+  }
+  for (const [topic, subjects] of [...topics].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    await enqueueTopic(sql, topic, [...subjects.values()]);
+  }
+}
+
+/** Locks rows in the order of subjects, as everybody does. */
+async function enqueueTopic(
+  sql: Sql,
+  topic: string,
+  requests: readonly JobRequest[],
+): Promise<void> {
+  const delays = requests.map((request) => request.delayMs ?? 0);
   await sql.query({
     name: 'job_enqueue',
     text: `
       WITH put AS (
         INSERT INTO job (topic, subject_id, tenant_id, run_at, trace)
-        SELECT DISTINCT ON (topic, subject_id) topic, subject_id, tenant_id,
-          now() + delay_ms * interval '1 millisecond', trace
-        FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::float8[], $5::text[])
-          AS r(topic, subject_id, tenant_id, delay_ms, trace)
-        ORDER BY topic, subject_id, delay_ms
+        SELECT $1, subject_id, tenant_id, now() + coalesce(delay_ms, 0) * interval '1 millisecond', trace
+        FROM unnest($2::uuid[], $3::uuid[], $4::float8[], $5::text[]) AS r(subject_id, tenant_id, delay_ms, trace)
+        ORDER BY subject_id
         ON CONFLICT (topic, subject_id) DO UPDATE
           SET gen = job.gen + 1, run_at = least(job.run_at, excluded.run_at)
-        RETURNING topic
       )
-      SELECT pg_notify('payonce_job', topic) FROM (SELECT DISTINCT topic FROM put) t`,
+      SELECT pg_notify('payonce_job', $1)`,
     values: [
-      requests.map((request) => request.topic),
+      topic,
       requests.map((request) => request.subjectId),
       requests.map((request) => request.tenantId),
-      requests.map((request) => request.delayMs ?? 0),
+      // None: padded with nulls.
+      delays.every((delay) => delay === 0) ? null : delays,
       requests.map((request) => request.trace ?? null),
     ],
   });

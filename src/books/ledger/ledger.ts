@@ -200,9 +200,6 @@ function changesOf(
   ];
 }
 
-const listOf = (column: string) =>
-  `array_remove(ARRAY[${[1, 2, 3, 4].map((n) => column + n)}], NULL)`;
-
 const POST = `
   WITH t AS MATERIALIZED (
     SELECT payonce_uuid7() AS id, u.*
@@ -223,7 +220,9 @@ const POST = `
     INSERT INTO transfer (transfer_id, tenant_id, kind, account, subject_id, generation, correlation_id,
       debit_nos, credit_nos, amounts)
     SELECT id, tenant_id, kind, account, subject_id, generation, correlation_id,
-      ${listOf('debit')}, ${listOf('credit')}, ${listOf('amount')} FROM t
+      array_remove(ARRAY[debit1, debit2, debit3, debit4], NULL),
+      array_remove(ARRAY[credit1, credit2, credit3, credit4], NULL),
+      array_remove(ARRAY[amount1, amount2, amount3, amount4], NULL) FROM t
   ), changed AS (
     UPDATE ledger_balance b SET reserved = b.reserved + d.reserved,
       balance = b.balance + CASE b.normal_side WHEN 'debit' THEN d.debit - d.credit ELSE d.credit - d.debit END

@@ -16,8 +16,8 @@ import {
 const BATCH = 1_000;
 /** Behind the notifications; the handshake of a signer at rest is looked at as often. */
 const POLL_MS = 2_000;
-/** Claims are 30 s old when they are taken over, so looking more often finds nothing sooner. */
-const TAKE_OVER_EVERY_MS = 5_000;
+/** Claims are 30 s old when they are taken over; each look reads the orders of the last two minutes. */
+const TAKE_OVER_EVERY_MS = 15_000;
 /** For signatures under way at the end: without them their orders wait to be taken over. */
 const LAST_WAIT_MS = 2_000;
 const BACK_OFF_BASE_MS = 100;
