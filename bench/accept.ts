@@ -5,7 +5,7 @@ import { type Latency, ProcessMeter } from './measure.ts';
 import { beginStatements } from './profile.ts';
 import { during, say } from './progress.ts';
 import type { RulerOrder, RulerResult } from './rulers.ts';
-import { type Server, Stage } from './stage.ts';
+import { type Server, Stage, WIDE_WINDOW } from './stage.ts';
 import { walMeter } from './wal.ts';
 
 type AcceptCase = {
@@ -47,7 +47,13 @@ export async function measureAccept(
   size: Size,
   profileDir: string | null,
 ): Promise<AcceptResult> {
-  const stage = await Stage.make(server, { name: 'accept', lanes: 1, chain: false, profileDir });
+  const stage = await Stage.make(server, {
+    name: 'accept',
+    lanes: 1,
+    window: WIDE_WINDOW,
+    chain: false,
+    profileDir,
+  });
   const load = new Child<LoadOrder, LoadResult>('./load.js');
   try {
     await during('starting the api', stage.startApis(size.apis));

@@ -9,11 +9,16 @@ import { ProcessMeter } from './measure.ts';
 import { beginStatements } from './profile.ts';
 import { during, say } from './progress.ts';
 import type { RulerOrder, RulerResult } from './rulers.ts';
-import { type Server, Stage, WINDOW } from './stage.ts';
+import { DEFAULT_WINDOW, type Server, Stage, WIDE_WINDOW } from './stage.ts';
 import { type Progress, readStages, type Stages, waitCompleted } from './stages.ts';
 import { walMeter } from './wal.ts';
 
-type EndToEndCase = { name: string; lanes: number; ratePerSecond: number | null };
+type Setting = { lanes: number; window: number };
+type EndToEndCase = Setting & {
+  name: string;
+  withdrawals: number;
+  ratePerSecond: number | null;
+};
 
 export type EndToEndRun = Stages & {
   withdrawals: number;
@@ -29,7 +34,6 @@ export type EndToEndRun = Stages & {
 
 export type EndToEndResult = {
   cases: { case: EndToEndCase; runs: EndToEndRun[] }[];
-  window: number;
   /** Sends and awaits each hash on the same chain, after the run. */
   ruler: { runs: RulerResult[] };
   /** The same loop, which awaits each receipt before it sends the next. */
@@ -47,6 +51,9 @@ type EndToEndSize = {
 };
 
 const ACCOUNTS = 1_000;
+/** Three windows of 64 give at most 192 a block: more withdrawals only take longer. */
+const NARROW_LANES = 3;
+const NARROW_MOST = 1_500;
 const CONNECTIONS = 256;
 /** Compiled and cached as in a process that has run for a minute. */
 const WARM_UP = 300;
@@ -60,35 +67,49 @@ export async function measureEndToEnd(
 ): Promise<EndToEndResult> {
   const paced = size.pacedPerSecond;
   const plural = (lanes: number) => (lanes === 1 ? '1 lane' : `${lanes} lanes`);
-  const most = size.lanes.at(-1)!;
+  const wide = size.lanes.map((lanes): Setting => ({ lanes, window: WIDE_WINDOW }));
+  const narrow: Setting = { lanes: NARROW_LANES, window: DEFAULT_WINDOW };
+  const burst = (setting: Setting, withdrawals: number): EndToEndCase => ({
+    ...setting,
+    ...{ name: `burst, ${plural(setting.lanes)}`, withdrawals, ratePerSecond: null },
+  });
+  const most = wide.at(-1)!;
   const cases: { case: EndToEndCase; runs: EndToEndRun[] }[] = [
-    ...size.lanes.map((lanes) => ({ name: `burst, ${plural(lanes)}`, lanes, ratePerSecond: null })),
-    { name: `paced ${paced}/s, ${plural(most)}`, lanes: most, ratePerSecond: paced },
+    ...wide.map((setting) => burst(setting, size.withdrawals)),
+    {
+      ...most,
+      name: `paced ${paced}/s, ${plural(most.lanes)}`,
+      withdrawals: paced * size.pacedSeconds,
+      ratePerSecond: paced,
+    },
+    burst(narrow, Math.min(size.withdrawals, NARROW_MOST)),
   ].map((item) => ({ case: item, runs: [] }));
   const ruler: RulerResult[] = [];
   const awaited: RulerResult[] = [];
   for (let round = 1; round <= size.rounds; round += 1) {
-    for (const lanes of size.lanes) {
-      const here = cases.filter((item) => item.case.lanes === lanes);
-      const done = await onStage(server, { round, lanes, profileDir, size }, here);
+    for (const setting of [...wide, narrow]) {
+      const here = cases.filter(
+        ({ case: item }) => item.lanes === setting.lanes && item.window === setting.window,
+      );
+      const done = await onStage(server, { round, ...setting, profileDir, size }, here);
       ruler.push(done.hash);
       awaited.push(done.receipt);
     }
   }
-  return { cases, window: WINDOW, ruler: { runs: ruler }, awaited: { runs: awaited } };
+  return { cases, ruler: { runs: ruler }, awaited: { runs: awaited } };
 }
 
 /** A fresh database and a fresh chain for each round; the cases of the same lanes follow each other on it. */
 async function onStage(
   server: Server,
-  at: { round: number; lanes: number; profileDir: string | null; size: EndToEndSize },
+  at: Setting & { round: number; profileDir: string | null; size: EndToEndSize },
   cases: readonly { case: EndToEndCase; runs: EndToEndRun[] }[],
 ): Promise<Record<'hash' | 'receipt', RulerResult>> {
-  const { round, lanes, profileDir, size } = at;
-  const name = `e2e-${round}-${lanes}`;
+  const { round, lanes, window, profileDir, size } = at;
+  const name = `e2e-${round}-${lanes}-${window}`;
   const stage = await during(
     `installation with ${lanes} lanes`,
-    Stage.make(server, { name, lanes, chain: true, profileDir }),
+    Stage.make(server, { name, lanes, window, chain: true, profileDir }),
   );
   const load = new Child<LoadOrder, LoadResult>('./load.js');
   try {
@@ -98,13 +119,11 @@ async function onStage(
     if (profileDir !== null) await beginStatements(stage.owner);
     const parts = { stage, load, server, size };
     let accepted = WARM_UP;
-    const warmUp = { name: 'warm-up', lanes, ratePerSecond: null };
-    await measureCase(parts, { item: warmUp, run: 1, withdrawals: WARM_UP });
+    const warmUp = { name: 'warm-up', lanes, window, withdrawals: WARM_UP, ratePerSecond: null };
+    await measureCase(parts, { item: warmUp, run: 1 });
     for (const [index, { case: item, runs }] of cases.entries()) {
-      const withdrawals =
-        item.ratePerSecond === null ? size.withdrawals : item.ratePerSecond * size.pacedSeconds;
-      const one = await measureCase(parts, { item, run: index + 2, withdrawals });
-      accepted += withdrawals;
+      const one = await measureCase(parts, { item, run: index + 2 });
+      accepted += item.withdrawals;
       runs.push(one);
       say(
         `${item.name}, round ${round}: ${one.perSecond.toFixed(0)}/s, accepted to broadcast p99 ${one.broadcastMs.p99.toFixed(0)} ms`,
@@ -127,10 +146,11 @@ async function measureCase(
     server: Server;
     size: EndToEndSize;
   },
-  order: { item: EndToEndCase; run: number; withdrawals: number },
+  order: { item: EndToEndCase; run: number },
 ): Promise<EndToEndRun> {
   const { stage, load, server } = parts;
-  const { item, run, withdrawals } = order;
+  const { item, run } = order;
+  const { withdrawals } = item;
   const tag = `run-${run}`;
   await stage.owner.query('CHECKPOINT');
   const meter = new ProcessMeter({

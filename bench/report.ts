@@ -190,7 +190,7 @@ function endToEndTable(result: EndToEndResult): string[] {
     const rate = median(runs);
     const of = (pick: (run: EndToEndRun) => number) => spreadOf(runs.map(pick)).median;
     return [
-      `${item.name} (window ${result.window} each)`,
+      `${item.name} (window ${item.window} each)`,
       spread(rate),
       item.ratePerSecond === null ? (rate.median / ruler.median).toFixed(2) : '',
       number(of((run) => run.acceptPerSecond)),

@@ -25,7 +25,9 @@ import { startNode } from './node.ts';
 import { PROFILE_SETTINGS, writeStatements } from './profile.ts';
 import { type RoleName, RoleProcess } from './roles.ts';
 
-export const WINDOW = 4_096;
+/** Slots in flight of each lane: what the development chain takes, and what public nodes do with their defaults. */
+export const WIDE_WINDOW = 4_096;
+export const DEFAULT_WINDOW = 64;
 const TENANT = 'bench';
 
 /** The PostgreSQL server of the whole run, with its temporary folder. */
@@ -66,6 +68,7 @@ export async function startServer(
 type StageOptions = {
   name: string;
   lanes: number;
+  window: number;
   /** Without one the chain is configured and down, which intake does not mind. */
   chain: boolean;
   /** Where role processes write CPU profiles when they end. */
@@ -129,7 +132,7 @@ export class Stage {
     // JSON is YAML.
     writeFileSync(
       configFile,
-      JSON.stringify(configOf(anvil?.url ?? 'http://127.0.0.1:9', lanes), null, 2),
+      JSON.stringify(configOf(anvil?.url ?? 'http://127.0.0.1:9', lanes, options.window), null, 2),
     );
     const access = await makeAccess(environment.DATABASE_URL);
     if (anvil !== null) {
@@ -231,7 +234,7 @@ async function makeAccess(databaseUrl: string): Promise<{ tenantId: string; apiK
 }
 
 /** As the local start has it, but for the demonstration's parts. */
-function configOf(rpcUrl: string, lanes: readonly Lane[]) {
+function configOf(rpcUrl: string, lanes: readonly Lane[], window: number) {
   return {
     database: { url: { env: 'DATABASE_URL' } },
     signer: {
@@ -244,7 +247,7 @@ function configOf(rpcUrl: string, lanes: readonly Lane[]) {
         id: 'local',
         chainId: 31337,
         rpc: [{ url: rpcUrl, roles: ['read', 'send'] }],
-        window: WINDOW,
+        window,
         fees: { maxFeePerGasGwei: '50', minPriorityFeePerGasGwei: '1' },
         finality: { tag: 'finalized' },
         pollMs: 250,
