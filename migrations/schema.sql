@@ -303,10 +303,13 @@ CREATE TABLE decision (
   commit_at text,
   trace jsonb NOT NULL,
   created_at timestamp with time zone NOT NULL DEFAULT now(),
+  inputs jsonb,
+  sampled boolean NOT NULL DEFAULT false,
   CONSTRAINT decision_commit_at_check CHECK ((commit_at = ANY (ARRAY['safe'::text, 'finalized'::text]))),
   CONSTRAINT decision_pkey PRIMARY KEY (decision_id),
   CONSTRAINT decision_verdict_check CHECK ((verdict = ANY (ARRAY['allow'::text, 'deny'::text])))
 );
+CREATE INDEX decision_sampled ON public.decision USING btree (tenant_id, decision_id) WHERE sampled;
 GRANT INSERT, SELECT ON decision TO payonce_app;
 GRANT SELECT ON decision TO payonce_signer;
 
@@ -710,6 +713,80 @@ CREATE TABLE person (
   CONSTRAINT person_pkey PRIMARY KEY (person_id)
 );
 GRANT INSERT, SELECT ON person TO payonce_app;
+
+CREATE TABLE policy_charge (
+  subject_id uuid NOT NULL,
+  decision_id uuid NOT NULL,
+  tenant_id uuid NOT NULL,
+  amount numeric(78,0) NOT NULL,
+  at timestamp with time zone NOT NULL,
+  counter_ids uuid[] NOT NULL,
+  limit_nos integer[] NOT NULL,
+  released_at timestamp with time zone,
+  CONSTRAINT policy_charge_amount_check CHECK ((amount > (0)::numeric)),
+  CONSTRAINT policy_charge_check CHECK ((((cardinality(counter_ids) >= 1) AND (cardinality(counter_ids) <= 1000)) AND (cardinality(limit_nos) = cardinality(counter_ids)))),
+  CONSTRAINT policy_charge_pkey PRIMARY KEY (subject_id, decision_id)
+) WITH (fillfactor=90);
+GRANT INSERT, SELECT ON policy_charge TO payonce_app;
+GRANT UPDATE (released_at) ON policy_charge TO payonce_app;
+
+CREATE TABLE policy_counter (
+  counter_id uuid NOT NULL,
+  tenant_id uuid NOT NULL,
+  dimension text NOT NULL,
+  name text NOT NULL,
+  spends jsonb NOT NULL,
+  updated_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT policy_counter_pkey PRIMARY KEY (counter_id),
+  CONSTRAINT policy_counter_spends_check CHECK ((jsonb_typeof(spends) = 'object'::text))
+) WITH (fillfactor=45, autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_cost_delay=0);
+GRANT INSERT, SELECT ON policy_counter TO payonce_app;
+GRANT UPDATE (spends, updated_at) ON policy_counter TO payonce_app;
+
+CREATE TABLE policy_effective (
+  singleton boolean NOT NULL DEFAULT true,
+  version text,
+  since timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT policy_effective_pkey PRIMARY KEY (singleton),
+  CONSTRAINT policy_effective_singleton_check CHECK (singleton),
+  CONSTRAINT policy_effective_version_fkey FOREIGN KEY (version) REFERENCES policy_version(version)
+);
+GRANT SELECT ON policy_effective TO payonce_app;
+GRANT UPDATE (version, since) ON policy_effective TO payonce_app;
+
+CREATE TABLE policy_limit (
+  limit_no integer NOT NULL GENERATED ALWAYS AS IDENTITY,
+  policy_version text NOT NULL,
+  rule_id text NOT NULL,
+  asset text NOT NULL,
+  meter text NOT NULL,
+  dimension text NOT NULL,
+  bucket_ms bigint,
+  window_ms bigint,
+  amount numeric(78,0),
+  count bigint,
+  CONSTRAINT policy_limit_amount_check CHECK ((amount > (0)::numeric)),
+  CONSTRAINT policy_limit_bucket_ms_check CHECK ((bucket_ms > 0)),
+  CONSTRAINT policy_limit_check CHECK (((bucket_ms IS NULL) = (window_ms IS NULL))),
+  CONSTRAINT policy_limit_check1 CHECK (((amount IS NOT NULL) OR (count IS NOT NULL))),
+  CONSTRAINT policy_limit_count_check CHECK ((count > 0)),
+  CONSTRAINT policy_limit_pkey PRIMARY KEY (limit_no),
+  CONSTRAINT policy_limit_policy_version_fkey FOREIGN KEY (policy_version) REFERENCES policy_version(version),
+  CONSTRAINT policy_limit_policy_version_rule_id_asset_key UNIQUE (policy_version, rule_id, asset),
+  CONSTRAINT policy_limit_window_ms_check CHECK ((window_ms > 0))
+);
+GRANT INSERT, SELECT ON policy_limit TO payonce_app;
+
+CREATE TABLE policy_version (
+  version text NOT NULL,
+  document text NOT NULL,
+  canonical text NOT NULL,
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT policy_version_pkey PRIMARY KEY (version),
+  CONSTRAINT policy_version_version_check CHECK ((version ~ '^policy:[0-9a-f]{64}$'::text))
+);
+GRANT INSERT, SELECT ON policy_version TO payonce_app;
+GRANT SELECT ON policy_version TO payonce_signer;
 
 CREATE VIEW posting AS
  SELECT t.transfer_id,

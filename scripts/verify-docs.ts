@@ -57,6 +57,7 @@ const WORDS: Record<string, string> = {
     'Withdrawals and transactions went only the ways that their machines declare, and the history says so.',
   tx: 'Slots, signature requests, attempts, inclusions and blocks, each as the others need it.',
   keys: 'What must be single for ever.',
+  policy: 'Windows of limits against what decisions took from them.',
   queue: 'Nothing stands still without anybody who will take it on.',
   chain: 'The books against the chain, both ways.',
   journal: "The books against the signer's journal, both ways.",

@@ -197,6 +197,8 @@ describe('sizes', () => {
       'src/hands/signer/handshake/handshake.test.ts',
       'crashes at each point of the handshake, and copies put back',
     ],
+    ['src/hands/signer/check.test.ts', 'a table of every refusal'],
+    ['test/verify/plants.ts', 'one violation for every law'],
     ['src/hands/signer/step.test.ts', 'crashes at each point of one step, in their order'],
     ['test/e2e/reorg.test.ts', 'one chain that changes its mind again and again, ever deeper'],
     ['test/e2e/deep-reorg.test.ts', 'every way in which a reorg takes back what was committed'],

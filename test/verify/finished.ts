@@ -4,6 +4,7 @@ import { openPool } from '../../src/base/db/index.ts';
 import { sweepLanes, topUpLanes } from '../../src/hands/treasury/index.ts';
 import { Installation } from '../support/installation.ts';
 import { mintTo, quiet, recipient } from '../support/laws.ts';
+import { ruleBy } from '../support/policy.ts';
 import { movesOf, TOP_UP, withTreasury } from '../support/treasury-wallet.ts';
 import { until } from '../support/until.ts';
 
@@ -37,6 +38,7 @@ export async function finishedInstallation(): Promise<Installation> {
     });
     return answer.body['id'] as string;
   };
+  await ruleBy(on, POLICY);
   await order(1, 'USDC', '5', { externalId: 'first' });
   await order(2, 'USDC', '6');
   await order(3, 'ETH', '0.25');
@@ -58,6 +60,17 @@ export async function finishedInstallation(): Promise<Installation> {
   await on.stopRole('api');
   return on;
 }
+
+/** Everything that the rest asks for, under limits of every kind. */
+const POLICY = `version: 1
+rules:
+  - { id: all, type: allow }
+  - { id: day, type: window, match: { assets: [USDC] }, per: account, window: 24h, amount: "50000", count: 1000 }
+  - { id: tenant, type: window, per: tenant, window: 1h, count: 1000 }
+  - { id: ever, type: lifetime, match: { assets: [ETH] }, per: destination, amount: "5" }
+  - { id: usdc, type: tiers, match: { assets: [USDC] }, tiers: [{ name: low, upTo: "1000", commitAt: safe }, { name: medium, commitAt: finalized }] }
+  - { id: eth, type: tiers, match: { assets: [ETH] }, tiers: [{ name: low, commitAt: safe }] }
+`;
 
 /** Its lane is filled from the treasury wallet, and swept to it. */
 async function moveFunds(on: Installation): Promise<void> {

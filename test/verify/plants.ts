@@ -249,6 +249,23 @@ const KEYS = [
   ),
 ];
 
+const TAKEN = `(SELECT subject_id FROM policy_charge WHERE released_at IS NULL ORDER BY 1 LIMIT 1)`;
+const POLICY = [
+  main(
+    'policy/windows-kept',
+    `UPDATE policy_charge SET amount = amount * 1000000000 WHERE subject_id = ${TAKEN} RETURNING 'subject ' || subject_id AS subject`,
+  ),
+  main(
+    'policy/windows-agree',
+    `UPDATE policy_counter SET spends = '{}' WHERE counter_id = ${one('policy_counter', "dimension = 'account'", 'counter_id')}
+     RETURNING 'counter ' || counter_id AS subject`,
+  ),
+  main(
+    'policy/given-back',
+    `UPDATE policy_charge SET released_at = now() WHERE subject_id = ${TAKEN} RETURNING 'withdrawal ' || subject_id AS subject`,
+  ),
+];
+
 const QUEUE = [
   main(
     'queue/withdrawals-move',
@@ -286,4 +303,11 @@ const QUEUE = [
   ),
 ];
 
-export const BOOK_PLANTS: readonly Plant[] = [...LEDGER, ...STATE, ...TX, ...KEYS, ...QUEUE];
+export const BOOK_PLANTS: readonly Plant[] = [
+  ...LEDGER,
+  ...STATE,
+  ...TX,
+  ...KEYS,
+  ...POLICY,
+  ...QUEUE,
+];

@@ -21,6 +21,7 @@ export {
   dbErrorKind,
   HEX_BYTES,
   inTransaction,
+  LostRace,
   openPool,
   type Sql,
 } from './pool.ts';

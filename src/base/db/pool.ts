@@ -132,6 +132,12 @@ const CONNECTION_LOST = new Set([
   '25P03', // idle_in_transaction_session_timeout
   '25P04', // transaction_timeout
 ]);
+/** Thrown in a transaction that has to run again, as the database does after a deadlock. */
+export class LostRace extends Error {
+  override readonly name = 'LostRace';
+  readonly code = '40001';
+}
+
 const RACE = new Set(['40001', '40P01', '55P03']);
 
 /** What an error of the driver means: `lost` the connection, a `race` to run again, `data`, or `other`. */

@@ -1,11 +1,14 @@
 import type { Sql } from '../../base/db/index.ts';
-import type { PolicyDecision } from './evaluate.ts';
+import { keyHash } from '../../base/kernel/index.ts';
+import type { PolicyDecision } from './evaluate/subject.ts';
 
 type NewDecision = {
   tenantId: string;
   subjectId: string;
   policyVersion: string;
   decision: PolicyDecision;
+  /** What it was decided by beside the request itself; absent where that is nothing. */
+  inputs?: Record<string, unknown>;
 };
 
 /** Writes decisions; returns their ids in order. */
@@ -19,11 +22,14 @@ export async function insertDecisions(
     text: `
       WITH wanted AS MATERIALIZED (
         SELECT payonce_uuid7() AS decision_id, u.*
-        FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::jsonb[])
-          WITH ORDINALITY AS u(tenant_id, subject_id, policy_version, verdict, tier, commit_at, trace, idx)
+        FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::jsonb[], $8::jsonb[],
+          $9::boolean[])
+          WITH ORDINALITY AS u(tenant_id, subject_id, policy_version, verdict, tier, commit_at, trace, inputs, sampled, idx)
       ), made AS (
-        INSERT INTO decision (decision_id, tenant_id, subject_id, policy_version, verdict, tier, commit_at, trace)
-        SELECT decision_id, tenant_id, subject_id, policy_version, verdict, tier, commit_at, trace FROM wanted
+        INSERT INTO decision (decision_id, tenant_id, subject_id, policy_version, verdict, tier, commit_at, trace, inputs,
+          sampled)
+        SELECT decision_id, tenant_id, subject_id, policy_version, verdict, tier, commit_at, trace, inputs,
+          coalesce(sampled, false) FROM wanted
       )
       SELECT decision_id FROM wanted ORDER BY idx`,
     values: [
@@ -34,7 +40,33 @@ export async function insertDecisions(
       decisions.map((d) => d.decision.tier?.name ?? null),
       decisions.map((d) => d.decision.tier?.commitAt ?? null),
       decisions.map((d) => JSON.stringify(d.decision.trace)),
+      // Absent throughout where no document rules: unnest pads it with nulls.
+      decisions.some((d) => d.inputs !== undefined)
+        ? decisions.map((d) => (d.inputs === undefined ? null : JSON.stringify(d.inputs)))
+        : null,
+      decisions.some((d) => isSampled(d)) ? decisions.map(isSampled) : null,
     ],
   });
   return rows.map((row) => row.decision_id);
+}
+
+/** By the subject's id, so that nobody chooses, and asking again changes nothing. */
+function isSampled({ subjectId, decision }: NewDecision): boolean {
+  if (decision.auditSample === 0) return false;
+  const drawn = Number.parseInt(keyHash('audit_sample', subjectId).slice(0, 8), 16);
+  return drawn < decision.auditSample * 2 ** 32;
+}
+
+/** When each decision lets its subject be committed. */
+export async function readCommitLevels(
+  sql: Sql,
+  decisionIds: readonly string[],
+): Promise<Map<string, 'safe' | 'finalized'>> {
+  const { rows } = await sql.query<{ decision_id: string; commit_at: 'safe' | 'finalized' }>({
+    name: 'decision_commit_at',
+    text: `SELECT decision_id, commit_at FROM decision
+      WHERE decision_id = ANY($1::uuid[]) AND commit_at IS NOT NULL`,
+    values: [decisionIds],
+  });
+  return new Map(rows.map((row) => [row.decision_id, row.commit_at]));
 }

@@ -1,11 +1,17 @@
 /**
- * Owns decisions: what policy said of a payment, with version and trace, used once (the consuming row
- * is unique). Today the asset's tiers of the configuration are the policy, and documents are read and checked.
- * Reading and evaluation are pure.
+ * Owns policy: documents and their versions, evaluation, the windows of limits with what decisions took from
+ * them, and decisions, used once (the consuming row is unique). Promises that every rule is judged and a deny
+ * wins, that no window is ever above its limit whatever runs beside it, and that what a decision took is
+ * given back once, in the act that ends its subject. Without a document the asset's tiers of the configuration
+ * are the policy. Reading and evaluation are pure; a crash leaves a transaction undone and nothing taken.
  */
-export { insertDecisions } from './decisions.ts';
+export { decideBatch } from './decide.ts';
+export { insertDecisions, readCommitLevels } from './decisions.ts';
 export { canonicalPolicy, policyOfCanonical, policyVersion } from './document/canonical.ts';
-export { readPolicy, tellPolicyFault } from './document/read.ts';
+export { policyWorld, readPolicy, tellPolicyFault } from './document/read.ts';
 export { policySchema } from './document/schema.ts';
 export type { Policy } from './document/types.ts';
-export { evaluate, type PolicyDecision, tierOf } from './evaluate.ts';
+export { denied, evaluateTiers, tierOf } from './evaluate/configured.ts';
+export type { PolicyDecision, PolicySubject } from './evaluate/subject.ts';
+export { activatePolicy, Policies, storePolicy } from './policies.ts';
+export { holdWindows } from './windows/charges.ts';

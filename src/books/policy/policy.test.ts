@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MainDatabase } from '../../../test/support/main-database.ts';
 import type { AssetSettings, Tier } from '../../base/config/index.ts';
-import { evaluate, insertDecisions } from './index.ts';
+import { evaluateTiers, insertDecisions } from './index.ts';
 
 const low: Tier = { name: 'low', upTo: 100n, commitAt: 'safe' };
 const high: Tier = { name: 'high', upTo: 1_000n, commitAt: 'finalized' };
@@ -31,7 +31,7 @@ describe('the tiers as policy', () => {
   ] as const)(
     '%# give an amount the first tier that covers it, or deny it',
     (tiers, amount, name) => {
-      const decision = evaluate({ asset: assetWith([...tiers]), amount });
+      const decision = evaluateTiers({ asset: assetWith([...tiers]), amount });
       expect(decision.tier?.name ?? null).toBe(name);
       expect(decision.verdict).toBe(name === null ? 'deny' : 'allow');
       expect(decision.trace.at(-1)!.verdict).toBe(decision.verdict);
@@ -39,7 +39,7 @@ describe('the tiers as policy', () => {
   );
 
   it('say in the trace what was looked at, in order', () => {
-    const { trace } = evaluate({ asset: assetWith([low, high]), amount: 5_000n });
+    const { trace } = evaluateTiers({ asset: assetWith([low, high]), amount: 5_000n });
     expect(trace.map((step) => `${step.rule} ${step.verdict}`)).toEqual([
       'tier:low no_match',
       'tier:high no_match',
@@ -62,7 +62,7 @@ describe('decisions', () => {
       tenantId: at.tenantId,
       subjectId,
       policyVersion: 'config:1',
-      decision: evaluate({ asset, amount: n === 0 ? 1n : 101n }),
+      decision: evaluateTiers({ asset, amount: n === 0 ? 1n : 101n }),
     }));
     const ids = await insertDecisions(at.app, decisions);
     expect(await insertDecisions(at.app, [])).toEqual([]);

@@ -92,7 +92,11 @@ async function decision(subjectId: string): Promise<string> {
       policyVersion: 'v',
       decision: {
         verdict: 'allow',
-        tier: { name: 'low', upTo: null, commitAt: 'safe' },
+        tier: { name: 'low', commitAt: 'safe' },
+        approvals: null,
+        holds: [],
+        auditSample: 0,
+        reason: null,
         trace: [],
       },
     },

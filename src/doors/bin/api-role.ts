@@ -4,6 +4,7 @@ import { historyEpoch, lastPosition, readEvents } from '../../base/event/index.t
 import { type Log, systemClock } from '../../base/kernel/index.ts';
 import { KeyCache, LastUse, NonceBook, RateLimiter } from '../../books/access/index.ts';
 import { Ledger } from '../../books/ledger/index.ts';
+import { Policies } from '../../books/policy/index.ts';
 import { readLanes } from '../../books/tx/index.ts';
 import { MoveResolver } from '../../hands/treasury/index.ts';
 import { FreezeService } from '../../roads/control/index.ts';
@@ -95,6 +96,7 @@ async function servicesOf(
     installationId,
     policyVersion: settings.policyVersion,
     settings,
+    policies: new Policies(),
     log,
     clock: systemClock,
     fees: new Map(settings.chains.map((chain) => [chain.chainId, chain.fees])),

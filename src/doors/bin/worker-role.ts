@@ -14,6 +14,7 @@ import {
 import { type Handler, Loop, postgresTransport, Runner } from '../../base/queue/index.ts';
 import { tellSigningFreezes } from '../../books/freeze/index.ts';
 import { Ledger } from '../../books/ledger/index.ts';
+import { Policies } from '../../books/policy/index.ts';
 import { releaseChains, WAKE_COLLECT, WAKE_REPLACE } from '../../books/tx/index.ts';
 import {
   type BroadcasterContext,
@@ -149,6 +150,7 @@ async function handlersOf(worker: Worker, broadcaster: BroadcasterContext): Prom
     installationId: await installationOf(db),
     policyVersion: settings.policyVersion,
     settings,
+    policies: new Policies(),
   };
   return [
     ...(worker.has('validator') ? validatorHandlers(withdrawal) : []),

@@ -91,6 +91,7 @@ function order(
       tenantId: 't',
       subjectId: 'w',
       policyVersion: 'config:1',
+      byDocument: false,
       verdict: 'allow',
       tier: 'low',
       consumedBy: 'tx',
@@ -218,6 +219,14 @@ describe('check of an effect', () => {
       'another policy version',
       order(decision({ policyVersion: 'config:2' })),
       'policy_version_mismatch',
+    ],
+    [
+      'an amount above every tier, whatever a document says',
+      order(decision({ byDocument: true, policyVersion: 'policy:1' }), {
+        token: null,
+        amount: 101n,
+      }),
+      'tier_exceeded',
     ],
     ['an amount above its tier', order({}, { amount: 101n }), 'tier_exceeded'],
     ['a tier that does not exist', order(decision({ tier: 'vip' })), 'tier_exceeded'],

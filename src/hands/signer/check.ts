@@ -218,14 +218,17 @@ function checkDecision(rules: SigningRules, order: Order): SigningRefusal | null
       `the decision was consumed by ${decision.consumedBy ?? 'nothing'}`,
     );
   }
-  if (decision.policyVersion !== rules.policyVersion) {
+  if (!decision.byDocument && decision.policyVersion !== rules.policyVersion) {
     return no(
       'policy_version_mismatch',
       `decided by ${decision.policyVersion}, configured is ${rules.policyVersion}`,
     );
   }
-  const tier = rules.assets.find(tx.asset)!.tiers.find(({ name }) => name === decision.tier);
-  return tier === undefined || (tier.upTo !== null && tx.amount > tier.upTo)
+  // A document has tiers of its own; what the configuration's last one covers bounds it here too.
+  const tiers = rules.assets
+    .find(tx.asset)!
+    .tiers.filter(({ name }) => decision.byDocument || name === decision.tier);
+  return tiers.every(({ upTo }) => upTo !== null && tx.amount > upTo)
     ? no(
         'tier_exceeded',
         `tier ${decision.tier ?? 'none'} does not cover ${tx.amount} of ${tx.asset}`,

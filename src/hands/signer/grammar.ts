@@ -42,6 +42,8 @@ export type Order = {
     tenantId: string;
     subjectId: string;
     policyVersion: string;
+    /** Its version is a stored document, whose tiers are not those of the configuration. */
+    byDocument: boolean;
     verdict: string;
     tier: string | null;
     /** The tx that consumed it. */

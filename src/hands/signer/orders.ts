@@ -142,6 +142,7 @@ type OrderRow = {
   decision_tenant_id: string;
   subject_id: string;
   policy_version: string;
+  by_document: boolean;
   verdict: string;
   tier: string | null;
   consumed_by: string | null;
@@ -168,22 +169,20 @@ export async function ordersGet(main: Db, ids: readonly string[]): Promise<Order
         SELECT r.signature_request_id, r.tx_id, r.kind, r.tx_type, r.gas_limit, r.max_fee_per_gas,
           r.max_priority_fee_per_gas, r.lane_epoch, i.installation_id,
           s.tx_id AS slot_tx_id, s.chain_id AS slot_chain_id, s.from_address, s.nonce, s.effect_digest,
-          l.chain_id AS lane_chain_id, l.address AS lane_address, l.tenant_id AS lane_tenant_id,
-          l.epoch AS current_epoch,
+          l.chain_id AS lane_chain_id, l.address AS lane_address, l.tenant_id AS lane_tenant_id, l.epoch AS current_epoch,
           t.tenant_id, n.name AS tenant, t.owner_kind, t.owner_id, t.intent_id, t.operation,
-          t.idempotency_key, t.chain_id AS tx_chain_id, t.asset, t.token, t.recipient, t.amount,
-          t.correlation_id,
-          d.decision_id, d.tenant_id AS decision_tenant_id, d.subject_id, d.policy_version, d.verdict,
-          d.tier, c.tx_id AS consumed_by, h.halted_reason,
+          t.idempotency_key, t.chain_id AS tx_chain_id, t.asset, t.token, t.recipient, t.amount, t.correlation_id,
+          d.decision_id, d.tenant_id AS decision_tenant_id, d.subject_id, d.policy_version,
+          p.version IS NOT NULL AS by_document, d.verdict, d.tier, c.tx_id AS consumed_by, h.halted_reason,
           (SELECT f.scope FROM standing f WHERE ${COVERS} LIMIT 1) AS frozen_scope
         FROM r
-        CROSS JOIN LATERAL (
-          SELECT * FROM nonce_slot WHERE lane_id = r.lane_id AND nonce = r.nonce OFFSET 0) s
+        CROSS JOIN LATERAL (SELECT * FROM nonce_slot WHERE lane_id = r.lane_id AND nonce = r.nonce OFFSET 0) s
         JOIN lane l ON l.lane_id = r.lane_id
         JOIN tx t ON t.tx_id = r.tx_id
         JOIN tenant n ON n.tenant_id = t.tenant_id
         LEFT JOIN decision d ON d.decision_id = t.decision_id
         LEFT JOIN decision_consumed c ON c.decision_id = d.decision_id
+        LEFT JOIN policy_version p ON p.version = d.policy_version
         LEFT JOIN chain_head h ON h.chain_id = s.chain_id
         CROSS JOIN installation i
         ORDER BY r.lane_id, r.nonce, r.ordinal`,
@@ -241,6 +240,7 @@ function orderOf(row: OrderRow): Order {
             tenantId: row.decision_tenant_id,
             subjectId: row.subject_id,
             policyVersion: row.policy_version,
+            byDocument: row.by_document,
             verdict: row.verdict,
             tier: row.tier,
             consumedBy: row.consumed_by,

@@ -21,7 +21,7 @@ export type Law = {
   query: string;
 };
 
-const GROUPS = ['ledger', 'state', 'tx', 'keys', 'queue', 'chain', 'journal'];
+const GROUPS = ['ledger', 'state', 'tx', 'keys', 'policy', 'queue', 'chain', 'journal'];
 
 /** The files of laws/ beside the program: group by group, in the order of their names. */
 export function readLaws(): Law[] {

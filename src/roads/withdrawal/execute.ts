@@ -4,6 +4,7 @@ import { Invariant, WITHDRAWAL } from '../../base/kernel/index.ts';
 import { type Claim, complete, enqueue, type Outcome } from '../../base/queue/index.ts';
 import { consumeApprovals } from '../../books/approval/index.ts';
 import { type Freeze, freezeOn, readStandingFreezes } from '../../books/freeze/index.ts';
+import { readCommitLevels } from '../../books/policy/index.ts';
 import { type NewTx, openTxs } from '../../books/tx/index.ts';
 import type { WithdrawalContext } from './context.ts';
 import { readSteps, type StepRow } from './rows.ts';
@@ -91,7 +92,12 @@ async function execute(
     WITHDRAWAL,
     approved.map((row) => ({ id: row.id, from: 'APPROVED', to: 'EXECUTING' })),
   );
-  const opened = approved.filter((row) => moved.has(row.id)).map((row) => txOf(context, row));
+  const opened = (
+    await withLevels(
+      sql,
+      approved.filter((row) => moved.has(row.id)),
+    )
+  ).map((row) => txOf(context, row));
   const txIds = await openTxs(sql, opened);
   if (context.settings.guard.approvals.approvers.length === 0) return;
   await consumeApprovals(
@@ -100,13 +106,24 @@ async function execute(
   );
 }
 
+/** Who comes from validation knows its level. */
+async function withLevels(sql: Sql, rows: readonly StepRow[]): Promise<readonly StepRow[]> {
+  const unknown = rows.flatMap(({ commitAt, decisionId }) =>
+    commitAt === null && decisionId !== null ? decisionId : [],
+  );
+  if (unknown.length === 0) return rows;
+  const levels = await readCommitLevels(sql, unknown);
+  return rows.map((row) => {
+    return { ...row, commitAt: row.commitAt ?? levels.get(row.decisionId ?? '') ?? null };
+  });
+}
+
 function txOf(context: WithdrawalContext, row: StepRow): NewTx {
   const asset = context.assets.find(row.asset);
-  const tier = asset?.tiers.find((candidate) => candidate.name === row.riskTier);
-  if (asset === undefined || tier === undefined || row.decisionId === null) {
+  if (asset === undefined || row.commitAt === null || row.decisionId === null) {
     throw new Invariant(
       'internal',
-      `withdrawal ${row.id} is approved for a tier or asset that is not configured`,
+      `withdrawal ${row.id} is approved without a decision, or for an asset that is not configured`,
     );
   }
   return {
@@ -127,7 +144,7 @@ function txOf(context: WithdrawalContext, row: StepRow): NewTx {
     recipient: row.recipient,
     amount: row.amount,
     decisionId: row.decisionId,
-    settleAt: tier.commitAt,
+    settleAt: row.commitAt,
     expiresAt: row.expiresAt,
     correlationId: row.correlationId,
   };

@@ -6,6 +6,7 @@ import { Assets, developmentSettings } from '../../base/config/index.ts';
 import { type Db, inTransaction } from '../../base/db/index.ts';
 import { silentLog, systemClock, Transient, UnknownOutcome } from '../../base/kernel/index.ts';
 import { depositTransfer, Ledger, replayBreaks } from '../../books/ledger/index.ts';
+import { Policies } from '../../books/policy/index.ts';
 import { type Verdict, WithdrawalService } from './index.ts';
 
 const USDC = 1_000_000n;
@@ -38,6 +39,7 @@ const serviceOn = (db: Db): WithdrawalService =>
     installationId: 'i',
     policyVersion: settings.policyVersion,
     settings,
+    policies: new Policies(),
     log: silentLog,
     clock: systemClock,
     fees: new Map(),

@@ -9,6 +9,7 @@ import {
   type WithdrawalState,
 } from '../../base/kernel/index.ts';
 import { commitTransfer, reverseTransfer, type Transfer } from '../../books/ledger/index.ts';
+import { holdWindows } from '../../books/policy/index.ts';
 import {
   lockHeads,
   readSettled,
@@ -63,6 +64,7 @@ export class WithdrawalResolver {
     const { row, tx, to, transfers } = plan;
     await ledger.open(transfers);
     return inTransaction(db, async (sql) => {
+      const windows = await holdWindows(sql, to === 'FAILED' ? [id] : []);
       await ledger.lock(sql, transfers);
       await lockHeads(sql, [tx.chainId], 'share');
       const refusal = await this.#judgeChain(sql, plan);
@@ -81,6 +83,7 @@ export class WithdrawalResolver {
       await setWaiting(sql, [
         { txId: tx.txId, reason: decision === 'reverse' ? 'effect_mismatch' : null, detail: null },
       ]);
+      await windows.giveBack(sql, new Set([id]));
       await finish(sql, await ledger.post(sql, transfers));
       return null;
     });

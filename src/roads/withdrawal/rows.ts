@@ -20,6 +20,8 @@ export type StepRow = {
   generation: number;
   decisionId: string | null;
   riskTier: string | null;
+  /** The level that its decision asks for; null: not read. */
+  commitAt: 'safe' | 'finalized' | null;
   /** Its client asked for its filler. */
   cancelling: boolean;
 };
@@ -33,7 +35,7 @@ export async function readSteps(sql: Sql, ids: readonly string[]): Promise<StepR
       SELECT withdrawal_id AS id, tenant_id AS "tenantId", account, asset, amount, fee, recipient,
         idempotency_key AS "idempotencyKey", correlation_id AS "correlationId", initiated_by AS "initiatedBy", expires_at AS "expiresAt",
         coalesce(expires_at <= clock_timestamp(), false) AS expired, status, generation,
-        decision_id AS "decisionId", risk_tier AS "riskTier", cancel_requested_at IS NOT NULL AS cancelling
+        decision_id AS "decisionId", risk_tier AS "riskTier", NULL AS "commitAt", cancel_requested_at IS NOT NULL AS cancelling
       FROM withdrawal WHERE withdrawal_id = ANY($1::uuid[])`,
     values: [ids],
   });

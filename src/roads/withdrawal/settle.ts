@@ -3,6 +3,7 @@ import { writeEvents } from '../../base/event/index.ts';
 import { ERRORS, type ErrorCode, Transient, WITHDRAWAL } from '../../base/kernel/index.ts';
 import { type Claim, complete, type Outcome } from '../../base/queue/index.ts';
 import { commitTransfer, type Transfer } from '../../books/ledger/index.ts';
+import { holdWindows } from '../../books/policy/index.ts';
 import {
   lockHeads,
   readSettled,
@@ -90,6 +91,10 @@ async function act(
   );
   const acting = items.filter((item) => ours.has(item.row.id) && item.action.kind !== 'wait');
   if (acting.length === 0) return;
+  const windows = await holdWindows(
+    sql,
+    acting.flatMap(({ row, action }) => (action.kind === 'fail' ? row.id : [])),
+  );
   await context.ledger.lock(
     sql,
     acting.flatMap((item) => item.transfers),
@@ -132,6 +137,10 @@ async function act(
   await context.ledger.post(
     sql,
     done.flatMap((item) => item.transfers),
+  );
+  await windows.giveBack(
+    sql,
+    new Set(done.flatMap(({ row, action }) => (action.kind === 'fail' ? row.id : []))),
   );
   await tellTooLate(
     sql,

@@ -7,6 +7,7 @@ import {
   type WithdrawalState,
 } from '../../base/kernel/index.ts';
 import { closeApprovalRequests } from '../../books/approval/index.ts';
+import { holdWindows } from '../../books/policy/index.ts';
 import { readTxsOfOwners, stopUnclaimed } from '../../books/tx/index.ts';
 import type { WithdrawalContext } from './context.ts';
 import { readSteps } from './rows.ts';
@@ -48,6 +49,10 @@ export async function stopWithdrawals(
   const transfers = new Map(stoppable.map((row) => [row.id, givenBack(row, txs.get(row.id))]));
   await context.ledger.open([...transfers.values()].flat());
   return inTransaction(context.db, async (sql) => {
+    const windows = await holdWindows(
+      sql,
+      stoppable.map((row) => row.id),
+    );
     await context.ledger.lock(sql, [...transfers.values()].flat());
     const running = stoppable
       .filter((row) => row.status === 'EXECUTING')
@@ -86,6 +91,7 @@ export async function stopWithdrawals(
       waiting.map((row) => row.id),
       end.to === 'EXPIRED' ? 'EXPIRED' : 'CANCELLED',
     );
+    await windows.giveBack(sql, moved);
     await finish(sql, moved);
     return moved;
   });

@@ -10,6 +10,7 @@ import {
   runClaim,
 } from '../../../src/base/queue/index.ts';
 import { Ledger } from '../../../src/books/ledger/index.ts';
+import { Policies } from '../../../src/books/policy/index.ts';
 import { readLanes } from '../../../src/books/tx/index.ts';
 import {
   broadcasterHandlers,
@@ -79,7 +80,17 @@ export class Processes {
     const ledger = new Ledger(app);
     const assets = new Assets(settings.assets);
     const { policyVersion } = settings;
-    const road = { db: app, ledger, assets, installationId, policyVersion, settings, log };
+    const policies = new Policies();
+    const road = {
+      db: app,
+      ledger,
+      assets,
+      installationId,
+      policyVersion,
+      policies,
+      settings,
+      log,
+    };
     this.#site = site;
     this.#wires = wires;
     this.leases = leases ?? new LaneLeases({ db: app, owner, clock, log });

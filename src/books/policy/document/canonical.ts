@@ -10,7 +10,12 @@ const TAG = 'baseUnits';
  * move when the configuration renames an asset. Comments, order of keys and the spelling of an amount are gone.
  */
 export function canonicalPolicy(policy: Policy): string {
-  const plain = JSON.stringify(policy, (_key, value) =>
+  return canonical(policy);
+}
+
+/** RFC 8785 JSON of a document's parts. */
+export function canonical(part: unknown): string {
+  const plain = JSON.stringify(part, (_key, value) =>
     typeof value === 'bigint' ? { [TAG]: value.toString() } : value,
   );
   return canonicalize(JSON.parse(plain))!;

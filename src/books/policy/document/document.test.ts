@@ -1,40 +1,18 @@
 import { describe, expect, it, test } from 'vitest';
-import { type AssetSettings, Assets } from '../../../base/config/index.ts';
 import {
   canonicalPolicy,
-  type Policy,
   policyOfCanonical,
   policyVersion,
   readPolicy,
   tellPolicyFault,
 } from '../index.ts';
+import { document, EURC, policyOf as read, USDC, world } from './document.fixture.ts';
 import type { RuleOf } from './types.ts';
 
-const asset = (id: string, decimals: number, address: `0x${string}` | null): AssetSettings => ({
-  id,
-  caip19: address === null ? 'eip155:1/slip44:60' : `eip155:1/erc20:${address}`,
-  chain: 'main',
-  chainId: 1,
-  address,
-  decimals,
-  minimum: 1n,
-  fee: 0n,
-  tiers: [],
-});
-const USDC = asset('USDC', 6, '0x00000000000000000000000000000000000000aa');
-const EURC = asset('EURC', 2, '0x00000000000000000000000000000000000000bb');
-const ETH = asset('ETH', 18, null);
-const world = { assets: new Assets([USDC, EURC, ETH]), chains: ['main'] };
 const A = '0x1111111111111111111111111111111111111111';
 
 const TIERS =
   '- { id: t, type: tiers, match: { assets: [USDC] }, tiers: [{ name: any, commitAt: finalized }] }';
-const document = (...rules: string[]) => ['version: 1', 'rules:', ...rules].join('\n');
-const read = (...rules: string[]): Policy => {
-  const { policy, faults } = readPolicy(document(...rules), world);
-  if (policy === null) throw new Error(faults.map(tellPolicyFault).join('\n'));
-  return policy;
-};
 const told = (text: string): string[] => {
   const { faults } = readPolicy(text, world);
   return (faults ?? []).map(tellPolicyFault);
@@ -261,9 +239,25 @@ describe('a faulty document is refused with rule, line and column', () => {
       'approvals of both kinds',
       tiersOf(
         'EURC',
-        '{ name: a, commitAt: safe, approvals: { all: [{ group: g, count: 1 }], any: [{ group: g, count: 1 }] } }',
+        '{ name: a, commitAt: safe, approvals: { all: [{ group: ops, count: 1 }], any: [{ group: ops, count: 1 }] } }',
       ),
       [/exactly one of all, any/],
+    ],
+    [
+      'approvals of a group that there is not',
+      tiersOf(
+        'EURC',
+        '{ name: a, commitAt: safe, approvals: { any: [{ group: ghosts, count: 1 }] } }',
+      ),
+      [/approvals\.any\[0\]\.group: found "ghosts"; expected one of ops, cfo/],
+    ],
+    [
+      'more approvals than a group has members',
+      tiersOf(
+        'EURC',
+        '{ name: a, commitAt: safe, approvals: { all: [{ group: cfo, count: 2 }] } }',
+      ),
+      [/approvals\.all\[0\]\.count: found the number 2; expected at most 1, the members of cfo/],
     ],
     [
       'a sample above all',

@@ -12,8 +12,13 @@ import type { MatchSection } from './schema.ts';
 import type { Amounts, Match } from './types.ts';
 import { readWhen } from './when.ts';
 
-/** What a document may name: the configuration's assets and chains. */
-export type PolicyWorld = { assets: Assets; chains: readonly string[] };
+/** What a document may name: what the configuration has. */
+export type PolicyWorld = {
+  assets: Assets;
+  chains: readonly string[];
+  /** Of approvers. */
+  groups: readonly { id: string; members: readonly string[] }[];
+};
 
 /** A list whose faulty entries were named already. */
 type Gaps<Item> = readonly (Item | undefined)[];

@@ -1,4 +1,4 @@
-import { Faults, fitShape, shown } from '../../../base/config/index.ts';
+import { Assets, Faults, fitShape, type Settings, shown } from '../../../base/config/index.ts';
 import { judgeTogether } from './contradictions.ts';
 import type { PolicyWorld } from './match.ts';
 import { Source } from './positions.ts';
@@ -42,6 +42,15 @@ export function readPolicy(text: string, world: PolicyWorld): PolicyRead {
       expected: allowed,
     })),
   );
+}
+
+/** What documents may name in an installation. */
+export function policyWorld(settings: Pick<Settings, 'assets' | 'chains' | 'guard'>): PolicyWorld {
+  return {
+    assets: new Assets(settings.assets),
+    chains: settings.chains.map(({ id }) => id),
+    groups: settings.guard.approvals.groups,
+  };
 }
 
 /** One line: where, which rule, what came, what was expected. */

@@ -57,9 +57,7 @@ const Match = Type.Object(
       ),
     ),
     chains: Type.Optional(list(name('a chain of the configuration'), 'chain')),
-    wallets: Type.Optional(
-      list(Type.String({ description: 'tenant/chain, like "acme/base"' }), 'tenant/chain'),
-    ),
+    wallets: Type.Optional(list(name('a wallet group'), 'wallet group')),
     destinations: Type.Optional(list(Address, 'address')),
     merchants: Type.Optional(list(name('a merchant'), 'merchant')),
     endpoints: Type.Optional(list(name('a priced endpoint'), 'priced endpoint')),

@@ -1,7 +1,7 @@
-import { type Faults, type Loose, shown } from '../../../base/config/index.ts';
+import { type Faults, type Loose, type Requirement, shown } from '../../../base/config/index.ts';
 import { type PolicyWorld, readAmounts } from './match.ts';
 import type { ApprovalsSection, TierSection } from './schema.ts';
-import type { Amounts, Match, PolicyTier, Requirement } from './types.ts';
+import type { Amounts, Match, PolicyTier } from './types.ts';
 
 type Place = { world: PolicyWorld; path: string; faults: Faults };
 type Section = Loose<TierSection>;
@@ -27,7 +27,7 @@ export function readTiers(
       upTo: readAmounts(section.upTo, { world, assets }, `${at}.upTo`, faults),
       maxRisk: section.maxRisk ?? null,
       commitAt: section.commitAt ?? 'finalized',
-      approvals: readApprovals((section.approvals ?? {}) as ApprovalsSection),
+      approvals: readApprovals(section.approvals ?? {}, { world, path: `${at}.approvals`, faults }),
       auditSample: section.auditSample ?? 0,
     };
   });
@@ -40,10 +40,33 @@ export function readTiers(
   return tiers;
 }
 
-function readApprovals({ all, any }: ApprovalsSection): Requirement | null {
-  if (all !== undefined) return all.length === 1 ? all[0]! : { all };
-  if (any !== undefined) return any.length === 1 ? any[0]! : { any };
-  return null;
+/** Groups are those of the configuration, whose members have keys that the signer knows. */
+function readApprovals(
+  section: Loose<ApprovalsSection>,
+  { world, path, faults }: Place,
+): Requirement | null {
+  const name = section.all === undefined ? 'any' : 'all';
+  const quorums = section[name]?.map((quorum = {}, index) => {
+    const { group = '', count = 1 } = quorum;
+    const members = world.groups.find(({ id }) => id === group)?.members.length;
+    const at = `${path}.${name}[${index}]`;
+    if (members === undefined && quorum.group !== undefined) {
+      const known = world.groups.map(({ id }) => id).join(', ');
+      const groups =
+        known === '' ? 'a group of approvers, of which there is none' : `one of ${known}`;
+      faults.add(`${at}.group`, shown(group), groups);
+    } else if (members !== undefined && count > members) {
+      faults.add(
+        `${at}.count`,
+        `the number ${count}`,
+        `at most ${members}, the members of ${group}`,
+      );
+    }
+    return { group, count };
+  });
+  if (quorums === undefined) return null;
+  if (quorums.length === 1) return quorums[0]!;
+  return name === 'all' ? { all: quorums } : { any: quorums };
 }
 
 type Tiers = {

@@ -1,8 +1,9 @@
+import type { Requirement } from '../../../base/config/index.ts';
 import type { Address } from '../../../base/kernel/index.ts';
 
 /** What is asked about: money that leaves by a withdrawal, or an x402 payment that is settled. */
 export const KINDS = ['withdrawal', 'payment'] as const;
-type Kind = (typeof KINDS)[number];
+export type Kind = (typeof KINDS)[number];
 
 /** What a limit counts by. `wallet`: the wallets of a tenant on a chain, which pay for each other. */
 export const DIMENSIONS = [
@@ -15,18 +16,18 @@ export const DIMENSIONS = [
   'endpoint',
   'spender',
 ] as const;
-type Dimension = (typeof DIMENSIONS)[number];
+export type Dimension = (typeof DIMENSIONS)[number];
 
 /** What is called on chain; `native`: the coin itself, no contract. */
 export const METHODS = ['native', 'transfer', 'transferWithAuthorization'] as const;
-type Method = (typeof METHODS)[number];
+export type Method = (typeof METHODS)[number];
 
 /** Gates that someone else opens. */
 export const HOLDS = ['travel_rule', 'screening', 'manual_review'] as const;
-type HoldName = (typeof HOLDS)[number];
+export type HoldName = (typeof HOLDS)[number];
 
 export const DAYS = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const;
-type Day = (typeof DAYS)[number];
+export type Day = (typeof DAYS)[number];
 
 /** Base units by CAIP-19 id. */
 export type Amounts = Readonly<Record<string, bigint>>;
@@ -63,12 +64,6 @@ export type Match = {
   riskOver: number | null;
   when: When | null;
 };
-
-/** Who has to approve: so many of a group, or all or any of several. */
-export type Requirement =
-  | { group: string; count: number }
-  | { all: readonly Requirement[] }
-  | { any: readonly Requirement[] };
 
 export type PolicyTier = {
   name: string;

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { Assets } from '../../../base/config/index.ts';
 import { ConfigurationError, messageOf } from '../../../base/kernel/index.ts';
 import {
   type Policy,
   policyVersion,
+  policyWorld,
   readPolicy,
   tellPolicyFault,
 } from '../../../books/policy/index.ts';
@@ -31,8 +31,7 @@ export function addPolicyCheck(policy: Command, run: Run): void {
 
 /** Throws ConfigurationError with one line per fault. */
 function readPolicyFile(run: Run, flags: SourceFlags, file: string): Policy {
-  const { assets, chains } = findSettings(run, flags);
-  const world = { assets: new Assets(assets), chains: chains.map(({ id }) => id) };
+  const world = policyWorld(findSettings(run, flags));
   const { policy, faults } = readPolicy(textOf(run, file), world);
   if (policy !== null) return policy;
   throw new ConfigurationError(

@@ -1,4 +1,4 @@
-import { type AssetSettings, type Requirement, walletGroupOf } from '../../../base/config/index.ts';
+import { type Requirement, walletGroupOf } from '../../../base/config/index.ts';
 import type { Sql } from '../../../base/db/index.ts';
 import { EFFECT_GAS_LIMIT_CAP, intentId } from '../../../base/effect/index.ts';
 import { Invariant } from '../../../base/kernel/index.ts';
@@ -19,10 +19,10 @@ type Asked = { row: StepRow; decisionId: string; requirements: readonly Requirem
  */
 export function requirementsOf(
   { settings }: Pick<WithdrawalContext, 'settings'>,
-  { asset, amount }: { asset: AssetSettings; amount: bigint },
+  { asset, amount }: { asset: string; amount: bigint },
 ): Requirement[] {
   const { thresholds } = settings.guard.approvals;
-  const requirement = thresholdOf(thresholds, { asset: asset.caip19, amount });
+  const requirement = thresholdOf(thresholds, { asset, amount });
   return requirement === null ? [] : [requirement];
 }
 

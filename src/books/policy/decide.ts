@@ -1,0 +1,52 @@
+import type { Sql } from '../../base/db/index.ts';
+import { evaluate } from './evaluate/evaluate.ts';
+import type { PolicyDecision, PolicySubject } from './evaluate/subject.ts';
+import type { RulingPolicy } from './policies.ts';
+import { insertCharges } from './windows/charges.ts';
+import { lockWindows, writeCounters } from './windows/counters.ts';
+
+/** Decisions of a batch, in the transaction that holds their windows. */
+type DecidedBatch = {
+  /** In the order that was asked. */
+  decisions: readonly PolicyDecision[];
+  /** ms since the epoch, by the database's clock: when it was decided. */
+  at: number;
+  /**
+   * Takes from the windows what these spend, last of all; whom it does not name takes nothing.
+   * The decisions' ids by subject.
+   */
+  charge(sql: Sql, decisionIds: ReadonlyMap<string, string>): Promise<void>;
+};
+
+/**
+ * Decides about subjects by a document, in their order: each sees what those before it took. Locks their windows
+ * until the transaction ends: after keys, before accounts. Writes nothing before `charge`; a crash leaves nothing.
+ */
+export async function decideBatch(
+  sql: Sql,
+  policy: RulingPolicy,
+  asked: readonly { id: string; subject: PolicySubject }[],
+): Promise<DecidedBatch> {
+  const book = await lockWindows(
+    sql,
+    policy,
+    asked.map(({ subject }) => subject),
+  );
+  const decisions = asked.map(({ id, subject }) => {
+    const { decision, takes } = evaluate(policy, subject, book);
+    if (decision.verdict === 'allow') book.charge(id, subject, takes);
+    return decision;
+  });
+  return {
+    decisions,
+    at: book.at,
+    async charge(own, decisionIds) {
+      book.keepOnly(decisionIds);
+      await insertCharges(own, book.charges, {
+        decisionId: (subjectId) => decisionIds.get(subjectId)!,
+        limitNo: policy.limitNo,
+      });
+      await writeCounters(own, book.write(policy));
+    },
+  };
+}

@@ -1,0 +1,56 @@
+import type { Requirement } from '../../../base/config/index.ts';
+import type { Address } from '../../../base/kernel/index.ts';
+import type { Dimension, HoldName, Kind, Method } from '../document/types.ts';
+
+/** What policy is asked about, whatever road asks. */
+export type PolicySubject = {
+  kind: Kind;
+  tenantId: string;
+  tenant: string;
+  account: string | null;
+  /** CAIP-19. */
+  asset: string;
+  /** Base units. */
+  amount: bigint;
+  chain: string;
+  /** The wallets of which one pays. */
+  wallet: string;
+  destination: Address;
+  merchant: string | null;
+  endpoint: string | null;
+  spender: Address | null;
+  /** The contract that is called; null: the coin itself. */
+  contract: Address | null;
+  method: Method;
+  /** 0 to 100; null: nobody knows. */
+  riskScore: number | null;
+  /** Since when, in ms since the epoch, the destination is in the address book; null: it is not. */
+  knownSince: number | null;
+};
+
+export type TraceStep = {
+  /** The rule's id; `default` where none speaks; `*` for all of which `detail` is the list. */
+  rule: string;
+  verdict: 'allow' | 'deny' | 'pass' | 'hold' | 'no_match';
+  detail: string;
+};
+
+export type HoldDemand = { rule: string; hold: HoldName; timeoutMs: number };
+
+/** What policy says. Of a denial nothing but trace and reason counts. */
+export type PolicyDecision = {
+  verdict: 'allow' | 'deny';
+  tier: { name: string; commitAt: 'safe' | 'finalized' } | null;
+  approvals: Requirement | null;
+  holds: readonly HoldDemand[];
+  /** The share, 0 to 1, of decisions like this one that people look at later. */
+  auditSample: number;
+  /** Of a denial: the first rule that denies, and why. */
+  reason: string | null;
+  trace: readonly TraceStep[];
+};
+
+/** What a limit counts by; null: the subject has none, and the limit says nothing. */
+export function dimensionOf(subject: PolicySubject, per: Dimension): string | null {
+  return per === 'tenant' ? subject.tenantId : subject[per];
+}

@@ -1,0 +1,104 @@
+import type { Sql } from '../../../base/db/index.ts';
+import type { Limit } from '../evaluate/compile.ts';
+import { addTo, bucketOf, type Charge, type Counter, type Spends } from './book.ts';
+import { counterGetForUpdate, writeCounters } from './counters.ts';
+
+type Numbers = { decisionId(subjectId: string): string; limitNo(limit: Limit): number };
+
+/** Writes what decisions took. */
+export async function insertCharges(
+  sql: Sql,
+  charges: readonly Charge[],
+  { decisionId, limitNo }: Numbers,
+): Promise<void> {
+  if (charges.length === 0) return;
+  await sql.query({
+    name: 'policy_charge_insert',
+    text: `INSERT INTO policy_charge (subject_id, decision_id, tenant_id, amount, at, counter_ids, limit_nos)
+      SELECT subject_id, decision_id, tenant_id, amount, to_timestamp($5::bigint / 1000.0), counter_ids::uuid[],
+        limit_nos::int[]
+      FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::numeric[], $6::text[], $7::text[])
+        AS u(subject_id, decision_id, tenant_id, amount, counter_ids, limit_nos)`,
+    values: [
+      charges.map(({ subjectId }) => subjectId),
+      charges.map(({ subjectId }) => decisionId(subjectId)),
+      charges.map(({ tenantId }) => tenantId),
+      charges.map(({ amount }) => amount),
+      charges[0]!.at,
+      charges.map(
+        ({ entries }) => `{${entries.map(({ counter }) => counter.counterId).join(',')}}`,
+      ),
+      charges.map(({ entries }) => `{${entries.map(({ limit }) => limitNo(limit)).join(',')}}`),
+    ],
+  });
+}
+
+/** One counter and meter that a charge is on. */
+type Entry = {
+  subject_id: string;
+  amount: bigint;
+  at_ms: bigint;
+  counter_id: string;
+  meter: string;
+  bucket_ms: bigint | null;
+};
+
+const UNRELEASED = `SELECT c.subject_id, c.amount, (extract(epoch FROM c.at) * 1000)::bigint AS at_ms,
+    e.counter_id, l.meter, l.bucket_ms
+  FROM policy_charge c CROSS JOIN LATERAL unnest(c.counter_ids, c.limit_nos) AS e(counter_id, limit_no)
+  JOIN policy_limit l USING (limit_no)
+  WHERE c.subject_id = ANY($1::uuid[]) AND c.released_at IS NULL
+  GROUP BY 1, 2, 3, 4, 5, 6`;
+
+/** Windows that stand locked until the transaction ends, so that what subjects took can be given back. */
+type HeldWindows = { giveBack(sql: Sql, subjectIds: ReadonlySet<string>): Promise<void> };
+
+const NOTHING_HELD: HeldWindows = { giveBack: async () => {} };
+
+/**
+ * Locks the windows that these subjects took from: before accounts, as lockWindows does. giveBack then returns the
+ * budget of those that ended, in the same transaction; a charge is released once, whoever asks again.
+ */
+export async function holdWindows(sql: Sql, subjectIds: readonly string[]): Promise<HeldWindows> {
+  if (subjectIds.length === 0) return NOTHING_HELD;
+  const { rows } = await sql.query<Entry>({
+    name: 'policy_charge_unreleased',
+    text: UNRELEASED,
+    values: [subjectIds],
+  });
+  if (rows.length === 0) return NOTHING_HELD;
+  const locked = await counterGetForUpdate(sql, [...new Set(rows.map((row) => row.counter_id))]);
+  return { giveBack: (own, ended) => giveBack(own, ended, { entries: rows, spends: locked.rows }) };
+}
+
+async function giveBack(
+  sql: Sql,
+  ended: ReadonlySet<string>,
+  held: { entries: readonly Entry[]; spends: ReadonlyMap<string, Spends> },
+): Promise<void> {
+  const { rows } = await sql.query<{ subject_id: string }>({
+    name: 'policy_charge_release',
+    text: `UPDATE policy_charge SET released_at = now()
+      WHERE subject_id = ANY($1::uuid[]) AND released_at IS NULL RETURNING subject_id`,
+    values: [[...ended]],
+  });
+  const released = new Set(rows.map((row) => row.subject_id));
+  const changed = new Map<string, Counter>();
+  for (const entry of held.entries) {
+    const spends = held.spends.get(entry.counter_id);
+    if (!released.has(entry.subject_id) || spends === undefined) continue;
+    takeBack(spends, entry);
+    const unused = { tenantId: '', dimension: '', name: '' };
+    changed.set(entry.counter_id, { ...unused, counterId: entry.counter_id, spends, stored: true });
+  }
+  await writeCounters(sql, [...changed.values()]);
+}
+
+/** A bucket that was forgotten has nothing to give back. */
+function takeBack(spends: Spends, { meter, bucket_ms, at_ms, amount }: Entry): void {
+  const bucketMs = bucket_ms === null ? null : Number(bucket_ms);
+  const bucket = bucketOf({ bucketMs }, Number(at_ms));
+  if (spends[meter]?.some(([start]) => start === bucket)) {
+    addTo(spends, meter, bucket, { amount: -amount, count: -1 });
+  }
+}
