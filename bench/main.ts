@@ -9,6 +9,7 @@ import { parseArgs } from 'node:util';
 import { ConfigurationError, messageOf } from '../src/base/kernel/index.ts';
 import { projectFolder } from '../src/doors/dev/index.ts';
 import { measureAccept } from './accept.ts';
+import { measureCalls } from './calls.ts';
 import { CheckFailed } from './check.ts';
 import { measureEndToEnd } from './end-to-end.ts';
 import { measureIdle } from './idle.ts';
@@ -16,13 +17,14 @@ import { readMachine } from './machine.ts';
 import { during, say } from './progress.ts';
 import { type Report, tableOf, writeReport } from './report.ts';
 import { type Server, startServer } from './stage.ts';
+import { measureTracking } from './tracking.ts';
 
 const HELP = `Usage: npm run bench -- [options]
 
 Measures this machine: PostgreSQL, a development chain, api, worker and signer are started here and
 removed at the end. A full run takes about a quarter of an hour, --quick about six minutes.
 
-  --only accept|e2e|idle  a part of it
+  --only accept|e2e|rpc|idle  a part of it
   --quick               1,500 withdrawals end to end instead of 5,000, and shorter runs
   --withdrawals N       end to end, in each run
   --lanes N,N           end to end with these numbers of lanes (default 1,3; at most 8)
@@ -35,7 +37,7 @@ removed at the end. A full run takes about a quarter of an hour, --quick about s
 
 Exit codes: 0 well · 1 a check failed · 2 usage, or PostgreSQL without durability · 3 something did not run.`;
 
-const PARTS = ['accept', 'e2e', 'idle'] as const;
+const PARTS = ['accept', 'e2e', 'rpc', 'idle'] as const;
 type Part = (typeof PARTS)[number];
 
 type Options = {
@@ -123,6 +125,15 @@ async function bench(server: Server, options: Options, report: Report): Promise<
     };
     report.endToEnd = await measureEndToEnd(server, size, profileDir);
   }
+  if (only === null || only === 'rpc') {
+    say('rpc: what the node is asked, and what following its blocks costs');
+    const paced = { rounds, perSecond: 500, seconds: quick ? 5 : 20 };
+    report.calls = await measureCalls(server, paced);
+    const size = quick
+      ? { rounds, inFlight: 20_000, final: [2_000, 20_000], blocks: 5 }
+      : { rounds, inFlight: 100_000, final: [20_000, 200_000], blocks: 20 };
+    report.tracking = await measureTracking(server, size);
+  }
   if (only === null || only === 'idle') {
     say('idle: an installation of npm start');
     const size = { rounds, seconds: quick ? 10 : 30, withdrawals: quick ? 10 : 20 };
@@ -149,17 +160,24 @@ async function main(args: readonly string[]): Promise<number> {
   try {
     const machine = await readMachine(server.postgres.url('postgres'));
     const at = new Date().toISOString();
-    report = { label, at, quick, rounds, machine, accept: null, endToEnd: null, idle: null };
+    report = {
+      ...{ label, at, quick, rounds, machine },
+      ...{ accept: null, endToEnd: null, calls: null, tracking: null, idle: null },
+    };
     await Promise.race([bench(server, options, report), interrupted]);
     say(`written: ${writeReport(join(projectFolder(), 'bench', 'results'), report)}`);
     return 0;
   } finally {
-    if (report !== null && (report.accept ?? report.endToEnd ?? report.idle) !== null) {
+    if (report !== null && isBegun(report)) {
       process.stdout.write(`\n${tableOf(report)}\n`);
     }
     // Roles and nodes that still run end with this process (test/support/guard); files are removed here.
     await server.stop();
   }
+}
+
+function isBegun({ accept, endToEnd, calls, tracking, idle }: Report): boolean {
+  return [accept, endToEnd, calls, tracking, idle].some((part) => part !== null);
 }
 
 class Interrupted extends Error {}

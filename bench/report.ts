@@ -1,12 +1,16 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { AcceptResult, AcceptRun } from './accept.ts';
+import type { CallsResult } from './calls.ts';
 import type { EndToEndResult, EndToEndRun } from './end-to-end.ts';
-import { IDLE_PARTS, type IdleResult, type IdleRun } from './idle.ts';
+import { IDLE_PARTS, type IdleResult } from './idle.ts';
 import type { Machine } from './machine.ts';
-import { medians, type Spread, spreadOf } from './measure.ts';
+import { medians, spreadOf } from './measure.ts';
 import { BLOCK_SECONDS, SLOTS_IN_EPOCH } from './node.ts';
+import { callsTable, trackingTable } from './rpc-tables.ts';
 import { columns, ms, number, spread } from './table.ts';
+import { idlePercent, median, ownMicros, targetsOf } from './targets.ts';
+import type { TrackingResult } from './tracking.ts';
 
 export type Report = {
   label: string;
@@ -16,97 +20,13 @@ export type Report = {
   machine: Machine;
   accept: AcceptResult | null;
   endToEnd: EndToEndResult | null;
+  calls: CallsResult | null;
+  tracking: TrackingResult | null;
   idle: IdleResult | null;
 };
 
-type Target = { what: string; wanted: number; found: number; most: boolean; met: boolean };
-
-const TARGETS = {
-  single: 8_000,
-  overRuler: 4,
-  batch: 15_000,
-  endToEnd: 1_000,
-  overAwaited: 20,
-  ownMicros: 700,
-  broadcastMs: 1_000,
-  apiMiB: 300,
-  idlePercent: 3,
-  awakeMs: 150,
-};
-
-/** Medians of the runs against what this stage of the project is to reach. */
-function targetsOf({ accept, endToEnd, idle }: Report): Target[] {
-  const found: [what: string, wanted: number, found: number, most?: 'most'][] = [];
-  if (accept !== null) {
-    const best = (batch: (size: number) => boolean) =>
-      Math.max(
-        ...accept.cases
-          .filter((item) => batch(item.case.batch) && item.case.ratePerSecond === undefined)
-          .map((item) => median(item.runs).median),
-      );
-    const single = best((size) => size === 1);
-    found.push(['accept, single, withdrawals/s', TARGETS.single, single]);
-    found.push([
-      'accept, single ÷ ruler 1',
-      TARGETS.overRuler,
-      single / median(accept.ruler.runs).median,
-    ]);
-    found.push(['accept, in batches, withdrawals/s', TARGETS.batch, best((size) => size > 1)]);
-  }
-  if (endToEnd !== null) {
-    const bursts = endToEnd.cases.filter((item) => item.case.ratePerSecond === null);
-    const best = Math.max(...bursts.map((item) => median(item.runs).median));
-    const paced = endToEnd.cases.find((item) => item.case.ratePerSecond !== null);
-    const p99 = spreadOf((paced?.runs ?? []).map((run) => run.broadcastMs.p99)).median;
-    const memory = endToEnd.cases.flatMap((item) =>
-      item.runs.map((run) => run.peakMiB['api'] ?? 0),
-    );
-    found.push(['end to end, withdrawals/s', TARGETS.endToEnd, best]);
-    found.push([
-      'end to end ÷ ruler 3',
-      TARGETS.overAwaited,
-      best / median(endToEnd.awaited.runs).median,
-    ]);
-    found.push([
-      'own CPU µs a withdrawal',
-      TARGETS.ownMicros,
-      Math.min(...bursts.map((item) => ownMicros(item.runs))),
-      'most',
-    ]);
-    found.push([
-      'accepted to broadcast at the steady rate, p99 ms',
-      TARGETS.broadcastMs,
-      p99,
-      'most',
-    ]);
-    found.push(['api, highest MiB', TARGETS.apiMiB, Math.max(...memory), 'most']);
-  }
-  if (idle !== null) {
-    const percent = spreadOf(idle.runs.map(idlePercent)).median;
-    const p95 = spreadOf(idle.runs.map((run) => run.broadcastMs.p95)).median;
-    found.push(['idle, all processes, % of a core', TARGETS.idlePercent, percent, 'most']);
-    found.push([
-      'one withdrawal on an idle system, to broadcast p95 ms',
-      TARGETS.awakeMs,
-      p95,
-      'most',
-    ]);
-  }
-  return found.map(([what, wanted, value, most]) => ({
-    what,
-    wanted,
-    found: value,
-    most: most === 'most',
-    met: most === 'most' ? value <= wanted : value >= wanted,
-  }));
-}
-
-function median(runs: readonly { perSecond: number }[]): Spread {
-  return spreadOf(runs.map((run) => run.perSecond));
-}
-
 export function tableOf(report: Report): string {
-  const { machine, accept, endToEnd, idle } = report;
+  const { machine, accept, endToEnd, calls, tracking, idle } = report;
   const blocks = [
     [
       `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB · Node ${machine.node} · PostgreSQL ${machine.postgres}`,
@@ -118,6 +38,8 @@ export function tableOf(report: Report): string {
   ];
   if (accept !== null) blocks.push(acceptTable(accept));
   if (endToEnd !== null) blocks.push(endToEndTable(endToEnd));
+  if (calls !== null) blocks.push(callsTable(calls));
+  if (tracking !== null) blocks.push(trackingTable(tracking));
   if (idle !== null) blocks.push(idleTable(idle));
   const disturbed = disturbanceOf(report);
   if (disturbed !== null) blocks.push([disturbed]);
@@ -132,13 +54,15 @@ export function tableOf(report: Report): string {
 }
 
 /** Said when something else was busy: the figures are then below what this machine can do. */
-function disturbanceOf({ accept, endToEnd, idle, machine }: Report): string | null {
+function disturbanceOf({ accept, endToEnd, tracking, idle, machine }: Report): string | null {
   const cases = [
     ...(accept?.cases ?? []),
     ...(endToEnd?.cases ?? []),
+    ...(tracking?.cases ?? []),
     ...(idle === null ? [] : [idle]),
   ];
   const runs = cases.flatMap((item) => item.runs.map((run) => run.othersCores));
+  if (runs.length === 0) return null;
   const { median, high } = spreadOf(runs);
   if (median < 0.1) return null;
   return `DISTURBED: other processes kept ${median.toFixed(1)} (at most ${high.toFixed(1)}) of ${machine.cores} cores busy; figures are too low, ratios are rough`;
@@ -263,16 +187,6 @@ function idleTable({ runs, seconds, withdrawals }: IdleResult): string[] {
       ],
     ]),
   ];
-}
-
-function idlePercent({ cpuPercent }: IdleRun): number {
-  return Object.values(cpuPercent).reduce((sum, part) => sum + part, 0);
-}
-
-/** CPU of what is ours: the roles and PostgreSQL. */
-function ownMicros(runs: readonly EndToEndRun[]): number {
-  const cpu = medians(runs.map((run) => run.cpuMicros));
-  return ['api', 'worker', 'signer', 'postgres'].reduce((sum, name) => sum + (cpu[name] ?? 0), 0);
 }
 
 function cost(runs: readonly AcceptRun[]): string {

@@ -6,7 +6,7 @@ import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { privateKeyToAccount } from 'viem/accounts';
-import { readSettings } from '../src/base/config/index.ts';
+import { readSettings, type Settings } from '../src/base/config/index.ts';
 import { type Db, migrate, openPool } from '../src/base/db/index.ts';
 import { type Address, isRefusal } from '../src/base/kernel/index.ts';
 import { createKey, createTenant } from '../src/books/access/index.ts';
@@ -73,6 +73,8 @@ type StageOptions = {
   chain: boolean;
   /** Where role processes write CPU profiles when they end. */
   profileDir: string | null;
+  /** Stands before the node for the roles: gives the URL that they are told. */
+  front?: (nodeUrl: string) => Promise<string>;
 };
 
 type Lane = { address: Address; keyId: string; privateKey: string };
@@ -116,6 +118,11 @@ export class Stage {
     this.owner = openPool({ url: this.databaseUrl, role: 'owner', name: 'payonce-bench', max: 2 });
   }
 
+  /** As the roles read them. */
+  settings(): Settings {
+    return readSettings({ file: this.#configFile, env: this.#environment, need: { signer: true } });
+  }
+
   /** Everything but the roles. */
   static async make(server: Server, options: StageOptions): Promise<Stage> {
     const { name, profileDir } = options;
@@ -128,12 +135,11 @@ export class Stage {
       privateKey,
     }));
     const anvil = options.chain ? await startNode(folder, lanes) : null;
+    const nodeUrl = anvil?.url ?? 'http://127.0.0.1:9';
+    const rpcUrl = options.front === undefined ? nodeUrl : await options.front(nodeUrl);
     const configFile = join(folder, 'config.yaml');
     // JSON is YAML.
-    writeFileSync(
-      configFile,
-      JSON.stringify(configOf(anvil?.url ?? 'http://127.0.0.1:9', lanes, options.window), null, 2),
-    );
+    writeFileSync(configFile, JSON.stringify(configOf(rpcUrl, lanes, options.window), null, 2));
     const access = await makeAccess(environment.DATABASE_URL);
     if (anvil !== null) {
       const settings = readSettings({ file: configFile, env: environment, need: { signer: true } });

@@ -45,3 +45,11 @@ export const tornEnd: Plant = (wires) => ({
   ...wires,
   app: split(wires.app, 'advance_withdrawal'),
 });
+
+/** A payment whose nonce somebody else used ends, and is released, before that use is final. */
+export const hastyReplaced: Plant = (wires) => ({
+  ...wires,
+  app: bend(wires.app, 'foreign_final', (text) =>
+    text.replace('AND f.block_number <= h.finalized', ''),
+  ),
+});
