@@ -104,6 +104,8 @@ export class StubChain {
   readonly #books: Books;
   readonly #others: number;
   readonly #first: number;
+  /** Each made once: its hashes would be a tenth of what is measured. */
+  readonly #blocks = new Map<number, Block>();
   #tip: number;
 
   constructor(books: Books, others: number) {
@@ -145,6 +147,14 @@ export class StubChain {
   }
 
   #block(height: number): Block {
+    const known = this.#blocks.get(height);
+    if (known !== undefined) return known;
+    const made = this.#makeBlock(height);
+    this.#blocks.set(height, made);
+    return made;
+  }
+
+  #makeBlock(height: number): Block {
     const others = Array.from({ length: this.#others }, (_, n) => hashOf(`other ${height} ${n}`));
     return {
       number: height,

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Settings } from '../../src/base/config/index.ts';
 import { fromHex } from '../../src/base/kernel/index.ts';
+import { readWallets } from '../../src/hands/treasury/index.ts';
 import { AwsStandIn } from '../support/aws-stand-in.ts';
 import { Installation } from '../support/installation.ts';
 import { expectLaws, quiet, recipient } from '../support/laws.ts';
@@ -67,6 +68,8 @@ it('a retired lane brings what it has begun to its end and gives no slots, which
     expect([done['status'], laneOf(done)]).toEqual(['COMPLETED', young]);
   }
   expect(aws.calls.filter((call) => call === 'Sign')).toHaveLength(later.length);
+  const wallets = await readWallets(on.owner, withRetired(on.settings), null);
+  expect(wallets.map((wallet) => wallet.retired)).toEqual([true, false]);
   await quiet(on);
   await expectLaws(on);
 });

@@ -1,16 +1,17 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { Assets } from '../../src/base/config/index.ts';
 import { isRefusal } from '../../src/base/kernel/index.ts';
 import { createKey } from '../../src/books/access/index.ts';
 import { Ledger } from '../../src/books/ledger/index.ts';
 import { MoveResolver } from '../../src/hands/treasury/index.ts';
-import { BreakService } from '../../src/roads/reconcile/index.ts';
+import { BreakService, orderChainResume } from '../../src/roads/reconcile/index.ts';
 import { booksBreaks } from '../sim/books-laws.ts';
 import { type TestDatabases, testDatabases } from '../support/postgres.ts';
 import { finish, workOn } from '../support/steps/finish.ts';
 import { brokenLaws } from '../support/steps/laws.ts';
 import { paymentsOn } from '../support/steps/payments.ts';
 import { Road } from '../support/steps/road.ts';
+import { TOP_UP } from '../support/steps/surroundings.ts';
 
 let databases: TestDatabases;
 let road: Road;
@@ -21,7 +22,9 @@ beforeAll(async () => {
   const order = { tenantId: road.tenantId, name: 'a person', scopes: ['admin'] };
   const made = [await createKey(road.wires.app, order), await createKey(road.wires.app, order)];
   persons = made.map((key) => (isRefusal(key) ? '' : key.keyId));
+  await road.keep();
 });
+beforeEach(() => road.reset());
 afterAll(async () => {
   await road?.close();
   await databases?.drop();
@@ -67,4 +70,38 @@ it('a sweep of a token that moves nothing waits for two persons, who release it'
   const ends = await rows<{ outcome: string }>('SELECT outcome FROM treasury_move ORDER BY 1');
   expect(ends).toEqual([{ outcome: 'arrived' }, { outcome: 'unpaid' }]);
   expect(paymentsOn(road).get(treasury)).toHaveLength(1);
+});
+
+it('a top-up to which a declared reorg gives another end is told: the books keep the first one', async () => {
+  const on = await road.start();
+  expect(await on.topUp()).toBe(1);
+  await workOn(road, on, 8);
+  road.chain.revertNext(({ value }) => value === TOP_UP.amount);
+  expect(await finish(road, on)).toEqual([]);
+  const told = async () =>
+    (
+      await road.owner.query<{ data: object }>(
+        `SELECT data FROM event WHERE type = 'lane.move_end_changed'`,
+      )
+    ).rows.map(({ data }) => data);
+  expect(await told()).toEqual([]);
+
+  // The same bytes in other blocks, where nothing reverts.
+  road.chain.reorg(road.chain.height - 9, { transactions: 'keep' });
+  road.chain.mine(1);
+  while (await on.observe());
+  for (const personId of persons) {
+    await orderChainResume(road.wires.app, road.settings.chains[0]!, {
+      by: { personId, tenantId: road.tenantId },
+      body: { evidence: 'the operator of the chain says so' },
+    });
+  }
+  while (await on.observe());
+  road.chain.mine(9);
+  while (await on.observe());
+  await workOn(road, on, 3);
+  expect(await told()).toMatchObject([{ kind: 'topup', booked: 'unpaid', now: 'arrived' }]);
+  expect(road.told.join()).toContain('move_end_changed');
+  const { rows } = await road.owner.query('SELECT outcome FROM treasury_move');
+  expect(rows).toEqual([{ outcome: 'unpaid' }]);
 });

@@ -11,6 +11,7 @@ export {
   checkSchema,
   type MigrationDatabase,
   migrate,
+  OtherMigrations,
   projectRoot,
   readMigrations,
 } from './migrate.ts';

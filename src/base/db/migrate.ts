@@ -53,6 +53,9 @@ export function readMigrations(database: MigrationDatabase): Migration[] {
     });
 }
 
+/** A database that another history of this program made: nothing here can bring it up to date. */
+export class OtherMigrations extends ConfigurationError {}
+
 const ROLES = ['payonce_app', 'payonce_signer'];
 const MIGRATION_LOCK = 7_303_014;
 
@@ -76,8 +79,8 @@ export async function migrate(ownerUrl: string, database: MigrationDatabase): Pr
         const before = done.get(migration.version);
         if (before !== undefined) {
           if (before.checksum !== migration.checksum) {
-            throw new ConfigurationError(
-              `migration ${migration.name} was changed after it was applied; migrations only go forward`,
+            throw new OtherMigrations(
+              `migration ${migration.name} was applied in another form, by another version of payonce; migrations only go forward`,
             );
           }
           continue;

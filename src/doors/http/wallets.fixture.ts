@@ -16,6 +16,7 @@ export class FakeWallets implements Wallets {
     inFlight: 1,
     window: 64,
     purpose: 'pay',
+    retired: false,
     paused: null,
     low: [{ asset: 'ETH', minimum: '2' }],
     balances: [{ asset: 'ETH', available: '1', availableAtomic: '1', gasSetAside: '0' }],

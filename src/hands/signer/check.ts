@@ -7,7 +7,7 @@ import {
 } from '../../base/effect/index.ts';
 import { type Hex, ZERO_ADDRESS } from '../../base/kernel/index.ts';
 import { closingIntent, compose, type Order, rebuildIntent, type Signing } from './grammar.ts';
-import { checkMove, checkTopUpLimit, moveKindOf } from './moves/check.ts';
+import { checkMove, checkTopUpLimit, moveKindOf, topUpsADay } from './moves/check.ts';
 import { laneKey, type SigningRules } from './rules.ts';
 
 export type RefusalReason =
@@ -67,7 +67,7 @@ export function check(rules: SigningRules, order: Order, remembered: Remembered)
   if (order.kind === 'filler') {
     // Always allowed within its caps, whatever the epoch: it pays nobody, and a slot that can not be
     // used must never block its lane.
-    const bound = sound === null ? closingIntent(order.slot) : boundBy(sound, false);
+    const bound = sound === null ? closingIntent(order.slot) : boundBy(sound, false, null);
     return {
       kind: 'ok',
       signing: compose(order, lane!.keyId, bound, fillerOf(order.slot.from)),
@@ -87,12 +87,17 @@ export function check(rules: SigningRules, order: Order, remembered: Remembered)
     // Policy is judged for a slot's first attempt; a replacement is the same effect on the same slot.
     (remembered.effectSigned ? null : checkFirst(rules, order, remembered));
   if (more !== null) return { kind: 'refusal', ...more };
-  const bound = boundBy(sound, !remembered.effectSigned);
+  const first = !remembered.effectSigned;
+  const bound = boundBy(sound, first, first ? topUpsADay(rules, order) : null);
   return { kind: 'ok', signing: compose(order, lane!.keyId, bound, sound.effect) };
 }
 
-function boundBy(rebuilt: { intentId: Hex; digest: Hex }, firstEffect: boolean) {
-  return { intentId: rebuilt.intentId, effectDigest: rebuilt.digest, firstEffect };
+function boundBy(
+  { intentId, digest: effectDigest }: { intentId: Hex; digest: Hex },
+  firstEffect: boolean,
+  dayLimit: number | null,
+) {
+  return { intentId, effectDigest, firstEffect, dayLimit };
 }
 
 function checkSlot(rules: SigningRules, order: Order): SigningRefusal | null {

@@ -68,6 +68,8 @@ export type Signing = {
   intentId: Hex;
   effectDigest: Hex;
   laneEpoch: bigint;
+  /** Of a first top-up: how many of its wallet may begin in 24 hours. */
+  dayLimit: number | null;
   /** Wei that this signature can move at most: value and gasLimit × maxFeePerGas. */
   maxSpend: bigint;
   unsigned: Buffer;
@@ -98,12 +100,14 @@ export function closingIntent(slot: { chainId: number; from: Address; nonce: big
   intentId: Hex;
   effectDigest: Hex;
   firstEffect: false;
+  dayLimit: null;
 } {
   const name = `payonce:close:${nonceKey(slot.chainId, slot.from, slot.nonce)}`;
   return {
     intentId: keccak256(Buffer.from(name, 'utf8')),
     effectDigest: effectDigest(slot.chainId, slot.from, fillerOf(slot.from)),
     firstEffect: false,
+    dayLimit: null,
   };
 }
 
@@ -111,7 +115,7 @@ export function closingIntent(slot: { chainId: number; from: Address; nonce: big
 export function compose(
   order: Order,
   keyId: string,
-  bound: { intentId: Hex; effectDigest: Hex; firstEffect: boolean },
+  bound: Pick<Signing, 'intentId' | 'effectDigest' | 'firstEffect' | 'dayLimit'>,
   effect: Effect,
 ): Signing {
   const { slot, kind, txType, gasLimit, maxFeePerGas, maxPriorityFeePerGas } = order;

@@ -1,5 +1,5 @@
 import { type Db, inTransaction, type Sql } from '../../base/db/index.ts';
-import { fromHex, type Hex } from '../../base/kernel/index.ts';
+import { fromHex, type Hex, Transient } from '../../base/kernel/index.ts';
 import type { SigningRefusal } from './check.ts';
 import { closingIntent, type Signing } from './grammar.ts';
 import { newest, nextSeal, type Seen } from './handshake/chain.ts';
@@ -9,6 +9,7 @@ import {
   batchInsert,
   bindingsInsert,
   bindingsOfSlots,
+  effectsOfToday,
   type JournalEntry,
   journalGet,
   laneEpochsNote,
@@ -17,6 +18,7 @@ import {
   slotKey,
   spentOf,
 } from './journal.ts';
+import { laneKey } from './rules.ts';
 
 type Recorded = {
   /** By request id: what stands in the journal now, signed already where another was faster. */
@@ -81,7 +83,25 @@ async function record(
 ): Promise<Recorded> {
   const before = await chain.lockHead(sql);
   const { entries, fresh } = await entriesOf(sql, fitting, refused);
+  await expectWithinDay(sql, fresh);
   return { entries, refused, journal: await appendBatch(sql, chain.main, before, fresh) };
+}
+
+/**
+ * Under the head's lock, which every signer takes before it records: what another one gave since these were judged is
+ * counted here. Nothing of the batch is recorded then; judged again, the top-up is refused.
+ */
+async function expectWithinDay(sql: Sql, fresh: readonly Signing[]): Promise<void> {
+  const limited = fresh.filter(({ dayLimit }) => dayLimit !== null);
+  const begun = await effectsOfToday(sql, limited);
+  for (const { chainId, from, dayLimit } of limited) {
+    const wallet = laneKey(chainId, from);
+    const count = (begun.get(wallet) ?? 0) + 1;
+    if (count > dayLimit!) {
+      throw new Transient(`another signer gave the last top-up of the day of ${wallet}`);
+    }
+    begun.set(wallet, count);
+  }
 }
 
 /** The signing as the slot's binding has it, or why it can not be. */

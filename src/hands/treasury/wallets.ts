@@ -13,6 +13,8 @@ export type WalletView = {
   address: string;
   /** 'pay': it pays withdrawals; 'treasury': it fills those. */
   purpose: 'pay' | 'treasury';
+  /** As the configuration has it: it gives no more slots, and another lane is to take its place. */
+  retired: boolean;
   nonces: { next: string; mined: string; final: string };
   inFlight: number;
   window: number | null;
@@ -55,6 +57,10 @@ function viewOf(lane: LaneRow, balances: readonly LaneBalance[], known: Known): 
     chainId: lane.chainId,
     address: checksummed(lane.address),
     purpose: lane.purpose,
+    retired: known.lanes.some(
+      ({ chainId, address, retired }) =>
+        retired === true && chainId === lane.chainId && address === lane.address,
+    ),
     nonces: {
       next: lane.nextNonce.toString(),
       mined: lane.minedNonce.toString(),

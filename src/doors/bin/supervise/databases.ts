@@ -1,4 +1,4 @@
-import { migrate } from '../../../base/db/index.ts';
+import { migrate, OtherMigrations } from '../../../base/db/index.ts';
 import { ConfigurationError, messageOf } from '../../../base/kernel/index.ts';
 import { ensureDatabase, type PostgresServer, startPostgres } from '../../dev/index.ts';
 import { readState, writeState } from './state-files.ts';
@@ -36,11 +36,21 @@ export async function onKnownPort<Server>(
   }
 }
 
-/** Returns the names of the migrations applied to both. Throws ConfigurationError, one line. */
-export async function migrateBoth({ url, signerUrl }: Databases): Promise<string[]> {
+const BEGIN_ANEW =
+  'start the version that made them, choose another --state-dir, or begin anew with --fresh, which deletes them';
+const USE_OTHERS = 'run the version that made them, or name other databases';
+
+/** Returns the names of the migrations applied to both. Throws ConfigurationError, one line. `own`: made by this start. */
+export async function migrateBoth({ url, signerUrl }: Databases, own: boolean): Promise<string[]> {
   try {
     return [...(await migrate(url, 'main')), ...(await migrate(signerUrl, 'signer'))];
   } catch (error) {
+    if (error instanceof OtherMigrations) {
+      const what = own ? BEGIN_ANEW : USE_OTHERS;
+      throw new ConfigurationError(
+        `the databases are another version's: ${error.message}: ${what}`,
+      );
+    }
     const told = messageOf(error) || String((error as { code?: unknown }).code);
     throw new ConfigurationError(`the databases can not be brought up to date: ${told}`);
   }

@@ -93,7 +93,7 @@ export class Installation {
     await this.#startDatabases(named);
     await this.#step(
       'bringing the databases up to date',
-      () => migrateBoth(this.databases),
+      () => migrateBoth(this.databases, named === null),
       (names) => (names.length === 0 ? null : `applied ${names.length} migrations`),
     );
     if (config === null) await this.#startDevelopmentChain();

@@ -58,6 +58,7 @@ describe('payonce lanes', () => {
     ]);
     const table = await lanes('list');
     expect(table).toMatchObject({ code: 0, err: '' });
+    expect(table.out).not.toContain('retired');
     expect(table.out).toContain(`2000 eip155:31337/slip44:60`);
     for (const name of ['1', address, address.toUpperCase().replace('X', 'x'), `31337:${address}`])
       expect(await json('show', name)).toMatchObject({ id: '1' });

@@ -183,7 +183,7 @@ function rowOf(wallet: WalletView): Record<string, string> {
     address: wallet.address,
     next: wallet.nonces.next,
     'in flight': String(wallet.inFlight),
-    paused: wallet.paused?.reason ?? '-',
+    paused: wallet.paused?.reason ?? (wallet.retired ? 'retired' : '-'),
     low: wallet.low.map(({ asset }) => asset).join(', ') || '-',
     available: wallet.balances.map(({ asset, available }) => `${available} ${asset}`).join(', '),
   };

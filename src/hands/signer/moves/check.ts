@@ -60,24 +60,28 @@ function checkSweep(recipient: Address, treasury: Address): MoveRefusal | null {
     : no(`${recipient} is not the treasury wallet ${treasury}, the only one to sweep to`);
 }
 
+/** How many top-ups the wallet of a first one may begin in 24 hours, at the full amount each; null: it is none. */
+export function topUpsADay(rules: SigningRules, order: Order): number | null {
+  const { tenant } = rules.lanes.get(laneKey(order.slot.chainId, order.slot.from))!;
+  const topUp = rules.treasury.get(treasuryKey(order.slot.chainId, tenant))?.topUp;
+  return moveKindOf(order) !== 'topup' || !topUp ? null : Number(topUp.perDay / topUp.amount);
+}
+
 /**
- * The daily limit of top-ups, by the journal: those begun in the last 24 hours, at the full amount each. Two signers
- * that judge at the same moment may each give the last one.
+ * The daily limit of top-ups, by the journal: those begun in the last 24 hours. Judged once more where they are
+ * recorded, since another signer may give one meanwhile.
  */
 export function checkTopUpLimit(
   rules: SigningRules,
   order: Order,
   begun: number,
 ): MoveRefusal | null {
-  const { tenant } = rules.lanes.get(laneKey(order.slot.chainId, order.slot.from))!;
-  const topUp = rules.treasury.get(treasuryKey(order.slot.chainId, tenant))?.topUp;
-  if (moveKindOf(order) !== 'topup' || !topUp) return null;
-  return BigInt(begun + 1) * topUp.amount <= topUp.perDay
-    ? null
-    : {
-        code: 'top_up_limit',
-        message: `${begun} top-ups of up to ${topUp.amount} began in 24 hours, the limit is ${topUp.perDay}`,
-      };
+  const most = topUpsADay(rules, order);
+  if (most === null || begun < most) return null;
+  return {
+    code: 'top_up_limit',
+    message: `${begun} top-ups began in 24 hours, the limit is ${most} of the full amount`,
+  };
 }
 
 function no(message: string): MoveRefusal {

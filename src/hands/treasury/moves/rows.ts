@@ -70,6 +70,20 @@ export async function readOpenMoves(sql: Sql, moveIds: readonly string[]): Promi
   return rows;
 }
 
+/** Those of these ids that have ended. */
+export async function readEndedMoves(
+  sql: Sql,
+  moveIds: readonly string[],
+): Promise<(MoveRow & { outcome: 'arrived' | 'unpaid' })[]> {
+  if (moveIds.length === 0) return [];
+  const { rows } = await sql.query<MoveRow & { outcome: 'arrived' | 'unpaid' }>({
+    name: 'move_read_ended',
+    text: `SELECT ${COLUMNS}, outcome FROM treasury_move WHERE move_id = ANY($1::uuid[]) AND outcome IS NOT NULL`,
+    values: [moveIds],
+  });
+  return rows;
+}
+
 /** How many moves to or from a lane are under way: until they end, its funds are told by two books. */
 export async function countOpenMoves(sql: Sql, laneId: number): Promise<number> {
   const { rows } = await sql.query<{ moves: number }>({

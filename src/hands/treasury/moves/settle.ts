@@ -1,6 +1,6 @@
 import { type Db, inTransaction, type Sql } from '../../../base/db/index.ts';
 import { writeEvents } from '../../../base/event/index.ts';
-import { Transient } from '../../../base/kernel/index.ts';
+import { type Log, Transient } from '../../../base/kernel/index.ts';
 import { type Claim, complete, type Handler, type Outcome } from '../../../base/queue/index.ts';
 import {
   arriveTransfer,
@@ -19,9 +19,9 @@ import {
 } from '../../../books/tx/index.ts';
 import { decideMove } from './decide.ts';
 import { eventData } from './order.ts';
-import { endMoves, type MoveRow, readOpenMoves } from './rows.ts';
+import { endMoves, type MoveRow, readEndedMoves, readOpenMoves } from './rows.ts';
 
-type MoveContext = { db: Db; ledger: Ledger };
+type MoveContext = { db: Db; ledger: Ledger; log: Log };
 export type Ending = {
   move: MoveRow;
   tx: TxRow;
@@ -34,7 +34,11 @@ export type Ending = {
  * goes back to the wallet that it was taken from. Read again under the chain head's lock, so that no reorg
  * comes in between. A crash before the COMMIT leaves the job; a move ends once.
  */
-async function settleMoves(context: MoveContext, claimed: Claim): Promise<Outcome[]> {
+async function settleMoves(
+  context: MoveContext,
+  claimed: Claim,
+  { final }: { final: boolean },
+): Promise<Outcome[]> {
   const ids = claimed.jobs.map((job) => job.subjectId);
   const moves = await readOpenMoves(context.db, ids);
   const txs = await readTxsOfOwners(
@@ -62,6 +66,7 @@ async function settleMoves(context: MoveContext, claimed: Claim): Promise<Outcom
       sql,
       ending.filter(({ move }) => ours.has(move.moveId)),
     );
+    if (final) await tellChanged(context, sql, [...ours]);
   });
   return halted.map(({ moveId: subjectId }) => ({
     kind: 'wait',
@@ -110,6 +115,45 @@ async function act(context: MoveContext, sql: Sql, acting: readonly Ending[]): P
   );
 }
 
+/**
+ * A move that ended keeps its end in the books. Where a declared reorg gave its transaction another one, the funds lie
+ * in another wallet than the books say: told, and brought into agreement by adopting both wallets again.
+ */
+async function tellChanged({ log }: MoveContext, sql: Sql, ids: readonly string[]): Promise<void> {
+  const moves = await readEndedMoves(sql, ids);
+  if (moves.length === 0) return;
+  const txs = await readTxsOfOwners(
+    sql,
+    moves.map(({ moveId }) => moveId),
+  );
+  const settled = await readSettled(
+    sql,
+    [...txs.values()].map(({ txId }) => txId),
+  );
+  const changed = moves.flatMap((move) => {
+    const tx = txs.get(move.moveId);
+    const now = tx === undefined || tx.slot === null ? null : decide(tx, settled);
+    return now === null || now === move.outcome ? [] : [{ move, now }];
+  });
+  for (const { move, now } of changed) {
+    const { moveId, outcome, correlationId } = move;
+    log.error(
+      { moveId, booked: outcome, now, correlationId, code: 'move_end_changed' },
+      'the chain gave a move another end',
+    );
+  }
+  await writeEvents(
+    sql,
+    changed.map(({ move, now }) => ({
+      tenantId: move.tenantId,
+      type: 'lane.move_end_changed',
+      subjectId: move.moveId,
+      correlationId: move.correlationId,
+      data: { kind: move.kind, ...eventData(move), booked: move.outcome, now },
+    })),
+  );
+}
+
 export function transfersOf(move: MoveRow, tx: TxRow, outcome: 'arrived' | 'unpaid'): Transfer[] {
   const { tenantId, txId, asset, amount, correlationId } = tx;
   const slot = { tenantId, txId, asset, amount, correlationId };
@@ -119,15 +163,18 @@ export function transfersOf(move: MoveRow, tx: TxRow, outcome: 'arrived' | 'unpa
 
 /**
  * What a reorg takes back was never ended here, unless it went below finalized: then the books keep the end, the
- * same bytes are sent again, and who lets the chain go on looks at what is different.
+ * same bytes are sent again, and another end is told.
  */
 export function moveHandlers(context: MoveContext): Handler[] {
   return (['topup', 'sweep'] as const)
-    .flatMap((kind) => [finalTopic(kind), orphanedTopic(kind)])
-    .map((topic) => ({
+    .flatMap((kind) => [
+      { topic: finalTopic(kind), final: true },
+      { topic: orphanedTopic(kind), final: false },
+    ])
+    .map(({ topic, final }) => ({
       topic,
       batch: 500,
       backoff: { baseMs: 1_000, capMs: 60_000, limit: 100 },
-      run: (claimed) => settleMoves(context, claimed),
+      run: (claimed) => settleMoves(context, claimed, { final }),
     }));
 }

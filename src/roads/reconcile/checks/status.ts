@@ -6,13 +6,24 @@ const MOST = 'LIMIT 100';
 
 type Row = Omit<Finding, 'detail' | 'kind'> & { detail: Record<string, unknown> };
 
-/** What should have moved by now and has not: transactions, jobs, reserves, chains. Reads rows only. */
-export async function checkStatus(sql: Sql, stuckAfterMs: number): Promise<Finding[]> {
+/** Below this id every withdrawal has ended, save those of more than two days ago. Ids are UUIDv7: time. */
+export type OpenFrom = { id: string };
+
+export const FROM_THE_START: OpenFrom = { id: '00000000-0000-0000-0000-000000000000' };
+
+/**
+ * What should have moved by now and has not: transactions, jobs, reserves, chains. Reads rows only, withdrawals from
+ * `open` on, which it raises: the next look need not read again what has ended.
+ */
+export async function checkStatus(
+  sql: Sql,
+  stuckAfterMs: number,
+  open: OpenFrom,
+): Promise<Finding[]> {
   const kinds: [string, string][] = [
     ['check.tx_pending', PENDING],
     ['check.jobs_stand', JOBS],
     ['check.dead_letter', DEAD],
-    ['check.reserve_stands', RESERVES],
     ['check.chain_quiet', CHAINS],
   ];
   const found: Finding[] = [];
@@ -20,6 +31,10 @@ export async function checkStatus(sql: Sql, stuckAfterMs: number): Promise<Findi
     const { rows } = await sql.query<Row>(text, text.includes('$1') ? [stuckAfterMs] : []);
     found.push(...rows.map((row) => ({ kind, ...row })));
   }
+  const { rows } = await sql.query<Row & { from: string }>(RESERVES, [stuckAfterMs, open.id]);
+  open.id = rows[0]!.from;
+  const standing = rows.filter(({ subject }) => subject !== null);
+  found.push(...standing.map(({ from: _, ...row }) => ({ kind: 'check.reserve_stands', ...row })));
   return found;
 }
 
@@ -47,14 +62,23 @@ const DEAD = `
     jsonb_build_object('topic', topic, 'subjectId', subject_id, 'reason', reason, 'diedAt', died_at) AS detail
   FROM dead_letter ORDER BY died_at ${MOST}`;
 
-/** Of the last two days, as what is announced again. */
+/**
+ * Of the last two days, as what is announced again. `from`: the lowest that is open, or two minutes behind the clock,
+ * more than a transaction may last. One row with it alone where nothing stands.
+ */
 const RESERVES = `
-  SELECT w.withdrawal_id::text AS subject, w.tenant_id AS "tenantId", jsonb_build_object('status', w.status,
+  WITH open AS MATERIALIZED (
+    SELECT withdrawal_id, tenant_id, status, updated_at FROM withdrawal
+    WHERE withdrawal_id >= greatest($2::uuid, payonce_uuid_at(now() - interval '2 days'))
+      AND status IN ('REQUESTED', 'RESERVED', 'APPROVED', 'EXECUTING')
+  ), lowest AS (
+    SELECT least(payonce_uuid_at(now() - interval '2 minutes'),
+      (SELECT withdrawal_id FROM open ORDER BY withdrawal_id LIMIT 1)) AS id
+  )
+  SELECT l.id AS from, w.withdrawal_id::text AS subject, w.tenant_id AS "tenantId", jsonb_build_object('status', w.status,
     'since', w.updated_at, 'waiting', (SELECT t.waiting FROM tx t WHERE t.owner_id = w.withdrawal_id LIMIT 1)) AS detail
-  FROM withdrawal w
-  WHERE w.withdrawal_id > payonce_uuid_at(now() - interval '2 days')
-    AND w.status IN ('REQUESTED', 'RESERVED', 'APPROVED', 'EXECUTING') AND w.updated_at < ${BEFORE}
-  ORDER BY w.withdrawal_id ${MOST}`;
+  FROM lowest l LEFT JOIN LATERAL (
+    SELECT * FROM open WHERE updated_at < ${BEFORE} ORDER BY withdrawal_id ${MOST}) w ON true`;
 
 const CHAINS = `
   SELECT chain_id::text AS subject, NULL::uuid AS "tenantId",
