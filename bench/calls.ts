@@ -20,7 +20,7 @@ import { during, say } from './progress.ts';
 import { type Server, Stage } from './stage.ts';
 import { type Progress, waitCompleted } from './stages.ts';
 
-export type CallsRun = {
+type CallsRun = {
   withdrawals: number;
   /** HTTP requests to the node from the first accept to the last COMPLETED, those of its health included. */
   requests: number;

@@ -1,7 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { AcceptResult, AcceptRun } from './accept.ts';
-import type { CallsResult } from './calls.ts';
 import type { EndToEndResult, EndToEndRun } from './end-to-end.ts';
 import { IDLE_PARTS, type IdleResult } from './idle.ts';
 import type { Machine } from './machine.ts';
@@ -9,20 +8,14 @@ import { medians, spreadOf } from './measure.ts';
 import { BLOCK_SECONDS, SLOTS_IN_EPOCH } from './node.ts';
 import { callsTable, trackingTable } from './rpc-tables.ts';
 import { columns, ms, number, spread } from './table.ts';
-import { idlePercent, median, ownMicros, targetsOf } from './targets.ts';
-import type { TrackingResult } from './tracking.ts';
+import { idlePercent, type Measured, median, ownMicros, targetsOf } from './targets.ts';
 
-export type Report = {
+export type Report = Measured & {
   label: string;
   at: string;
   quick: boolean;
   rounds: number;
   machine: Machine;
-  accept: AcceptResult | null;
-  endToEnd: EndToEndResult | null;
-  calls: CallsResult | null;
-  tracking: TrackingResult | null;
-  idle: IdleResult | null;
 };
 
 export function tableOf(report: Report): string {

@@ -1,8 +1,8 @@
 import type { AcceptResult } from './accept.ts';
+import type { CallsResult } from './calls.ts';
 import type { EndToEndResult, EndToEndRun } from './end-to-end.ts';
 import type { IdleResult, IdleRun } from './idle.ts';
 import { medians, type Spread, spreadOf } from './measure.ts';
-import type { Report } from './report.ts';
 import { requestsEach, trackingMs } from './rpc-tables.ts';
 import { number } from './table.ts';
 import type { TrackingResult } from './tracking.ts';
@@ -11,9 +11,17 @@ type Target = { what: string; wanted: number; found: number; most: boolean; met:
 /** What, wanted, found; `most`: no more than that. */
 type Found = [what: string, wanted: number, found: number, most?: 'most'];
 
+/** Null: not measured, or not yet. */
+export type Measured = {
+  accept: AcceptResult | null;
+  endToEnd: EndToEndResult | null;
+  calls: CallsResult | null;
+  tracking: TrackingResult | null;
+  idle: IdleResult | null;
+};
+
 /** Medians of the runs against what this stage of the project is to reach. */
-export function targetsOf(report: Report): Target[] {
-  const { accept, endToEnd, calls, tracking, idle } = report;
+export function targetsOf({ accept, endToEnd, calls, tracking, idle }: Measured): Target[] {
   const found: Found[] = [
     ...(accept === null ? [] : acceptTargets(accept)),
     ...(endToEnd === null ? [] : endToEndTargets(endToEnd)),

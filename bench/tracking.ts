@@ -11,7 +11,7 @@ import { during, say } from './progress.ts';
 import { type Server, Stage } from './stage.ts';
 import { type Books, fillBooks, StubChain } from './stub-chain.ts';
 
-export type TrackingCase = { inFlight: number; final: number };
+type TrackingCase = { inFlight: number; final: number };
 
 export type TrackingRun = {
   /** CPU ms a block: of the tracker's process, and of PostgreSQL. */

@@ -7,7 +7,7 @@ const MOST = 'LIMIT 100';
 type Row = Omit<Finding, 'detail' | 'kind'> & { detail: Record<string, unknown> };
 
 /** Below this id every withdrawal has ended, save those of more than two days ago. Ids are UUIDv7: time. */
-export type OpenFrom = { id: string };
+type OpenFrom = { id: string };
 
 export const FROM_THE_START: OpenFrom = { id: '00000000-0000-0000-0000-000000000000' };
 
