@@ -86,7 +86,6 @@ export {
   resumeLanes,
 } from './lanes.ts';
 export { type NewTx, openTxs } from './open.ts';
-export { openOwnTxs } from './own/open.ts';
 export { readBids, readPassedOver, type SlotBids } from './replace/bids.ts';
 export { closeSlotOf } from './replace/close.ts';
 export { orderReplacements, type Replacement } from './replace/order.ts';

@@ -15,10 +15,13 @@ export type NewTx = {
   token: Address | null;
   recipient: Address;
   amount: bigint;
-  decisionId: string;
+  /** Null: it moves funds between the tenant's own wallets, which nobody decides on. */
+  decisionId: string | null;
   settleAt: 'safe' | 'finalized';
   expiresAt: Date | null;
   correlationId: string;
+  /** Between own wallets: the one lane that it leaves from, and the one that it fills. */
+  lanes?: { from: number; to: number };
 };
 
 /**
@@ -34,16 +37,19 @@ export async function openTxs(sql: Sql, wanted: readonly NewTx[]): Promise<strin
       WITH wanted AS MATERIALIZED (
         SELECT payonce_uuid7() AS tx_id, u.* FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::bytea[], $5::text[],
           $6::text[], $7::bigint[], $8::text[], $9::bytea[], $10::bytea[], $11::numeric[], $12::uuid[],
-          $13::text[], $14::timestamptz[], $15::text[])
+          $13::text[], $14::timestamptz[], $15::text[], $16::int[], $17::int[])
           WITH ORDINALITY AS u(tenant_id, owner_kind, owner_id, intent_id, operation, idempotency_key,
-            chain_id, asset, token, recipient, amount, decision_id, settle_at, expires_at, correlation_id, idx)
+            chain_id, asset, token, recipient, amount, decision_id, settle_at, expires_at, correlation_id,
+            from_lane, to_lane, idx)
       ), opened AS (
         INSERT INTO tx (tx_id, tenant_id, owner_kind, owner_id, intent_id, operation, idempotency_key, chain_id,
-          asset, token, recipient, amount, decision_id, settle_at, expires_at, correlation_id, status)
+          asset, token, recipient, amount, decision_id, settle_at, expires_at, correlation_id, from_lane, to_lane, status)
         SELECT tx_id, tenant_id, owner_kind, owner_id, intent_id, operation, idempotency_key, chain_id,
-          asset, token, recipient, amount, decision_id, settle_at, expires_at, correlation_id, 'CREATED' FROM wanted
+          asset, token, recipient, amount, decision_id, settle_at, expires_at, correlation_id, from_lane, to_lane, 'CREATED'
+        FROM wanted
       ), consumed AS (
-        INSERT INTO decision_consumed (decision_id, tx_id) SELECT decision_id, tx_id FROM wanted
+        INSERT INTO decision_consumed (decision_id, tx_id)
+        SELECT decision_id, tx_id FROM wanted WHERE decision_id IS NOT NULL
       ), logged AS (
         INSERT INTO event_batch (tenant_id, type, to_state, size, subject_ids, owner_ids, correlation_ids)
         SELECT tenant_id, 'tx', 'CREATED', count(*), array_agg(tx_id), array_agg(owner_id), array_agg(correlation_id)
@@ -66,6 +72,8 @@ export async function openTxs(sql: Sql, wanted: readonly NewTx[]): Promise<strin
       wanted.map((tx) => tx.settleAt),
       wanted.map((tx) => tx.expiresAt),
       wanted.map((tx) => tx.correlationId),
+      wanted.map((tx) => tx.lanes?.from ?? null),
+      wanted.map((tx) => tx.lanes?.to ?? null),
     ],
   });
   const ids = rows.map((row) => row.tx_id);

@@ -118,7 +118,7 @@ async function withLevels(sql: Sql, rows: readonly StepRow[]): Promise<readonly 
   });
 }
 
-function txOf(context: WithdrawalContext, row: StepRow): NewTx {
+function txOf(context: WithdrawalContext, row: StepRow): NewTx & { decisionId: string } {
   const asset = context.assets.find(row.asset);
   if (asset === undefined || row.commitAt === null || row.decisionId === null) {
     throw new Invariant(

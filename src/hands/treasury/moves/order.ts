@@ -4,7 +4,7 @@ import { intentId } from '../../../base/effect/index.ts';
 import { writeEvents } from '../../../base/event/index.ts';
 import { type Address, type Refusal, randomToken } from '../../../base/kernel/index.ts';
 import { readLaneBalances } from '../../../books/ledger/index.ts';
-import { openOwnTxs, readLanes } from '../../../books/tx/index.ts';
+import { openTxs, readLanes } from '../../../books/tx/index.ts';
 import {
   judgeSweep,
   type Move,
@@ -93,7 +93,7 @@ async function orderMoves(
           one.to.laneId === row.toLane &&
           one.asset === row.asset,
       )!;
-    await openOwnTxs(
+    await openTxs(
       sql,
       made.map((row) => {
         const { from, to } = moveOf(row);
@@ -104,6 +104,7 @@ async function orderMoves(
           tenantId,
           ownerKind: kind,
           ownerId: moveId,
+          operation: kind,
           intentId: intentId({ installationId, tenantId, operation: kind, idempotencyKey }),
           idempotencyKey,
           chainId: from.chainId,
@@ -111,9 +112,11 @@ async function orderMoves(
           token: tokenOf(context.assets, asset),
           recipient: to.address,
           amount,
-          fromLane,
-          toLane: row.toLane,
+          decisionId: null,
+          settleAt: 'finalized' as const,
+          expiresAt: null,
           correlationId,
+          lanes: { from: fromLane, to: row.toLane },
         };
       }),
     );
