@@ -17,7 +17,7 @@ import { Child } from './child.ts';
 import type { LoadOrder, LoadResult } from './load.ts';
 import { BLOCK_SECONDS } from './node.ts';
 import { during, say } from './progress.ts';
-import { type Server, Stage } from './stage.ts';
+import { type Server, Stage, WIDE_WINDOW } from './stage.ts';
 import { type Progress, waitCompleted } from './stages.ts';
 
 type CallsRun = {
@@ -61,7 +61,10 @@ async function measureOnce(server: Server, size: CallsSize, name: string): Promi
   };
   const stage = await during(
     `installation with ${LANES} lanes`,
-    Stage.make(server, { name, lanes: LANES, chain: true, profileDir: null, front: counted }),
+    Stage.make(server, {
+      ...{ name, lanes: LANES, window: WIDE_WINDOW, chain: true, profileDir: null },
+      front: counted,
+    }),
   );
   const load = new Child<LoadOrder, LoadResult>('./load.js');
   try {

@@ -8,7 +8,7 @@ import { silentLog, systemClock } from '../src/base/kernel/index.ts';
 import { trackRound } from '../src/hands/tracker/index.ts';
 import { cpuSeconds, ProcessMeter } from './measure.ts';
 import { during, say } from './progress.ts';
-import { type Server, Stage } from './stage.ts';
+import { type Server, Stage, WIDE_WINDOW } from './stage.ts';
 import { type Books, fillBooks, StubChain } from './stub-chain.ts';
 
 type TrackingCase = { inFlight: number; final: number };
@@ -52,7 +52,9 @@ async function measureCase(
   item: TrackingCase,
 ): Promise<TrackingRun[]> {
   const name = `tracking-${item.final}`;
-  const stage = await Stage.make(server, { name, lanes: 3, chain: false, profileDir: null });
+  const stage = await Stage.make(server, {
+    ...{ name, lanes: 3, window: WIDE_WINDOW, chain: false, profileDir: null },
+  });
   const books: Books = { ...item, perBlock: OURS, lanes: stage.lanes, tenantId: stage.tenantId };
   const db = openPool({ url: stage.databaseUrl, role: 'payonce_app', name: 'tracker', max: 4 });
   try {
