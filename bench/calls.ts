@@ -38,7 +38,7 @@ const ACCOUNTS = 1_000;
 const WARM_UP = 300;
 /** No lane uses it. */
 const RULER_KEY = PUBLIC_DEVELOPMENT_KEYS[9]!;
-const RULER_TRANSACTIONS = 1_000;
+const RULER_TRANSACTIONS = 200;
 
 export async function measureCalls(server: Server, size: CallsSize): Promise<CallsResult> {
   const runs: CallsRun[] = [];

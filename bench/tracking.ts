@@ -6,7 +6,7 @@
 import { openPool } from '../src/base/db/index.ts';
 import { silentLog, systemClock } from '../src/base/kernel/index.ts';
 import { trackRound } from '../src/hands/tracker/index.ts';
-import { cpuSeconds, ProcessMeter } from './measure.ts';
+import { ProcessMeter } from './measure.ts';
 import { during, say } from './progress.ts';
 import { type Server, Stage, WIDE_WINDOW } from './stage.ts';
 import { type Books, fillBooks, StubChain } from './stub-chain.ts';
@@ -99,14 +99,14 @@ async function measureRound(
   const { pid } = server.postgres;
   const meter = new ProcessMeter({ bench: { pid: process.pid }, postgres: { pid, family: true } });
   meter.start();
-  const [ours, theirs] = [process.cpuUsage(), cpuSeconds(pid, true)];
+  const before = process.cpuUsage();
   await work();
-  const used = process.cpuUsage(ours);
-  const postgres = cpuSeconds(pid, true) - theirs;
+  const used = process.cpuUsage(before);
+  const { cpuSeconds, othersCores } = meter.stop();
   return {
     workerMs: (used.user + used.system) / 1_000 / blocks,
-    postgresMs: (postgres * 1_000) / blocks,
-    othersCores: meter.stop().othersCores,
+    postgresMs: (cpuSeconds['postgres']! * 1_000) / blocks,
+    othersCores,
   };
 }
 
