@@ -636,6 +636,42 @@ END)),
 GRANT INSERT, SELECT ON ledger_balance TO payonce_app;
 GRANT UPDATE (balance, reserved) ON ledger_balance TO payonce_app;
 
+CREATE TABLE merchant (
+  merchant_id uuid NOT NULL DEFAULT payonce_uuid7(),
+  tenant_id uuid NOT NULL,
+  name text NOT NULL,
+  pay_to bytea[] NOT NULL,
+  replays boolean NOT NULL DEFAULT false,
+  disabled_at timestamp with time zone,
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT merchant_name_check CHECK ((name ~ '^[a-z0-9][a-z0-9-]{0,62}$'::text)),
+  CONSTRAINT merchant_pay_to_check CHECK ((cardinality(pay_to) > 0)),
+  CONSTRAINT merchant_pkey PRIMARY KEY (merchant_id),
+  CONSTRAINT merchant_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenant(tenant_id),
+  CONSTRAINT merchant_tenant_id_name_key UNIQUE (tenant_id, name)
+);
+GRANT INSERT, SELECT ON merchant TO payonce_app;
+GRANT UPDATE (pay_to, replays, disabled_at) ON merchant TO payonce_app;
+
+CREATE TABLE merchant_asset (
+  merchant_id uuid NOT NULL,
+  asset text NOT NULL,
+  max_amount numeric(78,0),
+  CONSTRAINT merchant_asset_max_amount_check CHECK ((max_amount > (0)::numeric)),
+  CONSTRAINT merchant_asset_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES merchant(merchant_id),
+  CONSTRAINT merchant_asset_pkey PRIMARY KEY (merchant_id, asset)
+);
+GRANT DELETE, INSERT, SELECT ON merchant_asset TO payonce_app;
+
+CREATE TABLE merchant_key (
+  key_id uuid NOT NULL,
+  merchant_id uuid NOT NULL,
+  CONSTRAINT merchant_key_key_id_fkey FOREIGN KEY (key_id) REFERENCES api_key(key_id),
+  CONSTRAINT merchant_key_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES merchant(merchant_id),
+  CONSTRAINT merchant_key_pkey PRIMARY KEY (key_id)
+);
+GRANT INSERT, SELECT ON merchant_key TO payonce_app;
+
 CREATE TABLE nonce_slot (
   lane_id integer NOT NULL,
   nonce bigint NOT NULL,
@@ -707,6 +743,75 @@ CREATE TABLE operator_freeze_lift (
 GRANT INSERT (freeze_id, reason, proposed_by, confirmed_by) ON operator_freeze_lift TO payonce_app;
 GRANT SELECT ON operator_freeze_lift TO payonce_app;
 GRANT SELECT ON operator_freeze_lift TO payonce_signer;
+
+CREATE TABLE payment (
+  payment_id uuid NOT NULL DEFAULT payonce_uuid7(),
+  tenant_id uuid NOT NULL,
+  merchant_id uuid NOT NULL,
+  status text NOT NULL,
+  endpoint text NOT NULL,
+  idempotency_key text,
+  fingerprint uuid NOT NULL,
+  authorization_id bytea,
+  converged_on uuid,
+  chain_id bigint NOT NULL,
+  asset text NOT NULL,
+  token bytea NOT NULL,
+  payer bytea,
+  pay_to bytea NOT NULL,
+  amount numeric(78,0) NOT NULL,
+  valid_after numeric(78,0),
+  valid_before numeric(78,0),
+  nonce bytea,
+  signature bytea,
+  wait_until text NOT NULL,
+  commit_at text NOT NULL,
+  risk_tier text NOT NULL,
+  leased_until timestamp with time zone,
+  delivering_until timestamp with time zone,
+  delivered_at timestamp with time zone,
+  pending_told_at timestamp with time zone,
+  failure_code text,
+  correlation_id text NOT NULL,
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  updated_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT payment_amount_check CHECK ((amount > (0)::numeric)),
+  CONSTRAINT payment_authorization_id_check CHECK ((octet_length(authorization_id) = 32)),
+  CONSTRAINT payment_authorization_id_key UNIQUE (authorization_id),
+  CONSTRAINT payment_authorized CHECK (((status = ANY (ARRAY['REQUESTED'::text, 'CHALLENGED'::text])) OR ((authorization_id IS NOT NULL) AND (payer IS NOT NULL) AND (valid_after IS NOT NULL) AND (valid_before IS NOT NULL) AND (nonce IS NOT NULL) AND (signature IS NOT NULL)))),
+  CONSTRAINT payment_commit_at_check CHECK ((commit_at = ANY (ARRAY['safe'::text, 'finalized'::text]))),
+  CONSTRAINT payment_converged CHECK (((converged_on IS NULL) OR ((idempotency_key IS NULL) AND (converged_on <> payment_id)))),
+  CONSTRAINT payment_duplicate CHECK (((status <> 'DUPLICATE_REQUEST'::text) OR (converged_on IS NOT NULL))),
+  CONSTRAINT payment_endpoint_check CHECK ((octet_length(endpoint) <= 2048)),
+  CONSTRAINT payment_idempotency_key_check CHECK (((octet_length(idempotency_key) >= 1) AND (octet_length(idempotency_key) <= 255))),
+  CONSTRAINT payment_merchant_id_endpoint_idempotency_key_key UNIQUE (merchant_id, endpoint, idempotency_key),
+  CONSTRAINT payment_nonce_check CHECK ((octet_length(nonce) = 32)),
+  CONSTRAINT payment_pay_to_check CHECK ((octet_length(pay_to) = 20)),
+  CONSTRAINT payment_payer_check CHECK ((octet_length(payer) = 20)),
+  CONSTRAINT payment_pkey PRIMARY KEY (payment_id),
+  CONSTRAINT payment_status CHECK ((status = ANY (ARRAY['REQUESTED'::text, 'CHALLENGED'::text, 'AUTH_SIGNED'::text, 'AUTH_VERIFIED'::text, 'RESERVED'::text, 'BROADCASTED'::text, 'INCLUDED'::text, 'FINALIZED'::text, 'LEDGER_COMMITTED'::text, 'SETTLED'::text, 'REVERSED'::text, 'RESETTLED'::text, 'REFUND_PENDING'::text, 'REFUNDED'::text, 'AUTH_REJECTED'::text, 'DUPLICATE_REQUEST'::text, 'CHAIN_FAILED'::text, 'EXPIRED'::text]))),
+  CONSTRAINT payment_token_check CHECK ((octet_length(token) = 20)),
+  CONSTRAINT payment_wait_until_check CHECK ((wait_until = ANY (ARRAY['included'::text, 'safe'::text, 'finalized'::text])))
+) WITH (fillfactor=45);
+CREATE INDEX payment_tenant ON public.payment USING btree (tenant_id, payment_id);
+CREATE TRIGGER payment_insert AFTER INSERT ON public.payment REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION payment_insert_check();
+CREATE TRIGGER payment_update AFTER UPDATE ON public.payment REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION payment_update_check();
+GRANT INSERT, SELECT ON payment TO payonce_app;
+GRANT UPDATE (status, leased_until, delivering_until, delivered_at, pending_told_at, failure_code, updated_at) ON payment TO payonce_app;
+
+CREATE TABLE payment_landing (
+  payment_id uuid NOT NULL,
+  block_hash bytea NOT NULL,
+  chain_id bigint NOT NULL,
+  block_number bigint NOT NULL,
+  tx_hash bytea NOT NULL,
+  seen_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT payment_landing_block_hash_check CHECK ((octet_length(block_hash) = 32)),
+  CONSTRAINT payment_landing_pkey PRIMARY KEY (payment_id, block_hash),
+  CONSTRAINT payment_landing_tx_hash_check CHECK ((octet_length(tx_hash) = 32))
+);
+CREATE INDEX payment_landing_hash ON public.payment_landing USING btree (tx_hash);
+GRANT INSERT, SELECT ON payment_landing TO payonce_app;
 
 CREATE TABLE person (
   person_id uuid NOT NULL,
@@ -1103,14 +1208,17 @@ CREATE TABLE tx (
   updated_at timestamp with time zone NOT NULL DEFAULT now(),
   from_lane integer,
   to_lane integer,
+  payer_authorization bytea,
   CONSTRAINT tx_amount_check CHECK (((amount > (0)::numeric) OR ((amount = (0)::numeric) AND (owner_kind = 'filler'::text)))),
   CONSTRAINT tx_furthest_level_check CHECK ((furthest_level = ANY (ARRAY['none'::text, 'included'::text, 'safe'::text, 'finalized'::text]))),
   CONSTRAINT tx_intent_id_check CHECK ((octet_length(intent_id) = 32)),
   CONSTRAINT tx_intent_id_key UNIQUE (intent_id),
   CONSTRAINT tx_own_lanes CHECK (((from_lane IS NULL) = (to_lane IS NULL))),
+  CONSTRAINT tx_payer_authorization CHECK (((payer_authorization IS NULL) OR ((token IS NOT NULL) AND ((octet_length(payer_authorization) >= 117) AND (octet_length(payer_authorization) <= 4096))))),
   CONSTRAINT tx_pkey PRIMARY KEY (tx_id),
   CONSTRAINT tx_recipient_check CHECK ((octet_length(recipient) = 20)),
-  CONSTRAINT tx_settle_at_check CHECK ((settle_at = ANY (ARRAY['safe'::text, 'finalized'::text]))),
+  CONSTRAINT tx_settle_at_check CHECK ((settle_at = ANY (ARRAY['included'::text, 'safe'::text, 'finalized'::text]))),
+  CONSTRAINT tx_settles_early CHECK (((settle_at <> 'included'::text) OR (owner_kind = 'payment'::text))),
   CONSTRAINT tx_status CHECK ((status = ANY (ARRAY['CREATED'::text, 'SLOTTED'::text, 'SIGNED'::text, 'BROADCASTED'::text, 'INCLUDED'::text, 'FINAL'::text, 'REVERTED'::text, 'REPLACED'::text, 'CANCELLED'::text]))),
   CONSTRAINT tx_token_check CHECK ((octet_length(token) = 20))
 ) WITH (fillfactor=45);
@@ -1193,6 +1301,44 @@ BEGIN
   IF FOUND THEN
     RAISE EXCEPTION 'approval %: % to % is not a move', bad.id, bad.was, coalesce(bad.wanted, 'another id')
       USING ERRCODE = 'check_violation', CONSTRAINT = 'approval_transition';
+  END IF;
+  RETURN NULL;
+END $function$;
+
+CREATE OR REPLACE FUNCTION public.payment_insert_check()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET enable_nestloop TO 'off'
+AS $function$
+DECLARE
+  bad text;
+BEGIN
+  SELECT n.status INTO bad FROM new_rows n
+    LEFT JOIN state_initial s ON s.machine = 'payment' AND s.state = n.status
+    WHERE s.state IS NULL LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION 'payment: % is not a state to start in', bad USING ERRCODE = 'check_violation', CONSTRAINT = 'payment_initial';
+  END IF;
+  RETURN NULL;
+END $function$;
+
+CREATE OR REPLACE FUNCTION public.payment_update_check()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET enable_nestloop TO 'off'
+AS $function$
+DECLARE
+  bad record;
+BEGIN
+  SELECT o.payment_id AS id, o.status AS was, n.status AS wanted INTO bad
+    FROM old_rows o
+    LEFT JOIN new_rows n ON n.payment_id = o.payment_id
+    LEFT JOIN state_transition s
+      ON s.machine = 'payment' AND s.from_state = o.status AND s.to_state = n.status
+    WHERE n.status IS NULL OR (n.status <> o.status AND s.machine IS NULL) LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION 'payment %: % to % is not a move', bad.id, bad.was, coalesce(bad.wanted, 'another id')
+      USING ERRCODE = 'check_violation', CONSTRAINT = 'payment_transition';
   END IF;
   RETURN NULL;
 END $function$;

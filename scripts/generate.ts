@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { machineSql, projectRoot } from '../src/base/db/index.ts';
-import { MACHINES } from '../src/base/kernel/index.ts';
+import { TX, WITHDRAWAL } from '../src/base/kernel/index.ts';
 import { removePostgres, startPostgres } from '../src/doors/dev/index.ts';
 import { generatedDocs } from './generated-docs.ts';
 import { writeSchemaPicture } from './schema-picture.ts';
@@ -14,7 +14,7 @@ const root = projectRoot();
 const machines = join(root, 'migrations/main/0004_machines.sql');
 if (!existsSync(machines)) {
   const head = '-- min_code_version: 1\n-- Generated from src/base/kernel/machine.ts.\n\n';
-  writeFileSync(machines, head + MACHINES.map(machineSql).join('\n'));
+  writeFileSync(machines, head + [WITHDRAWAL, TX].map(machineSql).join('\n'));
 }
 
 for (const [path, text] of generatedDocs()) writeFileSync(join(root, path), text);

@@ -15,7 +15,7 @@ WITH final AS (
 ), waiting AS (
   -- Given to a slot and still there by that block: the amount, unless it was given back ..
   SELECT s.lane_id, t.asset, sum(t.amount) AS amount
-  FROM held JOIN nonce_slot s USING (lane_id) JOIN tx t ON t.tx_id = s.tx_id AND t.asset = held.asset
+  FROM held JOIN nonce_slot s USING (lane_id) JOIN tx t ON t.tx_id = s.tx_id AND t.asset = held.asset AND t.payer_authorization IS NULL
   LEFT JOIN withdrawal w ON t.owner_kind = 'withdrawal' AND w.withdrawal_id = t.owner_id
   LEFT JOIN treasury_move m ON t.owner_kind = m.kind AND m.move_id = t.owner_id
   LEFT JOIN final f ON f.lane_id = s.lane_id AND f.nonce = s.nonce AND f.block_number <= held.at

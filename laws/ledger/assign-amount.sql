@@ -1,5 +1,5 @@
 -- ledger/assign-amount
--- A slot takes its transaction's amount from its lane, once, and what its dearest attempt may cost in gas.
+-- A slot takes its transaction's amount from its lane, once, where no payer authorized it, and what its dearest attempt may cost in gas.
 -- asks: main
 WITH moved AS (
   -- The gas in one posting with the amount, and one more for each attempt that needed more of it.
@@ -13,7 +13,7 @@ WITH moved AS (
   SELECT tx_id, string_agg(way || ': ' || amount || ' ' || asset || times, '; ' ORDER BY way) AS postings FROM moved GROUP BY 1
 ), expected AS (
   SELECT t.tx_id, 'gas_in_transit ' || s.lane_id || ' from hot ' || s.lane_id || ': ' || s.gas_reserved || ' eip155:' || s.chain_id || '/slip44:60'
-    || CASE WHEN t.amount > 0 THEN '; in_transit  from hot ' || s.lane_id || ': ' || t.amount || ' ' || t.asset || ' in 1' ELSE '' END AS postings
+    || CASE WHEN t.amount > 0 AND t.payer_authorization IS NULL THEN '; in_transit  from hot ' || s.lane_id || ': ' || t.amount || ' ' || t.asset || ' in 1' ELSE '' END AS postings
   FROM nonce_slot s JOIN tx t USING (tx_id) WHERE t.tx_id >= ($1::jsonb ->> 'since')::uuid
 )
 SELECT 'tx ' || tx_id AS subject, f.postings AS found, e.postings AS expected

@@ -5,6 +5,7 @@ SELECT 'job ' || j.topic || ' ' || j.subject_id AS subject, 'nothing of this id'
 FROM job j
 WHERE NOT CASE split_part(j.topic, '.', 1) || '.' || CASE WHEN j.topic IN ('tx.send', 'tx.gas') THEN split_part(j.topic, '.', 2) ELSE '' END
   WHEN 'withdrawal.' THEN EXISTS (SELECT 1 FROM withdrawal w WHERE w.withdrawal_id = j.subject_id)
+  WHEN 'payment.' THEN EXISTS (SELECT 1 FROM payment p WHERE p.payment_id = j.subject_id)
   WHEN 'topup.' THEN EXISTS (SELECT 1 FROM treasury_move m WHERE m.move_id = j.subject_id AND m.kind = 'topup')
   WHEN 'sweep.' THEN EXISTS (SELECT 1 FROM treasury_move m WHERE m.move_id = j.subject_id AND m.kind = 'sweep')
   WHEN 'tx.' THEN EXISTS (SELECT 1 FROM tx t WHERE t.tx_id = j.subject_id)

@@ -193,6 +193,7 @@ describe('payonce cron', () => {
       doors: {
         readDevFile: () => null,
         start: async () => 0,
+        facilitator: async () => 0,
         bench: async () => 0,
         portOf: () => road.node,
       },

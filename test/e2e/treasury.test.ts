@@ -100,6 +100,7 @@ async function sweepByHand(config: object) {
     doors: {
       readDevFile: () => null,
       start: async () => 0,
+      facilitator: async () => 0,
       bench: async () => 0,
       portOf: () => new NodeChain({ url: on.anvil.url }),
     },

@@ -8,13 +8,17 @@ import { verifyOf } from './verify.ts';
 
 const TRANSFER = '0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef';
 
-/** Resolves when nothing is on its way any more: no job, every slot final and its gas booked. */
+/**
+ * Resolves when nothing is on its way any more: no job but looks at expiries to come, every slot final and its gas
+ * booked.
+ */
 export async function quiet(on: Installation, ms = 30_000): Promise<void> {
   await until(
     'no job, every withdrawal ended, every slot booked',
     async () => {
       const [row] = await on.rows<{ open: bigint }>(
-        `SELECT (SELECT count(*) FROM job)
+        `SELECT (SELECT count(*) FROM job WHERE topic <> 'payment.expire')
+           + (SELECT count(*) FROM payment WHERE status IN ('RESERVED', 'BROADCASTED', 'INCLUDED', 'REVERSED'))
            + (SELECT count(*) FROM withdrawal WHERE status IN ('REQUESTED', 'RESERVED', 'APPROVED', 'EXECUTING', 'REVERSED'))
            + (SELECT count(*) FROM nonce_slot s WHERE s.nonce >= (
                SELECT max(to_nonce) FROM lane_stretch g WHERE g.lane_id = s.lane_id)) AS open`,

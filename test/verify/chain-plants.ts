@@ -1,3 +1,4 @@
+import { PAYMENT_PLANTS } from './payment-plants.ts';
 import { BOOK_PLANTS, balance, HASH, main, OWNER, PAID, type Plant } from './plants.ts';
 
 /** Its attempt with the block that holds it, as `was`. */
@@ -90,4 +91,4 @@ const JOURNAL = [
 ];
 
 /** Every plant there is. */
-export const PLANTS: readonly Plant[] = [...BOOK_PLANTS, ...CHAIN, ...JOURNAL];
+export const PLANTS: readonly Plant[] = [...BOOK_PLANTS, ...PAYMENT_PLANTS, ...CHAIN, ...JOURNAL];

@@ -7,6 +7,7 @@ import { mintTo, quiet, recipient } from '../support/laws.ts';
 import { ruleBy } from '../support/policy.ts';
 import { movesOf, TOP_UP, withTreasury } from '../support/treasury-wallet.ts';
 import { until } from '../support/until.ts';
+import { ask, fundedPayer, merchantKey, signedPayment } from '../support/x402/payers.ts';
 
 /** Refuses every call. */
 const REFUSES = '0x60006000fd';
@@ -46,6 +47,7 @@ export async function finishedInstallation(): Promise<Installation> {
   await order(5, 'USDC', '99999999', { externalId: 'too much' });
   await order(6, 'ETH', '0.5');
   await quiet(on);
+  await pay(on);
   await moveFunds(on);
   await on.stopRole('signer');
   const stopped = await order(7, 'USDC', '7');
@@ -71,6 +73,17 @@ rules:
   - { id: usdc, type: tiers, match: { assets: [USDC] }, tiers: [{ name: low, upTo: "1000", commitAt: safe }, { name: medium, commitAt: finalized }] }
   - { id: eth, type: tiers, match: { assets: [ETH] }, tiers: [{ name: low, commitAt: safe }] }
 `;
+
+/** A payment that is settled, one that only was verified, and a duplicate. */
+async function pay(on: Installation): Promise<void> {
+  const key = await merchantKey(on);
+  const payer = await fundedPayer(on.anvil, on.token);
+  const identifier = 'finished-installation';
+  await ask(on.url, 'settle', await signedPayment(payer, on.token, { identifier }), key);
+  await ask(on.url, 'settle', await signedPayment(payer, on.token, { identifier }), key);
+  await ask(on.url, 'verify', await signedPayment(payer, on.token), key);
+  await quiet(on);
+}
 
 /** Its lane is filled from the treasury wallet, and swept to it. */
 async function moveFunds(on: Installation): Promise<void> {

@@ -4,7 +4,7 @@
  */
 export type Plant = { law: string; on: 'main' | 'signer'; sql: string };
 
-const one = (from: string, where = 'true', column = `${from}_id`) =>
+export const one = (from: string, where = 'true', column = `${from}_id`) =>
   `(SELECT ${column} FROM ${from} WHERE ${where} ORDER BY 1 LIMIT 1)`;
 
 const COMPLETED = one('withdrawal', `status = 'COMPLETED'`);

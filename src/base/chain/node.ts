@@ -1,4 +1,10 @@
-import { type Address, type Hex, TRANSFER_TOPIC, toHex } from '../kernel/index.ts';
+import {
+  type Address,
+  AUTHORIZATION_USED_TOPIC,
+  type Hex,
+  TRANSFER_TOPIC,
+  toHex,
+} from '../kernel/index.ts';
 import type { RpcOutcome } from './answers.ts';
 import { classifyEstimateError } from './estimate-errors.ts';
 import { EndpointFailure, type FailureKind, failureOfError, isRateLimit } from './failure.ts';
@@ -89,7 +95,7 @@ export class NodeChain implements ChainPort {
       fromBlock: blockParam(query.fromBlock),
       toBlock: blockParam(query.toBlock),
       address: query.tokens,
-      topics: 'from' in query ? [TRANSFER_TOPIC, topics] : [TRANSFER_TOPIC, null, topics],
+      topics: 'from' in query ? [eventsOf(query), topics] : [TRANSFER_TOPIC, null, topics],
     };
     return this.#one('eth_getLogs', [filter], parse.transferLogs);
   }
@@ -244,6 +250,11 @@ function callParam({ from, to, value, data }: Call) {
 
 function hexOf(quantity: bigint | number): Hex {
   return `0x${quantity.toString(16)}`;
+}
+
+/** Both events name in their first topic whose tokens they are about. */
+function eventsOf({ authorizations }: { authorizations?: boolean }): Hex | Hex[] {
+  return authorizations ? [TRANSFER_TOPIC, AUTHORIZATION_USED_TOPIC] : TRANSFER_TOPIC;
 }
 
 function topicOf(address: Address): Hex {

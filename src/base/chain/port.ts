@@ -31,7 +31,7 @@ export type Receipt = {
   logs: { address: Address; topics: Hex[]; data: Hex }[];
 };
 
-/** A Transfer log of an ERC-20. As with receipts, hold on to (blockNumber, blockHash). */
+/** A Transfer log of an ERC-20, or what else a query names. As with receipts, hold on to (blockNumber, blockHash). */
 export type TransferLog = {
   transactionHash: Hex;
   blockNumber: number;
@@ -43,12 +43,15 @@ export type TransferLog = {
   data: Hex;
 };
 
-/** Of which tokens, in which blocks (both included), and by whom or to whom: one of the two. */
+/**
+ * Of which tokens, in which blocks (both included), and by whom or to whom: one of the two. Of those by whom, on wish with
+ * the AuthorizationUsed logs of the same accounts beside them.
+ */
 export type TransferQuery = {
   tokens: readonly Address[];
   fromBlock: number;
   toBlock: number;
-} & ({ from: readonly Address[] } | { to: readonly Address[] });
+} & ({ from: readonly Address[]; authorizations?: boolean } | { to: readonly Address[] });
 
 /** A transaction that a node knows; without a block it waits in that node's pool. */
 export type TransactionOnChain = {

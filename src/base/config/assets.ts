@@ -57,6 +57,7 @@ export function readAssets(
       chainId,
       address,
       decimals: section.decimals ?? 0,
+      ...readDomain(section, path, faults),
       minimum,
       fee: amount('fee'),
       tiers,
@@ -122,6 +123,7 @@ function readTiers(section: Section, path: string, faults: Faults): Tier[] {
   return sections.map((tier = {}, index) => {
     const at = `${path}.tiers[${index}]`;
     const { name = '', commitAt = 'finalized' } = tier;
+    const level = tier.waitUntil === undefined ? {} : { waitUntil: tier.waitUntil };
     refuseRepeat(names, name, index, `${at}.name`, `${path}.tiers`, faults);
     if (tier.upTo === undefined) {
       if (index < sections.length - 1 && !isFaulty(tier, 'upTo')) {
@@ -131,10 +133,10 @@ function readTiers(section: Section, path: string, faults: Faults): Tier[] {
           'a limit; only the last tier may go without (unlimited)',
         );
       }
-      return { name, upTo: null, commitAt };
+      return { name, upTo: null, commitAt, ...level };
     }
     const upTo = readAmount(tier.upTo, section.decimals, `${at}.upTo`, faults);
-    if (upTo === null) return { name, upTo: 0n, commitAt };
+    if (upTo === null) return { name, upTo: 0n, commitAt, ...level };
     if (upTo === 0n) faults.add(`${at}.upTo`, shown(tier.upTo), 'more than 0');
     else if (before !== null && upTo <= before.upTo) {
       faults.add(
@@ -144,8 +146,19 @@ function readTiers(section: Section, path: string, faults: Faults): Tier[] {
       );
     }
     before = { text: tier.upTo, upTo };
-    return { name, upTo, commitAt };
+    return { name, upTo, commitAt, ...level };
   });
+}
+
+function readDomain(
+  { eip712, address }: Section,
+  path: string,
+  faults: Faults,
+): Pick<AssetSettings, 'eip712'> {
+  if (eip712 === undefined) return {};
+  if (address === undefined) faults.add(`${path}.eip712`, 'the native coin', 'a token');
+  const { name = '', version = '' } = eip712;
+  return { eip712: { name, version } };
 }
 
 /**

@@ -45,11 +45,16 @@ export function readChains(
         minDepth: section.finality?.minDepth ?? 0,
         maxReorgDepth: section.finality?.maxReorgDepth ?? 64,
       },
+      ...(section.beginAt === undefined ? {} : { beginAt: section.beginAt }),
       resendAfterMs: section.resendAfterMs ?? 15_000,
       replaceAfterMs: section.replaceAfterMs ?? (development ? 30_000 : 60_000),
       pollMs: section.pollMs ?? (development ? 500 : 1000),
     };
     if (rolesKnown(section)) checkQuorum(chain, path, faults);
+    if (chain.beginAt !== undefined && !development) {
+      const allowed = `nothing, on any chain but ${DEVELOPMENT_CHAIN_ID}`;
+      faults.add(`${path}.beginAt`, shown(chain.beginAt), allowed);
+    }
     // The latest block is no evidence by itself: it would make every one-block reorg a lost payment.
     if (chain.finality.tag === 'latest' && chain.finality.minDepth === 0 && !development) {
       faults.add(

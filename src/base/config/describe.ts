@@ -32,12 +32,13 @@ export function describeSettings(settings: Settings): Record<string, unknown> {
       id: asset.id,
       caip19: asset.caip19,
       decimals: asset.decimals,
+      ...(asset.eip712 === undefined ? {} : { eip712: asset.eip712 }),
       minimum: formatAmount(asset.minimum, asset.decimals),
       fee: formatAmount(asset.fee, asset.decimals),
-      tiers: asset.tiers.map(({ name, upTo, commitAt }) => ({
+      tiers: asset.tiers.map(({ name, upTo, ...levels }) => ({
         name,
         upTo: upTo === null ? 'unlimited' : formatAmount(upTo, asset.decimals),
-        commitAt,
+        ...levels,
       })),
     })),
     lanes: ofPurpose(settings, 'pay').map(({ minGas, minBalances, retired, ...lane }) => ({
@@ -67,6 +68,10 @@ export function describeSettings(settings: Settings): Record<string, unknown> {
       };
     }),
     guard: describeGuard(settings),
+    x402: {
+      ...settings.x402,
+      merchants: settings.x402.merchants.map(({ tenant, name }) => ({ tenant, name })),
+    },
     checks: settings.checks,
   };
 }

@@ -93,6 +93,7 @@ export function developmentSettings(options: DevelopmentOptions): Settings {
       },
       walletGroups: walletGroupsOfTenants(lanes),
     },
+    x402: { merchants: [], anonymous: null, waitMs: 8_000, verifyLeaseMs: 20_000 },
     checks: { everyMs: 300_000, stuckAfterMs: 900_000, reconcileEveryMs: 86_400_000 },
   };
 }
@@ -106,6 +107,7 @@ function developmentAssets(token: Address): AssetSettings[] {
       caip19: caip19(DEVELOPMENT_CHAIN_ID, token),
       address: token,
       decimals: 6,
+      eip712: { name: 'USD Coin', version: '2' },
       minimum: USDC,
       fee: USDC / 2n,
       tiers: [

@@ -8,6 +8,7 @@ export { readAddress, readAmount } from './assets.ts';
 export { DEVELOPMENT_CHAIN_ID } from './chains.ts';
 export { describeSettings } from './describe.ts';
 export { DEVELOPMENT_TENANT, developmentSettings } from './development.ts';
+export { isDevelopmentKey } from './development-keys.ts';
 export { Faults, shown } from './faults.ts';
 export { walletGroupOf } from './guard/groups.ts';
 export type {
@@ -29,6 +30,7 @@ export {
   type FeeSettings,
   type KeySettings,
   type LaneSettings,
+  type MerchantSettings,
   quorumOf,
   type RateLimit,
   type Settings,

@@ -24,7 +24,7 @@ const KMS_REQUESTS_PER_SECOND = 250;
 export function readKeys(sections: Keys, secrets: Secrets, faults: Faults): KeySettings[] {
   return sections.flatMap((section = {}, index): KeySettings[] => {
     const path = `signer.keys[${index}]`;
-    const { id = '', keystore, development, kms, secretsManager } = section;
+    const { id = '', keystore, privateKey: secret, development, kms, secretsManager } = section;
     if (keystore !== undefined) {
       const source = keystore.password;
       const password = source && secrets.read(`${path}.keystore.password`, source);
@@ -34,6 +34,11 @@ export function readKeys(sections: Keys, secrets: Secrets, faults: Faults): KeyS
         faults.add(`${path}.keystore.file`, `no readable file ${file}`, 'a keystore v3 file');
       }
       return [{ id, kind: 'keystore', file, password: password ?? '' }];
+    }
+    if (secret !== undefined) {
+      const at = `${path}.privateKey`;
+      const privateKey = secrets.read(at, secret) ?? '';
+      return [{ id, kind: 'privateKey', privateKey: hexKey(privateKey, at, faults) }];
     }
     if (kms !== undefined) {
       const { keyId = '', requestsPerSecond = KMS_REQUESTS_PER_SECOND } = kms;
@@ -52,11 +57,16 @@ export function readKeys(sections: Keys, secrets: Secrets, faults: Faults): KeyS
     if (source === undefined) return [];
     const at = `${path}.development.privateKey`;
     const privateKey = typeof source === 'string' ? source : (secrets.read(at, source) ?? '');
-    if (privateKey !== '' && !/^0x[0-9a-fA-F]{64}$/.test(privateKey)) {
-      faults.add(at, hidden(privateKey), '"0x" and 64 hex digits');
-    }
-    return [{ id, kind: 'development', privateKey }];
+    return [{ id, kind: 'development', privateKey: hexKey(privateKey, at, faults) }];
   });
+}
+
+/** As it is, with a fault where it is none; what is missing was told before. */
+function hexKey(text: string, path: string, faults: Faults): string {
+  if (text !== '' && !/^0x[0-9a-fA-F]{64}$/.test(text)) {
+    faults.add(path, hidden(text), '"0x" and 64 hex digits');
+  }
+  return text;
 }
 
 /** Where a key is held: `name` may be an ARN, which names a region as well. */

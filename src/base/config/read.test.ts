@@ -153,6 +153,7 @@ describe('a well-formed file', () => {
         },
       ],
       treasury: [],
+      x402: { merchants: [], anonymous: null, waitMs: 8_000, verifyLeaseMs: 20_000 },
       guard: {
         approvals: {
           ...{ approvers: [], groups: [], thresholds: [], webauthn: null },
@@ -334,7 +335,7 @@ const SHAPE: Case[] = [
   [
     'an unknown key at the top',
     { chain: [] },
-    'chain: found an unknown key; allowed: database, signer, http, chains, assets, lanes, treasury, checks',
+    'chain: found an unknown key; allowed: database, signer, http, chains, assets, lanes, treasury, x402, checks',
   ],
   [
     'an unknown key deep inside',
@@ -474,12 +475,12 @@ const SHAPE: Case[] = [
   [
     'a key of two kinds',
     { 'chains[0].chainId': 31337, 'signer.keys[0].development': { privateKey: PRIVATE_KEY } },
-    'signer.keys[0]: found id, keystore, development; allowed: id and exactly one of keystore, development, kms, secretsManager',
+    'signer.keys[0]: found id, keystore, development; allowed: id and exactly one of keystore, privateKey, development, kms, secretsManager',
   ],
   [
     'a key of no kind',
     { 'signer.keys[0].keystore': undefined },
-    'signer.keys[0]: found id; allowed: id and exactly one of keystore, development, kms, secretsManager',
+    'signer.keys[0]: found id; allowed: id and exactly one of keystore, privateKey, development, kms, secretsManager',
   ],
   [
     'a KMS key without a region',

@@ -12,6 +12,7 @@ import { type ConfigFile, ConfigSchema } from './schema/schema.ts';
 import { type SecretSource, Secrets } from './secrets.ts';
 import type { RateLimit, Settings } from './settings.ts';
 import { fitShape, isFaulty, type Loose } from './shape.ts';
+import { readX402 } from './x402/read.ts';
 
 type ReadSettingsOptions = {
   /** The configuration file; paths inside it are relative to its folder. */
@@ -67,6 +68,7 @@ export function readSettings(options: ReadSettingsOptions): Settings {
     lanes,
     treasury,
     guard,
+    x402: readX402(file.x402 ?? {}, assets, faults),
     checks: readChecks(file.checks ?? {}),
   };
 }
@@ -132,7 +134,8 @@ function readSigner(
     faults.add('signer.keys', 'no key', 'at least one key, where this process signs');
   }
   const witnessFile = secrets.pathOf(section.witness?.file ?? DEFAULT_WITNESS_FILE);
-  return { databaseUrl, keys: readKeys(sections, secrets, faults), witnessFile };
+  const begins = section.witness?.begins ? ({ witnessBegins: true } as const) : {};
+  return { databaseUrl, keys: readKeys(sections, secrets, faults), witnessFile, ...begins };
 }
 
 const KIB = 1024;

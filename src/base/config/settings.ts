@@ -1,4 +1,4 @@
-import type { Address } from '../kernel/index.ts';
+import type { Address, SettleAt } from '../kernel/index.ts';
 import type { GuardSettings } from './guard/settings.ts';
 
 /** The typed settings that every process runs on; read.ts makes them from file and environment. */
@@ -12,6 +12,8 @@ export type Settings = {
     keys: KeySettings[];
     /** Outside of both databases; one for all signers of an installation. */
     witnessFile: string;
+    /** Where there is none, it begins where the journal stands: each machine has its own. */
+    witnessBegins?: true;
   } | null;
   http: {
     host: string;
@@ -29,6 +31,15 @@ export type Settings = {
   treasury: TreasurySettings[];
   /** The signer's own rules, which hold no secret. */
   guard: GuardSettings;
+  x402: {
+    merchants: MerchantSettings[];
+    /** Whose payments come without an API key; null: nobody's. */
+    anonymous: { tenant: string; merchant: string } | null;
+    /** How long an answer may wait for a block. */
+    waitMs: number;
+    /** How long a merchant that had a payment verified has it for itself. */
+    verifyLeaseMs: number;
+  };
   checks: {
     /** How often what stands still is looked for. */
     everyMs: number;
@@ -39,11 +50,23 @@ export type Settings = {
   };
 };
 
+/** A merchant that the configuration makes, or brings to what it says. */
+export type MerchantSettings = {
+  tenant: string;
+  name: string;
+  payTo: Address[];
+  /** Ids of assets, or CAIP-19; base units of one payment at most, null: as the tiers say. */
+  assets: { asset: string; maxAmount: bigint | null }[];
+  replays: boolean;
+};
+
 /** So many at once, and so many a second in the long run; counted by each api process for itself. */
 export type RateLimit = { requestsPerSecond: number; burst: number };
 
 export type KeySettings = { id: string } & (
   | { kind: 'keystore'; file: string; password: string }
+  /** In hex, out of the environment or a file; one that is known to everyone is refused as a development key is. */
+  | { kind: 'privateKey'; privateKey: string }
   /** A development key: public, marked as such, refused on any chain but 31337. */
   | { kind: 'development'; privateKey: string }
   | ({ kind: 'kms'; keyId: string; requestsPerSecond: number } & AwsPlace)
@@ -88,6 +111,8 @@ export type ChainSettings = {
    * back more than maxReorgDepth blocks halts the chain.
    */
   finality: { tag: 'finalized' | 'safe' | 'latest'; minDepth: number; maxReorgDepth: number };
+  /** Where its walk begins, once: the finalized block, unless told otherwise for a development chain. */
+  beginAt?: 'latest';
   /** Bytes not seen in a block for this long are sent again. */
   resendAfterMs: number;
   /** A transaction that blocks pass over for this long bids more. */
@@ -115,7 +140,13 @@ export type FeeSettings = {
   urgency: Urgency;
 };
 
-export type Tier = { name: string; upTo: bigint | null; commitAt: 'safe' | 'finalized' };
+export type Tier = {
+  name: string;
+  upTo: bigint | null;
+  commitAt: 'safe' | 'finalized';
+  /** From which level on an x402 payment is told to have succeeded; included, unless told otherwise. */
+  waitUntil?: SettleAt;
+};
 
 export type AssetSettings = {
   id: string;
@@ -125,6 +156,8 @@ export type AssetSettings = {
   /** Null: the chain's native coin. */
   address: Address | null;
   decimals: number;
+  /** The EIP-712 domain that its authorizations (ERC-3009) are signed for; without it no x402 payment is taken in it. */
+  eip712?: { name: string; version: string };
   minimum: bigint;
   fee: bigint;
   /** Ascending by upTo; an amount that none covers is refused. */

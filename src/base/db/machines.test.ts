@@ -7,6 +7,7 @@ import {
   canMove,
   isEnd,
   MACHINES,
+  PAYMENT,
   TX,
   WITHDRAWAL,
   type WithdrawalState,
@@ -69,6 +70,38 @@ const ALLOWED: Record<string, readonly string[]> = {
     'CANCELLED>REPLACED',
   ],
   approval: ['PENDING>APPROVED', 'PENDING>REJECTED', 'PENDING>EXPIRED', 'PENDING>CANCELLED'],
+  payment: [
+    'REQUESTED>CHALLENGED',
+    'REQUESTED>EXPIRED',
+    'CHALLENGED>AUTH_SIGNED',
+    'CHALLENGED>EXPIRED',
+    'AUTH_SIGNED>AUTH_VERIFIED',
+    'AUTH_SIGNED>AUTH_REJECTED',
+    'AUTH_SIGNED>DUPLICATE_REQUEST',
+    'AUTH_VERIFIED>RESERVED',
+    'AUTH_VERIFIED>AUTH_REJECTED',
+    'AUTH_VERIFIED>EXPIRED',
+    'RESERVED>BROADCASTED',
+    'RESERVED>CHAIN_FAILED',
+    'RESERVED>EXPIRED',
+    'BROADCASTED>INCLUDED',
+    'BROADCASTED>CHAIN_FAILED',
+    'BROADCASTED>EXPIRED',
+    'INCLUDED>FINALIZED',
+    'INCLUDED>LEDGER_COMMITTED',
+    'INCLUDED>CHAIN_FAILED',
+    'INCLUDED>EXPIRED',
+    'FINALIZED>LEDGER_COMMITTED',
+    'LEDGER_COMMITTED>SETTLED',
+    'SETTLED>REFUND_PENDING',
+    'SETTLED>REVERSED',
+    'REVERSED>RESETTLED',
+    'REVERSED>CHAIN_FAILED',
+    'REVERSED>EXPIRED',
+    'RESETTLED>REFUND_PENDING',
+    'RESETTLED>REVERSED',
+    'REFUND_PENDING>REFUNDED',
+  ],
 };
 const STATES: Record<string, readonly string[]> = {
   withdrawal: [
@@ -97,16 +130,42 @@ const STATES: Record<string, readonly string[]> = {
     'CANCELLED',
   ],
   approval: ['PENDING', 'APPROVED', 'REJECTED', 'EXPIRED', 'CANCELLED'],
+  payment: [
+    'REQUESTED',
+    'CHALLENGED',
+    'AUTH_SIGNED',
+    'AUTH_VERIFIED',
+    'RESERVED',
+    'BROADCASTED',
+    'INCLUDED',
+    'FINALIZED',
+    'LEDGER_COMMITTED',
+    'SETTLED',
+    'REVERSED',
+    'RESETTLED',
+    'REFUND_PENDING',
+    'REFUNDED',
+    'AUTH_REJECTED',
+    'DUPLICATE_REQUEST',
+    'CHAIN_FAILED',
+    'EXPIRED',
+  ],
 };
 const INITIAL: Record<string, readonly string[]> = {
   withdrawal: ['REQUESTED', 'RESERVED', 'REJECTED'],
   tx: ['CREATED'],
   approval: ['PENDING'],
+  payment: ['REQUESTED', 'AUTH_SIGNED'],
 };
 
 describe('the machines as data', () => {
   it('are these, with these states and these moves and no others', () => {
-    expect(MACHINES.map((machine) => machine.name)).toEqual(['withdrawal', 'tx', 'approval']);
+    expect(MACHINES.map((machine) => machine.name)).toEqual([
+      'withdrawal',
+      'tx',
+      'approval',
+      'payment',
+    ]);
     for (const machine of MACHINES) {
       expect(Object.keys(machine.moves)).toEqual(STATES[machine.name]);
       expect(machine.initial).toEqual(INITIAL[machine.name]);
@@ -133,6 +192,11 @@ describe('the machines as data', () => {
     );
     const approval = readFileSync(join(projectRoot(), 'migrations/main/0015_approval.sql'), 'utf8');
     expect(approval).toContain(machineSql(APPROVAL));
+    const payment = readFileSync(
+      join(projectRoot(), 'migrations/main/0018_payment_machine.sql'),
+      'utf8',
+    );
+    expect(payment).toContain(machineSql(PAYMENT));
   });
 });
 
@@ -169,7 +233,7 @@ describe('the machines in the database', () => {
       const starts = initial.filter((row) => row.machine === name).map((row) => row.state);
       expect(starts.sort()).toEqual([...INITIAL[name]!].sort());
     }
-    expect(moves).toHaveLength(53);
+    expect(moves).toHaveLength(83);
   });
 
   it.each(MACHINES)(
@@ -234,6 +298,7 @@ describe('the machines in the database', () => {
     for (const [name, state] of [
       ['withdrawal', 'RESERVED'],
       ['tx', 'CREATED'],
+      ['payment', 'AUTH_SIGNED'],
     ] as const) {
       const [id] = await rowsIn(name, [state]);
       const update = `UPDATE ${name} SET ${name}_id = gen_random_uuid() WHERE ${name}_id = $1`;
@@ -301,4 +366,11 @@ const INSERT: Record<string, string> = {
     SELECT $1, gen_random_uuid(), gen_random_uuid(), '[]', 'hot', 1, 'USDC', decode(repeat('11', 20), 'hex'), 1, 1,
       sha256(gen_random_uuid()::text::bytea), 'v', 'k', 1, 'c', s
     FROM unnest($2::text[]) s RETURNING request_id AS id`,
+  payment: `INSERT INTO payment (tenant_id, merchant_id, endpoint, fingerprint, authorization_id, converged_on, chain_id,
+      asset, token, payer, pay_to, amount, valid_after, valid_before, nonce, signature, wait_until, commit_at, risk_tier,
+      correlation_id, status)
+    SELECT $1, gen_random_uuid(), '', gen_random_uuid(), sha256(gen_random_uuid()::text::bytea), gen_random_uuid(), 1,
+      'USDC', decode(repeat('11', 20), 'hex'), decode(repeat('22', 20), 'hex'), decode(repeat('33', 20), 'hex'), 1, 0, 1,
+      sha256(''), '', 'included', 'safe', 'low', 'c', s
+    FROM unnest($2::text[]) s RETURNING payment_id AS id`,
 };

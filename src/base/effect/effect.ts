@@ -1,11 +1,20 @@
 import { type Address, fromHex, type Hex, keccak256, MAX_UINT256 } from '../kernel/index.ts';
+import { authorizationCall, unpackAuthorization } from './authorization/authorization.ts';
 import { rlpEncode, rlpQuantity } from './rlp.ts';
 
 /** What a transaction does: the call that a lane makes. Value in wei. */
 export type Effect = { to: Address; value: bigint; data: Hex };
 
-/** What is to be paid: `amount` base units of the token, or of the native coin when it is null. */
-export type Intent = { token: Address | null; recipient: Address; amount: bigint };
+/**
+ * What is to be paid: `amount` base units of the token, or of the native coin when it is null. With an authorization (packed)
+ * the payer who signed it pays, and the lane only the gas.
+ */
+export type Intent = {
+  token: Address | null;
+  recipient: Address;
+  amount: bigint;
+  payerAuthorization?: Hex | null;
+};
 
 /** A transfer without calldata to an account without code costs exactly this. */
 export const FILLER_GAS_LIMIT = 21_000n;
@@ -21,11 +30,19 @@ export function fillerFeeCap(maxFeePerGas: bigint): bigint {
   return (maxFeePerGas * 3n) / 2n;
 }
 
-/** The call that pays the intent. Throws RangeError when the amount is not a positive uint256. */
+/**
+ * The call that pays the intent. Throws RangeError when the amount is not a positive uint256, or an authorization is
+ * none.
+ */
 export function effectOf(intent: Intent): Effect {
   const { token, recipient, amount } = intent;
   if (amount <= 0n || amount > MAX_UINT256) throw new RangeError('an amount is a positive uint256');
   if (token === null) return { to: recipient, value: amount, data: '0x' };
+  if (intent.payerAuthorization) {
+    const authorization = unpackAuthorization(intent.payerAuthorization);
+    const data = authorizationCall({ payTo: recipient, amount }, authorization);
+    return { to: token, value: 0n, data };
+  }
   const to = recipient.slice(2).toLowerCase().padStart(64, '0');
   return {
     to: token,

@@ -6,6 +6,12 @@
  */
 export { type ApprovalContent, approvalDigest, approvalTypedData } from './approval.ts';
 export {
+  authorizationDigest,
+  authorizationStateCall,
+  packAuthorization,
+  unpackAuthorization,
+} from './authorization/authorization.ts';
+export {
   EFFECT_GAS_LIMIT_CAP,
   type Effect,
   effectDigest,
@@ -15,7 +21,7 @@ export {
   fillerOf,
   intentId,
 } from './effect.ts';
-export { checkEffect, type Mined, paidByTransfers, transferOf } from './outcome.ts';
+export { checkEffect, type Mined, paidByTransfers, payerOf, transferOf } from './outcome.ts';
 export {
   type Signature,
   signedTransaction,

@@ -1,4 +1,10 @@
-import { type Address, type Hex, TRANSFER_TOPIC } from '../kernel/index.ts';
+import {
+  type Address,
+  AUTHORIZATION_USED_TOPIC,
+  type Hex,
+  TRANSFER_TOPIC,
+} from '../kernel/index.ts';
+import { unpackAuthorization } from './authorization/authorization.ts';
 import type { Intent } from './effect.ts';
 
 type Log = { address: Address; topics: readonly Hex[]; data: Hex };
@@ -11,18 +17,29 @@ export type Mined = {
   logs: readonly Log[];
 };
 
+/** Whose tokens an intent moves: the payer's who authorized it, else the lane's. */
+export function payerOf(intent: Pick<Intent, 'payerAuthorization'> & { from: Address }): Address {
+  const { payerAuthorization: packed } = intent;
+  return packed ? unpackAuthorization(packed).payer : intent.from;
+}
+
 /**
  * Whether the logs of one mined transaction of lane `from` say that it paid a token's intent: that exactly the
- * amount left the lane and that all of it went to the recipient. Less (a fee taken on the way) and more
+ * amount left who pays (the lane, or the payer of an authorization, which then has to be used up in it) and that all of
+ * it went to the recipient. Less (a fee taken on the way) and more
  * (a fee taken from the sender) do not. Logs of other contracts and of other senders are passed over, so the
  * logs that a node finds by token and sender judge as the whole receipt does; who reverts logs nothing.
  */
 export function paidByTransfers(intent: Intent & { from: Address }, logs: readonly Log[]): boolean {
+  const { payerAuthorization: packed } = intent;
+  if (packed && !logs.some((log) => log.address === intent.token && uses(log, packed)))
+    return false;
+  const payer = payerOf(intent);
   let left = 0n;
   let arrived = 0n;
   for (const log of logs) {
     const moved = transferOf(log);
-    if (log.address !== intent.token || moved?.from !== intent.from) continue;
+    if (log.address !== intent.token || moved?.from !== payer) continue;
     if (moved.amount === null) return false;
     left += moved.amount;
     if (moved.to === intent.recipient) arrived += moved.amount;
@@ -60,6 +77,13 @@ export function transferOf(
   return to === undefined || log.topics.length !== 3 || log.data.length !== 66
     ? { from: addressOf(from), to: null, amount: null }
     : { from: addressOf(from), to: addressOf(to), amount: BigInt(log.data) };
+}
+
+function uses({ topics }: Log, packed: Hex): boolean {
+  const { payer, nonce } = unpackAuthorization(packed);
+  const [topic, authorizer, used] = topics;
+  if (topic !== AUTHORIZATION_USED_TOPIC || authorizer === undefined) return false;
+  return addressOf(authorizer) === payer && used === nonce;
 }
 
 function addressOf(topic: Hex): Address {

@@ -10,6 +10,10 @@ export const ZERO_ADDRESS: Address = '0x0000000000000000000000000000000000000000
 export const TRANSFER_TOPIC: Hex =
   '0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef';
 
+/** keccak256("AuthorizationUsed(address,bytes32)"): an ERC-3009 token's word that it took a payer's authorization. */
+export const AUTHORIZATION_USED_TOPIC: Hex =
+  '0x98de503528ee59b575ef0c0a2576a82497bfc029a5685b209e9ec333479b10a5';
+
 /**
  * Reads an address: 0x and 40 hex digits. All lower or all upper case is taken as it is; mixed case
  * must be the EIP-55 checksum.
@@ -60,3 +64,6 @@ export function caip19(chainId: number, token: Address | null): string {
 }
 
 export type Level = 'none' | 'included' | 'safe' | 'finalized';
+
+/** From which level on a transaction's owner is told; also at every later one. */
+export type SettleAt = Exclude<Level, 'none'>;

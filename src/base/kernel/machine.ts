@@ -91,7 +91,40 @@ export const APPROVAL = machine({
 });
 export type ApprovalState = keyof typeof APPROVAL.moves;
 
-export const MACHINES: readonly Machine[] = [WITHDRAWAL, TX, APPROVAL];
+/**
+ * A payment enters at REQUESTED where we ask for it, and at AUTH_SIGNED where its merchant hands it in. RESERVED holds its
+ * authorization for ever: before it nothing is signed. DUPLICATE_REQUEST is the end of a re-signed authorization, which
+ * stands for the payment that it converged on and is never sent. Of SETTLED only a declared reorg takes it back.
+ */
+export const PAYMENT = machine({
+  name: 'payment',
+  table: 'payment',
+  idColumn: 'payment_id',
+  initial: ['REQUESTED', 'AUTH_SIGNED'],
+  moves: {
+    REQUESTED: ['CHALLENGED', 'EXPIRED'],
+    CHALLENGED: ['AUTH_SIGNED', 'EXPIRED'],
+    AUTH_SIGNED: ['AUTH_VERIFIED', 'AUTH_REJECTED', 'DUPLICATE_REQUEST'],
+    AUTH_VERIFIED: ['RESERVED', 'AUTH_REJECTED', 'EXPIRED'],
+    RESERVED: ['BROADCASTED', 'CHAIN_FAILED', 'EXPIRED'],
+    BROADCASTED: ['INCLUDED', 'CHAIN_FAILED', 'EXPIRED'],
+    INCLUDED: ['FINALIZED', 'LEDGER_COMMITTED', 'CHAIN_FAILED', 'EXPIRED'],
+    FINALIZED: ['LEDGER_COMMITTED'],
+    LEDGER_COMMITTED: ['SETTLED'],
+    SETTLED: ['REFUND_PENDING', 'REVERSED'],
+    REVERSED: ['RESETTLED', 'CHAIN_FAILED', 'EXPIRED'],
+    RESETTLED: ['REFUND_PENDING', 'REVERSED'],
+    REFUND_PENDING: ['REFUNDED'],
+    REFUNDED: [],
+    AUTH_REJECTED: [],
+    DUPLICATE_REQUEST: [],
+    CHAIN_FAILED: [],
+    EXPIRED: [],
+  },
+});
+export type PaymentState = keyof typeof PAYMENT.moves;
+
+export const MACHINES: readonly Machine[] = [WITHDRAWAL, TX, APPROVAL, PAYMENT];
 
 /** True when the machine has no way out of this state. */
 export function isEnd<State extends string>(of: Machine<State>, state: State): boolean {

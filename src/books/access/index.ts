@@ -27,6 +27,13 @@ export {
   rotateKey,
 } from './keys.ts';
 export { LastUse } from './last-use.ts';
+export {
+  bindKey,
+  findMerchant,
+  type Merchant,
+  merchantOfKey,
+  putMerchant,
+} from './merchants.ts';
 export { NonceBook } from './nonces.ts';
 export { RateLimiter } from './rate-limit.ts';
 export { allows, GRANTS, type Grant, type Scope } from './scopes.ts';

@@ -5,6 +5,8 @@
 const SCOPES = [
   'withdrawals:create',
   'withdrawals:read',
+  'payments:read',
+  'payments:settle',
   'ledger:credit',
   'ledger:read',
   'events:read',

@@ -62,11 +62,9 @@ export {
   insertBlocks,
   insertInclusions,
   lowerProgress,
-  matchAttempts,
   moveHead,
   type NewInclusion,
   type Orphan,
-  type OwnAttempt,
   readCrossings,
   readOrphans,
   rewind,
@@ -85,12 +83,13 @@ export {
   releaseLanes,
   resumeLanes,
 } from './lanes.ts';
+export { matchAttempts, type OwnAttempt } from './match/attempts.ts';
 export { type NewTx, openTxs } from './open.ts';
 export { readBids, readPassedOver, type SlotBids } from './replace/bids.ts';
 export { closeSlotOf } from './replace/close.ts';
 export { orderReplacements, type Replacement } from './replace/order.ts';
 export { dropWishes, insertWish } from './replace/wishes.ts';
-export { readTxs, readTxsOfOwners, type TxRow } from './rows.ts';
+export { leavesLane, readTxs, readTxsOfOwners, type TxRow } from './rows.ts';
 export {
   insertSlots,
   type NewSlot,

@@ -1,5 +1,5 @@
 import type { Sql } from '../../base/db/index.ts';
-import { type Address, fromHex, type Hex } from '../../base/kernel/index.ts';
+import { type Address, fromHex, type Hex, type SettleAt } from '../../base/kernel/index.ts';
 import { enqueue } from '../../base/queue/index.ts';
 import { TX_TOPICS } from './topics.ts';
 
@@ -15,9 +15,11 @@ export type NewTx = {
   token: Address | null;
   recipient: Address;
   amount: bigint;
+  /** Packed, of who pays it where it is not the lane. */
+  payerAuthorization?: Hex;
   /** Null: it moves funds between the tenant's own wallets, which nobody decides on. */
   decisionId: string | null;
-  settleAt: 'safe' | 'finalized';
+  settleAt: SettleAt;
   expiresAt: Date | null;
   correlationId: string;
   /** Between own wallets: the one lane that it leaves from, and the one that it fills. */
@@ -37,15 +39,18 @@ export async function openTxs(sql: Sql, wanted: readonly NewTx[]): Promise<strin
       WITH wanted AS MATERIALIZED (
         SELECT payonce_uuid7() AS tx_id, u.* FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::bytea[], $5::text[],
           $6::text[], $7::bigint[], $8::text[], $9::bytea[], $10::bytea[], $11::numeric[], $12::uuid[],
-          $13::text[], $14::timestamptz[], $15::text[], $16::int[], $17::int[])
+          $13::text[], $14::timestamptz[], $15::text[], $16::int[], $17::int[],
+          $18::bytea[])
           WITH ORDINALITY AS u(tenant_id, owner_kind, owner_id, intent_id, operation, idempotency_key,
             chain_id, asset, token, recipient, amount, decision_id, settle_at, expires_at, correlation_id,
-            from_lane, to_lane, idx)
+            from_lane, to_lane, payer_authorization, idx)
       ), opened AS (
         INSERT INTO tx (tx_id, tenant_id, owner_kind, owner_id, intent_id, operation, idempotency_key, chain_id,
-          asset, token, recipient, amount, decision_id, settle_at, expires_at, correlation_id, from_lane, to_lane, status)
+          asset, token, recipient, amount, decision_id, settle_at, expires_at, correlation_id, from_lane, to_lane,
+          payer_authorization, status)
         SELECT tx_id, tenant_id, owner_kind, owner_id, intent_id, operation, idempotency_key, chain_id,
-          asset, token, recipient, amount, decision_id, settle_at, expires_at, correlation_id, from_lane, to_lane, 'CREATED'
+          asset, token, recipient, amount, decision_id, settle_at, expires_at, correlation_id, from_lane, to_lane,
+          payer_authorization, 'CREATED'
         FROM wanted
       ), consumed AS (
         INSERT INTO decision_consumed (decision_id, tx_id)
@@ -74,6 +79,7 @@ export async function openTxs(sql: Sql, wanted: readonly NewTx[]): Promise<strin
       wanted.map((tx) => tx.correlationId),
       wanted.map((tx) => tx.lanes?.from ?? null),
       wanted.map((tx) => tx.lanes?.to ?? null),
+      wanted.map((tx) => tx.payerAuthorization && fromHex(tx.payerAuthorization)),
     ],
   });
   const ids = rows.map((row) => row.tx_id);

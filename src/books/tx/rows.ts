@@ -1,5 +1,5 @@
 import { HEX_BYTES, type Sql } from '../../base/db/index.ts';
-import type { Address, TxState } from '../../base/kernel/index.ts';
+import type { Address, Hex, SettleAt, TxState } from '../../base/kernel/index.ts';
 
 export type TxRow = {
   txId: string;
@@ -11,7 +11,9 @@ export type TxRow = {
   token: Address | null;
   recipient: Address;
   amount: bigint;
-  settleAt: 'safe' | 'finalized';
+  /** Packed; whose tokens the amount is of, where it is not the lane's. */
+  payerAuthorization: Hex | null;
+  settleAt: SettleAt;
   expiresAt: Date | null;
   status: TxState;
   waiting: string | null;
@@ -40,7 +42,8 @@ type Raw = Omit<TxRow, 'slot' | 'chainId'> & {
 
 const SELECT = `
   SELECT t.tx_id AS "txId", t.tenant_id AS "tenantId", t.owner_kind AS "ownerKind", t.owner_id AS "ownerId",
-    t.chain_id AS "chainId", t.asset, t.token, t.recipient, t.amount, t.settle_at AS "settleAt",
+    t.chain_id AS "chainId", t.asset, t.token, t.recipient, t.amount,
+    t.payer_authorization AS "payerAuthorization", t.settle_at AS "settleAt",
     t.expires_at AS "expiresAt", t.status, t.waiting, t.failure_code AS "failureCode",
     t.failure_message AS "failureMessage", t.correlation_id AS "correlationId", t.from_lane AS "fromLane",
     s.lane_id AS "laneId", s.from_address AS "from", s.nonce, s.gas_reserved AS "gasReserved",
@@ -56,6 +59,14 @@ export async function readTxs(sql: Sql, txIds: readonly string[]): Promise<Map<s
     values: [txIds],
   });
   return new Map(rows.map((row) => [row.txId, fromRaw(row)]));
+}
+
+/** What its slot takes out of its lane beside gas. */
+export function leavesLane({
+  amount,
+  payerAuthorization,
+}: Pick<TxRow, 'amount' | 'payerAuthorization'>): bigint {
+  return payerAuthorization === null ? amount : 0n;
 }
 
 /** Transactions by their owners' ids. */

@@ -21,6 +21,7 @@ import { apiKeyServices } from './api-keys.ts';
 import { chainsOf, ReadinessProbe } from './health.ts';
 import { databaseReady, installationOf, type RoleHandle } from './role.ts';
 import { walletServices } from './wallets.ts';
+import { x402Services } from './x402.ts';
 
 type ApiOptions = { settings: Settings; log: Log; port: number; host: string };
 
@@ -50,9 +51,11 @@ export async function startApi({ settings, log, port, host }: ApiOptions): Promi
   lastUse.start();
   await listener.start();
   const { services, withdrawals } = await servicesOf(settings, db, log, readers);
+  const x402 = x402Services(db, settings, log);
   const server = await buildServer({
     services: {
       ...services,
+      x402: x402.services,
       authenticate: (bearer) => keys.authenticate(bearer),
       rateLimits: new RateLimiter({ clock: systemClock, ...settings.http.rateLimits }),
       noteUse: (keyId, from) => lastUse.note(keyId, from),
@@ -70,7 +73,7 @@ export async function startApi({ settings, log, port, host }: ApiOptions): Promi
     async stop() {
       // Requests under way are answered first: an accepted one is in the database or its answer says so.
       await server.close();
-      await withdrawals.drain();
+      await Promise.all([withdrawals.drain(), x402.drain()]);
       await Promise.all([keys.stop(), lastUse.stop()]);
       await listener.stop();
       await Promise.all([db.end(), readiness.stop()]);
@@ -78,7 +81,10 @@ export async function startApi({ settings, log, port, host }: ApiOptions): Promi
   };
 }
 
-type DatabaseServices = Omit<Services, 'authenticate' | 'noteUse' | 'rateLimits' | 'readiness'>;
+type DatabaseServices = Omit<
+  Services,
+  'authenticate' | 'noteUse' | 'rateLimits' | 'readiness' | 'x402'
+>;
 
 async function servicesOf(
   settings: Settings,

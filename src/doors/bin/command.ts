@@ -6,7 +6,8 @@ import { runCli, type StartFlags } from '../cli/index.ts';
 import { projectFolder, readDevFile } from '../dev/index.ts';
 import { adoptConfiguredLanes } from './adopt.ts';
 import { portOf } from './chains.ts';
-import { Supervisor, Terminal } from './supervise/index.ts';
+import { prepareFacilitator } from './facilitator/run.ts';
+import { type StartOptions, Supervisor, Terminal } from './supervise/index.ts';
 
 /** Runs the `payonce` command as this process: its exit code is the process's. */
 export async function runCommand(argv: readonly string[]): Promise<void> {
@@ -22,6 +23,7 @@ export async function runCommand(argv: readonly string[]): Promise<void> {
     doors: {
       readDevFile,
       start: (flags) => start(flags, ended),
+      facilitator: () => facilitator(ended),
       bench,
       // What a person books or opens rests on what enough nodes say.
       portOf: (chain) => portOf(chain).agreed,
@@ -36,23 +38,38 @@ export async function runCommand(argv: readonly string[]): Promise<void> {
 const flushed = (stream: NodeJS.WriteStream) =>
   new Promise<void>((done) => stream.write('', () => done()));
 
-async function start(flags: StartFlags, ended: AbortController): Promise<number> {
-  // npm and the terminal may each deliver the same Ctrl-C: the second is no other wish.
+function start(flags: StartFlags, ended: AbortController): Promise<number> {
+  endBySignals(ended);
+  const stateDir = flags.stateDir ?? join(projectFolder(), '.payonce');
+  return supervise({ ...flags, stateDir }, { env: process.env, ended });
+}
+
+async function facilitator(ended: AbortController): Promise<number> {
+  endBySignals(ended);
+  const say = (line: string) => new Terminal(process.stdout).say(line);
+  const { options, env } = await prepareFacilitator(process.env, { clock: systemClock, say });
+  return supervise(options, { env, ended });
+}
+
+/** npm and the terminal may each deliver the same Ctrl-C: the second is no other wish. */
+function endBySignals(ended: AbortController): void {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => ended.abort());
   }
-  const project = projectFolder();
-  const supervisor = new Supervisor(
-    { ...flags, stateDir: flags.stateDir ?? join(project, '.payonce') },
-    {
-      env: process.env,
-      terminal: new Terminal(process.stdout),
-      clock: systemClock,
-      signal: ended.signal,
-      fileOf: (role) => compiled(`src/doors/bin/${role}.js`),
-      adoptLanes: adoptConfiguredLanes,
-    },
-  );
+}
+
+async function supervise(
+  options: StartOptions,
+  { env, ended }: { env: NodeJS.ProcessEnv; ended: AbortController },
+): Promise<number> {
+  const supervisor = new Supervisor(options, {
+    env,
+    terminal: new Terminal(process.stdout),
+    clock: systemClock,
+    signal: ended.signal,
+    fileOf: (role) => compiled(`src/doors/bin/${role}.js`),
+    adoptLanes: adoptConfiguredLanes,
+  });
   await supervisor.run();
   return 0;
 }

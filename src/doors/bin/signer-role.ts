@@ -3,6 +3,7 @@ import type { Settings } from '../../base/config/index.ts';
 import { openPool } from '../../base/db/index.ts';
 import { ConfigurationError, type Log, randomToken, systemClock } from '../../base/kernel/index.ts';
 import {
+  beginWitness,
   FileWitness,
   Handshake,
   openKeystore,
@@ -34,12 +35,14 @@ export async function startSigner({ settings, log, say }: SignerOptions): Promis
   await databaseReady(main, 'main', log);
   await databaseReady(journal, 'signer', log);
   const stop = new AbortController();
+  const witness = new FileWitness(settings.signer.witnessFile);
+  if (settings.signer.witnessBegins) await beginWitness(journal, witness);
   const name = `${hostname()}:${process.pid}:${randomToken().slice(0, 8)}`;
   const handshake = new Handshake({
     name,
     main,
     journal,
-    witness: new FileWitness(settings.signer.witnessFile),
+    witness,
     clock: systemClock,
     log,
     ...(say === undefined ? {} : { say }),

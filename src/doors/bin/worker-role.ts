@@ -34,6 +34,7 @@ import {
   validatorHandlers,
   type WithdrawalContext,
 } from '../../roads/withdrawal/index.ts';
+import { paymentHandlers } from '../../roads/x402/index.ts';
 import { openChain, portOf, tellQuorum } from './chains.ts';
 import { CHECKS_MS, runDueChecks } from './checks.ts';
 import { databaseReady, installationOf, type RoleHandle } from './role.ts';
@@ -156,7 +157,11 @@ async function handlersOf(worker: Worker, broadcaster: BroadcasterContext): Prom
     ...(worker.has('validator') ? validatorHandlers(withdrawal) : []),
     ...(worker.has('broadcaster') ? broadcasterHandlers(broadcaster) : []),
     ...(worker.has('settler')
-      ? [...settlerHandlers(withdrawal), ...treasuryHandlers({ ...worker, chains: worker.agreed })]
+      ? [
+          ...settlerHandlers(withdrawal),
+          ...paymentHandlers(worker),
+          ...treasuryHandlers({ ...worker, chains: worker.agreed }),
+        ]
       : []),
   ];
 }

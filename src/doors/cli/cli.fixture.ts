@@ -10,6 +10,7 @@ type Ran = { code: number; out: string; err: string };
 export const DOORS: CliDoors = {
   readDevFile: () => null,
   start: async () => 0,
+  facilitator: async () => 0,
   bench: async () => 0,
   portOf: () => {
     throw new Error('no chain here');

@@ -39,6 +39,8 @@ export type CliDoors = {
   readDevFile(stateDir: string): DevSources | null;
   /** Runs until it is told to stop; its exit code. */
   start(flags: StartFlags): Promise<number>;
+  /** The facilitator that the environment describes; runs until it is told to stop. */
+  facilitator(): Promise<number>;
   bench(args: readonly string[]): Promise<number>;
   /** The way to a chain's nodes. */
   portOf(chain: ChainSettings): ChainPort;

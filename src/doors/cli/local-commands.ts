@@ -29,6 +29,10 @@ export function addLocalCommands(program: Command, run: Run): void {
       run.end(await run.doors.start({ ...flags, ...files, port: port ?? null }));
     });
   program
+    .command('facilitator')
+    .description('run an x402 facilitator, configured by environment variables (docs/x402.md)')
+    .action(async () => run.end(await run.doors.facilitator()));
+  program
     .command('bench')
     .description('measure this machine; arguments go to the bench')
     .argument('[args...]')

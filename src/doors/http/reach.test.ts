@@ -18,6 +18,8 @@ const ROUTES: Record<string, Grant> = {
   'GET /v1/chains': 'admin:chains',
   'GET /v1/events': 'events:read',
   'GET /v1/freeze': 'admin:freeze',
+  'GET /v1/payments': 'payments:read',
+  'GET /v1/payments/{id}': 'payments:read',
   'GET /v1/reconciliation/breaks': 'admin:breaks',
   'GET /v1/reconciliation/breaks/{id}': 'admin:breaks',
   'GET /v1/wallets': 'admin:lanes',
@@ -41,6 +43,8 @@ const ROUTES: Record<string, Grant> = {
   'POST /v1/withdrawals/batch': 'withdrawals:create',
   'POST /v1/withdrawals/{id}/cancel': 'withdrawals:create',
   'POST /v1/withdrawals/{id}/speed-up': 'withdrawals:create',
+  'POST /x402/settle': 'payments:settle',
+  'POST /x402/verify': 'payments:settle',
 };
 /** For everybody: they tell nothing of any tenant. */
 const PUBLIC = [
@@ -53,10 +57,12 @@ const PUBLIC = [
   'GET /healthz',
   'GET /openapi.json',
   'GET /readyz',
+  'GET /x402/supported',
 ];
 /** What else of a family, or all of it, opens a route. */
 const WIDER: Record<string, readonly Grant[]> = {
   withdrawals: ['withdrawals:*'],
+  payments: ['payments:*'],
   ledger: ['ledger:*'],
   events: [],
   admin: ['admin', 'admin:*'],

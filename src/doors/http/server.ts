@@ -24,6 +24,7 @@ import { addReconciliationRoutes } from './routes/reconciliation.ts';
 import { addReplacementRoutes } from './routes/replacement.ts';
 import { addWalletRoutes } from './routes/wallets.ts';
 import { addWithdrawalRoutes } from './routes/withdrawals.ts';
+import { addX402Routes } from './routes/x402/payments.ts';
 import { SHARED } from './schemas.ts';
 import type { Services } from './services.ts';
 import { addSignatureHooks, noteBody } from './signature/hooks.ts';
@@ -95,6 +96,7 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   addReconciliationRoutes(app, context);
   addApiKeyRoutes(app, context);
   addFreezeRoutes(app, context);
+  addX402Routes(app, context);
   refuseOtherMethods(app, known);
   await addDocsPages(app as unknown as FastifyInstance);
   app.setNotFoundHandler(refuseUnknownPath);

@@ -16,11 +16,19 @@ import { FakeFreezes } from './freezes.fixture.ts';
 import type { DepositVerdict, Order, Page, Principal, Services } from './services.ts';
 import { BALANCE, DEPOSIT, EVENT, withdrawalView } from './views.fixture.ts';
 import { FakeWallets } from './wallets.fixture.ts';
+import { FakeX402 } from './x402.fixture.ts';
 
 export const TENANT = '01890000-0000-7000-8000-000000000001';
 export const OTHER_TENANT = '01890000-0000-7000-8000-000000000002';
 
-const ALL: Grant[] = ['withdrawals:*', 'ledger:credit', 'ledger:read', 'events:read', 'admin'];
+const ALL: Grant[] = [
+  'withdrawals:*',
+  'payments:*',
+  'ledger:credit',
+  'ledger:read',
+  'events:read',
+  'admin',
+];
 
 /** The rooms below the door, in memory, for tests. `fault` makes every call throw it. */
 export class FakeServices implements Services {
@@ -36,6 +44,7 @@ export class FakeServices implements Services {
   slowKeys = false;
   /** Submits wait for it. */
   gate: Promise<void> = Promise.resolve();
+  x402 = new FakeX402(TENANT);
   submitted: Order[][] = [];
   withdrawals: (WithdrawalView & { tenantId: string })[] = [];
   lastFilter: WithdrawalFilter | null = null;

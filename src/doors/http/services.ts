@@ -3,6 +3,7 @@ import type {
   ApiKey,
   Identity,
   KeyOrder,
+  Merchant,
   NewApiKey,
   NonceBook,
   RateLimiter,
@@ -18,6 +19,7 @@ import type {
   WithdrawalFilter,
   WithdrawalView,
 } from '../../roads/withdrawal/index.ts';
+import type { Answer, PaymentView, Supported } from '../../roads/x402/index.ts';
 import type { EventView } from './event-view.ts';
 
 export type Principal = Omit<Identity, 'tenantName'>;
@@ -88,6 +90,23 @@ type FreezeServices = {
   ): Promise<{ kind: 'proposed' | 'lifted'; view: FreezeView } | Refusal>;
 };
 
+type PaymentScope = { tenantId: string; merchantId: string | null };
+
+/** Payments that merchants hand in. */
+type X402Services = {
+  supported(): Supported;
+  /** Whose payments come without a key; null: nobody's. */
+  anonymous(): Promise<Merchant | null>;
+  merchantOfKey(keyId: string): Promise<Merchant | null>;
+  verify(merchant: Merchant, body: unknown, correlationId: string): Promise<Answer>;
+  settle(merchant: Merchant, body: unknown, correlationId: string): Promise<Answer>;
+  get(of: PaymentScope, id: string): Promise<PaymentView | null>;
+  find(
+    of: PaymentScope,
+    keys: { authorizationId?: `0x${string}`; txHash?: `0x${string}`; identifier?: string },
+  ): Promise<PaymentView[]>;
+};
+
 /**
  * What the server asks of the rooms below; bin makes it. Every call may throw Transient (nothing
  * happened) or UnknownOutcome (it may have happened); anything else that is thrown is answered as
@@ -134,6 +153,7 @@ export type Services = {
   chains(tenantId: string): Promise<unknown[]>;
   wallets: WalletServices;
   approvals: ApprovalServices;
+  x402: X402Services;
   apiKeys: ApiKeyServices;
   freezes: FreezeServices;
 

@@ -13,6 +13,7 @@ import {
   advanceLanes,
   finalTopic,
   insertSlots,
+  leavesLane,
   lockLanes,
   type NewSlot,
   readTxs,
@@ -139,9 +140,10 @@ async function plan(
 /** Chooses a lane and takes room and funds from what was observed, so that the next one sees the rest. */
 function choose(tx: TxRow, lanes: Lane[], gasReserved: bigint): Lane | WaitReason {
   const native = caip19(tx.chainId, null);
-  const cost = costOf(tx, native, gasReserved);
+  const wanted = { ...tx, amount: leavesLane(tx) };
+  const cost = costOf(wanted, native, gasReserved);
   const choice = chooseLane(
-    tx,
+    wanted,
     lanes.map((lane) => lane.state),
     cost,
     native,
@@ -183,7 +185,7 @@ async function simulate(
 
 function readyOf(tx: TxRow, lane: Lane, price: Price, gasLimit: bigint): Ready {
   const gasReserved = gasReservedOf(gasLimit, price.maxFeePerGas);
-  const { tenantId, txId, asset, amount, correlationId } = tx;
+  const { tenantId, txId, asset, correlationId } = tx;
   const nativeAsset = caip19(tx.chainId, null);
   const laneId = lane.state.laneId;
   const assign = assignTransfer({
@@ -192,7 +194,7 @@ function readyOf(tx: TxRow, lane: Lane, price: Price, gasLimit: bigint): Ready {
     laneId,
     asset,
     nativeAsset,
-    amount,
+    amount: leavesLane(tx),
     gasReserved,
     correlationId,
   });

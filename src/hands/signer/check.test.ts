@@ -75,10 +75,10 @@ function order(
     },
     lane: { chainId: CHAIN, address: LANE, tenantId: 't', epoch: 5n },
     tx: {
+      payerAuthorization: null,
       ...identity,
       tenant: 'demo',
-      ownerKind: 'withdrawal',
-      ownerId: 'w',
+      ...{ ownerKind: 'withdrawal', ownerId: 'w' },
       intentId: intentId({ ...identity, installationId: 'i' }),
       chainId: CHAIN,
       asset: token === null ? 'ETH' : caip19(CHAIN, token),

@@ -6,6 +6,7 @@ import {
   fillerOf,
 } from '../../base/effect/index.ts';
 import { type Hex, ZERO_ADDRESS } from '../../base/kernel/index.ts';
+import { checkAuthorized } from './authorized/check.ts';
 import { closingIntent, compose, type Order, rebuildIntent, type Signing } from './grammar.ts';
 import { checkMove, checkTopUpLimit, moveKindOf, topUpsADay } from './moves/check.ts';
 import { laneKey, type SigningRules } from './rules.ts';
@@ -29,6 +30,7 @@ export type RefusalReason =
   | 'decision_mismatch'
   | 'policy_version_mismatch'
   | 'tier_exceeded'
+  | 'authorization_refused'
   | 'move_refused'
   | 'top_up_limit'
   | 'intent_on_another_slot'
@@ -82,6 +84,7 @@ export function check(rules: SigningRules, order: Order, remembered: Remembered)
   }
   const more =
     checkEpoch(order, remembered) ??
+    checkAuthorized(rules, order) ??
     checkMove(rules, order) ??
     checkEffectRow(rules, order, sound) ??
     // Policy is judged for a slot's first attempt; a replacement is the same effect on the same slot.

@@ -1,10 +1,12 @@
 import {
+  authorizationDigest,
   type Effect,
   effectDigest,
   effectOf,
   fillerOf,
   intentId,
   signingDigest,
+  unpackAuthorization,
   unsignedTransaction,
 } from '../../base/effect/index.ts';
 import { type Address, type Hex, keccak256, nonceKey } from '../../base/kernel/index.ts';
@@ -36,6 +38,8 @@ export type Order = {
     token: Address | null;
     recipient: Address;
     amount: bigint;
+    /** Packed, of who pays it where the lane does not. */
+    payerAuthorization: Hex | null;
     correlationId: string;
   };
   decision: {
@@ -79,17 +83,30 @@ export type Signing = {
 
 /**
  * The intent's identity and effect, rebuilt from the raw row; null where the row has none (an amount
- * that is no uint256).
+ * that is no uint256, an authorization without a token). The identity of a payment is its authorization's digest: whoever
+ * orders it, under whatever key, it is one intent.
  */
 export function rebuildIntent(order: Order): { intentId: Hex; effect: Effect; digest: Hex } | null {
   const { tx, slot } = order;
+  const { token, payerAuthorization } = tx;
   if (tx.amount <= 0n || tx.amount >= 2n ** 256n) return null;
+  if (payerAuthorization !== null && (token === null || !isAuthorization(payerAuthorization))) {
+    return null;
+  }
   const effect = effectOf(tx);
   return {
-    intentId: intentId({ ...tx, installationId: order.installationId }),
+    intentId:
+      payerAuthorization !== null && token !== null
+        ? authorizationDigest({ ...slot, token, ...unpackAuthorization(payerAuthorization) })
+        : intentId({ ...tx, installationId: order.installationId }),
     effect,
     digest: effectDigest(slot.chainId, slot.from, effect),
   };
+}
+
+/** Payer, two times, nonce and a signature of at least a byte: 116 bytes and more. */
+function isAuthorization(packed: Hex): boolean {
+  return packed.length > 2 + 2 * 116;
 }
 
 /**

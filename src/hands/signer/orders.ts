@@ -137,6 +137,7 @@ type OrderRow = {
   token: Address | null;
   recipient: Address;
   amount: bigint;
+  payer_authorization: Hex | null;
   correlation_id: string;
   decision_id: string | null;
   decision_tenant_id: string;
@@ -167,13 +168,12 @@ export async function ordersGet(main: Db, ids: readonly string[]): Promise<Order
           WHERE signature_request_id = ANY($1::uuid[]) AND claimed_at IS NOT NULL
         )
         SELECT r.signature_request_id, r.tx_id, r.kind, r.tx_type, r.gas_limit, r.max_fee_per_gas,
-          r.max_priority_fee_per_gas, r.lane_epoch, i.installation_id,
-          s.tx_id AS slot_tx_id, s.chain_id AS slot_chain_id, s.from_address, s.nonce, s.effect_digest,
-          l.chain_id AS lane_chain_id, l.address AS lane_address, l.tenant_id AS lane_tenant_id, l.epoch AS current_epoch,
-          t.tenant_id, n.name AS tenant, t.owner_kind, t.owner_id, t.intent_id, t.operation,
-          t.idempotency_key, t.chain_id AS tx_chain_id, t.asset, t.token, t.recipient, t.amount, t.correlation_id,
-          d.decision_id, d.tenant_id AS decision_tenant_id, d.subject_id, d.policy_version,
-          p.version IS NOT NULL AS by_document, d.verdict, d.tier, c.tx_id AS consumed_by, h.halted_reason,
+          r.max_priority_fee_per_gas, r.lane_epoch, i.installation_id, s.tx_id AS slot_tx_id, s.chain_id AS slot_chain_id,
+          s.from_address, s.nonce, s.effect_digest, l.chain_id AS lane_chain_id, l.address AS lane_address,
+          l.tenant_id AS lane_tenant_id, l.epoch AS current_epoch, t.tenant_id, n.name AS tenant, t.owner_kind, t.owner_id,
+          t.intent_id, t.operation, t.idempotency_key, t.chain_id AS tx_chain_id, t.asset, t.token, t.recipient, t.amount,
+          t.payer_authorization, t.correlation_id, d.decision_id, d.tenant_id AS decision_tenant_id, d.subject_id,
+          d.policy_version, p.version IS NOT NULL AS by_document, d.verdict, d.tier, c.tx_id AS consumed_by, h.halted_reason,
           (SELECT f.scope FROM standing f WHERE ${COVERS} LIMIT 1) AS frozen_scope
         FROM r
         CROSS JOIN LATERAL (SELECT * FROM nonce_slot WHERE lane_id = r.lane_id AND nonce = r.nonce OFFSET 0) s
@@ -231,6 +231,7 @@ function orderOf(row: OrderRow): Order {
       token: row.token,
       recipient: row.recipient,
       amount: row.amount,
+      payerAuthorization: row.payer_authorization,
       correlationId: row.correlation_id,
     },
     decision:

@@ -49,7 +49,7 @@ describe('the first block of a walk', () => {
     ['a tag that stands still', { latest: 1_000_000, safe: 7, finalized: 7 }, finality, 990_000],
     ['no tag', { latest: 1_000_000, safe: null, finalized: null }, finality, 990_000],
   ])('%s', (_, tags, wanted, expected) => {
-    expect(firstBlock(tags, wanted)).toBe(expected);
+    expect(firstBlock(tags, { finality: wanted })).toBe(expected);
   });
 });
 

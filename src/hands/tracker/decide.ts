@@ -28,7 +28,16 @@ export function levelsOf(
 const MOST_BLOCKS_BACK = 10_000;
 
 /** Where the walk of a chain begins. */
-export function firstBlock(tags: Tags, finality: Pick<Finality, 'tag' | 'minDepth'>): number {
+export function firstBlock(
+  tags: Tags,
+  {
+    finality,
+    beginAt,
+  }: Pick<ChainSettings, 'beginAt'> & {
+    finality: Pick<Finality, 'tag' | 'minDepth'>;
+  },
+): number {
+  if (beginAt === 'latest') return tags.latest;
   const finalized = levelsOf(tags.latest, tags, finality)?.finalized ?? 0;
   return Math.max(finalized, tags.latest - MOST_BLOCKS_BACK);
 }

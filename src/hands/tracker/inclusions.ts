@@ -1,6 +1,6 @@
 import type { Block, ChainPort, TransferLog } from '../../base/chain/index.ts';
 import type { Sql } from '../../base/db/index.ts';
-import { checkEffect, paidByTransfers } from '../../base/effect/index.ts';
+import { checkEffect, paidByTransfers, payerOf } from '../../base/effect/index.ts';
 import { type Hex, Transient } from '../../base/kernel/index.ts';
 import { matchAttempts, type NewInclusion, type OwnAttempt } from '../../books/tx/index.ts';
 
@@ -56,7 +56,8 @@ async function readLogs(
     const heights = page.map(({ block }) => block.number);
     const query = {
       tokens: [...new Set(page.map(({ attempt }) => attempt.token!))],
-      from: [...new Set(page.map(({ attempt }) => attempt.from))],
+      from: [...new Set(page.map(({ attempt }) => payerOf(attempt)))],
+      authorizations: page.some(({ attempt }) => attempt.payerAuthorization !== null),
       fromBlock: heights[0]!,
       toBlock: heights.at(-1)!,
     };

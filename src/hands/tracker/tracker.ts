@@ -47,7 +47,7 @@ export async function beginChain(
   const { db, chainId, port } = context;
   if ((await readHeads(db)).has(chainId)) return;
   const tags = await askTags(port);
-  const first = tags === null ? null : firstBlock(tags, context.settings.finality);
+  const first = tags === null ? null : firstBlock(tags, context.settings);
   const header = first === null ? null : await port.header(first);
   if (header === null) throw new Transient(`chain ${chainId} shows no block yet`);
   await startChain(db, chainId, header);
@@ -104,6 +104,7 @@ async function extend(
       found.map((item) => item.inclusion),
     );
     await advanceIncluded(sql, found);
+    await tellIncluded(sql, found);
     await moveHead(sql, chainId, { latest: tip, safe, finalized });
     await setProgress(sql, ownProgress(lanes, found), tip);
     await crossSafe(sql, chainId, head.safe, safe);
@@ -148,13 +149,22 @@ async function advanceIncluded(sql: Sql, found: readonly Found[]): Promise<void>
   }
 }
 
-/** What settles at safe is told when its inclusion has come so far. */
+/** Whose owners settle as soon as a block holds them. */
+async function tellIncluded(sql: Sql, found: readonly Found[]): Promise<void> {
+  const telling = found.filter(({ attempt }) => attempt.settleAt === 'included');
+  await enqueue(
+    sql,
+    telling.map(({ attempt }) => jobFor(attempt, settleTopic(attempt.ownerKind), attempt.ownerId)),
+  );
+}
+
+/** What settles at safe, or did before, is told when its inclusion has come so far. */
 async function crossSafe(sql: Sql, chainId: number, from: number, to: number): Promise<void> {
   const crossings = await readCrossings(sql, chainId, from, to);
   await enqueue(
     sql,
     crossings
-      .filter((item) => item.settleAt === 'safe' && isPaid(item))
+      .filter((item) => item.settleAt !== 'finalized' && isPaid(item))
       .map((item) => jobFor(item, settleTopic(item.ownerKind), item.ownerId)),
   );
 }
@@ -201,7 +211,11 @@ function isPaid(item: Crossing): boolean {
   return item.kind === 'effect' && item.succeeded && item.effectOk;
 }
 
-const jobFor = (item: Crossing, topic: string, subjectId: string): JobRequest => ({
+const jobFor = (
+  item: Pick<Crossing, 'tenantId' | 'correlationId'>,
+  topic: string,
+  subjectId: string,
+): JobRequest => ({
   topic,
   subjectId,
   tenantId: item.tenantId,

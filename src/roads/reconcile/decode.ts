@@ -103,6 +103,21 @@ export function decodeTransfer(data: Buffer): { recipient: Buffer; amount: bigin
   return { recipient: data.subarray(16, 36), amount: integer(data.subarray(36)) };
 }
 
+/** transferWithAuthorization with v, r, s, and with bytes. */
+const AUTHORIZED: readonly string[] = ['e3ee160e', 'cf092995'];
+
+/** What an authorized transfer pays, which an ERC-3009 token takes from its payer; null for any other call. */
+function decodeAuthorized(data: Buffer): { recipient: Buffer; amount: bigint } | null {
+  if (data.length < 260 || !AUTHORIZED.includes(data.subarray(0, 4).toString('hex'))) return null;
+  if (!data.subarray(36, 48).equals(Buffer.alloc(12))) return null;
+  return { recipient: data.subarray(48, 68), amount: integer(data.subarray(68, 100)) };
+}
+
+/** What a call pays in a token, by transfer or by its payer's authorization; null for any other call. */
+export function decodePayment(data: Buffer): { recipient: Buffer; amount: bigint } | null {
+  return decodeTransfer(data) ?? decodeAuthorized(data);
+}
+
 /** Bytes as PostgreSQL reads them out of JSON. */
 export function byteaText(bytes: Uint8Array): string {
   return `\\x${Buffer.from(bytes).toString('hex')}`;

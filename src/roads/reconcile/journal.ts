@@ -1,6 +1,6 @@
 import type { Sql } from '../../base/db/index.ts';
 import { keccakBytes } from '../../base/kernel/index.ts';
-import { byteaText, type Decoded, decodeTransaction, decodeTransfer } from './decode.ts';
+import { byteaText, type Decoded, decodePayment, decodeTransaction } from './decode.ts';
 import type { Scope } from './since.ts';
 
 const PAGE = 2_000;
@@ -73,7 +73,7 @@ function factOf(entry: Entry) {
 }
 
 function callOf(decoded: Decoded) {
-  const transfer = decodeTransfer(decoded.data);
+  const transfer = decodePayment(decoded.data);
   return {
     chain: String(decoded.chainId),
     nonce: String(decoded.nonce),

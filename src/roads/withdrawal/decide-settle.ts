@@ -1,4 +1,4 @@
-import type { ErrorCode, Level, TxState } from '../../base/kernel/index.ts';
+import type { ErrorCode, Level, SettleAt, TxState } from '../../base/kernel/index.ts';
 
 export type SettleAction =
   | { kind: 'wait' }
@@ -8,7 +8,7 @@ export type SettleAction =
 
 type SettleFacts = {
   status: TxState;
-  settleAt: 'safe' | 'finalized';
+  settleAt: SettleAt;
   failureCode: string | null;
   failureMessage: string | null;
   slot: unknown;
@@ -57,6 +57,8 @@ function isAtEnd(tx: SettleFacts, chain: Shown): boolean {
 }
 
 /** What was committed stands as long as this holds; else it is reversed. */
-export function isPaidAt(level: 'safe' | 'finalized', chain: Shown): boolean {
-  return chain.paid && (chain.level === 'finalized' || chain.level === level);
+export function isPaidAt(level: SettleAt, chain: Shown): boolean {
+  return chain.paid && LEVELS.indexOf(chain.level) >= LEVELS.indexOf(level);
 }
+
+const LEVELS: readonly Level[] = ['none', 'included', 'safe', 'finalized'];

@@ -21,6 +21,7 @@ export const Key = Type.Object(
         closed,
       ),
     ),
+    privateKey: Type.Optional(Secret),
     development: Type.Optional(
       Type.Object(
         {
@@ -66,6 +67,6 @@ export const Key = Type.Object(
     ...closed,
     minProperties: 2,
     maxProperties: 2,
-    description: 'id and exactly one of keystore, development, kms, secretsManager',
+    description: 'id and exactly one of keystore, privateKey, development, kms, secretsManager',
   },
 );

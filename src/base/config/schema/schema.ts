@@ -65,6 +65,7 @@ const Chain = Type.Object(
         closed,
       ),
     ),
+    beginAt: Type.Optional(Type.Enum(['latest'])),
     resendAfterMs: Type.Optional(integer(100, 3_600_000, ' ms')),
     replaceAfterMs: Type.Optional(integer(100, 86_400_000, ' ms')),
     pollMs: Type.Optional(integer(50, 60_000, ' ms')),
@@ -77,6 +78,7 @@ const TierSection = Type.Object(
     name: id('a name of 1 to 64 characters of A-Z a-z 0-9 . _ -'),
     upTo: Type.Optional(Amount('a decimal string in quotes, like "1000"')),
     commitAt: Type.Enum(['safe', 'finalized']),
+    waitUntil: Type.Optional(Type.Enum(['included', 'safe', 'finalized'])),
   },
   closed,
 );
@@ -87,12 +89,65 @@ const Asset = Type.Object(
     chain: Type.String({ description: 'the id of a chain of this file' }),
     address: Type.Optional(Address),
     decimals: integer(0, 36, ''),
+    eip712: Type.Optional(
+      Type.Object(
+        {
+          name: Type.String({
+            minLength: 1,
+            maxLength: 128,
+            description: 'the name in its domain',
+          }),
+          version: Type.String({ minLength: 1, maxLength: 32, description: 'the version there' }),
+        },
+        { ...closed, description: 'the EIP-712 domain of an ERC-3009 token: { name, version }' },
+      ),
+    ),
     minimum: Type.Optional(Amount('a decimal string in quotes, like "1"')),
     fee: Type.Optional(Amount('a decimal string in quotes, like "0.50"')),
     tiers: Type.Array(TierSection, {
       minItems: 1,
       description: 'a list of at least one { name, upTo, commitAt }',
     }),
+  },
+  closed,
+);
+
+const Merchant = Type.Object(
+  {
+    tenant: id('the name of a tenant'),
+    name: id('a name of 1 to 63 characters of a-z 0-9 -'),
+    payTo: Type.Array(Address, { minItems: 1, description: 'a list of addresses' }),
+    assets: Type.Array(
+      Type.Object(
+        {
+          asset: Type.String({ description: 'the id of an asset of this file' }),
+          maxAmount: Type.Optional(Amount('a decimal string in quotes, like "100"')),
+        },
+        closed,
+      ),
+      { minItems: 1, description: 'a list of { asset, maxAmount }' },
+    ),
+    replays: Type.Optional(Type.Boolean({ description: 'true or false' })),
+  },
+  closed,
+);
+
+const X402 = Type.Object(
+  {
+    merchants: Type.Optional(
+      Type.Array(Merchant, { description: 'a list of { tenant, name, payTo, assets }' }),
+    ),
+    anonymous: Type.Optional(
+      Type.Object(
+        {
+          tenant: id('the name of a tenant'),
+          merchant: id('the name of one of its merchants'),
+        },
+        { ...closed, description: '{ tenant, merchant }: whose payments need no API key' },
+      ),
+    ),
+    waitSeconds: Type.Optional(integer(1, 60, ' seconds')),
+    verifyLeaseSeconds: Type.Optional(integer(0, 300, ' seconds (0: none)')),
   },
   closed,
 );
@@ -136,6 +191,7 @@ export const ConfigSchema = Type.Object(
                   description:
                     'the path of a file, relative to this one, on another disk than both databases',
                 }),
+                begins: Type.Optional(Type.Literal(true)),
               },
               closed,
             ),
@@ -183,6 +239,7 @@ export const ConfigSchema = Type.Object(
         description: 'a list of { chain, address, key, tenant, topUp, keep }',
       }),
     ),
+    x402: Type.Optional(X402),
     checks: Type.Optional(Checks),
   },
   closed,

@@ -10,7 +10,12 @@ const CANONICAL = `foreign_inclusion f
   JOIN block b ON b.chain_id = f.chain_id AND b.height = f.block_number AND b.hash = f.block_hash`;
 
 /** What the tx of a slot wants. */
-export type SlotIntent = { token: Address | null; recipient: Address; amount: bigint };
+export type SlotIntent = {
+  token: Address | null;
+  recipient: Address;
+  amount: bigint;
+  payerAuthorization: Hex | null;
+};
 
 /** A consumed nonce of which no transaction is known. */
 export type MissingNonce = {
@@ -38,6 +43,7 @@ export async function readMissingNonces(
     token: Address | null;
     recipient: Address | null;
     amount: bigint | null;
+    payer_authorization: Hex | null;
   }>({
     name: 'foreign_missing',
     types: HEX_BYTES,
@@ -53,7 +59,7 @@ export async function readMissingNonces(
         LIMIT $3
       )
       SELECT m.nonce, coalesce(below.height, (SELECT min(height) FROM block WHERE chain_id = m.chain_id)) AS from_block,
-        t.token, t.recipient, t.amount
+        t.token, t.recipient, t.amount, t.payer_authorization
       FROM missing m
       LEFT JOIN LATERAL (
         SELECT i.block_number AS height FROM attempt a JOIN inclusion i USING (attempt_id)
@@ -71,7 +77,12 @@ export async function readMissingNonces(
     intent:
       row.recipient === null
         ? null
-        : { token: row.token, recipient: row.recipient, amount: row.amount! },
+        : {
+            token: row.token,
+            recipient: row.recipient,
+            amount: row.amount!,
+            payerAuthorization: row.payer_authorization,
+          },
   }));
 }
 

@@ -1,3 +1,4 @@
+import type { MerchantSettings, Settings } from '../../../base/config/index.ts';
 import type { Db } from '../../../base/db/index.ts';
 import { isRefusal, type Refusal, systemClock, Transient } from '../../../base/kernel/index.ts';
 import {
@@ -6,14 +7,29 @@ import {
   findTenant,
   type Grant,
   KeyCache,
+  merchantOfKey,
   type Tenant,
 } from '../../../books/access/index.ts';
+import { createMerchantKey, putMerchants } from '../merchants.ts';
 import { readState, type StateFile, writeState } from './state-files.ts';
 
 const CLIENT: readonly Grant[] = ['withdrawals:*', 'ledger:credit', 'ledger:read', 'events:read'];
 const ADMIN: readonly Grant[] = ['admin', 'withdrawals:read', 'ledger:read', 'events:read'];
 
 export type LocalKeys = StateFile['keys'] & { made: boolean };
+
+/** Tenants and merchants of the configuration, and the keys of the first tenant. */
+export async function ensureAccess(
+  db: Db,
+  stateDir: string,
+  { lanes, x402 }: Pick<Settings, 'lanes' | 'x402'>,
+  first: string,
+): Promise<LocalKeys> {
+  const tenants = [...lanes, ...x402.merchants].map(({ tenant }) => tenant);
+  await ensureTenants(db, [...tenants, first]);
+  await ensureMerchantKeys(db, stateDir, x402.merchants);
+  return ensureKeys(db, stateDir, first);
+}
 
 /** Makes the tenants that are not there yet. Returns the names that were made. */
 export async function ensureTenants(db: Db, names: readonly string[]): Promise<string[]> {
@@ -46,18 +62,48 @@ export async function ensureKeys(db: Db, stateDir: string, tenant: string): Prom
   return { ...keys, made: true };
 }
 
-async function areGood(db: Db, keys: StateFile['keys'], tenant: Tenant): Promise<boolean> {
+/**
+ * Makes the merchants of the configuration, and for each a key in the state folder where there is none that the database
+ * still takes.
+ */
+async function ensureMerchantKeys(
+  db: Db,
+  stateDir: string,
+  wanted: readonly MerchantSettings[],
+): Promise<void> {
+  const merchants = await putMerchants(db, wanted);
+  const kept = readState(stateDir, 'merchants') ?? {};
+  const keys: Record<string, string> = {};
+  for (const [index, merchant] of merchants.entries()) {
+    const name = `${wanted[index]!.tenant}/${merchant.name}`;
+    const known = kept[name];
+    const good = known !== undefined && (await actsFor(db, known, merchant.merchantId));
+    keys[name] = good ? known : await createMerchantKey(db, merchant);
+  }
+  if (merchants.length > 0) writeState(stateDir, 'merchants', keys);
+}
+
+async function actsFor(db: Db, key: string, merchantId: string): Promise<boolean> {
+  const identity = await withKeys(db, (cache) => cache.authenticate(key));
+  const merchant = identity && (await merchantOfKey(db, identity.keyId));
+  return merchant?.merchantId === merchantId;
+}
+
+async function withKeys<T>(db: Db, ask: (cache: KeyCache) => T): Promise<Awaited<T>> {
   const cache = new KeyCache({ sql: db, clock: systemClock, feed: null });
   cache.start();
   try {
-    const both = await Promise.all([
-      cache.authenticate(keys.apiKey),
-      cache.authenticate(keys.adminApiKey),
-    ]);
-    return both.every((identity) => identity?.tenantId === tenant.tenantId);
+    return await ask(cache);
   } finally {
     await cache.stop();
   }
+}
+
+async function areGood(db: Db, keys: StateFile['keys'], tenant: Tenant): Promise<boolean> {
+  const both = await withKeys(db, (cache) =>
+    Promise.all([cache.authenticate(keys.apiKey), cache.authenticate(keys.adminApiKey)]),
+  );
+  return both.every((identity) => identity?.tenantId === tenant.tenantId);
 }
 
 function expectMade<T>(answer: T | Refusal): T {

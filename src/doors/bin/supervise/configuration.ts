@@ -52,6 +52,7 @@ export function developmentConfig(options: {
       chain: asset.chain,
       ...(asset.address === null ? {} : { address: asset.address }),
       decimals: asset.decimals,
+      ...(asset.eip712 === undefined ? {} : { eip712: asset.eip712 }),
       minimum: formatAmount(asset.minimum, asset.decimals),
       fee: formatAmount(asset.fee, asset.decimals),
       tiers: asset.tiers.map(({ name, upTo, commitAt }) => ({

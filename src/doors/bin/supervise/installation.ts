@@ -15,7 +15,7 @@ import {
   startPostgres,
 } from '../../dev/index.ts';
 import type { Orders } from '../role.ts';
-import { ensureKeys, ensureTenants, type LocalKeys } from './access.ts';
+import { ensureAccess, type LocalKeys } from './access.ts';
 import {
   ChainLost,
   checkChain,
@@ -250,17 +250,13 @@ export class Installation {
 
   async #openBooks(): Promise<void> {
     const { stateDir } = this.#options;
-    const tenants = this.settings.lanes.map(({ tenant }) => tenant);
-    const [first = DEVELOPMENT_TENANT] = tenants;
+    const first = this.settings.lanes[0]?.tenant ?? DEVELOPMENT_TENANT;
     const url = this.databases.url;
     const db = openPool({ url, role: 'payonce_app', name: 'payonce-start', max: 2 });
     try {
       this.#keys = await this.#step(
         'opening the books',
-        async () => {
-          await ensureTenants(db, [...tenants, first]);
-          return ensureKeys(db, stateDir, first);
-        },
+        () => ensureAccess(db, stateDir, this.settings, first),
         (keys) => (keys.made ? `tenant ${first} has its API keys` : null),
       );
     } finally {

@@ -5,6 +5,7 @@ import type { ProcessIdentity } from '../../dev/index.ts';
 /** The supervisor's own files of a state folder, readable by its owner only. */
 const FILES = {
   keys: 'keys.json',
+  merchants: 'merchants.json',
   ports: 'ports.json',
   processes: 'processes.json',
   config: 'config.yaml',
@@ -14,6 +15,8 @@ const FILES = {
 
 export type StateFile = {
   keys: { tenant: string; apiKey: string; adminApiKey: string };
+  /** The key of each merchant of the configuration, by tenant/name. */
+  merchants: Record<string, string>;
   /** Of the last start: the next one takes the same where it can. */
   ports: { postgres?: number; anvil?: number };
   /** What a supervisor that was killed left behind. */

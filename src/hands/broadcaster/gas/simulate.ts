@@ -1,12 +1,12 @@
 import type { ChainPort, GasEstimate } from '../../../base/chain/index.ts';
 import { effectOf } from '../../../base/effect/index.ts';
-import { type Address, Transient } from '../../../base/kernel/index.ts';
+import { type Address, type Hex, Transient } from '../../../base/kernel/index.ts';
 import type { TxRow } from '../../../books/tx/index.ts';
 import { judgeAnswer } from './decide-answer.ts';
 import type { TransferGas } from './transfer-gas.ts';
 
 type Transfer = {
-  tx: Pick<TxRow, 'asset' | 'token' | 'recipient' | 'amount'>;
+  tx: Pick<TxRow, 'asset' | 'token' | 'recipient' | 'amount'> & { payerAuthorization?: Hex | null };
   from: Address;
 };
 
@@ -23,7 +23,7 @@ export async function simulateTransfers(
   try {
     const known = await callAll(
       port,
-      transfers.map((transfer) => ({ ...transfer, gas: memory.recall(transfer.tx.asset) })),
+      transfers.map((transfer) => ({ ...transfer, gas: memory.recall(callKind(transfer.tx)) })),
     );
     const open = transfers.filter((_, index) => known[index] === null);
     const estimates = await estimateAll(port, memory, open);
@@ -51,9 +51,14 @@ async function estimateAll(
   );
   return transfers.map(({ tx }, index) => {
     const judged = answers[index] ?? estimates[index]!;
-    if (judged.ok) memory.remember(tx, judged.gas);
+    if (judged.ok) memory.remember({ ...tx, asset: callKind(tx) }, judged.gas);
     return judged;
   });
+}
+
+/** What is remembered together: calls of an asset that cost alike. */
+function callKind({ asset, payerAuthorization }: Transfer['tx']): string {
+  return payerAuthorization ? `${asset} authorized` : asset;
 }
 
 /** Null for what has no gas to be called with, and where the call failed. */
@@ -66,7 +71,9 @@ async function callAll(
   );
   const answers = calls.length === 0 ? [] : await port.simulate(calls);
   return transfers.map(({ gas, tx }) => {
-    return gas === null ? null : judgeAnswer(answers.shift()!, tx.token, gas);
+    return gas === null
+      ? null
+      : judgeAnswer(answers.shift()!, tx.payerAuthorization ? null : tx.token, gas);
   });
 }
 

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import {
   DEVELOPMENT_CHAIN_ID,
+  isDevelopmentKey,
   type KeySettings,
   type LaneSettings,
 } from '../../../base/config/index.ts';
@@ -44,7 +45,7 @@ export async function openKeystore(
   lanes: readonly LaneSettings[],
   surroundings: Surroundings,
 ): Promise<OpenKeystore> {
-  for (const key of keys) if (key.kind === 'development') refuseOnRealChains(key.id, lanes);
+  for (const key of keys) if (isKnownToAll(key)) refuseOnRealChains(key.id, lanes);
   const held = new Map<string, Key>();
   const stop = () => {
     for (const key of held.values()) key.close();
@@ -71,6 +72,12 @@ export async function openKeystore(
     },
     stop,
   };
+}
+
+/** What ships with every development chain is a development key however it comes. */
+function isKnownToAll(key: KeySettings): boolean {
+  if (key.kind === 'development') return true;
+  return key.kind === 'privateKey' && isDevelopmentKey(key.privateKey);
 }
 
 function refuseOnRealChains(id: string, lanes: readonly LaneSettings[]): void {
@@ -104,6 +111,7 @@ async function openKey(settings: KeySettings, surroundings: Surroundings): Promi
   const name = `key ${settings.id}`;
   switch (settings.kind) {
     case 'development':
+    case 'privateKey':
       return named(name, () => localKey(fromHex(settings.privateKey)));
     case 'keystore':
       return named(`${name} in ${settings.file}`, () =>

@@ -76,7 +76,9 @@ async function tellOrphans(sql: Sql, head: HeadRow, orphans: readonly Orphan[]):
     })),
   );
   // What its owner may have committed at that level is for the owner to look at.
-  const settled = orphans.filter(({ settleAt, blockNumber }) => blockNumber <= head[settleAt]);
+  const settled = orphans.filter(
+    ({ settleAt, blockNumber }) => settleAt === 'included' || blockNumber <= head[settleAt],
+  );
   await enqueue(sql, [
     ...orphans.map((orphan) =>
       // What ended unpaid released its reserve: its slot is closed, and never offered to its effect again.

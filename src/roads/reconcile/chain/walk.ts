@@ -1,6 +1,6 @@
 import type { RpcClient } from '../../../base/chain/index.ts';
 import { Transient } from '../../../base/kernel/index.ts';
-import { byteaText, decodeTransfer } from '../decode.ts';
+import { byteaText, decodePayment } from '../decode.ts';
 import { ask, fields, hex, list, NotShown, numberParam, quantity } from './answers.ts';
 
 /** The lanes of a chain and the tokens that they may hold; lower-case hex without 0x. */
@@ -119,7 +119,7 @@ async function readBlocks(
 
 function transactionOf(value: Record<string, unknown>, height: number): TransactionFact {
   const data = hex(value['input'], 'calldata');
-  const transfer = decodeTransfer(Buffer.from(data, 'hex'));
+  const transfer = decodePayment(Buffer.from(data, 'hex'));
   return {
     hash: bytea(value['hash'], 'transaction hash'),
     from: bytea(value['from'], 'sender'),

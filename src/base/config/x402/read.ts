@@ -1,0 +1,63 @@
+import { parseAmount } from '../../kernel/index.ts';
+import { readAddress } from '../assets.ts';
+import { refuseRepeat } from '../chains.ts';
+import { type Faults, shown } from '../faults.ts';
+import type { ConfigFile } from '../schema/schema.ts';
+import type { AssetSettings, MerchantSettings, Settings } from '../settings.ts';
+import type { Loose } from '../shape.ts';
+
+type Section = Loose<NonNullable<ConfigFile['x402']>>;
+type MerchantSection = NonNullable<NonNullable<Section['merchants']>[number]>;
+
+/** Meaning of the x402 section. */
+export function readX402(
+  section: Section,
+  assets: readonly AssetSettings[],
+  faults: Faults,
+): Settings['x402'] {
+  const { anonymous, waitSeconds = 8, verifyLeaseSeconds = 20 } = section;
+  const names = new Map<string, number>();
+  const merchants = (section.merchants ?? []).map((merchant = {}, index) => {
+    const path = `x402.merchants[${index}]`;
+    const { tenant = '', name = '' } = merchant;
+    refuseRepeat(names, `${tenant}/${name}`, index, path, 'x402.merchants', faults);
+    return readMerchant(merchant, path, assets, faults);
+  });
+  const { tenant = '', merchant = '' } = anonymous ?? {};
+  return {
+    merchants,
+    anonymous: anonymous === undefined ? null : { tenant, merchant },
+    waitMs: waitSeconds * 1000,
+    verifyLeaseMs: verifyLeaseSeconds * 1000,
+  };
+}
+
+function readMerchant(
+  { tenant = '', name = '', payTo = [], assets: allowed = [], replays = false }: MerchantSection,
+  path: string,
+  assets: readonly AssetSettings[],
+  faults: Faults,
+): MerchantSettings {
+  return {
+    tenant,
+    name,
+    replays,
+    payTo: payTo.flatMap((text, index) =>
+      text === undefined ? [] : [readAddress(text, `${path}.payTo[${index}]`, faults)],
+    ),
+    assets: allowed.flatMap((one = {}, index): MerchantSettings['assets'] => {
+      const at = `${path}.assets[${index}]`;
+      const asset = assets.find(({ id }) => id === one.asset);
+      if (asset?.eip712 === undefined) {
+        faults.add(`${at}.asset`, shown(one.asset), 'an asset of this file that has eip712');
+        return [];
+      }
+      if (one.maxAmount === undefined) return [{ asset: asset.caip19, maxAmount: null }];
+      const maxAmount = parseAmount(one.maxAmount, asset.decimals);
+      if (typeof maxAmount === 'bigint') return [{ asset: asset.caip19, maxAmount }];
+      const allowedText = `a decimal string with at most ${asset.decimals} decimals`;
+      faults.add(`${at}.maxAmount`, shown(one.maxAmount), allowedText);
+      return [];
+    }),
+  };
+}

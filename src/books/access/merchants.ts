@@ -1,0 +1,104 @@
+import { HEX_BYTES, type Sql } from '../../base/db/index.ts';
+import { type Address, fromHex, type Refusal, refuse } from '../../base/kernel/index.ts';
+
+/** A party inside a tenant that hands in payments. */
+export type Merchant = {
+  merchantId: string;
+  tenantId: string;
+  name: string;
+  /** Where its payments may go. */
+  payTo: Address[];
+  /** By CAIP-19; base units of one payment at most, null: what the asset's tiers allow. */
+  assets: { asset: string; maxAmount: bigint | null }[];
+  /** It gets a success as often as it asks, since it remembers what it has served. */
+  replays: boolean;
+};
+
+type NewMerchant = Omit<Merchant, 'merchantId'>;
+
+const NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
+
+type Row = Omit<Merchant, 'assets' | 'payTo'> & {
+  payTo: string[];
+  assets: { asset: string; maxAmount: string | null }[];
+};
+
+const MERCHANT = `SELECT m.merchant_id AS "merchantId", m.tenant_id AS "tenantId", m.name, m.replays,
+    ARRAY(SELECT '0x' || encode(p, 'hex') FROM unnest(m.pay_to) p) AS "payTo",
+    (SELECT coalesce(json_agg(json_build_object('asset', a.asset, 'maxAmount', a.max_amount::text) ORDER BY a.asset), '[]')
+     FROM merchant_asset a WHERE a.merchant_id = m.merchant_id) AS assets
+  FROM merchant m`;
+
+function merchantOf(row: Row): Merchant {
+  return {
+    ...row,
+    payTo: row.payTo as Address[],
+    assets: row.assets.map(({ asset, maxAmount }) => ({
+      asset,
+      maxAmount: maxAmount === null ? null : BigInt(maxAmount),
+    })),
+  };
+}
+
+/**
+ * Makes a merchant, or brings the one of this name to these payees and assets; in the caller's transaction, so that a
+ * crash leaves it as it was.
+ */
+export async function putMerchant(sql: Sql, wanted: NewMerchant): Promise<Merchant | Refusal> {
+  if (!NAME.test(wanted.name)) {
+    return refuse('invalid_request', "A merchant's name has 1 to 63 characters of a-z 0-9 -.");
+  }
+  const { rows } = await sql.query<{ id: string }>(
+    `INSERT INTO merchant (tenant_id, name, pay_to, replays) VALUES ($1, $2, $3::bytea[], $4)
+     ON CONFLICT (tenant_id, name) DO UPDATE SET pay_to = excluded.pay_to, replays = excluded.replays
+     RETURNING merchant_id AS id`,
+    [wanted.tenantId, wanted.name, wanted.payTo.map(fromHex), wanted.replays],
+  );
+  const merchantId = rows[0]!.id;
+  await sql.query('DELETE FROM merchant_asset WHERE merchant_id = $1', [merchantId]);
+  await sql.query(
+    `INSERT INTO merchant_asset (merchant_id, asset, max_amount)
+     SELECT $1, asset, max_amount FROM unnest($2::text[], $3::numeric[]) AS u(asset, max_amount)`,
+    [
+      merchantId,
+      wanted.assets.map(({ asset }) => asset),
+      wanted.assets.map(({ maxAmount }) => maxAmount),
+    ],
+  );
+  return { ...wanted, merchantId };
+}
+
+export async function findMerchant(
+  sql: Sql,
+  { tenant, name }: { tenant: string; name: string },
+): Promise<Merchant | null> {
+  const { rows } = await sql.query<Row>({
+    types: HEX_BYTES,
+    text: `${MERCHANT} JOIN tenant t USING (tenant_id)
+      WHERE t.name = $1 AND m.name = $2 AND m.disabled_at IS NULL`,
+    values: [tenant, name],
+  });
+  return rows.map(merchantOf)[0] ?? null;
+}
+
+/** For whom a key acts; null: for none that is in service. */
+export async function merchantOfKey(sql: Sql, keyId: string): Promise<Merchant | null> {
+  const { rows } = await sql.query<Row>({
+    types: HEX_BYTES,
+    text: `${MERCHANT} JOIN merchant_key k USING (merchant_id)
+      WHERE k.key_id = $1 AND m.disabled_at IS NULL`,
+    values: [keyId],
+  });
+  return rows.map(merchantOf)[0] ?? null;
+}
+
+/** Lets a key of the same tenant act for a merchant; one that acts for another already is left alone. */
+export async function bindKey(sql: Sql, keyId: string, merchantId: string): Promise<boolean> {
+  const { rowCount } = await sql.query(
+    `INSERT INTO merchant_key (key_id, merchant_id)
+     SELECT k.key_id, m.merchant_id FROM api_key k JOIN merchant m USING (tenant_id)
+     WHERE k.key_id = $1 AND m.merchant_id = $2 ON CONFLICT DO NOTHING`,
+    [keyId, merchantId],
+  );
+  return rowCount === 1;
+}

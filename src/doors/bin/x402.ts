@@ -1,0 +1,59 @@
+import { Assets, type Settings } from '../../base/config/index.ts';
+import type { Db } from '../../base/db/index.ts';
+import { type Log, systemClock } from '../../base/kernel/index.ts';
+import { findMerchant, type Merchant, merchantOfKey } from '../../books/access/index.ts';
+import { FacilitatorService, supportedOf } from '../../roads/x402/index.ts';
+import type { Services } from '../http/index.ts';
+import { portOf } from './chains.ts';
+
+/** What is known of a merchant is as old as this at most. */
+const HOLD_MS = 1_000;
+
+type Held = { until: number; merchant: Promise<Merchant | null> };
+
+/** The facilitator for the API: verified against nodes of its own, settled by the worker. */
+export function x402Services(
+  db: Db,
+  settings: Settings,
+  log: Log,
+): { services: Services['x402']; drain(): Promise<void> } {
+  const pools = new Map(settings.chains.map((chain) => [chain.chainId, portOf(chain, log)]));
+  const facilitator = new FacilitatorService({
+    db,
+    settings,
+    log,
+    assets: new Assets(settings.assets),
+    ports: (chainId) => pools.get(chainId),
+    clock: systemClock,
+  });
+  const supported = supportedOf(settings);
+  const held = new Map<string, Held>();
+  const hold = (name: string, read: () => Promise<Merchant | null>): Promise<Merchant | null> => {
+    const now = systemClock.monotonic();
+    const known = held.get(name);
+    if (known !== undefined && now < known.until) return known.merchant;
+    const merchant = read();
+    held.set(name, { until: now + HOLD_MS, merchant });
+    // A failure is nobody's to keep.
+    merchant.catch(() => held.delete(name));
+    return merchant;
+  };
+  const { anonymous } = settings.x402;
+  return {
+    services: {
+      supported: () => supported,
+      anonymous: async () =>
+        anonymous === null
+          ? null
+          : hold('', () =>
+              findMerchant(db, { tenant: anonymous.tenant, name: anonymous.merchant }),
+            ),
+      merchantOfKey: (keyId) => hold(keyId, () => merchantOfKey(db, keyId)),
+      verify: (...asked) => facilitator.verify(...asked),
+      settle: (...asked) => facilitator.settle(...asked),
+      get: (...asked) => facilitator.get(...asked),
+      find: (...asked) => facilitator.find(...asked),
+    },
+    drain: () => facilitator.drain(),
+  };
+}

@@ -1,0 +1,239 @@
+import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify';
+import { Type } from 'typebox';
+import { isUuid, refuse } from '../../../../base/kernel/index.ts';
+import type { Merchant } from '../../../../books/access/index.ts';
+import type { Answer } from '../../../../roads/x402/index.ts';
+import { guard } from '../../auth.ts';
+import { sendRefusal } from '../../reply.ts';
+import { problems } from '../../schemas.ts';
+import type { Services } from '../../services.ts';
+import type { App, RouteContext } from '../context.ts';
+import { fault } from '../request.ts';
+
+const tags = ['x402'];
+
+const NO_MERCHANT = refuse(
+  'missing_scope',
+  'The key acts for no merchant: make one with `payonce merchant create`.',
+  { members: { scope: 'payments:settle' } },
+);
+const NOT_FOUND = refuse('not_found', 'There is no payment with this id for this key.');
+
+/** The facilitator's routes, in the form of the official packages, and payments as they stand. */
+export function addX402Routes(app: App, { services }: RouteContext): void {
+  addSupported(app, services);
+  addQuestion(
+    app,
+    services,
+    'verify',
+    'May this payment be served? One caller has a yes at a time',
+  );
+  addQuestion(app, services, 'settle', 'Move the money, once; the answer within a few seconds');
+  addPayment(app, services);
+  addPayments(app, services);
+}
+
+function addSupported(app: App, services: Services): void {
+  app.get(
+    '/x402/supported',
+    {
+      schema: {
+        tags,
+        security: [],
+        summary: 'Schemes and networks, extensions, and the wallets that pay the gas',
+        response: {
+          200: Type.Object({
+            kinds: Type.Array(
+              Type.Object({
+                x402Version: Type.Integer(),
+                scheme: Type.String(),
+                network: Type.String(),
+              }),
+            ),
+            extensions: Type.Array(Type.String()),
+            signers: Type.Record(Type.String(), Type.Array(Type.String())),
+          }),
+        },
+      },
+    },
+    async () => services.x402.supported(),
+  );
+}
+
+/** What a settle answers and a verify does; as their packages read it, so nothing is taken off. */
+const Wire = Type.Object({}, { additionalProperties: true });
+
+function addQuestion(
+  app: App,
+  services: Services,
+  name: 'verify' | 'settle',
+  summary: string,
+): void {
+  app.post(
+    `/x402/${name}`,
+    {
+      onRequest: letMerchantsIn(services),
+      schema: {
+        tags,
+        summary,
+        description:
+          'Versions 1 and 2 of x402, scheme exact with EIP-3009. 200 for every verdict, with the packages’ own reasons; 202 while the outcome is not known; 409 for an authorization or a payment-identifier that was used otherwise; 503 when no node can be asked and nothing is under way.',
+        body: Type.Object(
+          {
+            x402Version: Type.Optional(Type.Integer()),
+            paymentPayload: Type.Object({}, { additionalProperties: true }),
+            paymentRequirements: Type.Object({}, { additionalProperties: true }),
+          },
+          { additionalProperties: true },
+        ),
+        response: { 200: Wire, 202: Wire, ...problems, 409: Wire, 503: Wire },
+      },
+    },
+    async (request, reply) => {
+      const merchant = await merchantOf(services, request);
+      if (merchant === null) return sendRefusal(request, reply, NO_MERCHANT);
+      const answer = await services.x402[name](merchant, request.body, request.id);
+      return send(reply, answer);
+    },
+  );
+}
+
+/** With a key as everywhere; without one where the configuration says whose payments those are. */
+function letMerchantsIn(services: Services) {
+  const keyed = guard(services, 'payments:settle');
+  const hook = (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction) => {
+    if (request.headers.authorization !== undefined) return keyed(request, reply, done);
+    services.x402.anonymous().then((merchant) => {
+      if (merchant === null) keyed(request, reply, done);
+      else done();
+    }, done);
+  };
+  return Object.assign(hook, { scope: keyed.scope });
+}
+
+function merchantOf(services: Services, request: FastifyRequest): Promise<Merchant | null> {
+  const { x402 } = services;
+  const principal = request.principal as FastifyRequest['principal'] | undefined | null;
+  return principal ? x402.merchantOfKey(principal.keyId) : x402.anonymous();
+}
+
+function send(reply: FastifyReply, { status, body, ended }: Answer): FastifyReply {
+  if (ended !== undefined) {
+    // A success is told once: to whom it could not be told it was not.
+    reply.raw.once('close', () => ended(reply.raw.writableFinished));
+  }
+  if (status === 503) reply.header('retry-after', '1');
+  return reply.code(status).type('application/json').send(JSON.stringify(body));
+}
+
+function addPayment(app: App, services: Services): void {
+  app.get(
+    '/v1/payments/:id',
+    {
+      onRequest: guard(services, 'payments:read'),
+      schema: {
+        tags,
+        summary: 'A payment as it stands',
+        params: Type.Object({ id: Type.String() }),
+        response: { 200: Payment, ...problems },
+      },
+    },
+    async (request, reply) => {
+      const id = request.params.id.toLowerCase();
+      const found = isUuid(id)
+        ? await services.x402.get(await scopeOf(services, request), id)
+        : null;
+      return found === null ? sendRefusal(request, reply, NOT_FOUND) : reply.send(found);
+    },
+  );
+}
+
+const HASH = /^0x[0-9a-fA-F]{64}$/;
+const HASH_EXPECTED = '0x and 64 hex digits';
+const FILTERS = ['authorizationId', 'txHash', 'paymentIdentifier'] as const;
+
+function addPayments(app: App, services: Services): void {
+  app.get(
+    '/v1/payments',
+    {
+      onRequest: guard(services, 'payments:read'),
+      schema: {
+        tags,
+        summary: 'Payments by what names them; several together must all fit',
+        querystring: Type.Object({
+          authorizationId: Type.Optional(Type.String()),
+          txHash: Type.Optional(Type.String()),
+          paymentIdentifier: Type.Optional(Type.String()),
+        }),
+        response: { 200: Type.Object({ items: Type.Array(Payment) }), ...problems },
+      },
+    },
+    async (request, reply) => {
+      const query = request.query as Record<string, unknown>;
+      const unknown = Object.keys(query).find(
+        (name) => !(FILTERS as readonly string[]).includes(name),
+      );
+      if (unknown !== undefined || Object.keys(query).length === 0) {
+        const refusal = fault(
+          `?${unknown ?? ''}`,
+          'invalid_request',
+          unknown,
+          `one or more of ${FILTERS.join(', ')}`,
+        );
+        return sendRefusal(request, reply, refusal);
+      }
+      const { authorizationId, txHash, paymentIdentifier } = query;
+      for (const [name, hash] of Object.entries({ authorizationId, txHash })) {
+        if (hash === undefined || (typeof hash === 'string' && HASH.test(hash))) continue;
+        return sendRefusal(
+          request,
+          reply,
+          fault(`?${name}`, 'invalid_request', hash, HASH_EXPECTED),
+        );
+      }
+      const hex = (hash: unknown) => (hash as string).toLowerCase() as `0x${string}`;
+      const items = await services.x402.find(await scopeOf(services, request), {
+        ...(authorizationId === undefined ? {} : { authorizationId: hex(authorizationId) }),
+        ...(txHash === undefined ? {} : { txHash: hex(txHash) }),
+        ...(paymentIdentifier === undefined ? {} : { identifier: String(paymentIdentifier) }),
+      });
+      return reply.send({ items });
+    },
+  );
+}
+
+/** A merchant's key sees its payments, a tenant's own key all of them. */
+async function scopeOf(services: Services, request: FastifyRequest) {
+  const { tenantId, keyId } = request.principal;
+  const merchant = await services.x402.merchantOfKey(keyId);
+  return { tenantId, merchantId: merchant?.merchantId ?? null };
+}
+
+const text = Type.String();
+const maybe = Type.Union([text, Type.Null()]);
+const Payment = Type.Object({
+  id: text,
+  status: text,
+  confirmation: Type.Object({
+    level: text,
+    blockNumber: Type.Union([Type.Integer(), Type.Null()]),
+    blockHash: maybe,
+  }),
+  waiting: Type.Union([Type.Object({ reason: text }), Type.Null()]),
+  network: text,
+  asset: text,
+  amountAtomic: text,
+  payer: text,
+  payTo: text,
+  authorizationId: text,
+  paymentIdentifier: maybe,
+  convergedOn: maybe,
+  resource: maybe,
+  txHash: maybe,
+  waitUntil: text,
+  delivered: Type.Boolean(),
+  failure: Type.Union([Type.Object({ code: text }), Type.Null()]),
+  correlationId: text,
+  createdAt: text,
+  updatedAt: text,
+});

@@ -1,0 +1,85 @@
+import type { Merchant } from '../../books/access/index.ts';
+import type { Answer, PaymentView } from '../../roads/x402/index.ts';
+import type { Services } from './services.ts';
+
+type X402 = Services['x402'];
+
+const PAYMENT_ID = '01890000-0000-7000-8000-00000000f402';
+
+/** One payment of one tenant, in memory, for tests. */
+export class FakeX402 implements X402 {
+  merchant: Merchant;
+  anonymousMerchant: Merchant | null = null;
+  answer: Answer = { status: 200, body: { isValid: true, success: true } };
+  asked: { merchant: Merchant; body: unknown }[] = [];
+  readonly #tenantId: string;
+
+  constructor(tenantId: string) {
+    this.#tenantId = tenantId;
+    this.merchant = {
+      merchantId: '01890000-0000-7000-8000-00000000f401',
+      tenantId,
+      name: 'shop',
+      payTo: [`0x${'cd'.repeat(20)}`],
+      assets: [],
+      replays: false,
+    };
+  }
+
+  supported() {
+    return {
+      kinds: [{ x402Version: 2 as const, scheme: 'exact' as const, network: 'eip155:31337' }],
+      extensions: [],
+      signers: {},
+    };
+  }
+
+  async anonymous() {
+    return this.anonymousMerchant;
+  }
+
+  async merchantOfKey(keyId: string) {
+    return keyId === 'k2' ? null : this.merchant;
+  }
+
+  async verify(merchant: Merchant, body: unknown) {
+    this.asked.push({ merchant, body });
+    return this.answer;
+  }
+
+  async settle(merchant: Merchant, body: unknown) {
+    return this.verify(merchant, body);
+  }
+
+  async get({ tenantId }: { tenantId: string }, id: string) {
+    return tenantId === this.#tenantId && id === PAYMENT_ID ? PAYMENT : null;
+  }
+
+  async find({ tenantId }: { tenantId: string }) {
+    return tenantId === this.#tenantId ? [PAYMENT] : [];
+  }
+}
+
+const HASH = `0x${'ab'.repeat(32)}`;
+const PAYMENT: PaymentView = {
+  id: PAYMENT_ID,
+  status: 'SETTLED',
+  confirmation: { level: 'finalized', blockNumber: 7, blockHash: HASH },
+  waiting: null,
+  network: 'eip155:31337',
+  asset: 'eip155:31337/erc20:0x00',
+  amountAtomic: '10000',
+  payer: `0x${'11'.repeat(20)}`,
+  payTo: `0x${'cd'.repeat(20)}`,
+  authorizationId: HASH,
+  paymentIdentifier: null,
+  convergedOn: null,
+  resource: null,
+  txHash: HASH,
+  waitUntil: 'included',
+  delivered: true,
+  failure: null,
+  correlationId: 'c',
+  createdAt: '2026-01-01T00:00:00.000Z',
+  updatedAt: '2026-01-01T00:00:01.000Z',
+};

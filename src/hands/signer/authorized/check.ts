@@ -1,0 +1,31 @@
+import { unpackAuthorization } from '../../../base/effect/index.ts';
+import type { Order } from '../grammar.ts';
+import { laneKey, type SigningRules } from '../rules.ts';
+
+type Refused = { code: 'authorization_refused'; message: string };
+
+/** What carries a payer's authorization, and nothing else does. */
+const PAYMENT = 'payment';
+
+/**
+ * A payment moves its payer's tokens and none of ours: it carries an authorization if and only if it is one, of
+ * somebody who is no wallet of this installation. Its intent was rebuilt from that authorization. Null: it is in order.
+ */
+export function checkAuthorized(rules: SigningRules, order: Order): Refused | null {
+  const { payerAuthorization, operation, ownerKind } = order.tx;
+  const isPayment = operation === PAYMENT && ownerKind === PAYMENT;
+  if (isPayment !== (payerAuthorization !== null)) {
+    return no(
+      isPayment ? 'a payment without an authorization' : `an authorization of a ${operation}`,
+    );
+  }
+  if (payerAuthorization === null) return null;
+  const { payer } = unpackAuthorization(payerAuthorization);
+  return rules.lanes.has(laneKey(order.slot.chainId, payer))
+    ? no(`the payer ${payer} is a wallet of this installation`)
+    : null;
+}
+
+function no(message: string): Refused {
+  return { code: 'authorization_refused', message };
+}

@@ -1,0 +1,52 @@
+import type { AssetSettings } from '../../../base/config/index.ts';
+import { ZERO_ADDRESS } from '../../../base/kernel/index.ts';
+import type { Merchant } from '../../../books/access/index.ts';
+import type { Reason } from '../wire/reasons.ts';
+import type { PaymentRequest } from '../wire/request.ts';
+
+/** Less than this is too little to be mined in: what its payers' packages check by, too. */
+const LEAST_SECONDS_LEFT = 6n;
+
+type Known = {
+  merchant: Pick<Merchant, 'payTo' | 'assets'>;
+  /** The token that is asked for; undefined: none that is configured for payments. */
+  asset: AssetSettings | undefined;
+  /** Seconds since the epoch. */
+  now: bigint;
+};
+
+/**
+ * Whether what was signed is what the merchant asked for, and that something which this merchant may have: payee, token,
+ * domain, amount to the unit, times to the second. Null: it is. Pure; signature and chain are asked after it.
+ */
+export function judgeScope(
+  request: PaymentRequest,
+  { merchant, asset, now }: Known,
+): Reason | null {
+  const { asked, signed } = request;
+  if (asset?.eip712 === undefined) return 'invalid_payment_requirements';
+  if (asked.name !== asset.eip712.name) return 'invalid_exact_evm_token_name_mismatch';
+  if (asked.version !== asset.eip712.version) return 'invalid_exact_evm_token_version_mismatch';
+  if (!mayHave(merchant, asset, asked)) return 'invalid_payment_requirements';
+  if (signed.payTo !== asked.payTo) return 'invalid_exact_evm_recipient_mismatch';
+  if (signed.validBefore < now + LEAST_SECONDS_LEFT) {
+    return 'invalid_exact_evm_payload_authorization_valid_before';
+  }
+  if (signed.validAfter > now) return 'invalid_exact_evm_payload_authorization_valid_after';
+  if (signed.amount !== asked.amount) {
+    return 'invalid_exact_evm_payload_authorization_value_mismatch';
+  }
+  return signed.payer === ZERO_ADDRESS ? 'invalid_exact_evm_signature' : null;
+}
+
+function mayHave(
+  { payTo, assets }: Known['merchant'],
+  { caip19, tiers }: AssetSettings,
+  asked: PaymentRequest['asked'],
+): boolean {
+  const allowed = assets.find(({ asset }) => asset === caip19);
+  if (allowed === undefined || asked.amount <= 0n) return false;
+  if (allowed.maxAmount !== null && asked.amount > allowed.maxAmount) return false;
+  if (!tiers.some(({ upTo }) => upTo === null || asked.amount <= upTo)) return false;
+  return payTo.includes(asked.payTo) && asked.payTo !== ZERO_ADDRESS;
+}

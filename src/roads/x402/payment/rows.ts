@@ -1,0 +1,155 @@
+import { HEX_BYTES, type Sql } from '../../../base/db/index.ts';
+import type { Address, Hex, PaymentState, SettleAt, TxState } from '../../../base/kernel/index.ts';
+
+/** A payment with what its transaction and the canonical chain show of it. */
+export type PaymentRow = {
+  id: string;
+  tenantId: string;
+  merchantId: string;
+  status: PaymentState;
+  endpoint: string;
+  identifier: string | null;
+  authorizationId: Hex;
+  convergedOn: string | null;
+  chainId: number;
+  asset: string;
+  token: Address;
+  payer: Address;
+  payTo: Address;
+  amount: bigint;
+  validAfter: bigint;
+  validBefore: bigint;
+  nonce: Hex;
+  signature: Hex;
+  waitUntil: SettleAt;
+  commitAt: 'safe' | 'finalized';
+  delivered: boolean;
+  failureCode: string | null;
+  correlationId: string;
+  createdAt: Date;
+  updatedAt: Date;
+  tx: {
+    txId: string;
+    status: TxState;
+    waiting: string | null;
+    failureCode: string | null;
+    /** Of its newest bytes that pay. */
+    newestHash: Hex | null;
+  } | null;
+  /** Where the canonical chain holds the payment, whoever sent it. */
+  paid: { txHash: Hex; blockNumber: number; blockHash: Hex } | null;
+  /** Null: the chain was never walked. */
+  head: { latest: number; safe: number; finalized: number; halted: boolean } | null;
+};
+
+type Raw = Omit<PaymentRow, 'chainId' | 'tx' | 'paid' | 'head'> & {
+  chain_id: bigint;
+  tx_id: string | null;
+  tx_status: TxState;
+  waiting: string | null;
+  tx_failure: string | null;
+  newest_hash: Hex | null;
+  paid_hash: Hex | null;
+  block_number: bigint;
+  block_hash: Hex;
+  latest: bigint | null;
+  safe: bigint;
+  finalized: bigint;
+  halted: boolean;
+};
+
+const SELECT = `
+  SELECT p.payment_id AS id, p.tenant_id AS "tenantId", p.merchant_id AS "merchantId", p.status, p.endpoint,
+    p.idempotency_key AS identifier, p.authorization_id AS "authorizationId", p.converged_on AS "convergedOn",
+    p.chain_id, p.asset, p.token, p.payer, p.pay_to AS "payTo", p.amount, p.valid_after AS "validAfter",
+    p.valid_before AS "validBefore", p.nonce, p.signature, p.wait_until AS "waitUntil", p.commit_at AS "commitAt",
+    p.delivered_at IS NOT NULL AS delivered, p.failure_code AS "failureCode", p.correlation_id AS "correlationId",
+    p.created_at AS "createdAt", p.updated_at AS "updatedAt",
+    t.tx_id, t.status AS tx_status, t.waiting, t.failure_code AS tx_failure, a.tx_hash AS newest_hash,
+    coalesce(c.tx_hash, l.tx_hash) AS paid_hash, coalesce(c.block_number, l.block_number) AS block_number,
+    coalesce(c.block_hash, l.block_hash) AS block_hash, h.latest, h.safe, h.finalized,
+    h.halted_reason IS NOT NULL AS halted
+  FROM payment p
+  LEFT JOIN tx t ON t.owner_id = p.payment_id
+  LEFT JOIN nonce_slot s ON s.tx_id = t.tx_id
+  LEFT JOIN LATERAL (
+    SELECT tx_hash FROM attempt WHERE lane_id = s.lane_id AND nonce = s.nonce AND kind = 'effect'
+    ORDER BY ordinal DESC LIMIT 1) a ON true
+  LEFT JOIN LATERAL (
+    SELECT x.tx_hash, i.block_number, i.block_hash FROM attempt x JOIN inclusion i USING (attempt_id)
+    JOIN block b ON b.chain_id = i.chain_id AND b.height = i.block_number AND b.hash = i.block_hash
+    WHERE x.lane_id = s.lane_id AND x.nonce = s.nonce AND x.kind = 'effect' AND i.succeeded AND i.effect_ok
+    LIMIT 1) c ON true
+  LEFT JOIN LATERAL (
+    SELECT f.tx_hash, f.block_number, f.block_hash FROM payment_landing f
+    JOIN block b ON b.chain_id = f.chain_id AND b.height = f.block_number AND b.hash = f.block_hash
+    WHERE f.payment_id = p.payment_id LIMIT 1) l ON true
+  LEFT JOIN chain_head h ON h.chain_id = p.chain_id`;
+
+/** Payments by id as they are now, no lock; those that were only asked for have nothing to show yet. */
+export async function readPayments(
+  sql: Sql,
+  ids: readonly string[],
+): Promise<Map<string, PaymentRow>> {
+  const { rows } = await sql.query<Raw>({
+    name: 'payment_read',
+    types: HEX_BYTES,
+    text: `${SELECT} WHERE p.payment_id = ANY($1::uuid[]) AND p.authorization_id IS NOT NULL`,
+    values: [ids],
+  });
+  return new Map(rows.map((row) => [row.id, fromRaw(row)]));
+}
+
+function fromRaw(row: Raw): PaymentRow {
+  const { chain_id, tx_id, tx_status, waiting, tx_failure, newest_hash, ...more } = row;
+  const { paid_hash, block_number, block_hash, latest, safe, finalized, halted, ...rest } = more;
+  return {
+    ...rest,
+    chainId: Number(chain_id),
+    tx:
+      tx_id === null
+        ? null
+        : {
+            txId: tx_id,
+            status: tx_status,
+            waiting,
+            failureCode: tx_failure,
+            newestHash: newest_hash,
+          },
+    paid:
+      paid_hash === null
+        ? null
+        : { txHash: paid_hash, blockNumber: Number(block_number), blockHash: block_hash },
+    head:
+      latest === null
+        ? null
+        : {
+            latest: Number(latest),
+            safe: Number(safe),
+            finalized: Number(finalized),
+            halted,
+          },
+  };
+}
+
+/** Ids of a tenant's payments that every given key names, newest first. */
+export async function findPayments(
+  sql: Sql,
+  tenantId: string,
+  keys: { authorizationId?: Hex; txHash?: Hex; identifier?: string },
+): Promise<string[]> {
+  const bytes = (hex: Hex | undefined) =>
+    hex === undefined ? null : Buffer.from(hex.slice(2), 'hex');
+  const { rows } = await sql.query<{ id: string }>(
+    `SELECT p.payment_id AS id FROM payment p
+     WHERE p.tenant_id = $1 AND p.authorization_id IS NOT NULL
+       AND ($2::bytea IS NULL OR p.authorization_id = $2)
+       AND ($3::text IS NULL OR p.idempotency_key = $3)
+       AND ($4::bytea IS NULL OR p.payment_id IN (
+         SELECT t.owner_id FROM attempt a JOIN tx t USING (tx_id) WHERE a.tx_hash = $4
+         UNION ALL SELECT payment_id FROM payment_landing WHERE tx_hash = $4))
+     ORDER BY p.payment_id DESC LIMIT 100`,
+    [tenantId, bytes(keys.authorizationId), keys.identifier ?? null, bytes(keys.txHash)],
+  );
+  return rows.map(({ id }) => id);
+}

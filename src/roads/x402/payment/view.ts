@@ -1,0 +1,62 @@
+import { checksummed, type Level, type PaymentState } from '../../../base/kernel/index.ts';
+import { levelOf } from './outcome.ts';
+import type { PaymentRow } from './rows.ts';
+
+/** A payment as its merchant sees it. */
+export type PaymentView = {
+  id: string;
+  status: PaymentState;
+  confirmation: { level: Level; blockNumber: number | null; blockHash: string | null };
+  waiting: { reason: string } | null;
+  network: string;
+  asset: string;
+  amountAtomic: string;
+  payer: string;
+  payTo: string;
+  authorizationId: string;
+  paymentIdentifier: string | null;
+  /** The payment that this one stands for, where its payer signed twice. */
+  convergedOn: string | null;
+  resource: string | null;
+  txHash: string | null;
+  waitUntil: string;
+  delivered: boolean;
+  failure: { code: string } | null;
+  correlationId: string;
+  createdAt: string;
+  updatedAt: string;
+};
+
+export function viewOf(row: PaymentRow): PaymentView {
+  return {
+    id: row.id,
+    status: shownStatus(row),
+    confirmation: {
+      level: levelOf(row),
+      blockNumber: row.paid?.blockNumber ?? null,
+      blockHash: row.paid?.blockHash ?? null,
+    },
+    waiting: row.tx?.waiting ? { reason: row.tx.waiting } : null,
+    network: `eip155:${row.chainId}`,
+    asset: row.asset,
+    amountAtomic: row.amount.toString(),
+    payer: checksummed(row.payer),
+    payTo: checksummed(row.payTo),
+    authorizationId: row.authorizationId,
+    paymentIdentifier: row.identifier,
+    convergedOn: row.convergedOn,
+    resource: row.endpoint === '' ? null : row.endpoint,
+    txHash: row.paid?.txHash ?? row.tx?.newestHash ?? null,
+    waitUntil: row.waitUntil,
+    delivered: row.delivered,
+    failure: row.failureCode === null ? null : { code: row.failureCode },
+    correlationId: row.correlationId,
+    createdAt: row.createdAt.toISOString(),
+    updatedAt: row.updatedAt.toISOString(),
+  };
+}
+
+/** The step that records a send is the transaction's; its payment follows with the block. */
+function shownStatus({ status, tx }: PaymentRow): PaymentState {
+  return status === 'RESERVED' && tx?.status === 'BROADCASTED' ? 'BROADCASTED' : status;
+}

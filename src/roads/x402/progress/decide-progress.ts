@@ -1,0 +1,79 @@
+import type { PaymentState } from '../../../base/kernel/index.ts';
+import { atLeast, levelOf } from '../payment/outcome.ts';
+import type { PaymentRow } from '../payment/rows.ts';
+import type { Reason } from '../wire/reasons.ts';
+
+/** What the chain says beside our own attempts, of a payment whose transaction ended without paying. */
+export type Evidence = {
+  /** Whether the token has taken the authorization, or its payer has cancelled it. */
+  used: boolean;
+  /** The chain's time at its final block has passed the authorization's end. */
+  runOut: boolean;
+};
+
+export type Progress =
+  | { kind: 'stay' }
+  /** The states that it goes through, in order. */
+  | { kind: 'move'; path: PaymentState[]; failure: Reason | null }
+  /** Our transaction is final and did not pay: somebody else's may have, and only the chain knows. */
+  | { kind: 'ask' };
+
+const TO_INCLUDED: Partial<Record<PaymentState, PaymentState[]>> = {
+  RESERVED: ['BROADCASTED', 'INCLUDED'],
+  BROADCASTED: ['INCLUDED'],
+  INCLUDED: [],
+};
+
+/**
+ * The next states of a payment under way, by what the canonical chain shows. It goes forward by evidence of payment
+ * at once; it fails only when its own transaction is final without paying and the chain was asked whether another
+ * one took the authorization (`evidence`; undefined: not asked yet). Pure.
+ */
+export function decideProgress(row: PaymentRow, evidence?: Evidence): Progress {
+  if (row.head?.halted) return { kind: 'stay' };
+  const level = levelOf(row);
+  if (row.status === 'SETTLED' || row.status === 'RESETTLED') {
+    const stands = atLeast(level, row.status === 'SETTLED' ? row.commitAt : 'finalized');
+    return stands ? { kind: 'stay' } : move(['REVERSED']);
+  }
+  if (row.status === 'REVERSED') {
+    return level === 'finalized' ? move(['RESETTLED']) : endUnpaid(row, evidence);
+  }
+  const path = TO_INCLUDED[row.status];
+  if (path === undefined) return { kind: 'stay' };
+  if (row.paid === null) return endUnpaid(row, evidence);
+  if (!atLeast(level, row.commitAt)) return path.length === 0 ? { kind: 'stay' } : move(path);
+  const final: PaymentState[] = level === 'finalized' ? ['FINALIZED'] : [];
+  return move([...path, ...final, 'LEDGER_COMMITTED', 'SETTLED']);
+}
+
+/** Our own transaction is over and did not pay. */
+export function hasEnded({ tx }: Pick<PaymentRow, 'tx'>): boolean {
+  return tx !== null && ['REVERTED', 'CANCELLED', 'REPLACED'].includes(tx.status);
+}
+
+function endUnpaid(row: PaymentRow, evidence: Evidence | undefined): Progress {
+  if (!hasEnded(row) || row.paid !== null) return { kind: 'stay' };
+  if (evidence === undefined) return { kind: 'ask' };
+  // Taken, and no block shows by what: it is looked for until one does.
+  if (evidence.used) return { kind: 'stay' };
+  if (evidence.runOut) {
+    return fail('EXPIRED', 'invalid_exact_evm_payload_authorization_valid_before');
+  }
+  // Closed since it ran out: the chain's clock has the word.
+  if (row.tx!.failureCode === 'expired') return { kind: 'stay' };
+  return fail(
+    'CHAIN_FAILED',
+    row.tx!.failureCode === 'simulation_reverted'
+      ? 'invalid_exact_evm_transaction_simulation_failed'
+      : 'invalid_exact_evm_transaction_failed',
+  );
+}
+
+function move(path: PaymentState[]): Progress {
+  return { kind: 'move', path, failure: null };
+}
+
+function fail(state: PaymentState, failure: Reason): Progress {
+  return { kind: 'move', path: [state], failure };
+}

@@ -1,0 +1,22 @@
+import type { Handler } from '../../../base/queue/index.ts';
+import { PAYMENT_TOPICS } from '../topics.ts';
+import { expireStep, type PaymentContext, progressStep } from './step.ts';
+
+const BATCH = 500;
+const FAST = { baseMs: 500, capMs: 30_000, limit: 1_000 };
+
+/** The steps of this road; they belong to the settler. */
+export function paymentHandlers(context: PaymentContext): Handler[] {
+  const { settle, final, orphaned, expire } = PAYMENT_TOPICS;
+  return [
+    ...[settle, final, orphaned].map(
+      (topic): Handler => ({
+        topic,
+        batch: BATCH,
+        backoff: FAST,
+        run: (claimed) => progressStep(context, claimed),
+      }),
+    ),
+    { topic: expire, batch: BATCH, backoff: FAST, run: (claimed) => expireStep(context, claimed) },
+  ];
+}

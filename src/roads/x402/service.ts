@@ -1,0 +1,296 @@
+import type { ChainPort } from '../../base/chain/index.ts';
+import type { Assets, Settings } from '../../base/config/index.ts';
+import { type Db, inTransaction } from '../../base/db/index.ts';
+import { type Clock, caip19, type Log, messageOf, Transient } from '../../base/kernel/index.ts';
+import type { Merchant } from '../../books/access/index.ts';
+import { type Checked, checkOffline } from './check/check.ts';
+import { OnChain } from './check/on-chain.ts';
+import { Group } from './group.ts';
+import { type Claimed, claimPayments, type Wish } from './payment/claim.ts';
+import { endDeliveries, notePending, releaseLease, takeDeliveries } from './payment/delivery.ts';
+import { type Known, lookUp } from './payment/look-up.ts';
+import { type Outcome, outcomeOf } from './payment/outcome.ts';
+import { findPayments, type PaymentRow, readPayments } from './payment/rows.ts';
+import { type PaymentView, viewOf } from './payment/view.ts';
+import { PaymentWaiters } from './waiters.ts';
+import {
+  type Answer,
+  aboutOf,
+  invalid,
+  pending,
+  settled,
+  undecided,
+  unsettled,
+  valid,
+} from './wire/answers.ts';
+import type { Reason } from './wire/reasons.ts';
+import { type PaymentRequest, readRequest } from './wire/request.ts';
+
+type ServiceContext = {
+  db: Db;
+  assets: Assets;
+  settings: Pick<Settings, 'policyVersion' | 'x402' | 'lanes'>;
+  ports(chainId: number): ChainPort | undefined;
+  clock: Clock;
+  log: Log;
+};
+
+const GROUP = { size: 200, rounds: 2 };
+
+/**
+ * The facilitator's two questions. Verify: may the merchant serve this payment; at most one caller has a yes at a time.
+ * Settle: move the money, once; the answer is what the chain shows by the end of the wait, and a success is handed
+ * out once. A fault on the way throws Transient or UnknownOutcome, and asked again the rows tell.
+ */
+export class FacilitatorService {
+  readonly #context: ServiceContext;
+  readonly #chain: OnChain;
+  readonly #waiters: PaymentWaiters;
+  readonly #lookUps: Group<Checked & { merchantId: string }, Known | null>;
+  readonly #claims: Group<Wish, Claimed>;
+  readonly #deliveries: Group<string, 'mine' | 'delivered' | 'on_its_way'>;
+  readonly #endings: Group<{ id: string; delivered: boolean }, null>;
+
+  constructor(context: ServiceContext) {
+    const { db, clock, settings, assets } = context;
+    this.#context = context;
+    this.#chain = new OnChain(context.ports);
+    this.#waiters = new PaymentWaiters({ clock, read: (ids) => readPayments(db, ids) });
+    this.#lookUps = new Group({ ...GROUP, work: (items) => lookUp(db, items) });
+    const { policyVersion } = settings;
+    const leaseMs = settings.x402.verifyLeaseMs;
+    this.#claims = new Group({
+      ...GROUP,
+      work: (wishes) =>
+        inTransaction(db, (sql) => claimPayments(sql, wishes, { policyVersion, assets, leaseMs })),
+    });
+    this.#deliveries = new Group({
+      ...GROUP,
+      work: async (ids) => {
+        const found = await takeOnce(db, ids);
+        return ids.map((_, index) => found[index]!);
+      },
+    });
+    this.#endings = new Group({
+      ...GROUP,
+      work: async (ended) => {
+        await endDeliveries(db, ended);
+        return ended.map(() => null);
+      },
+    });
+  }
+
+  async verify(merchant: Merchant, body: unknown, correlationId: string): Promise<Answer> {
+    const request = readRequest(body);
+    if ('reason' in request) return invalid(request, request.reason, request);
+    const about = aboutOf(request);
+    try {
+      const checked = this.#check(merchant, request);
+      if (typeof checked === 'string') return invalid(about, checked);
+      const reason = await this.#judge(merchant, checked, { again: true });
+      if (reason !== null) return invalid(about, reason);
+      return await this.#serveOnce(about, this.#wish('verify', merchant, checked, correlationId));
+    } catch (error) {
+      this.#tell(error, correlationId);
+      return invalid(about, 'unexpected_verify_error', { status: 503 });
+    }
+  }
+
+  async settle(merchant: Merchant, body: unknown, correlationId: string): Promise<Answer> {
+    const request = readRequest(body);
+    if ('reason' in request) return unsettled({ ...request, network: '' }, request.reason, request);
+    const about = aboutOf(request);
+    const checked = this.#check(merchant, request);
+    try {
+      if (typeof checked === 'string') {
+        return (await this.#late(merchant, request)) ?? unsettled(about, checked);
+      }
+      const reason = await this.#judge(merchant, checked, { again: false });
+      if (reason === 'unexpected_settle_error') return unsettled(about, reason, { status: 503 });
+      if (reason !== null) return unsettled(about, reason);
+      const wish = this.#wish('settle', merchant, checked, correlationId);
+      const claimed = await this.#claims.enter(wish);
+      if (claimed.kind === 'elsewhere' || claimed.kind === 'conflict') {
+        return unsettled(about, REFUSED[claimed.kind], { status: 409 });
+      }
+      return await this.#awaitEnd(about, merchant, claimed.id);
+    } catch (error) {
+      this.#tell(error, correlationId);
+      // It may be reserved: without `success` the merchant's package asks nobody to pay again.
+      const body = { errorReason: 'unexpected_settle_error', ...about, transaction: '' };
+      return { status: 202, body };
+    }
+  }
+
+  async get(of: { tenantId: string; merchantId: string | null }, id: string) {
+    const row = (await readPayments(this.#context.db, [id])).get(id);
+    return row !== undefined && isOf(row, of) ? viewOf(row) : null;
+  }
+
+  async find(
+    of: { tenantId: string; merchantId: string | null },
+    keys: Parameters<typeof findPayments>[2],
+  ): Promise<PaymentView[]> {
+    const ids = await findPayments(this.#context.db, of.tenantId, keys);
+    const rows = await readPayments(this.#context.db, ids);
+    return ids.flatMap((id) => {
+      const row = rows.get(id);
+      return row !== undefined && isOf(row, of) ? [viewOf(row)] : [];
+    });
+  }
+
+  /** Waits are cut, what is being written is finished. */
+  async drain(): Promise<void> {
+    this.#waiters.releaseAll();
+    await Promise.all([this.#claims.drain(), this.#deliveries.drain(), this.#endings.drain()]);
+  }
+
+  #check(merchant: Merchant, request: PaymentRequest) {
+    const { assets, clock } = this.#context;
+    return checkOffline(request, { merchant, assets, now: clock.now() });
+  }
+
+  /**
+   * What the chain says of a payment that is not under way; of one that was verified before only on wish, since it is simulated
+   * once more before it is signed. A node that can not be asked before anything is known is told as such.
+   */
+  async #judge(
+    { merchantId }: Merchant,
+    checked: Checked,
+    { again }: { again: boolean },
+  ): Promise<Reason | null> {
+    const known = await this.#lookUps.enter({ ...checked, merchantId });
+    if (known !== null && !(again && known.isOpen)) return null;
+    let reason: Reason | null;
+    try {
+      reason = await this.#chain.judge(checked.request, checked.signedByKey);
+    } catch (error) {
+      if (again || !(error instanceof Transient)) throw error;
+      return 'unexpected_settle_error';
+    }
+    if (reason !== 'invalid_exact_evm_nonce_already_used') return reason;
+    // It may be this very payment, settled at this moment by another call.
+    const now = await this.#lookUps.enter({ ...checked, merchantId });
+    return now === null || now.isOpen ? reason : null;
+  }
+
+  #wish(to: Wish['to'], merchant: Merchant, checked: Checked, correlationId: string): Wish {
+    const { chainId, asked } = checked.request;
+    const asset = this.#context.assets.find(caip19(chainId, asked.token))!;
+    return { to, merchant, checked, asset, correlationId };
+  }
+
+  /**
+   * A payment may have run out of time since it was reserved: what is asked about it then is what became of it. Only where
+   * time is all that is wrong.
+   */
+  async #late(merchant: Merchant, request: PaymentRequest): Promise<Answer | null> {
+    const then = Number(request.signed.validBefore) * 1000 - 60_000;
+    const { assets } = this.#context;
+    const checked = checkOffline(request, { merchant, assets, now: then });
+    if (typeof checked === 'string') return null;
+    const known = await this.#lookUps.enter({ ...checked, merchantId: merchant.merchantId });
+    if (known === null || known.isOpen || known.merchantId !== merchant.merchantId) return null;
+    return this.#awaitEnd(aboutOf(request), merchant, known.id);
+  }
+
+  /** A lease for the caller; or, while another has it, the wait for what becomes of it. */
+  async #serveOnce(about: ReturnType<typeof aboutOf>, wish: Wish): Promise<Answer> {
+    const { clock, settings, db } = this.#context;
+    const deadline = clock.monotonic() + settings.x402.waitMs;
+    for (;;) {
+      const claimed = await this.#claims.enter(wish);
+      if (claimed.kind === 'elsewhere' || claimed.kind === 'conflict') {
+        return invalid(about, REFUSED[claimed.kind], { status: 409 });
+      }
+      const row = (await readPayments(db, [claimed.id])).get(claimed.id)!;
+      if (claimed.kind === 'mine') return valid(about, row);
+      const waitMs = Math.min(deadline - clock.monotonic(), LEASE_LOOK_MS);
+      const seen = await this.#waiters.wait(row, { waitMs, until: hasEnded });
+      const outcome = outcomeOf(seen);
+      if (outcome.kind === 'paid') return invalid(about, 'duplicate_settlement', { row: seen });
+      if (outcome.kind === 'failed') return invalid(about, outcome.reason, { row: seen });
+      if (clock.monotonic() >= deadline) return undecided(about, seen);
+    }
+  }
+
+  async #awaitEnd(
+    about: ReturnType<typeof aboutOf>,
+    merchant: Merchant,
+    id: string,
+  ): Promise<Answer> {
+    const { db, settings, clock } = this.#context;
+    const deadline = clock.monotonic() + settings.x402.waitMs;
+    let row = (await readPayments(db, [id])).get(id)!;
+    for (;;) {
+      const waitMs = deadline - clock.monotonic();
+      row = await this.#waiters.wait(row, { waitMs, until: hasEnded });
+      const outcome = outcomeOf(row);
+      if (outcome.kind === 'failed') {
+        await releaseLease(db, id);
+        return unsettled(about, outcome.reason, { transaction: outcome.txHash, row });
+      }
+      if (outcome.kind !== 'paid') {
+        const txHash = outcome.kind === 'under_way' ? outcome.txHash : null;
+        const last = txHash === null ? true : await notePending(db, id);
+        return pending(about, row, txHash, last);
+      }
+      const answer = settled(about, outcome.txHash, row);
+      if (merchant.replays) return answer;
+      const delivery = await this.#deliveries.enter(id);
+      if (delivery === 'mine') return { ...answer, ended: (left) => this.#endDelivery(id, left) };
+      if (delivery === 'delivered' || clock.monotonic() >= deadline) {
+        const transaction = outcome.txHash;
+        return unsettled(about, 'duplicate_settlement', { transaction, row });
+      }
+      await clock.sleep(ON_ITS_WAY_MS);
+    }
+  }
+
+  /** Not waited for: where it is lost, the success is free again after its time. */
+  #endDelivery(id: string, delivered: boolean): void {
+    this.#endings.enter({ id, delivered }).catch((error) => this.#tell(error, id));
+  }
+
+  #tell(error: unknown, correlationId: string): void {
+    const expected = error instanceof Transient;
+    this.#context.log[expected ? 'warn' : 'error'](
+      { correlationId, error: messageOf(error) },
+      'a payment could not be answered',
+    );
+  }
+}
+
+const REFUSED = {
+  elsewhere: 'credential_bound_elsewhere',
+  conflict: 'payment_identifier_conflict',
+} as const;
+
+/** Who waits for a lease looks again after this long: it may have run out. */
+const LEASE_LOOK_MS = 1_000;
+const ON_ITS_WAY_MS = 50;
+
+function hasEnded({ kind }: Outcome): boolean {
+  return kind === 'paid' || kind === 'failed';
+}
+
+function isOf(
+  row: PaymentRow,
+  { tenantId, merchantId }: { tenantId: string; merchantId: string | null },
+): boolean {
+  return row.tenantId === tenantId && (merchantId === null || row.merchantId === merchantId);
+}
+
+/** Of several in one group that ask for the same, the first may have it. */
+async function takeOnce(db: Db, ids: readonly string[]) {
+  const found = await inTransaction(db, (sql) => takeDeliveries(sql, [...new Set(ids)]));
+  const told = new Set<string>();
+  return ids.map((id) => {
+    const delivery = found.get(id) ?? 'delivered';
+    if (delivery !== 'mine' || !told.has(id)) {
+      told.add(id);
+      return delivery;
+    }
+    return 'on_its_way' as const;
+  });
+}

@@ -1,0 +1,144 @@
+import { randomBytes } from 'node:crypto';
+import { type Account, generatePrivateKey, privateKeyToAccount } from 'viem/accounts';
+import { openPool } from '../../../src/base/db/index.ts';
+import { type Address, caip19, type Hex } from '../../../src/base/kernel/index.ts';
+import { createMerchantKey, putMerchants } from '../../../src/doors/bin/merchants.ts';
+import type { Installation } from '../installation.ts';
+import { mintTo } from '../laws.ts';
+import { until } from '../until.ts';
+
+export const PAY_TO: Address = `0x${'cafe'.repeat(10)}`;
+export const NETWORK = 'eip155:31337';
+export const PRICE = '10000';
+const DOMAIN = { name: 'USD Coin', version: '2' };
+
+type Payer = Account & { signTypedData: NonNullable<Account['signTypedData']> };
+
+/** A key of its own, with development dollars on the chain. */
+export async function fundedPayer(
+  chain: Pick<Installation['anvil'], 'rpc'>,
+  token: Address,
+  amount = 1_000_000_000n,
+): Promise<Payer> {
+  const payer = privateKeyToAccount(generatePrivateKey()) as unknown as Payer;
+  const [from] = await chain.rpc<string[]>('eth_accounts');
+  const hash = await chain.rpc<string>('eth_sendTransaction', {
+    from,
+    to: token,
+    data: mintTo(payer.address.toLowerCase() as Address, amount),
+  });
+  await until('the mint', () => chain.rpc<unknown>('eth_getTransactionReceipt', hash));
+  return payer;
+}
+
+export type Signed = {
+  x402Version: 2;
+  paymentPayload: {
+    x402Version: 2;
+    accepted: Record<string, unknown>;
+    payload: { signature: Hex; authorization: Record<string, string> };
+    [more: string]: unknown;
+  };
+  paymentRequirements: Record<string, unknown>;
+};
+
+/** What a merchant hands in, signed as the packages sign it. */
+export async function signedPayment(
+  payer: Payer,
+  token: Address,
+  over: {
+    payTo?: Address;
+    amount?: string;
+    validAfter?: string;
+    validBefore?: string;
+    nonce?: Hex;
+    identifier?: string;
+  } = {},
+): Promise<Signed> {
+  const { payTo = PAY_TO, amount = PRICE } = over;
+  const authorization = {
+    from: payer.address,
+    to: payTo,
+    value: amount,
+    validAfter: over.validAfter ?? '0',
+    validBefore: over.validBefore ?? String(Math.floor(Date.now() / 1000) + 300),
+    nonce: over.nonce ?? (`0x${randomBytes(32).toString('hex')}` as Hex),
+  };
+  const signature = await payer.signTypedData({
+    domain: { ...DOMAIN, chainId: 31_337, verifyingContract: token },
+    types: {
+      TransferWithAuthorization: [
+        { name: 'from', type: 'address' },
+        { name: 'to', type: 'address' },
+        { name: 'value', type: 'uint256' },
+        { name: 'validAfter', type: 'uint256' },
+        { name: 'validBefore', type: 'uint256' },
+        { name: 'nonce', type: 'bytes32' },
+      ],
+    },
+    primaryType: 'TransferWithAuthorization',
+    message: {
+      ...authorization,
+      value: BigInt(amount),
+      validAfter: BigInt(authorization.validAfter),
+      validBefore: BigInt(authorization.validBefore),
+    },
+  });
+  const requirements = {
+    scheme: 'exact',
+    network: NETWORK,
+    amount,
+    asset: token,
+    payTo,
+    maxTimeoutSeconds: 300,
+    extra: DOMAIN,
+  };
+  const id = over.identifier;
+  return {
+    x402Version: 2,
+    paymentPayload: {
+      x402Version: 2,
+      accepted: requirements,
+      resource: { url: 'https://shop.example/report' },
+      payload: { signature, authorization },
+      ...(id === undefined ? {} : { extensions: { 'payment-identifier': { info: { id } } } }),
+    },
+    paymentRequirements: requirements,
+  };
+}
+
+/** A merchant of the tenant, and the key that acts for it. */
+export async function merchantKey(
+  on: Installation,
+  over: { tenant?: string; name?: string; payTo?: Address[]; replays?: boolean } = {},
+): Promise<string> {
+  const db = openPool({ url: on.databases.mainUrl, role: 'payonce_app', name: 'test', max: 1 });
+  try {
+    const { tenant = 'demo', name = 'shop', payTo = [PAY_TO], replays = false } = over;
+    const assets = [{ asset: caip19(31_337, on.token), maxAmount: null }];
+    const [merchant] = await putMerchants(db, [{ tenant, name, payTo, assets, replays }]);
+    return await createMerchantKey(db, merchant!);
+  } finally {
+    await db.end();
+  }
+}
+
+type Told = { status: number; body: Record<string, unknown> };
+
+/** Asks a facilitator as the packages do. */
+export async function ask(
+  url: string,
+  question: 'verify' | 'settle',
+  body: unknown,
+  key?: string,
+): Promise<Told> {
+  const answer = await fetch(`${url}/x402/${question}`, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/json',
+      ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
+    },
+    body: typeof body === 'string' ? body : JSON.stringify(body),
+  });
+  return { status: answer.status, body: (await answer.json()) as Record<string, unknown> };
+}

@@ -1,0 +1,105 @@
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { HTTPFacilitatorClient } from '@x402/core/server';
+import { ExactEvmScheme as PayerScheme } from '@x402/evm/exact/client';
+import { ExactEvmScheme as MerchantScheme } from '@x402/evm/exact/server';
+import { paymentMiddleware, x402ResourceServer } from '@x402/express';
+import { decodePaymentResponseHeader, wrapFetchWithPayment, x402Client } from '@x402/fetch';
+// The package brings no types, and of it only this is used.
+// @ts-expect-error
+import express from 'express';
+import type { Address } from '../../../src/base/kernel/index.ts';
+import { NETWORK, PAY_TO, PRICE } from './payers.ts';
+
+/** An express merchant as its package's readme has it, unmodified, in front of a facilitator. */
+export class Shop {
+  readonly url: string;
+  readonly #server: Server;
+  #served: () => number;
+
+  private constructor(server: Server, served: () => number) {
+    this.#server = server;
+    this.#served = served;
+    this.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/report`;
+  }
+
+  /** How often its handler ran. */
+  get served(): number {
+    return this.#served();
+  }
+
+  static async open(facilitatorUrl: string, token: Address, key?: string): Promise<Shop> {
+    const headers = key === undefined ? undefined : { Authorization: `Bearer ${key}` };
+    const facilitator = new HTTPFacilitatorClient({
+      url: `${facilitatorUrl}/x402`,
+      ...(headers === undefined
+        ? {}
+        : {
+            createAuthHeaders: async () => ({
+              verify: headers,
+              settle: headers,
+              supported: headers,
+              bazaar: headers,
+            }),
+          }),
+    });
+    const resources = new x402ResourceServer(facilitator).register(NETWORK, new MerchantScheme());
+    const extra = { name: 'USD Coin', version: '2' };
+    const price = { amount: PRICE, asset: token, extra };
+    const accepts = [
+      { scheme: 'exact', network: NETWORK, payTo: PAY_TO, price, maxTimeoutSeconds: 300 } as const,
+    ];
+    let served = 0;
+    const app = express() as App;
+    app.use(paymentMiddleware({ 'GET /report': { accepts } }, resources));
+    app.get('/report', (_request, response) => {
+      served += 1;
+      response.json({ report: 'the weather is fine' });
+    });
+    const server = await new Promise<Server>((resolve) => {
+      const listening = app.listen(0, '127.0.0.1', () => resolve(listening));
+    });
+    return new Shop(server, () => served);
+  }
+
+  close(): Promise<void> {
+    this.#server.closeAllConnections();
+    return new Promise((resolve) => this.#server.close(() => resolve()));
+  }
+}
+
+type App = {
+  use(handler: ReturnType<typeof paymentMiddleware>): void;
+  get(
+    path: string,
+    handler: (request: unknown, response: { json(body: unknown): void }) => void,
+  ): void;
+  listen(port: number, host: string, ready: () => void): Server;
+};
+
+type Signer = ConstructorParameters<typeof PayerScheme>[0];
+
+/** The unmodified fetch of a payer; `header` is what it paid with last. */
+export function payingFetch(payer: unknown): {
+  pay(url: string): Promise<Response>;
+  header(): string;
+} {
+  let header = '';
+  const client = new x402Client()
+    .setSpendControls(false)
+    .register(NETWORK, new PayerScheme(payer as Signer));
+  const pay = wrapFetchWithPayment(async (input, init) => {
+    const request = new Request(input, init);
+    header = request.headers.get('payment-signature') ?? header;
+    return fetch(request);
+  }, client);
+  return { pay: (url) => pay(url), header: () => header };
+}
+
+/** What a merchant told its payer of the settlement. */
+export function receiptOf(response: Response): { success: boolean; transaction: string } {
+  return decodePaymentResponseHeader(response.headers.get('payment-response') ?? '') as {
+    success: boolean;
+    transaction: string;
+  };
+}

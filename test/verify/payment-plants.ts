@@ -1,0 +1,23 @@
+import { main, one, type Plant } from './plants.ts';
+
+const SETTLED = one('payment', `status = 'SETTLED'`);
+/** One violation for every law about payments. */
+export const PAYMENT_PLANTS: readonly Plant[] = [
+  main(
+    'tx/payment-intent',
+    `UPDATE payment SET pay_to = payer WHERE payment_id = ${SETTLED} RETURNING 'payment ' || payment_id AS subject`,
+  ),
+  main(
+    'tx/payment-is-paid',
+    `UPDATE inclusion SET effect_ok = false WHERE attempt_id = (SELECT attempt_id FROM attempt JOIN tx USING (tx_id)
+       WHERE owner_id = ${SETTLED} LIMIT 1) RETURNING 'payment ' || ${SETTLED} AS subject`,
+  ),
+  main(
+    'tx/payment-failed-is-unpaid',
+    `UPDATE payment SET status = 'EXPIRED' WHERE payment_id = ${SETTLED} RETURNING 'payment ' || payment_id AS subject`,
+  ),
+  main(
+    'queue/payments-move',
+    `UPDATE payment SET status = 'INCLUDED' WHERE payment_id = ${SETTLED} RETURNING 'payment ' || payment_id AS subject`,
+  ),
+];
