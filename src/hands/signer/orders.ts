@@ -184,8 +184,7 @@ export async function ordersGet(main: Db, ids: readonly string[]): Promise<Order
         LEFT JOIN decision_consumed c ON c.decision_id = d.decision_id
         LEFT JOIN policy_version p ON p.version = d.policy_version
         LEFT JOIN chain_head h ON h.chain_id = s.chain_id
-        CROSS JOIN installation i
-        ORDER BY r.lane_id, r.nonce, r.ordinal`,
+        CROSS JOIN installation i ORDER BY r.lane_id, r.nonce, r.ordinal`,
       values: [ids],
     });
     return result.rows;
