@@ -1581,6 +1581,9 @@ CREATE TABLE refusal (
   code text NOT NULL,
   message text NOT NULL,
   at timestamp with time zone NOT NULL DEFAULT now(),
+  tx_id uuid,
+  intent_id bytea,
+  field text,
   CONSTRAINT refusal_pkey PRIMARY KEY (refusal_id)
 );
 GRANT INSERT, SELECT ON refusal TO payonce_signer;
@@ -1610,6 +1613,31 @@ CREATE TABLE slot_binding (
   CONSTRAINT slot_binding_pkey PRIMARY KEY (intent_id)
 );
 GRANT INSERT, SELECT ON slot_binding TO payonce_signer;
+
+CREATE TABLE spend (
+  signature_request_id uuid NOT NULL,
+  wallet_group text NOT NULL,
+  asset text NOT NULL,
+  amount numeric(78,0) NOT NULL,
+  minute timestamp with time zone NOT NULL,
+  CONSTRAINT spend_amount_check CHECK ((amount >= (0)::numeric)),
+  CONSTRAINT spend_pkey PRIMARY KEY (signature_request_id, asset),
+  CONSTRAINT spend_signature_request_id_fkey FOREIGN KEY (signature_request_id) REFERENCES journal(signature_request_id)
+);
+GRANT INSERT, SELECT ON spend TO payonce_signer;
+
+CREATE TABLE spend_minute (
+  wallet_group text NOT NULL,
+  asset text NOT NULL,
+  minute timestamp with time zone NOT NULL,
+  amount numeric(78,0) NOT NULL,
+  before numeric(78,0) NOT NULL,
+  CONSTRAINT spend_minute_amount_check CHECK ((amount >= (0)::numeric)),
+  CONSTRAINT spend_minute_before_check CHECK ((before >= (0)::numeric)),
+  CONSTRAINT spend_minute_pkey PRIMARY KEY (wallet_group, asset, minute)
+) WITH (fillfactor=70);
+GRANT INSERT, SELECT ON spend_minute TO payonce_signer;
+GRANT UPDATE (amount) ON spend_minute TO payonce_signer;
 
 CREATE OR REPLACE FUNCTION public.journal_bound_check()
  RETURNS trigger

@@ -26,6 +26,7 @@ const UNPREPARED = new Set([
 const SIGNER = new Set([
   'src/roads/reconcile/journal.ts',
   'src/hands/signer/journal.ts',
+  'src/hands/signer/limits/rows.ts',
   'src/hands/signer/handshake/journal-head.ts',
 ]);
 

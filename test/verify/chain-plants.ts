@@ -83,6 +83,11 @@ const JOURNAL = [
     `DELETE FROM journal WHERE height = ${ENTRY} RETURNING 'attempt ' || signature_request_id AS subject`,
   ),
   signer(
+    'journal/limits-agree',
+    `INSERT INTO spend_minute (wallet_group, asset, minute, amount, before) VALUES ('demo', 'USDC', '2026-01-31T12:00:00Z', 5, 0)
+     RETURNING concat_ws(' ', asset, 'of', wallet_group, 'at', minute) AS subject`,
+  ),
+  signer(
     'journal/one-slot-per-intent',
     `INSERT INTO slot_binding (intent_id, chain_id, from_address, nonce, effect_digest)
      SELECT intent_id, chain_id, from_address, nonce + 1000, effect_digest FROM slot_binding WHERE intent_id = ${BOUND}

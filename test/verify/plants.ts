@@ -139,6 +139,13 @@ const STATE = [
 
 const TX = [
   main(
+    'tx/approved-by-persons',
+    `INSERT INTO approval_request (tenant_id, owner_id, decision_id, requirements, wallet_group, chain_id, asset, recipient, amount, fee_cap,
+       intent_id, policy_version, initiator, expiry, correlation_id, status)
+     SELECT tenant_id, owner_id, decision_id, '[]', 'demo', chain_id, asset, recipient, amount, 1, intent_id, 'v', 'k', 1, 'c', 'PENDING'
+     FROM tx WHERE tx_id = ${PAID} RETURNING 'tx ' || (SELECT tx_id FROM tx t WHERE t.decision_id = approval_request.decision_id) AS subject`,
+  ),
+  main(
     'tx/intent',
     `UPDATE tx SET amount = amount + 1 WHERE tx_id = ${PAID} RETURNING 'tx ' || tx_id AS subject`,
   ),

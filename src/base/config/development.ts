@@ -92,6 +92,7 @@ export function developmentSettings(options: DevelopmentOptions): Settings {
         expireAfterMs: 86_400_000,
       },
       walletGroups: walletGroupsOfTenants(lanes),
+      limits: [],
     },
     x402: { merchants: [], anonymous: null, waitMs: 8_000, verifyLeaseMs: 20_000 },
     checks: { everyMs: 300_000, stuckAfterMs: 900_000, reconcileEveryMs: 86_400_000 },

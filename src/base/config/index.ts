@@ -15,6 +15,7 @@ export type {
   ApprovalSettings,
   ApproverSettings,
   GuardSettings,
+  LimitSettings,
   Quorum,
   Requirement,
 } from './guard/settings.ts';

@@ -159,6 +159,7 @@ describe('a well-formed file', () => {
           ...{ approvers: [], groups: [], thresholds: [], webauthn: null },
           expireAfterMs: 86_400_000,
         },
+        limits: [],
         walletGroups: [{ id: 'acme', lanes: [{ chainId: 8453, address: WALLET }] }],
       },
       checks: { everyMs: 300_000, stuckAfterMs: 900_000, reconcileEveryMs: 86_400_000 },

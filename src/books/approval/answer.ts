@@ -2,8 +2,8 @@ import type { ApprovalSettings } from '../../base/config/index.ts';
 import { advance, type Db, inTransaction, type Sql } from '../../base/db/index.ts';
 import { APPROVAL, type Refusal, refuse } from '../../base/kernel/index.ts';
 import { enqueue } from '../../base/queue/index.ts';
-import { type Approval, judgeApproval } from './judge.ts';
-import { tallyOf } from './quorum.ts';
+import { type Approval, judgeApproval } from './check/judge.ts';
+import { tallyOf } from './check/quorum.ts';
 import { type ApprovalRequest, approvalRequestForUpdate } from './requests.ts';
 import { APPROVAL_TOPICS } from './topics.ts';
 

@@ -2,7 +2,7 @@ import { createHash, generateKeyPairSync, type KeyObject, sign } from 'node:cryp
 import secp256k1 from 'secp256k1';
 import type { ApproverSettings } from '../../base/config/index.ts';
 import { addressOf, fromHex, type Hex, sha256Hex } from '../../base/kernel/index.ts';
-import type { Proof } from './signature.ts';
+import type { Proof } from './check/signature.ts';
 
 export const WEBAUTHN = { rpId: 'pay.example', origins: ['https://pay.example'] };
 

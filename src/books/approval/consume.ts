@@ -1,7 +1,7 @@
 import type { ApprovalSettings } from '../../base/config/index.ts';
 import { advance, type Sql } from '../../base/db/index.ts';
 import { APPROVAL, type ApprovalState } from '../../base/kernel/index.ts';
-import { type Tally, tallyOf } from './quorum.ts';
+import { type Tally, tallyOf } from './check/quorum.ts';
 import { readApprovalRequests } from './requests.ts';
 
 /** Of these owners those that have what was asked for, by the decision that they have now. */

@@ -7,13 +7,14 @@
  * nothing of this and judges the signatures by itself.
  */
 export { giveApproval, rejectApproval } from './answer.ts';
+export { type Tally, tallyOf, thresholdOf } from './check/quorum.ts';
+export type { Proof } from './check/signature.ts';
 export {
   approvedOwners,
   closeApprovalRequests,
   consumeApprovals,
   readTallies,
 } from './consume.ts';
-export { type Tally, tallyOf, thresholdOf } from './quorum.ts';
 export {
   type ApprovalRequest,
   listPendingApprovals,
@@ -21,5 +22,4 @@ export {
   openApprovalRequests,
   readApprovalRequests,
 } from './requests.ts';
-export type { Proof } from './signature.ts';
 export { APPROVAL_TOPICS } from './topics.ts';

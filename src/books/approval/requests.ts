@@ -3,7 +3,7 @@ import { HEX_BYTES, type Sql } from '../../base/db/index.ts';
 import { type ApprovalContent, approvalDigest } from '../../base/effect/index.ts';
 import { type Address, type ApprovalState, fromHex, type Hex } from '../../base/kernel/index.ts';
 import { enqueue } from '../../base/queue/index.ts';
-import type { Approval } from './judge.ts';
+import type { Approval } from './check/judge.ts';
 import { APPROVAL_TOPICS } from './topics.ts';
 
 /** One payment to ask persons about. `content` but for the expiry, which the database's clock gives. */

@@ -6,6 +6,7 @@ import {
   beginWitness,
   FileWitness,
   Handshake,
+  OwnTime,
   openKeystore,
   runSigner,
   signingRules,
@@ -47,8 +48,14 @@ export async function startSigner({ settings, log, say }: SignerOptions): Promis
     log,
     ...(say === undefined ? {} : { say }),
   });
+  const time = new OwnTime({
+    ...{ main, journal, clock: systemClock, log },
+    tell: (message) => say?.(message),
+  });
+  // Told at the start; judged where an expiry is.
+  await time.now();
   const running = runSigner(
-    { name, main, journal, rules, keystore, handshake, clock: systemClock, log },
+    { name, main, journal, rules, keystore, handshake, time, clock: systemClock, log },
     { mainUrl: settings.database.url, signal: stop.signal },
   );
   return {

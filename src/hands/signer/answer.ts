@@ -8,6 +8,8 @@ import {
   nonceKey,
   Transient,
 } from '../../base/kernel/index.ts';
+import { requirementOf } from './approvals/check.ts';
+import { withApprovals } from './approvals/rows.ts';
 import { check, type SigningRefusal } from './check.ts';
 import type { Order, Signing } from './grammar.ts';
 import type { Handshake } from './handshake/handshake.ts';
@@ -25,6 +27,7 @@ import {
 import type { Keystore } from './keystore/keystore.ts';
 import { moveKindOf } from './moves/check.ts';
 import { type Handed, ordersGet, signaturesInsert } from './orders.ts';
+import type { OwnTime } from './own-time.ts';
 import { recordSigned, recordUnsigned } from './record.ts';
 import { laneKey, type SigningRules } from './rules.ts';
 import { type Owed, type Signed, signAll } from './sign.ts';
@@ -40,6 +43,8 @@ export type SignerContext = {
   keystore: Keystore;
   /** Between main database, journal and witness, for as long as this signer runs. */
   handshake: Handshake;
+  /** What time it is, where an expiry is judged. */
+  time: OwnTime;
   clock: Clock;
   log: Log;
 };
@@ -55,15 +60,22 @@ export async function answer(
   main: Main,
 ): Promise<{ signed: number; refused: number; owed: Owed[] }> {
   const { handshake } = context;
-  const orders = await ordersGet(context.main, ids);
+  const orders = await withApprovals(
+    context.main,
+    context.rules,
+    await ordersGet(context.main, ids),
+  );
   const known = await recall(context.journal, orders);
+  const judged = orders.some((order) => requirementOf(context.rules, order) !== null);
+  const time = judged ? await context.time.now() : null;
   const given = signedOf(known.entries);
-  const { signings, refusals } = judge(context, orders, known, given);
+  const { signings, refusals } = judge(context, orders, { ...known, time }, given);
 
   const witness = await handshake.witness();
   const recorded = await recordUnsigned(context.journal, signings, {
     main,
     lockHead: (sql) => handshake.lockHead(sql, main, witness),
+    limits: context.rules.limits,
   });
   // A crash here leaves bound slots, unsigned bytes and a batch that the witness has not seen, which is
   // allowed: whoever takes over binds the same, brings the witness up and signs.
@@ -78,7 +90,7 @@ export async function answer(
   for (const [id, bytes] of await recordSigned(context.journal, signed)) given.set(id, bytes);
   for (const [id, bytes] of signedOf(recorded.entries)) given.set(id, bytes);
   // A crash here leaves signed bytes in the journal only: asked again, the signer gives those.
-  await writeRefusals(context.journal, refusals);
+  await writeRefusals(context.journal, orders, refusals);
   // A crash here leaves a refusal noted and not handed over: it is judged, and noted, again.
   const handed = [...given].map(
     ([requestId, bytes]): Handed => ({ requestId, signed: bytes, refusal: null }),
@@ -125,6 +137,8 @@ type Known = {
   topUps: Map<string, number>;
 };
 
+type Time = Awaited<ReturnType<OwnTime['now']>> | null;
+
 async function recall(journal: Db, orders: readonly Order[]): Promise<Known> {
   return inTransaction(journal, async (sql) => ({
     entries: await journalGet(
@@ -149,7 +163,7 @@ function topUpWallets(orders: readonly Order[]): { chainId: number; from: Addres
 function judge(
   { rules, log }: SignerContext,
   orders: readonly Order[],
-  known: Known,
+  known: Known & { time: Time },
   given: ReadonlyMap<string, SignedBytes>,
 ): { signings: Signing[]; refusals: Map<string, SigningRefusal> } {
   const signings: Signing[] = [];
@@ -162,6 +176,7 @@ function judge(
       newerFrom: newerFrom(known.epochs.get(lane), order),
       effectSigned: known.effects.has(order.tx.intentId),
       topUps: known.topUps.get(lane) ?? 0,
+      time: known.time,
     });
     if (verdict.kind === 'ok') {
       signings.push(verdict.signing);
@@ -202,10 +217,14 @@ function unsignedOf(
 
 async function writeRefusals(
   journal: Db,
+  orders: readonly Order[],
   refusals: ReadonlyMap<string, SigningRefusal>,
 ): Promise<void> {
   if (refusals.size === 0) return;
-  const rows = [...refusals].map(([requestId, refusal]) => ({ requestId, ...refusal }));
+  const rows = orders.flatMap(({ requestId, txId, tx: { intentId } }) => {
+    const refusal = refusals.get(requestId);
+    return refusal === undefined ? [] : [{ requestId, txId, intentId, ...refusal }];
+  });
   await inTransaction(journal, (sql) => refusalsInsert(sql, rows));
 }
 

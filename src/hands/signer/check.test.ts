@@ -5,6 +5,7 @@ import { EFFECT_GAS_LIMIT_CAP, effectDigest, effectOf, intentId } from '../../ba
 import { type Address, ConfigurationError, caip19, toHex } from '../../base/kernel/index.ts';
 import { check, type RefusalReason } from './check.ts';
 import { closingIntent, type Order } from './grammar.ts';
+import { NO_GUARD } from './guard.fixture.ts';
 import type { Keystore } from './keystore/keystore.ts';
 import { laneKey, type SigningRules, signingRules } from './rules.ts';
 
@@ -44,8 +45,12 @@ const rules: SigningRules = {
       tiers: [{ name: 'low', upTo: 100n, commitAt: 'safe' }],
     },
   ]),
-  lanes: new Map([[laneKey(CHAIN, LANE), { keyId: 'hot', tenant: 'demo', purpose: 'pay' }]]),
+  lanes: new Map([
+    [laneKey(CHAIN, LANE), { keyId: 'hot', tenant: 'demo', purpose: 'pay', walletGroup: 'demo' }],
+  ]),
   treasury: new Map(),
+  approvals: NO_GUARD.approvals,
+  limits: new Map(),
 };
 
 /** An order that is right in every part; the overrides come after ids were derived. */
@@ -88,6 +93,7 @@ function order(
       correlationId: 'c',
     },
     decision: {
+      decisionId: 'd',
       tenantId: 't',
       subjectId: 'w',
       policyVersion: 'config:1',
@@ -96,7 +102,7 @@ function order(
       tier: 'low',
       consumedBy: 'tx',
     },
-    ...{ chainHalted: null, frozen: null },
+    ...{ asked: null, chainHalted: null, frozen: null },
     ...over,
   };
 }
@@ -113,7 +119,7 @@ const lane = (over: Partial<Order['lane']>): Partial<Order> => ({
 const decision = (over: Partial<NonNullable<Order['decision']>>): Partial<Order> => ({
   decision: { ...right.decision!, ...over },
 });
-const fresh = { newerFrom: null, effectSigned: false, topUps: 0 };
+const fresh = { newerFrom: null, effectSigned: false, topUps: 0, time: null };
 
 function codeOf(judged: ReturnType<typeof check>): string {
   return judged.kind === 'refusal' ? judged.code : judged.kind;
@@ -295,6 +301,7 @@ describe('signingRules', () => {
     assets: [],
     lanes: [{ ...wallet, purpose: 'pay' as const, minGas: 0n, minBalances: [] }],
     treasury: [],
+    guard: NO_GUARD,
   };
   const holding = (address: Address | undefined): Keystore => ({
     address: () => address,

@@ -6,8 +6,10 @@ import {
   fillerOf,
 } from '../../base/effect/index.ts';
 import { type Hex, ZERO_ADDRESS } from '../../base/kernel/index.ts';
+import { type ApprovalRefusal, checkApprovals, requirementOf } from './approvals/check.ts';
 import { checkAuthorized } from './authorized/check.ts';
 import { closingIntent, compose, type Order, rebuildIntent, type Signing } from './grammar.ts';
+import { checkCaps, type LimitRefusal, spendsOf } from './limits/spends.ts';
 import { checkMove, checkTopUpLimit, moveKindOf, topUpsADay } from './moves/check.ts';
 import { laneKey, type SigningRules } from './rules.ts';
 
@@ -36,9 +38,12 @@ export type RefusalReason =
   | 'intent_on_another_slot'
   | 'slot_of_another_intent'
   | 'effect_changed'
-  | 'request_changed';
+  | 'request_changed'
+  | ApprovalRefusal['code']
+  | LimitRefusal['code'];
 
-export type SigningRefusal = { code: RefusalReason; message: string };
+/** `field`: of the payment, that is not as it was approved. */
+export type SigningRefusal = { code: RefusalReason; message: string; field?: string };
 
 type Verdict =
   | { kind: 'ok'; signing: Signing }
@@ -54,6 +59,8 @@ type Remembered = {
   effectSigned: boolean;
   /** Top-ups from the order's wallet that began in the last 24 hours. */
   topUps: number;
+  /** By this signer's clock; null: no order of the batch has an expiry that is judged here. */
+  time: { ms: number } | { fault: string } | null;
 };
 
 /** Judges one order by the rules. Pure; the journal has the last word on slots. */
@@ -61,7 +68,6 @@ export function check(rules: SigningRules, order: Order, remembered: Remembered)
   if (order.chainHalted !== null) {
     return { kind: 'wait', message: `chain ${order.slot.chainId} is halted: ${order.chainHalted}` };
   }
-  const lane = rules.lanes.get(laneKey(order.slot.chainId, order.slot.from));
   const refusal = checkSlot(rules, order) ?? checkFees(rules, order);
   if (refusal !== null) return { kind: 'refusal', ...refusal };
   const rebuilt = rebuildIntent(order);
@@ -70,10 +76,7 @@ export function check(rules: SigningRules, order: Order, remembered: Remembered)
     // Always allowed within its caps, whatever the epoch: it pays nobody, and a slot that can not be
     // used must never block its lane.
     const bound = sound === null ? closingIntent(order.slot) : boundBy(sound, false, null);
-    return {
-      kind: 'ok',
-      signing: compose(order, lane!.keyId, bound, fillerOf(order.slot.from)),
-    };
+    return composed(rules, order, { bound, effect: fillerOf(order.slot.from) });
   }
   // Claimed before the freeze, and nothing of it was signed: it begins when the freeze is lifted.
   if (order.frozen !== null && !remembered.effectSigned) {
@@ -90,9 +93,40 @@ export function check(rules: SigningRules, order: Order, remembered: Remembered)
     // Policy is judged for a slot's first attempt; a replacement is the same effect on the same slot.
     (remembered.effectSigned ? null : checkFirst(rules, order, remembered));
   if (more !== null) return { kind: 'refusal', ...more };
+  const unapproved = judgeApprovals(rules, order, remembered);
+  if (unapproved !== null) return unapproved;
   const first = !remembered.effectSigned;
   const bound = boundBy(sound, first, first ? topUpsADay(rules, order) : null);
-  return { kind: 'ok', signing: compose(order, lane!.keyId, bound, sound.effect) };
+  return composed(rules, order, { bound, effect: sound.effect });
+}
+
+/** What is signed, unless a slot's first attempt can take more than one transaction may. */
+function composed(
+  rules: SigningRules,
+  order: Order,
+  { bound, effect }: { bound: ReturnType<typeof boundBy>; effect: Effect },
+): Verdict {
+  const { keyId } = rules.lanes.get(laneKey(order.slot.chainId, order.slot.from))!;
+  const signing = compose(order, keyId, bound, effect);
+  const spends = spendsOf(rules, order, { ...signing, value: effect.value });
+  const refusal = bound.firstEffect ? checkCaps(rules, spends) : null;
+  return refusal === null
+    ? { kind: 'ok', signing: { ...signing, spends } }
+    : { kind: 'refusal', ...refusal };
+}
+
+/** Last, since it is the dearest; waits while it is not known what time it is. */
+function judgeApprovals(
+  rules: SigningRules,
+  order: Order,
+  { effectSigned, time }: Remembered,
+): Verdict | null {
+  if (requirementOf(rules, order) === null) return null;
+  if (time === null || 'fault' in time) {
+    return { kind: 'wait', message: time?.fault ?? 'nobody has looked at the clock' };
+  }
+  const refusal = checkApprovals(rules, order, { first: !effectSigned, nowMs: time.ms });
+  return refusal === null ? null : { kind: 'refusal', ...refusal };
 }
 
 function boundBy(

@@ -1,4 +1,5 @@
 import {
+  type ApprovalContent,
   authorizationDigest,
   type Effect,
   effectDigest,
@@ -10,6 +11,7 @@ import {
   unsignedTransaction,
 } from '../../base/effect/index.ts';
 import { type Address, type Hex, keccak256, nonceKey } from '../../base/kernel/index.ts';
+import type { Approval } from '../../books/approval/check.ts';
 
 /** A signature request with everything it hangs on, as the main database tells it: not believed yet. */
 export type Order = {
@@ -43,6 +45,7 @@ export type Order = {
     correlationId: string;
   };
   decision: {
+    decisionId: string;
     tenantId: string;
     subjectId: string;
     policyVersion: string;
@@ -53,10 +56,21 @@ export type Order = {
     /** The tx that consumed it. */
     consumedBy: string | null;
   } | null;
+  /** Read only where this signer's own rules want approvals. */
+  asked: Asked | null;
   chainHalted: string | null;
   /** The scope of a standing freeze that covers it. */
   frozen: string | null;
 };
+
+/** What the rows say that persons were asked, and what they gave; `usedBy`: the tx that used it up. */
+export type Asked = {
+  content: ApprovalContent;
+  approvals: (Approval & { usedBy: string | null })[];
+};
+
+/** What a signature can take from the wallets of a group at most, of an asset that has a limit. */
+export type Spend = { walletGroup: string; asset: string; amount: bigint };
 
 /** What is signed for an order, and what it binds in the journal. */
 export type Signing = {
@@ -76,6 +90,8 @@ export type Signing = {
   dayLimit: number | null;
   /** Wei that this signature can move at most: value and gasLimit × maxFeePerGas. */
   maxSpend: bigint;
+  /** The same by wallet group and asset, of those that are limited. */
+  spends: readonly Spend[];
   unsigned: Buffer;
   /** keccak256 of the unsigned bytes: the digest that is signed. */
   fingerprint: Buffer;
@@ -134,7 +150,7 @@ export function compose(
   keyId: string,
   bound: Pick<Signing, 'intentId' | 'effectDigest' | 'firstEffect' | 'dayLimit'>,
   effect: Effect,
-): Signing {
+): Omit<Signing, 'spends'> {
   const { slot, kind, txType, gasLimit, maxFeePerGas, maxPriorityFeePerGas } = order;
   const unsigned = unsignedTransaction({
     txType,

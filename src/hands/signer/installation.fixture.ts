@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { privateKeyToAddress } from 'viem/accounts';
 import { type TestDatabases, testDatabases } from '../../../test/support/postgres.ts';
-import { developmentSettings } from '../../base/config/index.ts';
+import { developmentSettings, type GuardSettings } from '../../base/config/index.ts';
 import { type Db, openPool, type Sql } from '../../base/db/index.ts';
 import { effectDigest, effectOf, intentId } from '../../base/effect/index.ts';
 import {
@@ -19,7 +19,14 @@ import {
 import { NOTHING_SEALED, type Seal } from './handshake/chain.ts';
 import { headBegin, headGetForUpdate } from './handshake/journal-head.ts';
 import type { Journal, Main } from './handshake/judge.ts';
-import { FileWitness, Handshake, type SignerContext, signingRules, type Witness } from './index.ts';
+import {
+  FileWitness,
+  Handshake,
+  OwnTime,
+  type SignerContext,
+  signingRules,
+  type Witness,
+} from './index.ts';
 import { type Keystore, openKeystore } from './keystore/keystore.ts';
 
 export const CHAIN = 31337;
@@ -75,20 +82,20 @@ export class Installation {
   readonly folder = mkdtempSync(join(tmpdir(), 'payonce-witness-'));
   readonly #pools: Db[] = [];
   tenantId = '';
-  #installationId = '';
+  installationId = '';
   #keystore: Keystore | null = null;
-  #lanes: number[] = [];
+  readonly laneIds: number[] = [];
 
-  constructor(databases: TestDatabases) {
+  constructor(databases: TestDatabases, guard: Partial<GuardSettings> = {}) {
     this.databases = databases;
     this.owner = new pg.Client({ connectionString: databases.mainUrl });
-    this.settings = developmentSettings({
-      databaseUrl: databases.mainUrl,
-      signerDatabaseUrl: databases.signerUrl,
+    const settings = developmentSettings({
+      ...{ databaseUrl: databases.mainUrl, signerDatabaseUrl: databases.signerUrl },
       rpcUrl: 'http://127.0.0.1:1',
       token: TOKEN,
       lanes: KEYS.map((privateKey, n) => ({ address: LANES[n]!, keyId: `hot-${n}`, privateKey })),
     });
+    this.settings = { ...settings, guard: { ...settings.guard, ...guard } };
   }
 
   /** `like`: an older copy of that installation, restored from a backup. */
@@ -99,12 +106,10 @@ export class Installation {
       log: silentLog,
     });
     if (like !== undefined) {
-      await this.owner.query('UPDATE installation SET installation_id = $1', [
-        like.#installationId,
-      ]);
+      await this.owner.query('UPDATE installation SET installation_id = $1', [like.installationId]);
     }
     const { rows } = await this.owner.query('SELECT installation_id FROM installation');
-    this.#installationId = rows[0].installation_id;
+    this.installationId = rows[0].installation_id;
     const tenant = await this.owner.query(
       `INSERT INTO tenant (tenant_id, name) VALUES (coalesce($1, gen_random_uuid()), 'demo') RETURNING tenant_id`,
       [like?.tenantId ?? null],
@@ -116,7 +121,7 @@ export class Installation {
          VALUES ($1, $2, $3, 0, 0, 10) RETURNING lane_id`,
         [this.tenantId, CHAIN, fromHex(address)],
       );
-      this.#lanes.push(lane.rows[0].lane_id);
+      this.laneIds.push(lane.rows[0].lane_id);
     }
     await this.owner.query(
       'INSERT INTO chain_head (chain_id, latest, safe, finalized) VALUES ($1, 0, 0, 0)',
@@ -156,12 +161,9 @@ export class Installation {
       name,
       ...databases,
       handshake: new (blind ? BlindHandshake : Handshake)({
-        name,
-        ...databases,
-        witness,
-        clock,
-        log,
+        ...{ name, ...databases, witness, clock, log },
       }),
+      time: new OwnTime({ ...databases, clock, log, tell: () => {} }),
       rules: signingRules(this.settings, keystore),
       keystore,
       clock,
@@ -189,7 +191,7 @@ export class Installation {
     const token = wanted.token === undefined ? TOKEN : wanted.token;
     const effect = effectOf({ token, recipient: PAYEE, amount });
     const id = intentId({
-      installationId: this.#installationId,
+      installationId: this.installationId,
       tenantId: this.tenantId,
       operation: 'withdrawal',
       idempotencyKey: key,
@@ -223,7 +225,7 @@ export class Installation {
         fromHex(PAYEE),
         amount,
         wanted.expires ?? null,
-        this.#lanes[lane],
+        this.laneIds[lane],
         nonce,
         fromHex(LANES[lane]!),
         fromHex(effectDigest(CHAIN, LANES[lane]!, effect)),
@@ -261,11 +263,8 @@ export class Installation {
     );
     if (rows.length === 0) return null;
     const { tx_hash, raw, refusal_code } = rows[0];
-    return {
-      raw: raw === null ? null : toHex(raw),
-      hash: tx_hash === null ? null : toHex(tx_hash),
-      refusal: refusal_code,
-    };
+    const hex = (bytes: Buffer | null) => (bytes === null ? null : toHex(bytes));
+    return { raw: hex(raw), hash: hex(tx_hash), refusal: refusal_code };
   }
 
   async claimedBy(requestId: string): Promise<string | null> {
@@ -289,8 +288,11 @@ export class Installation {
 }
 
 /** Started on databases of its own; call stop() after. `like` as in start(). */
-export async function startInstallation(like?: Installation): Promise<Installation> {
-  const made = new Installation(await testDatabases());
+export async function startInstallation(
+  like?: Installation,
+  guard?: Partial<GuardSettings>,
+): Promise<Installation> {
+  const made = new Installation(await testDatabases(), guard);
   await made.start(like);
   return made;
 }

@@ -258,16 +258,26 @@ export async function signedWrite(
 
 export async function refusalsInsert(
   sql: Sql,
-  refusals: readonly { requestId: string; code: string; message: string }[],
+  refusals: readonly {
+    requestId: string;
+    txId: string;
+    intentId: Hex;
+    code: string;
+    message: string;
+    field?: string;
+  }[],
 ): Promise<void> {
   await sql.query({
     name: 'signer_refusals_insert',
-    text: `INSERT INTO refusal (signature_request_id, code, message)
-      SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[])`,
+    text: `INSERT INTO refusal (signature_request_id, tx_id, intent_id, code, message, field)
+      SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bytea[], $4::text[], $5::text[], $6::text[])`,
     values: [
       refusals.map(({ requestId }) => requestId),
+      refusals.map(({ txId }) => txId),
+      refusals.map(({ intentId }) => fromHex(intentId)),
       refusals.map(({ code }) => code),
       refusals.map(({ message }) => message),
+      refusals.map(({ field }) => field ?? null),
     ],
   });
 }

@@ -237,6 +237,7 @@ function orderOf(row: OrderRow): Order {
       row.decision_id === null
         ? null
         : {
+            decisionId: row.decision_id,
             tenantId: row.decision_tenant_id,
             subjectId: row.subject_id,
             policyVersion: row.policy_version,
@@ -245,8 +246,7 @@ function orderOf(row: OrderRow): Order {
             tier: row.tier,
             consumedBy: row.consumed_by,
           },
-    chainHalted: row.halted_reason,
-    frozen: row.frozen_scope,
+    ...{ asked: null, chainHalted: row.halted_reason, frozen: row.frozen_scope },
   };
 }
 

@@ -15,7 +15,7 @@ const hashOf = (what: string) => keccak256(Buffer.from(what));
 
 /** The first top-up of its intent, of a wallet that may begin one a day, judged before another one was given. */
 const topUp = (n: number, requestId: string): Signing => ({
-  ...{ requestId, kind: 'effect', firstEffect: true, dayLimit: 1, keyId: 'lane-1' },
+  ...{ requestId, kind: 'effect', firstEffect: true, dayLimit: 1, spends: [], keyId: 'lane-1' },
   ...{ chainId: CHAIN, from: LANES[0]!, nonce: BigInt(n), laneEpoch: 1n, maxSpend: 1n },
   ...{ intentId: hashOf(`intent ${n}`), effectDigest: hashOf(`effect ${n}`) },
   ...{ unsigned: Buffer.from([n]), fingerprint: fromHex(hashOf(`bytes ${n}`)) },
@@ -28,6 +28,7 @@ async function record({ journal, handshake }: SignerContext, signing: Signing): 
   const { journal: standing } = await recordUnsigned(journal, [signing], {
     main,
     lockHead: (sql) => handshake.lockHead(sql, main, witness),
+    limits: new Map(),
   });
   handshake.advanced(standing!);
   await handshake.witnessed(standing!.head, witness);

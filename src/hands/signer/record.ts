@@ -1,7 +1,7 @@
 import { type Db, inTransaction, type Sql } from '../../base/db/index.ts';
 import { fromHex, type Hex, Transient } from '../../base/kernel/index.ts';
 import type { SigningRefusal } from './check.ts';
-import { closingIntent, type Signing } from './grammar.ts';
+import { closingIntent, type Signing, type Spend } from './grammar.ts';
 import { newest, nextSeal, type Seen } from './handshake/chain.ts';
 import type { Journal } from './handshake/judge.ts';
 import {
@@ -18,7 +18,9 @@ import {
   slotKey,
   spentOf,
 } from './journal.ts';
-import { laneKey } from './rules.ts';
+import { judgeWindows } from './limits/judge.ts';
+import { spendsInsert, spendsOfIntents, windowsHold } from './limits/rows.ts';
+import { laneKey, limitKey, type SigningRules } from './rules.ts';
 
 type Recorded = {
   /** By request id: what stands in the journal now, signed already where another was faster. */
@@ -34,15 +36,43 @@ type Chain = {
   main: Seen;
   /** Takes the head's lock; throws when the batch must not be made. */
   lockHead(sql: Sql): Promise<Journal>;
+  limits: SigningRules['limits'];
 };
+
+/** Undoes a batch of which something does not fit the limits: it is made again without that. */
+class OverLimit extends Error {
+  readonly refused: ReadonlyMap<string, SigningRefusal>;
+  constructor(refused: ReadonlyMap<string, SigningRefusal>) {
+    super('over a limit');
+    this.refused = refused;
+  }
+}
 
 /**
  * Binds the slots and writes the unsigned bytes, in one transaction of the journal: after it, no
  * signer of this installation will ever sign another effect on these slots, or these intents on
- * another slot. An order that does not fit what is bound is refused and leaves nothing. The head's lock is
- * taken after the bindings', so that two signers wait for each other in one order.
+ * another slot. An order that does not fit what is bound, or the limits, is refused and leaves nothing.
  */
 export async function recordUnsigned(
+  journal: Db,
+  signings: readonly Signing[],
+  chain: Chain,
+): Promise<Recorded> {
+  const over: Recorded['refused'] = new Map();
+  for (;;) {
+    const within = signings.filter(({ requestId }) => !over.has(requestId));
+    try {
+      const recorded = await recordOnce(journal, within, chain);
+      return { ...recorded, refused: new Map([...recorded.refused, ...over]) };
+    } catch (error) {
+      if (!(error instanceof OverLimit)) throw error;
+      for (const [requestId, refusal] of error.refused) over.set(requestId, refusal);
+    }
+  }
+}
+
+/** The head's lock is taken after the bindings': two signers wait for each other in one order. */
+async function recordOnce(
   journal: Db,
   signings: readonly Signing[],
   chain: Chain,
@@ -84,7 +114,10 @@ async function record(
   const before = await chain.lockHead(sql);
   const { entries, fresh } = await entriesOf(sql, fitting, refused);
   await expectWithinDay(sql, fresh);
-  return { entries, refused, journal: await appendBatch(sql, chain.main, before, fresh) };
+  const counted = await count(sql, chain.limits, fresh);
+  const after = await appendBatch(sql, chain.main, before, fresh);
+  await spendsInsert(sql, counted);
+  return { entries, refused, journal: after };
 }
 
 /**
@@ -157,6 +190,28 @@ async function entriesOf(
     }
   }
   return { entries, fresh };
+}
+
+/** What fresh signatures count for, by request. Under the head's lock; throws OverLimit. */
+async function count(
+  sql: Sql,
+  limits: Chain['limits'],
+  fresh: readonly Signing[],
+): Promise<Map<string, readonly Spend[]>> {
+  const limited = fresh.filter(({ spends }) => spends.length > 0);
+  if (limited.length === 0) return new Map();
+  const keys = new Set(limited.flatMap(({ spends }) => spends.map(limitKey)));
+  const intents = limited.map(({ intentId }) => intentId);
+  const known = {
+    held: await windowsHold(
+      sql,
+      [...keys].map((key) => limits.get(key)!),
+    ),
+    before: await spendsOfIntents(sql, intents),
+  };
+  const { counted, refused } = judgeWindows(limits, limited, known);
+  if (refused.size > 0) throw new OverLimit(refused);
+  return counted;
 }
 
 /** Under the head's lock. Entries that another signer was faster with stand in a batch already. */

@@ -1,4 +1,10 @@
-import { Assets, type Settings, type TreasurySettings } from '../../base/config/index.ts';
+import {
+  type ApprovalSettings,
+  Assets,
+  type LimitSettings,
+  type Settings,
+  type TreasurySettings,
+} from '../../base/config/index.ts';
 import { type Address, ConfigurationError } from '../../base/kernel/index.ts';
 import type { Keystore } from './keystore/keystore.ts';
 
@@ -9,9 +15,15 @@ export type SigningRules = {
   chains: ReadonlyMap<number, { maxFeePerGas: bigint }>;
   assets: Assets;
   /** By laneKey. */
-  lanes: ReadonlyMap<string, { keyId: string; tenant: string; purpose: 'pay' | 'treasury' }>;
+  lanes: ReadonlyMap<
+    string,
+    { keyId: string; tenant: string; purpose: 'pay' | 'treasury'; walletGroup: string }
+  >;
   /** By treasuryKey: the tenant's own wallet that fills and empties its lanes. Amounts in wei. */
   treasury: ReadonlyMap<string, Pick<TreasurySettings, 'address' | 'topUp'>>;
+  approvals: ApprovalSettings;
+  /** By limitKey. */
+  limits: ReadonlyMap<string, LimitSettings>;
 };
 
 export function laneKey(chainId: number, address: Address): string {
@@ -22,9 +34,13 @@ export function treasuryKey(chainId: number, tenant: string): string {
   return `${chainId}:${tenant}`;
 }
 
+export function limitKey(of: { walletGroup: string; asset: string }): string {
+  return `${of.walletGroup} ${of.asset}`;
+}
+
 /** Throws ConfigurationError when a lane's key is missing or belongs to another address. */
 export function signingRules(
-  settings: Pick<Settings, 'policyVersion' | 'chains' | 'assets' | 'lanes' | 'treasury'>,
+  settings: Pick<Settings, 'policyVersion' | 'chains' | 'assets' | 'lanes' | 'treasury' | 'guard'>,
   keystore: Keystore,
 ): SigningRules {
   for (const lane of settings.lanes) {
@@ -35,6 +51,12 @@ export function signingRules(
       );
     }
   }
+  const { approvals, walletGroups, limits } = settings.guard;
+  const groups = new Map(
+    walletGroups.flatMap(({ id, lanes }) =>
+      lanes.map(({ chainId, address }) => [laneKey(chainId, address), id] as const),
+    ),
+  );
   return {
     policyVersion: settings.policyVersion,
     chains: new Map(
@@ -44,7 +66,11 @@ export function signingRules(
     lanes: new Map(
       settings.lanes.map((lane) => [
         laneKey(lane.chainId, lane.address),
-        { keyId: lane.key, tenant: lane.tenant, purpose: lane.purpose },
+        {
+          ...{ keyId: lane.key, tenant: lane.tenant, purpose: lane.purpose },
+          // Every wallet is in one: the configuration was refused otherwise.
+          walletGroup: groups.get(laneKey(lane.chainId, lane.address))!,
+        },
       ]),
     ),
     treasury: new Map(
@@ -53,5 +79,7 @@ export function signingRules(
         { address, topUp },
       ]),
     ),
+    approvals,
+    limits: new Map(limits.map((limit) => [limitKey(limit), limit])),
   };
 }

@@ -23,6 +23,7 @@ import {
 } from '../../../src/hands/broadcaster/index.ts';
 import {
   Handshake,
+  OwnTime,
   type SignerContext,
   signBatch,
   takeOverBatch,
@@ -106,7 +107,8 @@ export class Processes {
     this.#broadcaster = { ...parts, leases: held, ...gas, clock, log };
     const signer = { name: owner, main: wires.signer, journal: wires.journal, clock, log };
     const handshake = new Handshake({ ...signer, witness: wires.witness });
-    this.#signer = { ...signer, ...keys, handshake };
+    const time = new OwnTime({ ...signer, tell: () => {} });
+    this.#signer = { ...signer, ...keys, handshake, time };
     const all = [
       ...validatorHandlers(road),
       ...broadcasterHandlers(this.#broadcaster),

@@ -4,7 +4,7 @@ import type { GuardSettings } from './settings.ts';
 
 /** The signer's own rules with amounts in their assets' unit. */
 export function describeGuard({
-  guard: { approvals, walletGroups },
+  guard: { approvals, walletGroups, limits },
   assets,
 }: {
   guard: GuardSettings;
@@ -27,6 +27,15 @@ export function describeGuard({
     walletGroups: walletGroups.map(({ id, lanes }) => ({
       id,
       lanes: lanes.map(({ chainId, address }) => ({ chainId, address: checksummed(address) })),
+    })),
+    limits: limits.map(({ walletGroup, asset, perTransaction, windows }) => ({
+      walletGroup,
+      asset: nameOf(asset),
+      perTransaction: perTransaction === null ? null : inUnit(asset, perTransaction),
+      windows: windows.map(({ ms, amount }) => ({
+        seconds: ms / 1000,
+        amount: inUnit(asset, amount),
+      })),
     })),
   };
 }

@@ -97,6 +97,27 @@ describe("the signer's own rules", () => {
     expect(walletGroupOf(settings, { tenant: 'acme', chainId: 1 })).toBeNull();
   });
 
+  it('limit what leaves, of tokens by their ids and of the coin by its CAIP-19 id', () => {
+    const limits = [
+      { walletGroup: 'hot', asset: 'USDC', windows: [{ seconds: 3600, amount: '100' }] },
+      { walletGroup: 'hot', asset: 'eip155:8453/slip44:60', perTransaction: '0.5' },
+    ];
+    expect(read({ ...SIGNER, limits }).guard.limits).toEqual([
+      {
+        ...{ walletGroup: 'hot', asset: `eip155:8453/erc20:${TOKEN}`, perTransaction: null },
+        windows: [{ ms: 3_600_000, amount: 100_000_000n }],
+      },
+      {
+        ...{ walletGroup: 'hot', asset: 'eip155:8453/slip44:60' },
+        ...{ perTransaction: 5n * 10n ** 17n, windows: [] },
+      },
+    ]);
+  });
+
+  const limit = (one: object) => ({
+    ...SIGNER,
+    limits: [{ walletGroup: 'hot', asset: 'USDC', perTransaction: '1', ...one }],
+  });
   const [alice, bob, carol] = SIGNER.approvers;
   const approver = (one: object) => ({ ...SIGNER, approvers: [one, bob, carol] });
   const threshold = (one: object) => ({
@@ -226,6 +247,31 @@ describe("the signer's own rules", () => {
         ],
       },
       'signer.walletGroups: found acme on base in hot and in other; allowed: one group, since any of its lanes may pay',
+    ],
+    [
+      'a limit of a group that is none',
+      limit({ walletGroup: 'gone' }),
+      'signer.limits[0].walletGroup: found "gone"; allowed: one of the groups hot, other',
+    ],
+    [
+      'a limit of nothing',
+      limit({ perTransaction: undefined }),
+      'signer.limits[0]: found no limit; allowed: perTransaction, windows, or both',
+    ],
+    [
+      'a limit that is no amount',
+      limit({ windows: [{ seconds: 60, amount: '1.0000001' }] }),
+      'signer.limits[0].windows[0].amount: found "1.0000001"; allowed: a decimal string with at most 6 decimals',
+    ],
+    [
+      'a window of seconds',
+      limit({ windows: [{ seconds: 1, amount: '1' }] }),
+      'signer.limits[0].windows[0].seconds: found the number 1; allowed: a whole number from 60 to 31622400 seconds',
+    ],
+    [
+      'a limit twice',
+      { ...SIGNER, limits: [limit({}).limits[0], limit({}).limits[0]] },
+      'signer.limits[1]: found',
     ],
     [
       'a wallet that is none',

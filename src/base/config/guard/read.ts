@@ -4,9 +4,9 @@ import { type Faults, shown } from '../faults.ts';
 import type { ConfigFile } from '../schema/schema.ts';
 import type { AssetSettings, ChainSettings, LaneSettings } from '../settings.ts';
 import type { Loose } from '../shape.ts';
-import { amountReader } from './amounts.ts';
+import { type AmountOf, amountReader } from './amounts.ts';
 import { readApprovals } from './approvals.ts';
-import type { GuardSettings, WalletGroup } from './settings.ts';
+import type { GuardSettings, LimitSettings, WalletGroup } from './settings.ts';
 
 type SignerSection = Loose<NonNullable<ConfigFile['signer']>>;
 type Known = {
@@ -15,12 +15,12 @@ type Known = {
   lanes: readonly LaneSettings[];
 };
 
-/** Meaning of the signer's own rules: approvals and wallet groups. */
+/** Meaning of the signer's own rules: approvals, wallet groups, limits. */
 export function readGuard(section: SignerSection, known: Known, faults: Faults): GuardSettings {
   const amountOf = amountReader(known, faults);
   const approvals = readApprovals(section, amountOf, faults);
   const walletGroups = readWalletGroups(section, known, faults);
-  return { approvals, walletGroups };
+  return { approvals, walletGroups, limits: readLimits(section, walletGroups, amountOf, faults) };
 }
 
 /** Without the section the wallets of each tenant are a group, under its name. */
@@ -85,4 +85,36 @@ function readWalletGroups(
     }
   }
   return groups;
+}
+
+function readLimits(
+  section: SignerSection,
+  groups: readonly WalletGroup[],
+  amountOf: AmountOf,
+  faults: Faults,
+): LimitSettings[] {
+  const seen = new Map<string, number>();
+  return (section.limits ?? []).flatMap((one = {}, index) => {
+    const path = `signer.limits[${index}]`;
+    const { walletGroup = '' } = one;
+    if (walletGroup !== '' && !groups.some(({ id }) => id === walletGroup)) {
+      faults.add(
+        `${path}.walletGroup`,
+        shown(walletGroup),
+        `one of the groups ${groups.map(({ id }) => id).join(', ')}`,
+      );
+    }
+    const { asset, amount: cap } = amountOf(one.asset, one.perTransaction, path, 'perTransaction');
+    if (asset === '') return [];
+    refuseRepeat(seen, `${walletGroup} ${asset}`, index, path, 'signer.limits', faults);
+    const windows = (one.windows ?? []).map((window = {}, place) => ({
+      ms: (window.seconds ?? 0) * 1000,
+      amount: amountOf(one.asset, window.amount, `${path}.windows[${place}]`, 'amount').amount,
+    }));
+    if (one.perTransaction === undefined && windows.length === 0) {
+      faults.add(path, 'no limit', 'perTransaction, windows, or both');
+    }
+    const perTransaction = one.perTransaction === undefined ? null : cap;
+    return [{ walletGroup, asset, perTransaction, windows }];
+  });
 }

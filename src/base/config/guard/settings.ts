@@ -33,8 +33,17 @@ export type ApprovalSettings = {
 /** Wallets of which any may make a tenant's payment on their chain. */
 export type WalletGroup = { id: string; lanes: { chainId: number; address: Address }[] };
 
+/** What may leave the wallets of a group at most, in base units of the asset. */
+export type LimitSettings = {
+  walletGroup: string;
+  asset: string;
+  perTransaction: bigint | null;
+  windows: { ms: number; amount: bigint }[];
+};
+
 /** What the signer holds to, whatever the rows say; other processes know it to ask or refuse earlier. */
 export type GuardSettings = {
   approvals: ApprovalSettings;
   walletGroups: WalletGroup[];
+  limits: LimitSettings[];
 };

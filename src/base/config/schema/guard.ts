@@ -59,7 +59,22 @@ const Threshold = Type.Object(
   closed,
 );
 
-/** Of the signer section: who must approve what. */
+const Limit = Type.Object(
+  {
+    walletGroup: name,
+    asset,
+    perTransaction: Type.Optional(anAmount),
+    windows: Type.Optional(
+      Type.Array(
+        Type.Object({ seconds: integer(60, 31_622_400, ' seconds'), amount: anAmount }, closed),
+        { description: 'a list of { seconds, amount }' },
+      ),
+    ),
+  },
+  closed,
+);
+
+/** Of the signer section: who must approve what, and how much may leave. */
 export const guardSections = {
   approvers: Type.Optional(
     Type.Array(Approver, {
@@ -120,5 +135,8 @@ export const guardSections = {
       ),
       { description: 'a list of { id, lanes }' },
     ),
+  ),
+  limits: Type.Optional(
+    Type.Array(Limit, { description: 'a list of { walletGroup, asset, perTransaction, windows }' }),
   ),
 };

@@ -11,6 +11,7 @@ import {
   Transient,
   toHex,
 } from '../../../base/kernel/index.ts';
+import { NO_GUARD } from '../guard.fixture.ts';
 import { signingRules } from '../rules.ts';
 import { openKeystore } from './keystore.ts';
 
@@ -87,7 +88,10 @@ describe('a KMS key is refused at the start', () => {
     const wallet = { chain: 'base', chainId: 8453, address, key: 'hot', tenant: 'acme' };
     const lanes = [{ ...wallet, purpose: 'pay' as const, minGas: 0n, minBalances: [] }];
     const rules = () =>
-      signingRules({ policyVersion: 'p', chains: [], assets: [], lanes, treasury: [] }, keystore);
+      signingRules(
+        { policyVersion: 'p', chains: [], assets: [], lanes, treasury: [], guard: NO_GUARD },
+        keystore,
+      );
     expect(rules).toThrow(ConfigurationError);
     expect(rules).toThrow(
       `lane ${address} on base: its key hot belongs to ${addressOfSecret(SECRET)}`,

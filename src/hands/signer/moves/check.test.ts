@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Assets } from '../../../base/config/index.ts';
 import { type Address, caip19 } from '../../../base/kernel/index.ts';
 import type { Order } from '../grammar.ts';
+import { NO_GUARD } from '../guard.fixture.ts';
 import { laneKey, type SigningRules, treasuryKey } from '../rules.ts';
 import { checkMove, checkTopUpLimit } from './check.ts';
 
@@ -12,7 +13,10 @@ const TREASURY: Address = `0x${'33'.repeat(20)}`;
 const STRANGER: Address = `0x${'44'.repeat(20)}`;
 const TOKEN: Address = `0x${'55'.repeat(20)}`;
 
-const lane = (tenant: string, purpose: 'pay' | 'treasury') => ({ keyId: 'k', tenant, purpose });
+const lane = (tenant: string, purpose: 'pay' | 'treasury') => ({
+  ...{ keyId: 'k', tenant, purpose },
+  walletGroup: tenant,
+});
 const rules = (topUp: { below: bigint; amount: bigint; perDay: bigint } | null): SigningRules => ({
   policyVersion: 'config:1',
   chains: new Map(),
@@ -23,6 +27,8 @@ const rules = (topUp: { below: bigint; amount: bigint; perDay: bigint } | null):
     [laneKey(CHAIN, TREASURY), lane('demo', 'treasury')],
   ]),
   treasury: new Map([[treasuryKey(CHAIN, 'demo'), { address: TREASURY, topUp }]]),
+  approvals: NO_GUARD.approvals,
+  limits: new Map(),
 });
 const RULES = rules({ below: 1n, amount: 10n, perDay: 35n });
 

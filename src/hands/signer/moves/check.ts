@@ -5,6 +5,11 @@ import { laneKey, type SigningRules, treasuryKey } from '../rules.ts';
 /** Between a tenant's own wallets; nobody decides on one, the configuration does. */
 type MoveKind = 'topup' | 'sweep';
 
+/** Whether its amount leaves our wallets: neither between own ones, nor a payer's own tokens. */
+export function leavesUs({ tx }: Pick<Order, 'tx'>): boolean {
+  return moveKindOf({ tx }) === null && tx.payerAuthorization === null;
+}
+
 type MoveRefusal = { code: 'move_refused' | 'top_up_limit'; message: string };
 
 /** What kind of move the tx says that it is; null: it pays somebody. */

@@ -4,9 +4,9 @@ import {
   type ApprovalContent,
   approvalDigest,
   approvalTypedData,
-} from '../../base/effect/index.ts';
-import { fromHex, sha256Hex } from '../../base/kernel/index.ts';
-import { ed25519Person, evmPerson, passkeyPerson, WEBAUTHN } from './approver.fixture.ts';
+} from '../../../base/effect/index.ts';
+import { fromHex, sha256Hex } from '../../../base/kernel/index.ts';
+import { ed25519Person, evmPerson, passkeyPerson, WEBAUTHN } from '../approver.fixture.ts';
 import { type ApprovalFault, judgeApproval } from './judge.ts';
 import type { Proof } from './signature.ts';
 

@@ -1,7 +1,7 @@
 import { createHash, createPublicKey, type KeyObject, verify } from 'node:crypto';
 import secp256k1 from 'secp256k1';
-import type { ApprovalSettings, ApproverSettings } from '../../base/config/index.ts';
-import { addressOf, fromHex, type Hex } from '../../base/kernel/index.ts';
+import type { ApprovalSettings, ApproverSettings } from '../../../base/config/index.ts';
+import { addressOf, fromHex, type Hex } from '../../../base/kernel/index.ts';
 
 /** What an approver's key gave for a digest; a passkey signs two more things around it. */
 export type Proof = {

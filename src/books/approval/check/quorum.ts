@@ -1,4 +1,4 @@
-import type { ApprovalSettings, Quorum, Requirement } from '../../base/config/index.ts';
+import type { ApprovalSettings, Quorum, Requirement } from '../../../base/config/index.ts';
 
 export type Tally = { required: number; given: number; met: boolean };
 

@@ -1,5 +1,5 @@
-import type { ApprovalSettings } from '../../base/config/index.ts';
-import { type ApprovalContent, approvalDigest } from '../../base/effect/index.ts';
+import type { ApprovalSettings } from '../../../base/config/index.ts';
+import { type ApprovalContent, approvalDigest } from '../../../base/effect/index.ts';
 import { type Proof, verifyProof } from './signature.ts';
 
 export type Approval = { approverId: string; proof: Proof };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Requirement } from '../../base/config/index.ts';
+import type { Requirement } from '../../../base/config/index.ts';
 import { tallyOf, thresholdOf } from './quorum.ts';
 
 const GROUPS = [
