@@ -53,8 +53,11 @@ export function hasEnded({ tx }: Pick<PaymentRow, 'tx'>): boolean {
 }
 
 function endUnpaid(row: PaymentRow, evidence: Evidence | undefined): Progress {
-  if (!hasEnded(row) || row.paid !== null) return { kind: 'stay' };
+  // In a block without paying it may be another's payment at once, and a failure only when that is final.
+  const failing = hasEnded(row) || row.tx?.status === 'INCLUDED';
+  if (!failing || row.paid !== null) return { kind: 'stay' };
   if (evidence === undefined) return { kind: 'ask' };
+  if (!hasEnded(row)) return { kind: 'stay' };
   // Taken, and no block shows by what: it is looked for until one does.
   if (evidence.used) return { kind: 'stay' };
   if (evidence.runOut) {
