@@ -14,6 +14,7 @@ import { CheckFailed } from './check.ts';
 import { measureEndToEnd } from './end-to-end.ts';
 import { measureIdle } from './idle.ts';
 import { readMachine } from './machine.ts';
+import { measurePolicy } from './policy.ts';
 import { during, say } from './progress.ts';
 import { type Report, tableOf, writeReport } from './report.ts';
 import { type Server, startServer } from './stage.ts';
@@ -24,7 +25,7 @@ const HELP = `Usage: npm run bench -- [options]
 Measures this machine: PostgreSQL, a development chain, api, worker and signer are started here and
 removed at the end. A full run takes about a quarter of an hour, --quick about six minutes.
 
-  --only accept|e2e|rpc|idle  a part of it
+  --only accept|policy|e2e|rpc|idle  a part of it
   --quick               1,500 withdrawals end to end instead of 5,000, and shorter runs
   --withdrawals N       end to end, in each run
   --lanes N,N           end to end with these numbers of lanes (default 1,3; at most 8)
@@ -37,7 +38,7 @@ removed at the end. A full run takes about a quarter of an hour, --quick about s
 
 Exit codes: 0 well · 1 a check failed · 2 usage, or PostgreSQL without durability · 3 something did not run.`;
 
-const PARTS = ['accept', 'e2e', 'rpc', 'idle'] as const;
+const PARTS = ['accept', 'policy', 'e2e', 'rpc', 'idle'] as const;
 type Part = (typeof PARTS)[number];
 
 type Options = {
@@ -113,6 +114,11 @@ async function bench(server: Server, options: Options, report: Report): Promise<
     const size = { rounds, seconds: quick ? 2 : 5, openRate: 5_000, apis };
     report.accept = await measureAccept(server, size, profileDir);
   }
+  if (only === null || only === 'policy') {
+    say('policy: validation by a document of 30 rules against none, and PostgreSQL');
+    const size = { rounds, withdrawals: quick ? 5_000 : 20_000 };
+    report.policy = await measurePolicy(server, size, profileDir);
+  }
   if (only === null || only === 'e2e') {
     say('end to end: api, worker, signer, PostgreSQL and the chain');
     const size = {
@@ -162,7 +168,7 @@ async function main(args: readonly string[]): Promise<number> {
     const at = new Date().toISOString();
     report = {
       ...{ label, at, quick, rounds, machine },
-      ...{ accept: null, endToEnd: null, calls: null, tracking: null, idle: null },
+      ...{ accept: null, policy: null, endToEnd: null, calls: null, tracking: null, idle: null },
     };
     await Promise.race([bench(server, options, report), interrupted]);
     say(`written: ${writeReport(join(projectFolder(), 'bench', 'results'), report)}`);
@@ -176,8 +182,8 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-function isBegun({ accept, endToEnd, calls, tracking, idle }: Report): boolean {
-  return [accept, endToEnd, calls, tracking, idle].some((part) => part !== null);
+function isBegun({ accept, policy, endToEnd, calls, tracking, idle }: Report): boolean {
+  return [accept, policy, endToEnd, calls, tracking, idle].some((part) => part !== null);
 }
 
 class Interrupted extends Error {}

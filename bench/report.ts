@@ -6,6 +6,7 @@ import { IDLE_PARTS, type IdleResult } from './idle.ts';
 import type { Machine } from './machine.ts';
 import { medians, spreadOf } from './measure.ts';
 import { BLOCK_SECONDS, SLOTS_IN_EPOCH } from './node.ts';
+import { policyTable } from './policy.ts';
 import { callsTable, trackingTable } from './rpc-tables.ts';
 import { columns, ms, number, spread } from './table.ts';
 import { idlePercent, type Measured, median, ownMicros, targetsOf } from './targets.ts';
@@ -19,7 +20,7 @@ export type Report = Measured & {
 };
 
 export function tableOf(report: Report): string {
-  const { machine, accept, endToEnd, calls, tracking, idle } = report;
+  const { machine, accept, policy, endToEnd, calls, tracking, idle } = report;
   const blocks = [
     [
       `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB · Node ${machine.node} · PostgreSQL ${machine.postgres}`,
@@ -30,6 +31,7 @@ export function tableOf(report: Report): string {
     ],
   ];
   if (accept !== null) blocks.push(acceptTable(accept));
+  if (policy !== null) blocks.push(policyTable(policy));
   if (endToEnd !== null) blocks.push(endToEndTable(endToEnd));
   if (calls !== null) blocks.push(callsTable(calls));
   if (tracking !== null) blocks.push(trackingTable(tracking));

@@ -3,6 +3,7 @@ import type { CallsResult } from './calls.ts';
 import type { EndToEndResult, EndToEndRun } from './end-to-end.ts';
 import type { IdleResult, IdleRun } from './idle.ts';
 import { medians, type Spread, spreadOf } from './measure.ts';
+import { type PolicyResult, policyTargets } from './policy.ts';
 import { requestsEach, trackingMs } from './rpc-tables.ts';
 import { number } from './table.ts';
 import type { TrackingResult } from './tracking.ts';
@@ -14,6 +15,7 @@ type Found = [what: string, wanted: number, found: number, most?: 'most'];
 /** Null: not measured, or not yet. */
 export type Measured = {
   accept: AcceptResult | null;
+  policy: PolicyResult | null;
   endToEnd: EndToEndResult | null;
   calls: CallsResult | null;
   tracking: TrackingResult | null;
@@ -21,9 +23,10 @@ export type Measured = {
 };
 
 /** Medians of the runs against what this stage of the project is to reach. */
-export function targetsOf({ accept, endToEnd, calls, tracking, idle }: Measured): Target[] {
+export function targetsOf({ accept, policy, endToEnd, calls, tracking, idle }: Measured): Target[] {
   const found: Found[] = [
     ...(accept === null ? [] : acceptTargets(accept)),
+    ...(policy === null ? [] : policyTargets(policy)),
     ...(endToEnd === null ? [] : endToEndTargets(endToEnd)),
     ...(calls === null ? [] : [callsTarget(requestsEach(calls).median)]),
     ...(tracking === null ? [] : [trackingTarget(tracking)]),

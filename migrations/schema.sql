@@ -859,6 +859,37 @@ CREATE TABLE policy_effective (
 GRANT SELECT ON policy_effective TO payonce_app;
 GRANT UPDATE (version, since) ON policy_effective TO payonce_app;
 
+CREATE TABLE policy_hold (
+  hold_id uuid NOT NULL DEFAULT payonce_uuid7(),
+  tenant_id uuid NOT NULL,
+  subject_id uuid NOT NULL,
+  decision_id uuid NOT NULL,
+  rule_id text NOT NULL,
+  gate text NOT NULL,
+  expires_at timestamp with time zone NOT NULL,
+  correlation_id text,
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT policy_hold_decision_id_rule_id_key UNIQUE (decision_id, rule_id),
+  CONSTRAINT policy_hold_gate_check CHECK ((gate = ANY (ARRAY['travel_rule'::text, 'screening'::text, 'manual_review'::text]))),
+  CONSTRAINT policy_hold_pkey PRIMARY KEY (hold_id)
+);
+CREATE INDEX policy_hold_subject ON public.policy_hold USING btree (subject_id);
+CREATE INDEX policy_hold_tenant ON public.policy_hold USING btree (tenant_id, hold_id);
+GRANT INSERT, SELECT ON policy_hold TO payonce_app;
+
+CREATE TABLE policy_hold_answer (
+  hold_id uuid NOT NULL,
+  answer text NOT NULL,
+  answered_by text,
+  reason text,
+  answered_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT policy_hold_answer_answer_check CHECK ((answer = ANY (ARRAY['cleared'::text, 'rejected'::text, 'expired'::text, 'cancelled'::text]))),
+  CONSTRAINT policy_hold_answer_check CHECK (((answered_by IS NOT NULL) OR (answer = ANY (ARRAY['expired'::text, 'cancelled'::text])))),
+  CONSTRAINT policy_hold_answer_hold_id_fkey FOREIGN KEY (hold_id) REFERENCES policy_hold(hold_id),
+  CONSTRAINT policy_hold_answer_pkey PRIMARY KEY (hold_id)
+);
+GRANT INSERT, SELECT ON policy_hold_answer TO payonce_app;
+
 CREATE TABLE policy_limit (
   limit_no integer NOT NULL GENERATED ALWAYS AS IDENTITY,
   policy_version text NOT NULL,

@@ -119,7 +119,7 @@ export class Installation {
     const key = await createKey(db, {
       tenantId: tenant.tenantId,
       name: 'test',
-      scopes: [...CLIENT_SCOPES, 'admin'],
+      scopes: [...CLIENT_SCOPES, 'holds:clear', 'admin'],
     });
     if (isRefusal(key)) throw new Error(key.detail);
     await db.end();

@@ -107,6 +107,8 @@ describe('the app role', () => {
         'policy_counter INSERT',
         'policy_counter UPDATE (spends, updated_at)',
         'policy_effective UPDATE (version, since)',
+        'policy_hold INSERT',
+        'policy_hold_answer INSERT',
         'policy_limit INSERT',
         'policy_version INSERT',
         'deposit_reference INSERT',

@@ -263,6 +263,21 @@ export const ERRORS = {
     title: 'The withdrawal expired before it was signed',
     help: 'The reserve was released; make a new request with a new key.',
   },
+  hold_closed: {
+    kind: 'refusal',
+    title: 'The hold was answered otherwise, or its time is over',
+    help: 'A hold is answered once; read the withdrawal.',
+  },
+  hold_rejected: {
+    kind: 'refusal',
+    title: 'A hold was rejected',
+    help: 'The reserve was released; the message names the gate and who rejected it.',
+  },
+  hold_timed_out: {
+    kind: 'refusal',
+    title: 'Nobody cleared a hold in time',
+    help: 'The reserve was released; make a new request with a new key.',
+  },
   approval_rejected: {
     kind: 'refusal',
     title: 'An approver rejected the withdrawal',

@@ -10,6 +10,7 @@ const SCOPES = [
   'ledger:credit',
   'ledger:read',
   'events:read',
+  'holds:clear',
   'admin:approvals',
   'admin:breaks',
   'admin:chains',

@@ -1,9 +1,10 @@
 import type { Sql } from '../../base/db/index.ts';
+import type { CompiledPolicy } from './evaluate/compile.ts';
 import { evaluate } from './evaluate/evaluate.ts';
 import type { PolicyDecision, PolicySubject } from './evaluate/subject.ts';
 import type { RulingPolicy } from './policies.ts';
 import { insertCharges } from './windows/charges.ts';
-import { lockWindows, writeCounters } from './windows/counters.ts';
+import { lockWindows, readWindows, writeCounters } from './windows/counters.ts';
 
 /** Decisions of a batch, in the transaction that holds their windows. */
 type DecidedBatch = {
@@ -49,4 +50,13 @@ export async function decideBatch(
       await writeCounters(own, book.write(policy));
     },
   };
+}
+
+/** What would be decided now: without locks, so that nothing is promised. */
+export async function previewDecision(
+  sql: Sql,
+  policy: CompiledPolicy,
+  subject: PolicySubject,
+): Promise<PolicyDecision> {
+  return evaluate(policy, subject, await readWindows(sql, policy, [subject])).decision;
 }

@@ -5,7 +5,7 @@
  * given back once, in the act that ends its subject. Without a document the asset's tiers of the configuration
  * are the policy. Reading and evaluation are pure; a crash leaves a transaction undone and nothing taken.
  */
-export { decideBatch } from './decide.ts';
+export { decideBatch, previewDecision } from './decide.ts';
 export { insertDecisions, readCommitLevels } from './decisions.ts';
 export { canonicalPolicy, policyOfCanonical, policyVersion } from './document/canonical.ts';
 export { policyWorld, readPolicy, tellPolicyFault } from './document/read.ts';
@@ -13,5 +13,8 @@ export { policySchema } from './document/schema.ts';
 export type { Policy } from './document/types.ts';
 export { denied, evaluateTiers, tierOf } from './evaluate/configured.ts';
 export type { PolicyDecision, PolicySubject } from './evaluate/subject.ts';
+export { answerHold, closeHolds, openHolds } from './holds/answer.ts';
+export { type Hold, listWaitingHolds, readHolds } from './holds/rows.ts';
+export { HOLD_TOPICS } from './holds/topics.ts';
 export { activatePolicy, Policies, storePolicy } from './policies.ts';
 export { holdWindows } from './windows/charges.ts';

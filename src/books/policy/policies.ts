@@ -99,7 +99,7 @@ async function limitNumbers(sql: Sql, policy: CompiledPolicy): Promise<Map<strin
       limits.map(({ meter }) => meter.key),
       limits.map(({ meter }) => meter.per),
       limits.map(({ meter }) => meter.bucketMs),
-      limits.map(({ windowMs }) => windowMs),
+      limits.map(({ meter }) => meter.windowMs),
       limits.map(({ amount }) => amount),
       limits.map(({ count }) => count),
     ],

@@ -12,6 +12,7 @@ import { DepositService } from '../../roads/deposit/index.ts';
 import { BreakService, orderChainResume } from '../../roads/reconcile/index.ts';
 import {
   ApprovalService,
+  HoldService,
   WithdrawalResolver,
   WithdrawalService,
 } from '../../roads/withdrawal/index.ts';
@@ -139,6 +140,8 @@ async function servicesOf(
     chains: (tenantId) => chainsOf(db, settings, tenantId),
     wallets: walletServices(db, settings),
     approvals: new ApprovalService({ db, settings, installationId }),
+    holds: new HoldService({ db }),
+    preview: (tenantId, request) => withdrawals.preview(tenantId, request),
     breaks: (tenantId, filter, page) => breaks.list(tenantId, filter, page),
     readBreak: (tenantId, id) => breaks.get(tenantId, id),
     resolveBreak: (by, id, said) => breaks.resolve(by.tenantId, id, { by, ...said }),

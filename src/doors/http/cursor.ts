@@ -6,7 +6,10 @@ import { isUuid, type Refusal, refuse } from '../../base/kernel/index.ts';
  * past rows silently.
  */
 export type List =
-  | { kind: 'withdrawals' | 'breaks' | 'api-keys' | 'freezes' | 'approvals'; tenantId: string }
+  | {
+      kind: 'withdrawals' | 'breaks' | 'api-keys' | 'freezes' | 'approvals' | 'holds';
+      tenantId: string;
+    }
   | { kind: 'transfers'; tenantId: string; account: string }
   | { kind: 'events'; tenantId: string; epoch: string };
 

@@ -20,6 +20,7 @@ const ROUTES: Record<string, Grant> = {
   'GET /v1/freeze': 'admin:freeze',
   'GET /v1/payments': 'payments:read',
   'GET /v1/payments/{id}': 'payments:read',
+  'GET /v1/holds': 'holds:clear',
   'GET /v1/reconciliation/breaks': 'admin:breaks',
   'GET /v1/reconciliation/breaks/{id}': 'admin:breaks',
   'GET /v1/wallets': 'admin:lanes',
@@ -35,12 +36,15 @@ const ROUTES: Record<string, Grant> = {
   'POST /v1/chains/{id}/resume': 'admin:chains',
   'POST /v1/deposits': 'ledger:credit',
   'POST /v1/freeze': 'admin:freeze',
+  'POST /v1/holds/{id}/clear': 'holds:clear',
+  'POST /v1/holds/{id}/reject': 'holds:clear',
   'POST /v1/reconciliation/breaks/{id}/resolve': 'admin:breaks',
   'POST /v1/wallets/{id}/pause': 'admin:lanes',
   'POST /v1/wallets/{id}/resume': 'admin:lanes',
   'POST /v1/wallets/{id}/sweep': 'admin:lanes',
   'POST /v1/withdrawals': 'withdrawals:create',
   'POST /v1/withdrawals/batch': 'withdrawals:create',
+  'POST /v1/withdrawals/preview': 'withdrawals:create',
   'POST /v1/withdrawals/{id}/cancel': 'withdrawals:create',
   'POST /v1/withdrawals/{id}/speed-up': 'withdrawals:create',
   'POST /x402/settle': 'payments:settle',
@@ -61,6 +65,7 @@ const PUBLIC = [
 ];
 /** What else of a family, or all of it, opens a route. */
 const WIDER: Record<string, readonly Grant[]> = {
+  holds: [],
   withdrawals: ['withdrawals:*'],
   payments: ['payments:*'],
   ledger: ['ledger:*'],

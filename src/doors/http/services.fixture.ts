@@ -4,6 +4,7 @@ import { type Grant, RateLimiter } from '../../books/access/index.ts';
 import type { BalanceView, DepositView, TransferView } from '../../roads/deposit/index.ts';
 import type { BreakView, ResumeView } from '../../roads/reconcile/index.ts';
 import type {
+  PreviewView,
   PublicStatus,
   Verdict,
   WithdrawalFilter,
@@ -13,6 +14,7 @@ import { FakeApiKeys, principalOf } from './api-keys.fixture.ts';
 import { FakeApprovals } from './approvals/approvals.fixture.ts';
 import type { EventView } from './event-view.ts';
 import { FakeFreezes } from './freezes.fixture.ts';
+import { FakeHolds } from './policy/holds.fixture.ts';
 import type { DepositVerdict, Order, Page, Principal, Services } from './services.ts';
 import { BALANCE, DEPOSIT, EVENT, withdrawalView } from './views.fixture.ts';
 import { FakeWallets } from './wallets.fixture.ts';
@@ -61,12 +63,28 @@ export class FakeServices implements Services {
   ready = true;
   wallets = new FakeWallets(TENANT);
   approvals = new FakeApprovals(TENANT);
+  holds = new FakeHolds(TENANT);
   apiKeys = new FakeApiKeys(TENANT);
   freezes = new FakeFreezes(TENANT);
   rateLimits = new RateLimiter({ clock: systemClock, key: null, tenant: null });
   uses: { keyId: string; ip: string }[] = [];
   /** Resolves the running waitFor calls. */
   reached = new Set<() => void>();
+
+  async preview(): Promise<PreviewView> {
+    return {
+      verdict: 'allow',
+      reason: null,
+      policyVersion: 'config:1',
+      riskTier: 'low',
+      commitAt: 'safe',
+      approvals: [],
+      holds: [],
+      trace: [],
+      fee: '0.5',
+      balance: { available: '10', required: '5.5', sufficient: true },
+    };
+  }
 
   async submit(tenantId: string, requests: Order[]): Promise<Verdict[]> {
     await this.gate;

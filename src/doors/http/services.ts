@@ -14,6 +14,8 @@ import type { BalanceView, DepositView, TransferView } from '../../roads/deposit
 import type { BreakView, ResumeView } from '../../roads/reconcile/index.ts';
 import type {
   ApprovalView,
+  HoldView,
+  PreviewView,
   PublicStatus,
   Verdict,
   WithdrawalFilter,
@@ -51,6 +53,16 @@ type WalletServices = {
   /** The moves begun now; none where nothing is above what is to be kept, or a sweep is under way. */
   sweep(tenantId: string, id: string, by: string): Promise<MoveView[] | Refusal | null>;
   rebalancing(tenantId: string): Promise<ProposalView[]>;
+};
+
+/** Holds that wait, and what the party that clears them says. */
+type HoldServices = {
+  list(tenantId: string, page: Page): Promise<HoldView[]>;
+  answer(
+    tenantId: string,
+    id: string,
+    said: { answer: 'cleared' | 'rejected'; body: unknown; by: string },
+  ): Promise<HoldView | Refusal>;
 };
 
 /** What approvers are asked and answer; ids are of withdrawals. */
@@ -115,6 +127,11 @@ type X402Services = {
 export type Services = {
   /** One verdict per request, in order; a bad item never throws. */
   submit(tenantId: string, requests: Order[]): Promise<Verdict[]>;
+  /** What would become of a request; changes nothing. */
+  preview(
+    tenantId: string,
+    request: { body: unknown; correlationId: string },
+  ): Promise<PreviewView | Refusal>;
   get(tenantId: string, id: string): Promise<WithdrawalView | null>;
   list(tenantId: string, filter: WithdrawalFilter, page: Page): Promise<WithdrawalView[]>;
   /** Resolves at that stage or beyond, at any end, after the time-out, or when the signal aborts. */
@@ -154,6 +171,7 @@ export type Services = {
   wallets: WalletServices;
   approvals: ApprovalServices;
   x402: X402Services;
+  holds: HoldServices;
   apiKeys: ApiKeyServices;
   freezes: FreezeServices;
 

@@ -1,7 +1,9 @@
 import type { Handler } from '../../base/queue/index.ts';
 import { APPROVAL_TOPICS } from '../../books/approval/index.ts';
+import { HOLD_TOPICS } from '../../books/policy/index.ts';
 import { approveStep } from './approval/approve.ts';
 import { unapprovedStep } from './approval/unapproved.ts';
+import { unheldStep } from './approval/unheld.ts';
 import type { WithdrawalContext } from './context.ts';
 import { executeStep } from './execute.ts';
 import { expireStep } from './expire.ts';
@@ -29,11 +31,19 @@ export function validatorHandlers(context: WithdrawalContext): Handler[] {
       backoff: FAST,
       run: (claimed) => executeStep(context, claimed),
     },
+    ...[APPROVAL_TOPICS.approved, HOLD_TOPICS.cleared].map(
+      (topic): Handler => ({
+        topic,
+        batch: BATCH,
+        backoff: FAST,
+        run: (claimed) => approveStep(context, claimed),
+      }),
+    ),
     {
-      topic: APPROVAL_TOPICS.approved,
+      topic: HOLD_TOPICS.ended,
       batch: BATCH,
       backoff: FAST,
-      run: (claimed) => approveStep(context, claimed),
+      run: (claimed) => unheldStep(context, claimed),
     },
     {
       topic: APPROVAL_TOPICS.ended,

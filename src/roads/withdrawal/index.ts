@@ -5,9 +5,12 @@
  * is final. Each step is one transaction that deletes its jobs: a crash runs it again, and it finds
  * what was done.
  */
+
+export { HoldService, type HoldView } from './approval/holds.ts';
 export { ApprovalService, type ApprovalView } from './approval/service.ts';
 export type { WithdrawalContext } from './context.ts';
 export { settlerHandlers, validatorHandlers } from './handlers.ts';
+export type { PreviewView } from './preview.ts';
 export { WithdrawalResolver } from './resolve.ts';
 export { WithdrawalService } from './service.ts';
 export { sweepStanding } from './sweep.ts';

@@ -106,7 +106,7 @@ function unknownAsset({ asset }: StepRow): PolicyDecision {
 }
 
 /** Withdrawals as policy sees them, in order; their assets are configured. */
-async function subjectsOf(
+export async function subjectsOf(
   { assets, settings }: Pick<WithdrawalContext, 'assets' | 'settings'>,
   sql: Sql,
   rows: readonly Pick<StepRow, 'tenantId' | 'account' | 'asset' | 'amount' | 'recipient'>[],

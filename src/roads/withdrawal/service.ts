@@ -6,6 +6,7 @@ import { cancelWithdrawal } from './cancel.ts';
 import type { WithdrawalContext } from './context.ts';
 import { Intake, type IntakeResult } from './intake.ts';
 import { findIds } from './list.ts';
+import { type PreviewView, previewWithdrawal } from './preview.ts';
 import type { RequestRules, WithdrawalRequest } from './request.ts';
 import { type SpeedUpRequest, speedUpWithdrawal } from './speed-up.ts';
 import type { PublicStatus, Verdict, WithdrawalFilter, WithdrawalView } from './types.ts';
@@ -19,7 +20,10 @@ const LEAST_LOOK = 200;
 
 /** What a client may do with withdrawals; one object per process. */
 export class WithdrawalService {
-  readonly #context: WithdrawalContext & { fees: ReadonlyMap<number, FeeSettings> };
+  readonly #context: WithdrawalContext & {
+    fees: ReadonlyMap<number, FeeSettings>;
+    rules: RequestRules;
+  };
   readonly #intake: Intake;
   readonly #waiters: Waiters;
 
@@ -87,6 +91,14 @@ export class WithdrawalService {
     });
     if (rows.length === 0) return null;
     return (await readViews(this.#context.db, this.#context, [id]))[0] ?? null;
+  }
+
+  /** What would become of a request now. */
+  preview(
+    tenantId: string,
+    request: { body: unknown; correlationId: string },
+  ): Promise<PreviewView | Refusal> {
+    return previewWithdrawal(this.#context, { ...request, tenantId });
   }
 
   async list(

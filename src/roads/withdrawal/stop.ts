@@ -7,7 +7,7 @@ import {
   type WithdrawalState,
 } from '../../base/kernel/index.ts';
 import { closeApprovalRequests } from '../../books/approval/index.ts';
-import { holdWindows } from '../../books/policy/index.ts';
+import { closeHolds, holdWindows } from '../../books/policy/index.ts';
 import { readTxsOfOwners, stopUnclaimed } from '../../books/tx/index.ts';
 import type { WithdrawalContext } from './context.ts';
 import { readSteps } from './rows.ts';
@@ -15,7 +15,15 @@ import { givenBack } from './transfers.ts';
 
 type Stopped = {
   to: 'CANCELLED' | 'EXPIRED' | 'REJECTED';
-  code: ErrorCode & ('cancelled_by_client' | 'expired' | 'approval_rejected' | 'approval_expired');
+  code: ErrorCode &
+    (
+      | 'cancelled_by_client'
+      | 'expired'
+      | 'approval_rejected'
+      | 'approval_expired'
+      | 'hold_rejected'
+      | 'hold_timed_out'
+    );
   /** What is said of single ones instead of the code's own words. */
   told?: ReadonlyMap<string, string | undefined>;
 };
@@ -90,6 +98,11 @@ export async function stopWithdrawals(
       sql,
       waiting.map((row) => row.id),
       end.to === 'EXPIRED' ? 'EXPIRED' : 'CANCELLED',
+    );
+    await closeHolds(
+      sql,
+      waiting.map((row) => row.id),
+      end.code === 'hold_timed_out' ? 'expired' : 'cancelled',
     );
     await windows.giveBack(sql, moved);
     await finish(sql, moved);

@@ -3,7 +3,7 @@ import { advance, inTransaction, type Sql } from '../../base/db/index.ts';
 import { WITHDRAWAL } from '../../base/kernel/index.ts';
 import { type Claim, complete, type Outcome } from '../../base/queue/index.ts';
 import { releaseTransfer } from '../../books/ledger/index.ts';
-import type { PolicyDecision } from '../../books/policy/index.ts';
+import { openHolds, type PolicyDecision } from '../../books/policy/index.ts';
 import { askApprovers, requirementsOf } from './approval/ask.ts';
 import type { WithdrawalContext } from './context.ts';
 import { executeUnfrozen } from './execute.ts';
@@ -51,6 +51,15 @@ export async function validateStep(context: WithdrawalContext, claimed: Claim): 
       { ...context, policyVersion },
       sql,
       allowed.filter(({ requirements }) => requirements.length > 0),
+    );
+    await openHolds(
+      sql,
+      allowed
+        .filter(({ decision }) => decision.holds.length > 0)
+        .map(({ row, decisionId, decision: { holds } }) => {
+          const { id, tenantId, correlationId } = row;
+          return { subjectId: id, tenantId, correlationId, decisionId, holds };
+        }),
     );
     const approved = allowed.filter((item) => !asks(item)).map(approvedRow);
     await executeUnfrozen(context, sql, approved);

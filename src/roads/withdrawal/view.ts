@@ -17,6 +17,7 @@ import {
   readStandingFreezes,
   tellFrozen,
 } from '../../books/freeze/index.ts';
+import { type Hold, readHolds } from '../../books/policy/index.ts';
 import { readProgress, type TxProgress } from '../../books/tx/read.ts';
 import type { WithdrawalContext } from './context.ts';
 import type { WithdrawalOrder } from './request.ts';
@@ -82,12 +83,15 @@ export async function readViews(
     groups,
     decided.map((row) => row.id),
   );
+  const waiting = rows.flatMap(({ id, status }) => (status === 'AWAITING_APPROVAL' ? id : []));
+  const holds = waiting.length === 0 ? [] : await readHolds(sql, waiting);
   const views = new Map(
     rows.map((row) => [
       row.id,
       toView(row, assets, {
         tx: progress.get(row.id) ?? null,
         tally: tallies.get(row.id),
+        holds: holds.filter(({ subjectId, answer }) => subjectId === row.id && answer === null),
         standing: unsigned(row) ? standing : [],
       }),
     ]),
@@ -102,12 +106,17 @@ function isUnsigned({ status }: WithdrawalRow, tx: TxProgress | null): boolean {
 }
 
 /** What stands in other rooms' rows about it; `standing`: the freezes that may stop it. */
-type Beside = { tx: TxProgress | null; tally: Tally | undefined; standing: readonly Freeze[] };
+type Beside = {
+  tx: TxProgress | null;
+  tally: Tally | undefined;
+  standing: readonly Freeze[];
+  holds: readonly Hold[];
+};
 
 function toView(
   row: WithdrawalRow,
   assets: Assets,
-  { tx, tally, standing }: Beside,
+  { tx, tally, standing, holds }: Beside,
 ): WithdrawalView {
   const asset = assets.find(row.asset);
   const decimals = asset?.decimals ?? 0;
@@ -124,7 +133,7 @@ function toView(
       blockNumber: tx?.blockNumber?.toString() ?? null,
       blockHash: tx?.blockHash ?? null,
     },
-    waiting: waitingOf(row, tx, freeze),
+    waiting: waitingOf(row, tx, freeze) ?? waitingForPersons(row, holds),
     account: row.account,
     asset: asset?.id ?? row.asset,
     amount: formatAmount(row.amount, decimals),
@@ -166,6 +175,16 @@ function waitingOf(
   if (!open) return null;
   if (tx?.waiting == null) return null;
   return tx.level === 'none' || tx.waiting.reason === 'effect_mismatch' ? tx.waiting : null;
+}
+
+/** Gates before approvers: a hold is told as long as there is one. */
+function waitingForPersons(
+  { status }: Pick<WithdrawalRow, 'status'>,
+  holds: readonly Hold[],
+): WithdrawalView['waiting'] {
+  if (status !== 'AWAITING_APPROVAL') return null;
+  if (holds.length === 0) return { reason: 'approval', detail: null };
+  return { reason: 'hold', detail: holds.map(({ gate }) => gate).join(', ') };
 }
 
 /** What intake just made: the same view without a read. */

@@ -13,15 +13,14 @@ export type Meter = {
   per: Dimension;
   /** Of how many ms a bucket is; null: one bucket for ever. */
   bucketMs: number | null;
-  /** How long a bucket is of use; null: for ever. */
-  keepMs: number | null;
+  /** Null: for ever. Another length has other buckets, so it is another meter. */
+  windowMs: number | null;
 };
 
 /** One number of a rule that may not be exceeded: of an asset's amount, or of payments. */
 export type Limit = {
   ruleId: string;
   meter: Meter;
-  windowMs: number | null;
   /** Null: of every asset that the rule matches. */
   asset: string | null;
   amount: bigint | null;
@@ -95,12 +94,11 @@ function matcherOf(match: Match): Check {
 
 function limitsOf(rule: Rule, meters: Map<string, Meter>): Limit[] {
   if (rule.type !== 'window' && rule.type !== 'lifetime') return [];
-  const windowMs = rule.type === 'window' ? rule.windowMs : null;
   const { match, amounts, count } = rule;
   // Counting payments of one asset and adding up their amounts is done on one meter.
   const only = match.assets?.length === 1 ? match.assets[0]! : null;
   const limit = (asset: string | null, more: Pick<Limit, 'amount' | 'count'>): Limit => {
-    return { ruleId: rule.id, windowMs, asset, ...more, meter: meterOf(rule, asset, meters) };
+    return { ruleId: rule.id, asset, ...more, meter: meterOf(rule, asset, meters) };
   };
   const ofAmounts = Object.entries<bigint>(amounts ?? ({} as Amounts)).map(([asset, amount]) =>
     limit(asset, { amount, count: asset === only ? count : null }),
@@ -120,10 +118,10 @@ function meterOf(
   const { match, per } = rule;
   const windowMs = rule.type === 'window' ? rule.windowMs : null;
   const bucketMs = windowMs === null ? null : Math.max(1_000, Math.ceil(windowMs / BUCKETS));
-  const key = sha256Hex(canonical({ match, per, bucketMs, asset })).slice(0, 16);
+  const key = sha256Hex(canonical({ match, per, windowMs, asset })).slice(0, 16);
   const known = meters.get(key);
   if (known !== undefined) return known;
-  const meter = { key, per, bucketMs, keepMs: windowMs };
+  const meter = { key, per, bucketMs, windowMs };
   meters.set(key, meter);
   return meter;
 }

@@ -9,7 +9,17 @@ export type Spends = Record<string, Bucket[]>;
 
 /** What one name in one dimension of a tenant spent, on all meters of that dimension. */
 export type CounterRow = { counterId: string; tenantId: string; dimension: string; name: string };
-export type Counter = CounterRow & { spends: Spends; stored: boolean };
+export type Counter = CounterRow & {
+  spends: Spends;
+  stored: boolean;
+  /** Within each meter's window: all payments of a tenant ask one counter. */
+  sums: Map<Meter, Spent>;
+};
+
+/** With what is stored of it, if anything is. */
+export function counterWith(row: CounterRow, spends: Spends | undefined): Counter {
+  return { ...row, spends: spends ?? {}, stored: spends !== undefined, sums: new Map() };
+}
 
 /** What a decision took from the windows: of these counters, by these limits of its policy. */
 export type Charge = {
@@ -52,23 +62,25 @@ export class WindowBook {
   readonly at: number;
   charges: Charge[] = [];
   readonly #changed = new Set<Counter>();
-  readonly #counters = new Map<string, Counter>();
-  /** Sums within a span, by counter and meter: all payments of a tenant ask one counter. */
-  readonly #sums = new Map<string, Map<number | null, Spent>>();
+  /** By tenant, dimension and name. */
+  readonly #counters = new Map<string, Map<string, Map<string, Counter>>>();
 
   constructor(at: number, counters: readonly Counter[]) {
     this.at = at;
-    for (const counter of counters) this.#counters.set(placeOf(counter), counter);
+    for (const counter of counters) {
+      const { tenantId, dimension, name } = counter;
+      const ofTenant = this.#counters.get(tenantId) ?? new Map<string, Map<string, Counter>>();
+      const ofDimension = ofTenant.get(dimension) ?? new Map<string, Counter>();
+      this.#counters.set(tenantId, ofTenant.set(dimension, ofDimension.set(name, counter)));
+    }
   }
 
-  readonly usage: Usage = ({ meter, windowMs }, name, tenantId) => {
+  readonly usage: Usage = ({ meter }, name, tenantId) => {
     const counter = this.#counter(tenantId, meter, name);
-    const sums = this.#sumsOf(counter, meter);
-    let sum = sums.get(windowMs);
-    if (sum === undefined) {
-      sum = spentWithin(counter.spends[meter.key] ?? [], { meter, windowMs }, this.at);
-      sums.set(windowMs, sum);
-    }
+    const known = counter.sums.get(meter);
+    if (known !== undefined) return known;
+    const sum = spentWithin(counter.spends[meter.key] ?? [], meter, this.at);
+    counter.sums.set(meter, sum);
     return sum;
   };
 
@@ -108,7 +120,7 @@ export class WindowBook {
       for (const [key, buckets] of Object.entries(spends)) {
         const meter = meters.get(key);
         if (meter === undefined) continue;
-        const open = buckets.filter(([bucket]) => isOpen(meter, meter.keepMs, bucket, this.at));
+        const open = buckets.filter(([bucket]) => isOpen(meter, bucket, this.at));
         if (open.length === 0) delete spends[key];
         else spends[key] = open;
       }
@@ -119,40 +131,26 @@ export class WindowBook {
   #add(counter: Counter, meter: Meter, amount: bigint): void {
     addTo(counter.spends, meter.key, bucketOf(meter, this.at), { amount, count: 1 });
     this.#changed.add(counter);
-    for (const sum of this.#sumsOf(counter, meter).values()) {
-      sum.amount += amount;
-      sum.count += 1;
-    }
-  }
-
-  #sumsOf({ counterId }: Counter, { key }: Meter): Map<number | null, Spent> {
-    const place = counterId + key;
-    const sums = this.#sums.get(place) ?? new Map<number | null, Spent>();
-    this.#sums.set(place, sums);
-    return sums;
+    const sum = counter.sums.get(meter);
+    if (sum === undefined) return;
+    sum.amount += amount;
+    sum.count += 1;
   }
 
   #counter(tenantId: string, { per }: Meter, name: string): Counter {
-    return this.#counters.get(placeOf({ tenantId, dimension: per, name }))!;
+    return this.#counters.get(tenantId)!.get(per)!.get(name)!;
   }
 }
 
-const placeOf = ({ tenantId, dimension, name }: Omit<CounterRow, 'counterId'>) =>
-  `${tenantId}|${dimension}|${name}`;
-
 /** A bucket counts until all of it is out of the window. */
-function isOpen({ bucketMs }: Meter, windowMs: number | null, bucket: number, at: number): boolean {
+function isOpen({ bucketMs, windowMs }: Meter, bucket: number, at: number): boolean {
   return bucketMs === null || windowMs === null || (bucket + 1) * bucketMs > at - windowMs;
 }
 
-function spentWithin(
-  buckets: readonly Bucket[],
-  { meter, windowMs }: Pick<Limit, 'meter' | 'windowMs'>,
-  at: number,
-): Spent {
+function spentWithin(buckets: readonly Bucket[], meter: Meter, at: number): Spent {
   const sum = { amount: 0n, count: 0 };
   for (const [bucket, amount, count] of buckets) {
-    if (!isOpen(meter, windowMs, bucket, at)) continue;
+    if (!isOpen(meter, bucket, at)) continue;
     sum.amount += BigInt(amount);
     sum.count += count;
   }

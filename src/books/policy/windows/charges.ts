@@ -1,6 +1,6 @@
 import type { Sql } from '../../../base/db/index.ts';
 import type { Limit } from '../evaluate/compile.ts';
-import { addTo, bucketOf, type Charge, type Counter, type Spends } from './book.ts';
+import { addTo, bucketOf, type Charge, type Counter, counterWith, type Spends } from './book.ts';
 import { counterGetForUpdate, writeCounters } from './counters.ts';
 
 type Numbers = { decisionId(subjectId: string): string; limitNo(limit: Limit): number };
@@ -88,8 +88,8 @@ async function giveBack(
     const spends = held.spends.get(entry.counter_id);
     if (!released.has(entry.subject_id) || spends === undefined) continue;
     takeBack(spends, entry);
-    const unused = { tenantId: '', dimension: '', name: '' };
-    changed.set(entry.counter_id, { ...unused, counterId: entry.counter_id, spends, stored: true });
+    const row = { counterId: entry.counter_id, tenantId: '', dimension: '', name: '' };
+    changed.set(entry.counter_id, counterWith(row, spends));
   }
   await writeCounters(sql, [...changed.values()]);
 }

@@ -1,20 +1,33 @@
 import { LostRace, type Sql } from '../../../base/db/index.ts';
+import type { Dimension } from '../document/types.ts';
 import type { CompiledPolicy } from '../evaluate/compile.ts';
 import { dimensionOf, type PolicySubject } from '../evaluate/subject.ts';
-import { type Counter, type CounterRow, counterOf, type Spends, WindowBook } from './book.ts';
+import {
+  type Counter,
+  type CounterRow,
+  counterOf,
+  counterWith,
+  type Spends,
+  WindowBook,
+} from './book.ts';
 
 /** The counters that subjects may be charged on, each once. */
 function countersOf(policy: CompiledPolicy, subjects: readonly PolicySubject[]): CounterRow[] {
+  const limited = policy.rules.filter(({ limits }) => limits.length > 0);
   const found = new Map<string, CounterRow>();
-  for (const rule of policy.rules) {
-    for (const { meter, asset } of rule.limits) {
-      for (const subject of subjects) {
-        if ((asset !== null && asset !== subject.asset) || !rule.mayMatch(subject)) continue;
-        const name = dimensionOf(subject, meter.per);
-        if (name === null) continue;
-        const place = `${subject.tenantId}|${meter.per}|${name}`;
-        if (!found.has(place)) found.set(place, counterOf(subject.tenantId, meter.per, name));
+  for (const subject of subjects) {
+    const dimensions = new Set<Dimension>();
+    for (const { limits, mayMatch } of limited) {
+      if (!mayMatch(subject)) continue;
+      for (const { meter, asset } of limits) {
+        if (asset === null || asset === subject.asset) dimensions.add(meter.per);
       }
+    }
+    for (const per of dimensions) {
+      const name = dimensionOf(subject, per);
+      if (name === null) continue;
+      const place = `${subject.tenantId}|${per}|${name}`;
+      if (!found.has(place)) found.set(place, counterOf(subject.tenantId, per, name));
     }
   }
   return [...found.values()];
@@ -36,9 +49,29 @@ export async function lockWindows(
   );
   const counters = wanted.map((counter): Counter => {
     const spends = rows.get(counter.counterId);
-    return { ...counter, spends: spends ?? {}, stored: spends !== undefined };
+    return counterWith(counter, spends);
   });
   return new WindowBook(at, counters);
+}
+
+/** The same without locks, for answers that promise nothing. */
+export async function readWindows(
+  sql: Sql,
+  policy: CompiledPolicy,
+  subjects: readonly PolicySubject[],
+): Promise<WindowBook> {
+  const wanted = countersOf(policy, subjects);
+  const { rows } = await sql.query<{ counter_id: string | null; spends: Spends; at: bigint }>({
+    name: 'policy_counter_get',
+    text: `SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS at, c.counter_id, c.spends
+      FROM (SELECT 1) one LEFT JOIN policy_counter c ON c.counter_id = ANY($1::uuid[])`,
+    values: [wanted.map(({ counterId }) => counterId)],
+  });
+  const found = new Map(rows.map((row) => [row.counter_id, row.spends]));
+  const counters = wanted.map((counter): Counter => {
+    return counterWith(counter, found.get(counter.counterId));
+  });
+  return new WindowBook(Number(rows[0]!.at), counters);
 }
 
 export async function counterGetForUpdate(

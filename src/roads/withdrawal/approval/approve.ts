@@ -1,14 +1,15 @@
-import { advance, inTransaction } from '../../../base/db/index.ts';
+import { advance, inTransaction, type Sql } from '../../../base/db/index.ts';
 import { WITHDRAWAL } from '../../../base/kernel/index.ts';
 import { type Claim, complete, type Outcome } from '../../../base/queue/index.ts';
-import { approvedOwners } from '../../../books/approval/index.ts';
+import { approvedOwners, readApprovalRequests } from '../../../books/approval/index.ts';
+import { readHolds } from '../../../books/policy/index.ts';
 import type { WithdrawalContext } from '../context.ts';
 import { executeUnfrozen } from '../execute.ts';
-import { readSteps } from '../rows.ts';
+import { readSteps, type StepRow } from '../rows.ts';
 
 /**
- * AWAITING_APPROVAL → APPROVED and on to EXECUTING, where enough approvers have said yes in time. A crash before the
- * COMMIT leaves the job.
+ * AWAITING_APPROVAL → APPROVED and on to EXECUTING, where every hold is cleared and enough approvers have said yes in
+ * time. Who comes too early is called again by what it waits for. A crash before the COMMIT leaves the job.
  */
 export async function approveStep(context: WithdrawalContext, claimed: Claim): Promise<Outcome[]> {
   const ids = claimed.jobs.map((job) => job.subjectId);
@@ -18,14 +19,11 @@ export async function approveStep(context: WithdrawalContext, claimed: Claim): P
   await inTransaction(context.db, async (sql) => {
     const ours = await complete(sql, claimed);
     const mine = rows.filter((row) => ours.has(row.id));
-    const approved = await approvedOwners(
-      sql,
-      mine.map((row) => ({ ownerId: row.id, decisionId: row.decisionId })),
-    );
+    const approved = await released(sql, mine);
     const moved = await advance(
       sql,
       WITHDRAWAL,
-      [...approved].map((id) => ({
+      approved.map(({ id }) => ({
         id,
         from: 'AWAITING_APPROVAL' as const,
         to: 'APPROVED' as const,
@@ -38,4 +36,22 @@ export async function approveStep(context: WithdrawalContext, claimed: Claim): P
     );
   });
   return [];
+}
+
+/** Those whose decision waits for nobody any more. One that nobody was asked about was held. */
+async function released(sql: Sql, rows: readonly StepRow[]): Promise<StepRow[]> {
+  const ids = rows.map(({ id }) => id);
+  const holds = await readHolds(sql, ids);
+  const held = new Set(holds.map(({ subjectId }) => subjectId));
+  const uncleared = new Set(
+    holds.flatMap(({ answer, subjectId }) => (answer === 'cleared' ? [] : subjectId)),
+  );
+  const approved = await approvedOwners(
+    sql,
+    rows.map(({ id, decisionId }) => ({ ownerId: id, decisionId })),
+  );
+  const asked = await readApprovalRequests(sql, ids);
+  return rows.filter(({ id }) => {
+    return !uncleared.has(id) && (asked.has(id) ? approved.has(id) : held.has(id));
+  });
 }
