@@ -7,7 +7,7 @@ import { type Checked, checkOffline } from './check/check.ts';
 import { OnChain } from './check/on-chain.ts';
 import { Group } from './group.ts';
 import { type Claimed, claimPayments, type Wish } from './payment/claim.ts';
-import { endDeliveries, notePending, releaseLease, takeDeliveries } from './payment/delivery.ts';
+import { endDeliveries, notePending, releaseLease, takeOnce } from './payment/delivery.ts';
 import { type Known, lookUp } from './payment/look-up.ts';
 import { type Outcome, outcomeOf } from './payment/outcome.ts';
 import { findPayments, type PaymentRow, readPayments } from './payment/rows.ts';
@@ -88,11 +88,16 @@ export class FacilitatorService {
       const checked = this.#check(merchant, request);
       if (typeof checked === 'string') return invalid(about, checked);
       const reason = await this.#judge(merchant, checked, { again: true });
+      if (reason === 'unexpected_verify_error') return invalid(about, reason, { status: 503 });
       if (reason !== null) return invalid(about, reason);
       return await this.#serveOnce(about, this.#wish('verify', merchant, checked, correlationId));
     } catch (error) {
       this.#tell(error, correlationId);
-      return invalid(about, 'unexpected_verify_error', { status: 503 });
+      // It may be under way: without `isValid` the merchant's package asks nobody to sign again.
+      return {
+        status: 202,
+        body: { invalidReason: 'unexpected_verify_error', payer: about.payer },
+      };
     }
   }
 
@@ -165,8 +170,8 @@ export class FacilitatorService {
     try {
       reason = await this.#chain.judge(checked.request, checked.signedByKey);
     } catch (error) {
-      if (again || !(error instanceof Transient)) throw error;
-      return 'unexpected_settle_error';
+      if (!(error instanceof Transient)) throw error;
+      return again ? 'unexpected_verify_error' : 'unexpected_settle_error';
     }
     if (reason !== 'invalid_exact_evm_nonce_already_used') return reason;
     // It may be this very payment, settled at this moment by another call.
@@ -279,18 +284,4 @@ function isOf(
   { tenantId, merchantId }: { tenantId: string; merchantId: string | null },
 ): boolean {
   return row.tenantId === tenantId && (merchantId === null || row.merchantId === merchantId);
-}
-
-/** Of several in one group that ask for the same, the first may have it. */
-async function takeOnce(db: Db, ids: readonly string[]) {
-  const found = await inTransaction(db, (sql) => takeDeliveries(sql, [...new Set(ids)]));
-  const told = new Set<string>();
-  return ids.map((id) => {
-    const delivery = found.get(id) ?? 'delivered';
-    if (delivery !== 'mine' || !told.has(id)) {
-      told.add(id);
-      return delivery;
-    }
-    return 'on_its_way' as const;
-  });
 }

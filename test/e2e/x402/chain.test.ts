@@ -236,6 +236,21 @@ describe('the books', () => {
   }, 60_000);
 });
 
+describe('a chain that does not answer', () => {
+  it('is no word about a payment: 503, and nothing is reserved', async () => {
+    const body = await signedPayment(await fundedPayer(on.anvil, on.token), on.token);
+    await on.anvil.stop();
+    const invalid = { isValid: false, invalidReason: 'unexpected_verify_error' };
+    expect(await verify(body)).toMatchObject({ status: 503, body: invalid });
+    const failed = { success: false, errorReason: 'unexpected_settle_error', transaction: '' };
+    expect(await settle(body)).toMatchObject({ status: 503, body: failed });
+    const nonce = body.paymentPayload.payload.authorization['nonce'];
+    expect(
+      await on.rows(`SELECT FROM payment WHERE nonce = decode(substr($1, 3), 'hex')`, [nonce]),
+    ).toEqual([]);
+  }, 60_000);
+});
+
 /** Funded while no block comes by itself. */
 async function paidIn() {
   const payer = fundedPayer(on.anvil, on.token);

@@ -174,7 +174,10 @@ export class Supervisor {
       terminal.say(`  health   ${url}/readyz`);
     }
     terminal.say(`  keys     ${this.#options.stateDir}/dev.json`);
-    if (this.#options.roles.includes('api')) {
+    const merchants = installation.settings.x402.merchants.length > 0;
+    if (merchants) terminal.say(`  x402     ${url}/x402`);
+    // Where merchants come, what is said here is kept in logs: no key.
+    if (this.#options.roles.includes('api') && !merchants) {
       const bearer = `-H 'Authorization: Bearer ${apiKey}'`;
       // Alice has money only when the demonstration gave her some.
       const order = `-H "Idempotency-Key: $(date +%s%N)" -H 'Content-Type: application/json' -d '${JSON.stringify(DEMO_ORDER)}'`;

@@ -1,4 +1,4 @@
-import type { Sql } from '../../../base/db/index.ts';
+import { type Db, inTransaction, type Sql } from '../../../base/db/index.ts';
 
 /** So long a success may be on its way to one caller; then the next one gets it. */
 const DELIVERY_MS = 5_000;
@@ -9,10 +9,7 @@ type Delivery = 'mine' | 'delivered' | 'on_its_way';
  * Who may be told of a success: one caller, once. `mine` is to be confirmed when the answer has left, or given back; a
  * crash in between gives it back by itself.
  */
-export async function takeDeliveries(
-  sql: Sql,
-  ids: readonly string[],
-): Promise<Map<string, Delivery>> {
+async function takeDeliveries(sql: Sql, ids: readonly string[]): Promise<Map<string, Delivery>> {
   const taken = await sql.query<{ id: string }>({
     name: 'payment_deliver',
     text: `WITH free AS (
@@ -37,6 +34,20 @@ export async function takeDeliveries(
       mine.has(id) ? 'mine' : delivered ? 'delivered' : 'on_its_way',
     ]),
   );
+}
+
+/** Of several in one group that ask for the same, the first may have it. */
+export async function takeOnce(db: Db, ids: readonly string[]): Promise<Delivery[]> {
+  const found = await inTransaction(db, (sql) => takeDeliveries(sql, [...new Set(ids)]));
+  const told = new Set<string>();
+  return ids.map((id) => {
+    const delivery = found.get(id) ?? 'delivered';
+    if (delivery !== 'mine' || !told.has(id)) {
+      told.add(id);
+      return delivery;
+    }
+    return 'on_its_way' as const;
+  });
 }
 
 /** Of answers that have left, and of those that could not. */
