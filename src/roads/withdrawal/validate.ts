@@ -1,6 +1,6 @@
 import type { Requirement } from '../../base/config/index.ts';
 import { advance, inTransaction, type Sql } from '../../base/db/index.ts';
-import { WITHDRAWAL } from '../../base/kernel/index.ts';
+import { Transient, WITHDRAWAL } from '../../base/kernel/index.ts';
 import { type Claim, complete, type Outcome } from '../../base/queue/index.ts';
 import { releaseTransfer } from '../../books/ledger/index.ts';
 import { openHolds, type PolicyDecision } from '../../books/policy/index.ts';
@@ -27,9 +27,12 @@ export async function validateStep(context: WithdrawalContext, claimed: Claim): 
     const ours = await complete(sql, claimed);
     const mine = reserved.filter(({ id }) => ours.has(id));
     const judged = await judge(context, sql, mine);
-    const releases = mine
-      .filter((row) => judged.decisionOf(row).verdict === 'deny')
-      .map((row) => releaseTransfer(ledgerOrderOf(row)));
+    const denied = mine.filter((row) => judged.decisionOf(row).verdict === 'deny');
+    // Only where the first document came to rule in between.
+    if (denied.some((row) => !maybeDenied.includes(row))) {
+      throw new Transient('another policy rules than a moment ago');
+    }
+    const releases = denied.map((row) => releaseTransfer(ledgerOrderOf(row)));
     await context.ledger.lock(sql, releases);
     const decisionIds = await judged.store(sql, mine);
     const decided = mine.map((row, index): Decided => {
