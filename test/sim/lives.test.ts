@@ -52,6 +52,17 @@ const LIVES: [string, Action[]][] = [
     [request(0), work, mine, foreign({ by: { reorg: 3 }, what: 'token' })],
   ],
   [
+    'a reorg takes back what somebody else and we had mined, before the former was found',
+    [
+      ...[request(0), request(1), work, foreign({ by: { reorg: 4 }, what: 'token' })],
+      ...[
+        { ...work, passes: 2 },
+        { ...work, passes: 2 },
+      ],
+      { ...takenBack, mine: 3, depth: 3, toPool: false },
+    ],
+  ],
+  [
     'a reorg gives a nonce back that somebody else had taken',
     [...[request(0), work, foreign({}), observe, mine], { ...takenBack, depth: 3, toPool: false }],
   ],

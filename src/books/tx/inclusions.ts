@@ -149,18 +149,24 @@ export async function setProgress(
   });
 }
 
-/** A reorg's word on lanes: from these nonces on nothing is consumed, and so nothing final. */
+/**
+ * A reorg's word on lanes: these nonces are not consumed any more, and from the lowest on nothing is final. As many
+ * are taken back as were counted: a use below them that nobody had found yet may be gone with them.
+ */
 export async function lowerProgress(
   sql: Sql,
-  lowest: ReadonlyMap<number, bigint>,
+  orphans: readonly { laneId: number; nonce: bigint }[],
   atBlock: number,
 ): Promise<void> {
-  if (lowest.size === 0) return;
+  if (orphans.length === 0) return;
   await sql.query({
     name: 'lane_progress_lower',
-    text: `UPDATE lane_progress p SET mined_nonce = u.nonce, final_nonce = least(p.final_nonce, u.nonce), at_block = $3
-      FROM unnest($1::int[], $2::bigint[]) AS u(lane_id, nonce) WHERE p.lane_id = u.lane_id`,
-    values: [[...lowest.keys()], [...lowest.values()], atBlock],
+    text: `UPDATE lane_progress p SET mined_nonce = p.mined_nonce - u.uses,
+        final_nonce = least(p.final_nonce, u.lowest), at_block = $3
+      FROM (SELECT lane_id, count(DISTINCT nonce) AS uses, min(nonce) AS lowest
+        FROM unnest($1::int[], $2::bigint[]) AS o(lane_id, nonce) GROUP BY lane_id) u
+      WHERE p.lane_id = u.lane_id`,
+    values: [orphans.map(({ laneId }) => laneId), orphans.map(({ nonce }) => nonce), atBlock],
   });
 }
 

@@ -14,6 +14,7 @@ export {
   type MissingNonce,
   readForeignOrphans,
   readMissingNonces,
+  recountForeign,
   type SlotIntent,
 } from './adoption/foreign.ts';
 export { type LaneUse, readLaneUse, reopenLane } from './adoption/use.ts';

@@ -14,6 +14,7 @@ import {
   readCrossings,
   readHeads,
   readLanes,
+  recountForeign,
   requestGas,
   setFinalProgress,
   setProgress,
@@ -107,11 +108,16 @@ async function extend(
     await tellIncluded(sql, found);
     await moveHead(sql, chainId, { latest: tip, safe, finalized });
     await setProgress(sql, ownProgress(lanes, found), tip);
+    const used = lanes.some((lane) => lane.pausedReason === 'foreign_nonce');
+    if (used) {
+      await recountForeign(
+        sql,
+        walk.blocks.map(({ hash }) => hash),
+      );
+    }
     await crossSafe(sql, chainId, head.safe, safe);
     await crossFinalized(context, sql, head.finalized, finalized);
-    if (lanes.some((lane) => lane.pausedReason === 'foreign_nonce')) {
-      await endReplaced(sql, chainId);
-    }
+    if (used) await endReplaced(sql, chainId);
     await requestGas(sql, await insertArrivals(sql, chainId, arrivals));
     if (looksDue(head.finalized, finalized)) await requestGas(sql, await readLanes(sql, chainId));
     // Room in the windows: whoever waits for a slot need not poll for it.

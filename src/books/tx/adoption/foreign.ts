@@ -153,6 +153,17 @@ export async function readForeignOrphans(
   return rows;
 }
 
+/** Counts known foreign uses again whose blocks, once reorged away, are canonical again with these. */
+export async function recountForeign(sql: Sql, blockHashes: readonly Hex[]): Promise<void> {
+  await sql.query({
+    name: 'foreign_recount',
+    text: `UPDATE lane_progress p SET mined_nonce = p.mined_nonce + f.uses
+      FROM (SELECT lane_id, count(*) AS uses FROM foreign_inclusion WHERE block_hash = ANY($1::bytea[])
+        GROUP BY lane_id) f WHERE p.lane_id = f.lane_id`,
+    values: [blockHashes.map(fromHex)],
+  });
+}
+
 /**
  * Ends transactions whose nonce a foreign one used for good, without paying: REPLACED, their owners are told,
  * and their gas is given back. The caller holds the chain's head. A slot that is not signed yet is

@@ -59,7 +59,7 @@ export async function takeBack(sql: Sql, head: HeadRow, fork: number): Promise<O
   const orphans = await readOrphans(sql, head.chainId, fork);
   const foreign = await readForeignOrphans(sql, head.chainId, fork);
   await rewind(sql, head.chainId, fork, orphans);
-  await lowerProgress(sql, lowestNonces([...orphans, ...foreign]), fork);
+  await lowerProgress(sql, [...orphans, ...foreign], fork);
   await tellOrphans(sql, head, orphans);
   return orphans;
 }
@@ -96,13 +96,3 @@ const jobOf = (orphan: Orphan, topic: string, subjectId: string): JobRequest => 
   tenantId: orphan.tenantId,
   trace: orphan.correlationId,
 });
-
-/** Lane → its lowest orphaned nonce: nonces are mined in order, so below it all are still consumed. */
-function lowestNonces(orphans: readonly Pick<Orphan, 'laneId' | 'nonce'>[]): Map<number, bigint> {
-  const lowest = new Map<number, bigint>();
-  for (const { laneId, nonce } of orphans) {
-    const before = lowest.get(laneId);
-    if (before === undefined || nonce < before) lowest.set(laneId, nonce);
-  }
-  return lowest;
-}
