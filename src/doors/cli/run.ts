@@ -9,6 +9,7 @@ import {
   UnknownOutcome,
 } from '../../base/kernel/index.ts';
 import { ApiProblem } from './api-client.ts';
+import { addApprove } from './approve/command.ts';
 import { type CliContext, CliEnd, EXIT, type ExitCode, type Run } from './context.ts';
 import { addDatabaseCommands } from './database-commands.ts';
 import { addLocalCommands } from './local-commands.ts';
@@ -70,6 +71,7 @@ function buildProgram(run: Run): Command {
   addChains(program, run);
   addBreakCommands(program, run);
   addFreezeCommands(program, run);
+  addApprove(program, run);
   program.addHelpText(
     'after',
     '\nExit codes: 0 well · 1 the withdrawal failed, or verify found a break · 2 usage or configuration · 3 not reachable, busy, timed out, or a law could not be checked',

@@ -12,6 +12,7 @@ export { beginWitness } from './handshake/begin-witness.ts';
 export { Handshake } from './handshake/handshake.ts';
 export { FileWitness, type Witness } from './handshake/witness.ts';
 export { type Keystore, openKeystore } from './keystore/keystore.ts';
+export { signWithKeystore } from './keystore/sign-once.ts';
 export { OwnTime } from './own-time.ts';
 export { signingRules } from './rules.ts';
 export { runSigner } from './run.ts';

@@ -1,0 +1,111 @@
+import { generateKeyPairSync, randomUUID, verify } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { approvalDigest, intentId } from '../../../base/effect/index.ts';
+import { fromHex } from '../../../base/kernel/index.ts';
+import { run } from '../cli.fixture.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'approve-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+const { publicKey, privateKey } = generateKeyPairSync('ed25519');
+writeFileSync(join(folder, 'key.pem'), privateKey.export({ format: 'pem', type: 'pkcs8' }));
+
+const ID = randomUUID();
+const intent = {
+  ...{ installationId: randomUUID(), tenantId: randomUUID() },
+  ...{ operation: 'withdrawal', idempotencyKey: 'k' },
+};
+const content = {
+  ...{ chainId: 1, walletGroup: 'hot', asset: 'eip155:1/slip44:60', to: `0x${'33'.repeat(20)}` },
+  ...{ amount: '5', feeCap: '7', intentId: intentId(intent), policyVersion: 'v', initiator: 'k' },
+  expiry: Math.floor(Date.now() / 1000) + 3_600,
+};
+const digestOf = (of: typeof content) =>
+  approvalDigest({
+    ...of,
+    ...{ to: of.to as `0x${string}`, amount: BigInt(of.amount), feeCap: BigInt(of.feeCap) },
+  });
+const request = { withdrawalId: ID, content, intent, digest: digestOf(content) };
+
+function approve(given: unknown, ...flags: string[]) {
+  writeFileSync(join(folder, 'request.json'), JSON.stringify(given));
+  const args = ['approve', ID, '--as', 'alice', '--request', 'request.json', '--out', 'out.json'];
+  return run([...args, ...flags], { cwd: folder });
+}
+
+describe('payonce approve', () => {
+  it('signs offline what it computed itself, and shows it', async () => {
+    const ran = await approve(request, '--key', 'key.pem', '--yes');
+    expect(ran).toMatchObject({ code: 0, err: '' });
+    expect(ran.out).toContain(`to          ${content.to}`);
+    expect(ran.out).toContain('amount      5 base units');
+    const { approver, signature } = JSON.parse(readFileSync(join(folder, 'out.json'), 'utf8'));
+    expect(approver).toBe('alice');
+    expect(verify(null, fromHex(request.digest), publicKey, fromHex(signature))).toBe(true);
+  });
+
+  it('shows and signs nothing without --yes', async () => {
+    const ran = await approve(request, '--key', 'key.pem');
+    expect(ran.code).toBe(2);
+    expect(ran.out).toContain(request.digest);
+    expect(ran.err).toContain('nothing was signed');
+  });
+
+  const changed = { ...content, amount: '6' };
+  it.each<[string, unknown, RegExp]>([
+    [
+      'a digest of something else',
+      { ...request, content: changed },
+      /digest is 0x.*from its parts/,
+    ],
+    [
+      'an intent of something else',
+      { ...request, intent: { ...intent, idempotencyKey: 'x' } },
+      /intentId is 0x/,
+    ],
+    ['another withdrawal', { ...request, withdrawalId: randomUUID() }, /the request is about/],
+    [
+      'an amount that is none',
+      { ...request, content: { ...content, amount: '-5' } },
+      /amount is no amount/,
+    ],
+    [
+      'text that hides something',
+      { ...request, content: { ...content, initiator: 'k\u001b[2J' } },
+      /initiator is no plain text/,
+    ],
+    [
+      'what is over',
+      {
+        ...request,
+        content: { ...content, expiry: 1 },
+        digest: digestOf({ ...content, expiry: 1 }),
+      },
+      /time for approvals is over/,
+    ],
+    [
+      'an asset of another chain',
+      {
+        ...request,
+        content: { ...content, chainId: 2 },
+        digest: digestOf({ ...content, chainId: 2 }),
+      },
+      /not of chain 2/,
+    ],
+    ['no request', [], /the request is missing/],
+  ])('refuses %s', async (_, given, why) => {
+    const ran = await approve(given, '--key', 'key.pem', '--yes');
+    expect(ran.code).toBe(2);
+    expect(ran.err).toMatch(why);
+  });
+
+  it('refuses a key that is none, and shows nothing of it', async () => {
+    writeFileSync(join(folder, 'bad.pem'), 'secret-secret');
+    const ran = await approve(request, '--key', 'bad.pem', '--yes');
+    expect(ran.code).toBe(2);
+    expect(ran.err).toContain('no private key in PEM');
+    expect(ran.err).not.toContain('secret-secret');
+  });
+});
