@@ -14,6 +14,31 @@ CREATE TABLE account (
 GRANT INSERT, SELECT ON account TO payonce_app;
 GRANT UPDATE (blocked_reason) ON account TO payonce_app;
 
+CREATE TABLE address_book_entry (
+  entry_id uuid NOT NULL DEFAULT payonce_uuid7(),
+  tenant_id uuid NOT NULL,
+  address bytea NOT NULL,
+  account text,
+  label text NOT NULL,
+  added_by uuid NOT NULL,
+  added_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  removed_by uuid,
+  removed_at timestamp with time zone,
+  CONSTRAINT address_book_entry_account_check CHECK ((account ~ '^[A-Za-z0-9._:-]{1,128}$'::text)),
+  CONSTRAINT address_book_entry_added_by_fkey FOREIGN KEY (added_by) REFERENCES person(person_id),
+  CONSTRAINT address_book_entry_address_check CHECK ((octet_length(address) = 20)),
+  CONSTRAINT address_book_entry_check CHECK (((removed_at IS NULL) = (removed_by IS NULL))),
+  CONSTRAINT address_book_entry_check1 CHECK ((removed_at >= added_at)),
+  CONSTRAINT address_book_entry_label_check CHECK ((label <> ''::text)),
+  CONSTRAINT address_book_entry_pkey PRIMARY KEY (entry_id),
+  CONSTRAINT address_book_entry_removed_by_fkey FOREIGN KEY (removed_by) REFERENCES person(person_id),
+  CONSTRAINT address_book_entry_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenant(tenant_id)
+);
+CREATE UNIQUE INDEX address_book_entry_once ON public.address_book_entry USING btree (tenant_id, address, COALESCE(account, ''::text)) WHERE (removed_at IS NULL);
+GRANT INSERT (tenant_id, address, account, label, added_by) ON address_book_entry TO payonce_app;
+GRANT SELECT ON address_book_entry TO payonce_app;
+GRANT UPDATE (removed_by, removed_at) ON address_book_entry TO payonce_app;
+
 CREATE TABLE api_key (
   key_id uuid NOT NULL DEFAULT payonce_uuid7(),
   tenant_id uuid NOT NULL,
@@ -819,6 +844,50 @@ CREATE TABLE person (
 );
 GRANT INSERT, SELECT ON person TO payonce_app;
 
+CREATE TABLE policy_change (
+  change_id uuid NOT NULL DEFAULT payonce_uuid7(),
+  tenant_id uuid NOT NULL,
+  version text NOT NULL,
+  base_version text,
+  effect text NOT NULL,
+  tightens boolean NOT NULL,
+  differences jsonb NOT NULL,
+  reason text NOT NULL,
+  drafted_by uuid NOT NULL,
+  correlation_id text NOT NULL,
+  created_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  status text NOT NULL,
+  proposed_by uuid,
+  confirmed_by uuid,
+  effective_at timestamp with time zone,
+  ended_by uuid,
+  end_reason text,
+  updated_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT policy_change_base_version_fkey FOREIGN KEY (base_version) REFERENCES policy_version(version),
+  CONSTRAINT policy_change_check CHECK ((version IS DISTINCT FROM base_version)),
+  CONSTRAINT policy_change_check1 CHECK (((effect <> 'tightening'::text) OR tightens)),
+  CONSTRAINT policy_change_confirmed CHECK (((status <> ALL (ARRAY['SCHEDULED'::text, 'EFFECTIVE'::text, 'SUPERSEDED'::text])) OR ((proposed_by IS NOT NULL) AND (confirmed_by IS NOT NULL) AND (effective_at IS NOT NULL)))),
+  CONSTRAINT policy_change_confirmed_by_fkey FOREIGN KEY (confirmed_by) REFERENCES person(person_id),
+  CONSTRAINT policy_change_differences_check CHECK ((jsonb_typeof(differences) = 'array'::text)),
+  CONSTRAINT policy_change_drafted_by_fkey FOREIGN KEY (drafted_by) REFERENCES person(person_id),
+  CONSTRAINT policy_change_effect_check CHECK ((effect = ANY (ARRAY['tightening'::text, 'loosening'::text, 'neutral'::text]))),
+  CONSTRAINT policy_change_ended CHECK (((status = ANY (ARRAY['VETOED'::text, 'WITHDRAWN'::text])) = (end_reason IS NOT NULL))),
+  CONSTRAINT policy_change_ended_by_fkey FOREIGN KEY (ended_by) REFERENCES person(person_id),
+  CONSTRAINT policy_change_pkey PRIMARY KEY (change_id),
+  CONSTRAINT policy_change_proposed_by_fkey FOREIGN KEY (proposed_by) REFERENCES person(person_id),
+  CONSTRAINT policy_change_reason_check CHECK ((reason <> ''::text)),
+  CONSTRAINT policy_change_status CHECK ((status = ANY (ARRAY['DRAFT'::text, 'PROPOSED'::text, 'SCHEDULED'::text, 'EFFECTIVE'::text, 'SUPERSEDED'::text, 'VETOED'::text, 'WITHDRAWN'::text]))),
+  CONSTRAINT policy_change_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenant(tenant_id),
+  CONSTRAINT policy_change_two_persons CHECK ((proposed_by <> confirmed_by)),
+  CONSTRAINT policy_change_version_fkey FOREIGN KEY (version) REFERENCES policy_version(version)
+);
+CREATE UNIQUE INDEX policy_change_ruling ON public.policy_change USING btree (status) WHERE (status = 'EFFECTIVE'::text);
+CREATE TRIGGER policy_change_insert AFTER INSERT ON public.policy_change REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION policy_change_insert_check();
+CREATE TRIGGER policy_change_update AFTER UPDATE ON public.policy_change REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION policy_change_update_check();
+GRANT INSERT (tenant_id, version, base_version, effect, tightens, differences, reason, drafted_by, correlation_id, status) ON policy_change TO payonce_app;
+GRANT SELECT ON policy_change TO payonce_app;
+GRANT UPDATE (status, proposed_by, confirmed_by, effective_at, ended_by, end_reason, updated_at) ON policy_change TO payonce_app;
+
 CREATE TABLE policy_charge (
   subject_id uuid NOT NULL,
   decision_id uuid NOT NULL,
@@ -912,6 +981,19 @@ CREATE TABLE policy_limit (
   CONSTRAINT policy_limit_window_ms_check CHECK ((window_ms > 0))
 );
 GRANT INSERT, SELECT ON policy_limit TO payonce_app;
+
+CREATE VIEW policy_standing AS
+ SELECT policy_effective.version
+   FROM policy_effective
+  WHERE (policy_effective.version IS NOT NULL)
+UNION
+ SELECT c.version
+   FROM policy_change c
+  WHERE ((c.status = ANY (ARRAY['EFFECTIVE'::text, 'SUPERSEDED'::text])) AND (NOT (EXISTS ( SELECT
+           FROM policy_change t
+          WHERE ((t.status = ANY (ARRAY['EFFECTIVE'::text, 'SUPERSEDED'::text])) AND t.tightens AND (t.effective_at > c.effective_at))))));
+GRANT SELECT ON policy_standing TO payonce_app;
+GRANT SELECT ON policy_standing TO payonce_signer;
 
 CREATE TABLE policy_version (
   version text NOT NULL,
@@ -1444,6 +1526,44 @@ CREATE OR REPLACE FUNCTION public.payonce_uuid_at(moment timestamp with time zon
 AS $function$
   SELECT (lpad(to_hex((extract(epoch FROM moment) * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid
 $function$;
+
+CREATE OR REPLACE FUNCTION public.policy_change_insert_check()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET enable_nestloop TO 'off'
+AS $function$
+DECLARE
+  bad text;
+BEGIN
+  SELECT n.status INTO bad FROM new_rows n
+    LEFT JOIN state_initial s ON s.machine = 'policy_change' AND s.state = n.status
+    WHERE s.state IS NULL LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION 'policy_change: % is not a state to start in', bad USING ERRCODE = 'check_violation', CONSTRAINT = 'policy_change_initial';
+  END IF;
+  RETURN NULL;
+END $function$;
+
+CREATE OR REPLACE FUNCTION public.policy_change_update_check()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET enable_nestloop TO 'off'
+AS $function$
+DECLARE
+  bad record;
+BEGIN
+  SELECT o.change_id AS id, o.status AS was, n.status AS wanted INTO bad
+    FROM old_rows o
+    LEFT JOIN new_rows n ON n.change_id = o.change_id
+    LEFT JOIN state_transition s
+      ON s.machine = 'policy_change' AND s.from_state = o.status AND s.to_state = n.status
+    WHERE n.status IS NULL OR (n.status <> o.status AND s.machine IS NULL) LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION 'policy_change %: % to % is not a move', bad.id, bad.was, coalesce(bad.wanted, 'another id')
+      USING ERRCODE = 'check_violation', CONSTRAINT = 'policy_change_transition';
+  END IF;
+  RETURN NULL;
+END $function$;
 
 CREATE OR REPLACE FUNCTION public.tx_insert_check()
  RETURNS trigger

@@ -17,6 +17,8 @@ export function generatedDocs(): Map<string, string> {
 
 /** One paragraph per machine, for those who read the diagram first. */
 const WORDS: Record<string, string> = {
+  policy_change:
+    'A policy document on its way to rule ([policy](policy.md)). SCHEDULED waits out the delay of what loosens, and any one person may veto it; what tightens goes from PROPOSED to EFFECTIVE by the second word. One is EFFECTIVE.',
   withdrawal:
     'What a client ordered. The stored state; the `status` of the API also tells how far the transaction of an EXECUTING withdrawal has come (SIGNED, BROADCASTED, INCLUDED, SAFE, FINALIZED) and never falls. AWAITING_APPROVAL: persons were asked.',
   approval:

@@ -194,6 +194,7 @@ describe('sizes', () => {
     ['src/base/db/grants.test.ts', 'every right of both roles, one line each'],
     ['src/base/db/machines.test.ts', 'every state and every move of every machine, by hand'],
     ['src/base/config/read.test.ts', 'two tables of faulty files, one line a fault'],
+    ['src/books/policy/change/classify.test.ts', 'tables of every field of every rule'],
     ['src/books/policy/document/document.test.ts', 'tables of faulty documents, one line a fault'],
     ['src/doors/http/server.test.ts', 'one server, one test file'],
     [

@@ -47,7 +47,7 @@ it('withdrawals under a freeze keep their money and their place, and are paid on
   const detail = expect.stringMatching(/^everything is frozen since \d{4}-/);
   expect((await view(id))['waiting']).toEqual({ reason: 'frozen', detail });
   const balances = (await on.call('GET', '/v1/accounts/alice/balances')).body['balances'];
-  expect(balances).toMatchObject([{ reserved: '10' }]);
+  expect(balances).toMatchObject([{ reserved: '10.5' }]);
 
   await lift(everything);
   // Its wallet is still frozen: it is opened, and gets no nonce.

@@ -72,6 +72,7 @@ export function describeSettings(settings: Settings): Record<string, unknown> {
       ...settings.x402,
       merchants: settings.x402.merchants.map(({ tenant, name }) => ({ tenant, name })),
     },
+    policy: settings.policy,
     checks: settings.checks,
   };
 }

@@ -162,16 +162,18 @@ describe('a well-formed file', () => {
         limits: [],
         walletGroups: [{ id: 'acme', lanes: [{ chainId: 8453, address: WALLET }] }],
       },
+      policy: { looseningDelayMs: 86_400_000 },
       checks: { everyMs: 300_000, stuckAfterMs: 900_000, reconcileEveryMs: 86_400_000 },
     });
   });
 
   it('reads minimums in units and times in seconds', () => {
-    const { lanes, checks } = read(
+    const { lanes, checks, policy } = read(
       bend({
         'lanes[0].minGas': '0.5',
         'lanes[0].minBalances': [{ asset: 'USDC', amount: '1000' }],
         checks: { everySeconds: 60, stuckAfterSeconds: 120, reconcileEverySeconds: 0 },
+        policy: { looseningDelaySeconds: 60 },
       }),
     );
     expect(lanes[0]).toMatchObject({
@@ -179,6 +181,7 @@ describe('a well-formed file', () => {
       minBalances: [{ asset: `eip155:8453/erc20:${TOKEN.toLowerCase()}`, amount: 1_000_000_000n }],
     });
     expect(checks).toEqual({ everyMs: 60_000, stuckAfterMs: 120_000, reconcileEveryMs: 0 });
+    expect(policy).toEqual({ looseningDelayMs: 60_000 });
   });
 
   it('reads a treasury wallet as a lane of its own purpose, with what it does', () => {
@@ -336,7 +339,7 @@ const SHAPE: Case[] = [
   [
     'an unknown key at the top',
     { chain: [] },
-    'chain: found an unknown key; allowed: database, signer, http, chains, assets, lanes, treasury, x402, checks',
+    'chain: found an unknown key; allowed: database, signer, http, chains, assets, lanes, treasury, x402, policy, checks',
   ],
   [
     'an unknown key deep inside',

@@ -69,6 +69,7 @@ export function readSettings(options: ReadSettingsOptions): Settings {
     treasury,
     guard,
     x402: readX402(file.x402 ?? {}, assets, faults),
+    policy: { looseningDelayMs: (file.policy?.looseningDelaySeconds ?? 86_400) * 1000 },
     checks: readChecks(file.checks ?? {}),
   };
 }

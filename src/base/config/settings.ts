@@ -40,6 +40,10 @@ export type Settings = {
     /** How long a merchant that had a payment verified has it for itself. */
     verifyLeaseMs: number;
   };
+  policy: {
+    /** How long a change of the policy that loosens waits until it rules. */
+    looseningDelayMs: number;
+  };
   checks: {
     /** How often what stands still is looked for. */
     everyMs: number;

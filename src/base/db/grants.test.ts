@@ -73,6 +73,8 @@ describe('the app role', () => {
       [
         'account INSERT',
         'account UPDATE (blocked_reason)',
+        'address_book_entry INSERT (tenant_id, address, account, label, added_by)',
+        'address_book_entry UPDATE (removed_by, removed_at)',
         'api_key INSERT',
         'api_key UPDATE (revoked_at)',
         'api_key_secret INSERT',
@@ -145,6 +147,8 @@ describe('the app role', () => {
         'payment UPDATE (status, leased_until, delivering_until, delivered_at, pending_told_at, failure_code, updated_at)',
         'payment_landing INSERT',
         'person INSERT',
+        'policy_change INSERT (tenant_id, version, base_version, effect, tightens, differences, reason, drafted_by, correlation_id, status)',
+        'policy_change UPDATE (status, proposed_by, confirmed_by, effective_at, ended_by, end_reason, updated_at)',
         'proposal DELETE',
         'proposal INSERT',
         'proposal UPDATE (content, proposed_by, proposed_at, tenant_id)',

@@ -8,6 +8,7 @@ import {
   isEnd,
   MACHINES,
   PAYMENT,
+  POLICY_CHANGE,
   TX,
   WITHDRAWAL,
   type WithdrawalState,
@@ -102,6 +103,17 @@ const ALLOWED: Record<string, readonly string[]> = {
     'RESETTLED>REVERSED',
     'REFUND_PENDING>REFUNDED',
   ],
+  policy_change: [
+    'DRAFT>PROPOSED',
+    'DRAFT>WITHDRAWN',
+    'PROPOSED>SCHEDULED',
+    'PROPOSED>EFFECTIVE',
+    'PROPOSED>VETOED',
+    'SCHEDULED>EFFECTIVE',
+    'SCHEDULED>VETOED',
+    'SCHEDULED>WITHDRAWN',
+    'EFFECTIVE>SUPERSEDED',
+  ],
 };
 const STATES: Record<string, readonly string[]> = {
   withdrawal: [
@@ -150,22 +162,21 @@ const STATES: Record<string, readonly string[]> = {
     'CHAIN_FAILED',
     'EXPIRED',
   ],
+  policy_change: [
+    ...['DRAFT', 'PROPOSED', 'SCHEDULED', 'EFFECTIVE', 'SUPERSEDED', 'VETOED', 'WITHDRAWN'],
+  ],
 };
 const INITIAL: Record<string, readonly string[]> = {
   withdrawal: ['REQUESTED', 'RESERVED', 'REJECTED'],
   tx: ['CREATED'],
   approval: ['PENDING'],
   payment: ['REQUESTED', 'AUTH_SIGNED'],
+  policy_change: ['DRAFT'],
 };
 
 describe('the machines as data', () => {
   it('are these, with these states and these moves and no others', () => {
-    expect(MACHINES.map((machine) => machine.name)).toEqual([
-      'withdrawal',
-      'tx',
-      'approval',
-      'payment',
-    ]);
+    expect(MACHINES.map((machine) => machine.name)).toEqual(Object.keys(STATES));
     for (const machine of MACHINES) {
       expect(Object.keys(machine.moves)).toEqual(STATES[machine.name]);
       expect(machine.initial).toEqual(INITIAL[machine.name]);
@@ -197,6 +208,11 @@ describe('the machines as data', () => {
       'utf8',
     );
     expect(payment).toContain(machineSql(PAYMENT));
+    const change = readFileSync(
+      join(projectRoot(), 'migrations/main/0021_policy_change.sql'),
+      'utf8',
+    );
+    expect(change).toContain(machineSql(POLICY_CHANGE));
   });
 });
 
@@ -204,6 +220,15 @@ describe('the machines in the database', () => {
   let at: MainDatabase;
   beforeAll(async () => {
     at = await MainDatabase.start();
+    // Whatever else must be so in a state is left out: here moves alone are looked at.
+    await at.rows(
+      `ALTER TABLE policy_change DROP CONSTRAINT policy_change_confirmed, DROP CONSTRAINT policy_change_ended`,
+    );
+    await at.rows('DROP INDEX policy_change_ruling');
+    await at.rows('INSERT INTO person VALUES (gen_random_uuid())');
+    await at.rows(
+      `INSERT INTO policy_version (version, document, canonical) VALUES ('policy:' || repeat('a', 64), '', '')`,
+    );
   });
   afterAll(() => at.stop());
 
@@ -233,7 +258,7 @@ describe('the machines in the database', () => {
       const starts = initial.filter((row) => row.machine === name).map((row) => row.state);
       expect(starts.sort()).toEqual([...INITIAL[name]!].sort());
     }
-    expect(moves).toHaveLength(83);
+    expect(moves).toHaveLength(92);
   });
 
   it.each(MACHINES)(
@@ -373,4 +398,8 @@ const INSERT: Record<string, string> = {
       'USDC', decode(repeat('11', 20), 'hex'), decode(repeat('22', 20), 'hex'), decode(repeat('33', 20), 'hex'), 1, 0, 1,
       sha256(''), '', 'included', 'safe', 'low', 'c', s
     FROM unnest($2::text[]) s RETURNING payment_id AS id`,
+  policy_change: `INSERT INTO policy_change (tenant_id, version, effect, tightens, differences, reason, drafted_by,
+      correlation_id, status)
+    SELECT $1, version, 'neutral', false, '[]', 'why', person_id, 'c', s
+    FROM unnest($2::text[]) s, policy_version, person RETURNING change_id AS id`,
 };

@@ -162,6 +162,21 @@ export const ERRORS = {
     title: 'The break can not be resolved like this',
     help: 'See detail and read the break again; nothing was changed.',
   },
+  policy_faulty: {
+    kind: 'refusal',
+    title: 'The policy document has faults',
+    help: 'errors[] names each with its line, column and rule; `payonce policy check` does the same. Nothing was stored.',
+  },
+  policy_change_refused: {
+    kind: 'refusal',
+    title: 'The change of the policy can not take this step',
+    help: 'See detail and read the change again; nothing was changed.',
+  },
+  second_person_required: {
+    kind: 'refusal',
+    title: 'A second person has to say this',
+    help: 'Another person, whose rights stand, confirms what the first one proposed.',
+  },
   chain_not_halted: {
     kind: 'refusal',
     title: 'The chain is not halted',
@@ -287,6 +302,11 @@ export const ERRORS = {
     kind: 'refusal',
     title: 'The withdrawal was cancelled',
     help: 'The reserve was released.',
+  },
+  policy_superseded: {
+    kind: 'refusal',
+    title: 'The policy was tightened before it was signed',
+    help: 'It was decided by an older policy; the reserve was released. Make a new request with a new key.',
   },
   simulation_reverted: {
     kind: 'refusal',

@@ -124,7 +124,28 @@ export const PAYMENT = machine({
 });
 export type PaymentState = keyof typeof PAYMENT.moves;
 
-export const MACHINES: readonly Machine[] = [WITHDRAWAL, TX, APPROVAL, PAYMENT];
+/**
+ * A document on its way to rule. What loosens waits as SCHEDULED; what does not goes from PROPOSED to EFFECTIVE
+ * at once. One is EFFECTIVE, and whatever follows it supersedes it.
+ */
+export const POLICY_CHANGE = machine({
+  name: 'policy_change',
+  table: 'policy_change',
+  idColumn: 'change_id',
+  initial: ['DRAFT'],
+  moves: {
+    DRAFT: ['PROPOSED', 'WITHDRAWN'],
+    PROPOSED: ['SCHEDULED', 'EFFECTIVE', 'VETOED'],
+    SCHEDULED: ['EFFECTIVE', 'VETOED', 'WITHDRAWN'],
+    EFFECTIVE: ['SUPERSEDED'],
+    SUPERSEDED: [],
+    VETOED: [],
+    WITHDRAWN: [],
+  },
+});
+export type PolicyChangeState = keyof typeof POLICY_CHANGE.moves;
+
+export const MACHINES: readonly Machine[] = [WITHDRAWAL, TX, APPROVAL, PAYMENT, POLICY_CHANGE];
 
 /** True when the machine has no way out of this state. */
 export function isEnd<State extends string>(of: Machine<State>, state: State): boolean {

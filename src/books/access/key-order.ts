@@ -157,6 +157,7 @@ const DECIDING: readonly Grant[] = [
   'admin:breaks',
   'admin:chains',
   'admin:freeze',
+  'admin:policy',
 ];
 
 /** One who made or rotated the second person's key by the first one's would be both of them. */

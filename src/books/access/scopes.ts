@@ -12,11 +12,13 @@ const SCOPES = [
   'events:read',
   'holds:clear',
   'admin:approvals',
+  'admin:address-book',
   'admin:breaks',
   'admin:chains',
   'admin:freeze',
   'admin:keys',
   'admin:lanes',
+  'admin:policy',
   'admin',
 ] as const;
 export type Scope = (typeof SCOPES)[number];

@@ -5,9 +5,23 @@
  * given back once, in the act that ends its subject. Without a document the asset's tiers of the configuration
  * are the policy. Reading and evaluation are pure; a crash leaves a transaction undone and nothing taken.
  */
+export { activate, activateDue } from './change/activate.ts';
+export {
+  insertDraft,
+  lockChange,
+  lockEffective,
+  moveChange,
+  type PolicyChange,
+  readChange,
+  readChanges,
+  readDocument,
+} from './change/changes.ts';
+export { classify, type PolicyDiff } from './change/classify.ts';
+export { readSuperseded } from './change/superseded.ts';
 export { decideBatch, previewDecision } from './decide.ts';
 export { insertDecisions, readCommitLevels } from './decisions.ts';
 export { canonicalPolicy, policyOfCanonical, policyVersion } from './document/canonical.ts';
+export type { PolicyWorld } from './document/match.ts';
 export { policyWorld, readPolicy, tellPolicyFault } from './document/read.ts';
 export { policySchema } from './document/schema.ts';
 export type { Policy } from './document/types.ts';

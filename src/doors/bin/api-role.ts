@@ -4,10 +4,10 @@ import { historyEpoch, lastPosition, readEvents } from '../../base/event/index.t
 import { type Log, systemClock } from '../../base/kernel/index.ts';
 import { KeyCache, LastUse, NonceBook, RateLimiter } from '../../books/access/index.ts';
 import { Ledger } from '../../books/ledger/index.ts';
-import { Policies } from '../../books/policy/index.ts';
+import { Policies, policyWorld } from '../../books/policy/index.ts';
 import { readLanes } from '../../books/tx/index.ts';
 import { MoveResolver } from '../../hands/treasury/index.ts';
-import { FreezeService } from '../../roads/control/index.ts';
+import { AddressBookService, FreezeService, PolicyService } from '../../roads/control/index.ts';
 import { DepositService } from '../../roads/deposit/index.ts';
 import { BreakService, orderChainResume } from '../../roads/reconcile/index.ts';
 import {
@@ -82,6 +82,20 @@ export async function startApi({ settings, log, port, host }: ApiOptions): Promi
   };
 }
 
+function policyServices(settings: Settings, db: Db, log: Log): Services['policies'] {
+  const delayMs = settings.policy.looseningDelayMs;
+  const service = new PolicyService({ db, world: policyWorld(settings), delayMs, log });
+  return {
+    list: (page) => service.list(page),
+    get: (id) => service.get(id),
+    diff: (body) => service.diff(body),
+    draft: (order) => service.draft(order),
+    propose: (id, order) => service.propose(id, order),
+    confirm: (id, order) => service.confirm(id, order),
+    veto: (id, order) => service.veto(id, order),
+  };
+}
+
 type DatabaseServices = Omit<
   Services,
   'authenticate' | 'noteUse' | 'rateLimits' | 'readiness' | 'x402'
@@ -153,6 +167,8 @@ async function servicesOf(
       return orderChainResume(db, chain!, { by, body });
     },
     apiKeys: apiKeyServices(db, settings),
+    addressBook: new AddressBookService(db),
+    policies: policyServices(settings, db, log),
     freezes: new FreezeService({ db, assets, chains, log }),
     takeNonce: (claim) => nonces.take(claim),
   };

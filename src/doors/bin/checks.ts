@@ -1,7 +1,9 @@
 import { Assets, type Settings } from '../../base/config/index.ts';
 import type { Db } from '../../base/db/index.ts';
 import type { Log } from '../../base/kernel/index.ts';
+import { listTenants } from '../../books/access/index.ts';
 import { readDueChecks } from '../../books/finding/index.ts';
+import { activateDue } from '../../books/policy/index.ts';
 import { checkFunds, topUpLanes } from '../../hands/treasury/index.ts';
 import { booksChecks, type Check, runCheck } from '../../roads/reconcile/index.ts';
 import { installationOf } from './role.ts';
@@ -55,5 +57,11 @@ export async function runDueChecks(worker: {
   for (const { check, everyMs } of schedule) {
     if (due.includes(check.name)) await runCheck(worker, check, everyMs);
   }
+  return false;
+}
+
+/** Lets changes of the policy rule whose delay is over. */
+export async function activateDuePolicies(db: Db): Promise<boolean> {
+  await activateDue(db, async () => (await listTenants(db)).map(({ tenantId }) => tenantId));
   return false;
 }

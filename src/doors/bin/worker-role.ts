@@ -36,7 +36,7 @@ import {
 } from '../../roads/withdrawal/index.ts';
 import { paymentHandlers } from '../../roads/x402/index.ts';
 import { openChain, portOf, tellQuorum } from './chains.ts';
-import { CHECKS_MS, runDueChecks } from './checks.ts';
+import { activateDuePolicies, CHECKS_MS, runDueChecks } from './checks.ts';
 import { databaseReady, installationOf, type RoleHandle } from './role.ts';
 
 export const WORKER_ROLES = ['validator', 'broadcaster', 'tracker', 'settler', 'cron'] as const;
@@ -282,6 +282,8 @@ function cronLoops(worker: Worker): Loop[] {
       quiet = numbered === 0;
       return numbered === SEQUENCE_ROUND;
     }),
+    // A second late at most: what loosens may wait, and nothing that tightens does.
+    loop('policies', 1_000, () => activateDuePolicies(db)),
     loop('checks', CHECKS_MS, () => runDueChecks(worker)),
     loop('sweep', 300_000, async () => {
       const found = await sweepStanding(db);

@@ -7,7 +7,15 @@ import { isUuid, type Refusal, refuse } from '../../base/kernel/index.ts';
  */
 export type List =
   | {
-      kind: 'withdrawals' | 'breaks' | 'api-keys' | 'freezes' | 'approvals' | 'holds';
+      kind:
+        | 'withdrawals'
+        | 'breaks'
+        | 'api-keys'
+        | 'freezes'
+        | 'approvals'
+        | 'holds'
+        | 'address-book'
+        | 'policies';
       tenantId: string;
     }
   | { kind: 'transfers'; tenantId: string; account: string }

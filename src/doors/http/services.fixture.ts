@@ -10,10 +10,12 @@ import type {
   WithdrawalFilter,
   WithdrawalView,
 } from '../../roads/withdrawal/index.ts';
+import { FakeAddressBook } from './address-book.fixture.ts';
 import { FakeApiKeys, principalOf } from './api-keys.fixture.ts';
 import { FakeApprovals } from './approvals/approvals.fixture.ts';
 import type { EventView } from './event-view.ts';
 import { FakeFreezes } from './freezes.fixture.ts';
+import { FakePolicies } from './policies.fixture.ts';
 import { FakeHolds } from './policy/holds.fixture.ts';
 import type { DepositVerdict, Order, Page, Principal, Services } from './services.ts';
 import { BALANCE, DEPOSIT, EVENT, withdrawalView } from './views.fixture.ts';
@@ -66,6 +68,8 @@ export class FakeServices implements Services {
   holds = new FakeHolds(TENANT);
   apiKeys = new FakeApiKeys(TENANT);
   freezes = new FakeFreezes(TENANT);
+  addressBook = new FakeAddressBook(TENANT);
+  policies = new FakePolicies();
   rateLimits = new RateLimiter({ clock: systemClock, key: null, tenant: null });
   uses: { keyId: string; ip: string }[] = [];
   /** Resolves the running waitFor calls. */

@@ -1,4 +1,4 @@
-import type { Refusal } from '../../base/kernel/index.ts';
+import type { Address, Refusal } from '../../base/kernel/index.ts';
 import type {
   ApiKey,
   Identity,
@@ -9,7 +9,14 @@ import type {
   RateLimiter,
 } from '../../books/access/index.ts';
 import type { MoveView, WalletView } from '../../hands/treasury/index.ts';
-import type { FreezeOrder, FreezeView } from '../../roads/control/index.ts';
+import type {
+  AddressBookOrder,
+  AddressBookView,
+  FreezeOrder,
+  FreezeView,
+  PolicyChangeView,
+  PolicyOrder,
+} from '../../roads/control/index.ts';
 import type { BalanceView, DepositView, TransferView } from '../../roads/deposit/index.ts';
 import type { BreakView, ResumeView } from '../../roads/reconcile/index.ts';
 import type {
@@ -119,6 +126,28 @@ type X402Services = {
   ): Promise<PaymentView[]>;
 };
 
+/** The one policy of the installation: two persons change it, one vetoes. */
+type PolicyServices = {
+  list(page: Page): Promise<PolicyChangeView[]>;
+  get(id: string): Promise<(PolicyChangeView & { document: string }) | Refusal>;
+  diff(body: unknown): Promise<object | Refusal>;
+  draft(order: PolicyOrder): Promise<PolicyChangeView | Refusal>;
+  propose(id: string, order: PolicyOrder): Promise<PolicyChangeView | Refusal>;
+  confirm(id: string, order: PolicyOrder): Promise<PolicyChangeView | Refusal>;
+  veto(id: string, order: PolicyOrder): Promise<PolicyChangeView | Refusal>;
+};
+
+/** What the tenant knows; another tenant's book is not there. */
+type AddressBookServices = {
+  list(
+    tenantId: string,
+    filter: { account?: string; address?: Address },
+    page: Page,
+  ): Promise<AddressBookView[]>;
+  add(order: AddressBookOrder): Promise<{ added: boolean; view: AddressBookView } | Refusal>;
+  remove(id: string, order: AddressBookOrder): Promise<AddressBookView | Refusal>;
+};
+
 /**
  * What the server asks of the rooms below; bin makes it. Every call may throw Transient (nothing
  * happened) or UnknownOutcome (it may have happened); anything else that is thrown is answered as
@@ -174,6 +203,8 @@ export type Services = {
   holds: HoldServices;
   apiKeys: ApiKeyServices;
   freezes: FreezeServices;
+  addressBook: AddressBookServices;
+  policies: PolicyServices;
 
   breaks(
     tenantId: string,

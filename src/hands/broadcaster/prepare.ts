@@ -1,7 +1,7 @@
 import { advance, inTransaction, type Sql } from '../../base/db/index.ts';
 import { effectDigest, effectOf } from '../../base/effect/index.ts';
-import { type Address, caip19, Transient, TX } from '../../base/kernel/index.ts';
-import { type Claim, complete, enqueue, type Outcome } from '../../base/queue/index.ts';
+import { type Address, caip19, ERRORS, Transient, TX } from '../../base/kernel/index.ts';
+import { type Claim, complete, type Outcome } from '../../base/queue/index.ts';
 import {
   freezeOn,
   readSigningFreeze,
@@ -9,9 +9,9 @@ import {
   tellFrozen,
 } from '../../books/freeze/index.ts';
 import { assignTransfer, type Transfer } from '../../books/ledger/index.ts';
+import { readSuperseded } from '../../books/policy/index.ts';
 import {
   advanceLanes,
-  finalTopic,
   insertSlots,
   leavesLane,
   lockLanes,
@@ -31,6 +31,7 @@ import {
 import { type Price, quote } from './gas/quote.ts';
 import { simulateTransfers } from './gas/simulate.ts';
 import { type Lane, observeChains, observeLanes } from './observe.ts';
+import { refuseUnslotted } from './refuse.ts';
 
 type Ready = {
   tx: TxRow;
@@ -43,7 +44,7 @@ type Ready = {
 type Planned =
   | { kind: 'ready'; ready: Ready }
   | { kind: 'wait'; tx: TxRow; reason: WaitReason; detail?: string }
-  | { kind: 'refused'; tx: TxRow; message: string };
+  | { kind: 'refused'; tx: TxRow; message: string; code?: 'policy_superseded' };
 
 /**
  * Gives slots. Everything that can refuse is asked before: lane, window, funds, price, simulation; a
@@ -102,6 +103,10 @@ async function plan(
     return open.map(({ tx }) => ({ kind: 'wait', tx, reason: 'signing_frozen' }));
   }
   const standing = await readStandingFreezes(context.db);
+  const superseded = await readSuperseded(
+    context.db,
+    open.map((item) => item.tx.txId),
+  );
   const lanes = await observeLanes(
     context,
     open.map((item) => item.tx),
@@ -114,6 +119,11 @@ async function plan(
     if (tx.expiresAt !== null && tx.expiresAt.getTime() <= context.clock.now()) {
       // Its expiry ends it; a slot would only have to be filled.
       planned.push({ kind: 'wait', tx, reason: 'expired' });
+      continue;
+    }
+    if (superseded.has(tx.txId)) {
+      const message = ERRORS.policy_superseded.title;
+      planned.push({ kind: 'refused', tx, message, code: 'policy_superseded' });
       continue;
     }
     const freeze = freezeOn(standing, { ...tx, laneId: tx.fromLane });
@@ -263,32 +273,4 @@ function totals(ready: readonly Ready[]): Map<Transfer['postings'][number]['cred
     byName.set(name, [credit, (byName.get(name)?.[1] ?? 0n) + amount]);
   }
   return new Map(byName.values());
-}
-
-/** Nothing was signed and no nonce given: it ends here, and its owner is told. */
-async function refuseUnslotted(
-  sql: Sql,
-  refused: readonly { tx: TxRow; message: string }[],
-): Promise<void> {
-  const moved = await advance(
-    sql,
-    TX,
-    refused.map(({ tx }) => ({ id: tx.txId, from: 'CREATED', to: 'CANCELLED' })),
-    {
-      failure_code: { type: 'text', values: refused.map(() => 'simulation_reverted') },
-      failure_message: { type: 'text', values: refused.map((item) => item.message) },
-      waiting: { type: 'text', values: refused.map(() => null) },
-    },
-  );
-  await enqueue(
-    sql,
-    refused
-      .filter(({ tx }) => moved.has(tx.txId))
-      .map(({ tx }) => ({
-        topic: finalTopic(tx.ownerKind),
-        subjectId: tx.ownerId,
-        tenantId: tx.tenantId,
-        trace: tx.correlationId,
-      })),
-  );
 }

@@ -31,6 +31,7 @@ export type RefusalReason =
   | 'decision_denied'
   | 'decision_mismatch'
   | 'policy_version_mismatch'
+  | 'policy_superseded'
   | 'tier_exceeded'
   | 'authorization_refused'
   | 'move_refused'
@@ -265,6 +266,9 @@ function checkDecision(rules: SigningRules, order: Order): SigningRefusal | null
       'policy_version_mismatch',
       `decided by ${decision.policyVersion}, configured is ${rules.policyVersion}`,
     );
+  }
+  if (!decision.stands) {
+    return no('policy_superseded', `a tighter policy came after ${decision.policyVersion}`);
   }
   // A document has tiers of its own; what the configuration's last one covers bounds it here too.
   const tiers = rules.assets

@@ -51,6 +51,8 @@ export type Order = {
     policyVersion: string;
     /** Its version is a stored document, whose tiers are not those of the configuration. */
     byDocument: boolean;
+    /** Nothing that tightens came after its policy. */
+    stands: boolean;
     verdict: string;
     tier: string | null;
     /** The tx that consumed it. */
@@ -173,5 +175,111 @@ export function compose(
     maxSpend: effect.value + gasLimit * maxFeePerGas,
     unsigned,
     fingerprint: signingDigest(unsigned),
+  };
+}
+
+/** What ordersGet selects. */
+export type OrderRow = {
+  signature_request_id: string;
+  tx_id: string;
+  kind: 'effect' | 'filler';
+  tx_type: number;
+  gas_limit: bigint;
+  max_fee_per_gas: bigint;
+  max_priority_fee_per_gas: bigint;
+  lane_epoch: bigint;
+  installation_id: string;
+  slot_tx_id: string;
+  slot_chain_id: bigint;
+  from_address: Address;
+  nonce: bigint;
+  effect_digest: Hex;
+  lane_chain_id: bigint;
+  lane_address: Address;
+  lane_tenant_id: string;
+  current_epoch: bigint;
+  tenant_id: string;
+  tenant: string;
+  owner_kind: string;
+  owner_id: string;
+  intent_id: Hex;
+  operation: string;
+  idempotency_key: string;
+  tx_chain_id: bigint;
+  asset: string;
+  token: Address | null;
+  recipient: Address;
+  amount: bigint;
+  payer_authorization: Hex | null;
+  correlation_id: string;
+  decision_id: string | null;
+  decision_tenant_id: string;
+  subject_id: string;
+  policy_version: string;
+  by_document: boolean;
+  decision_stands: boolean;
+  verdict: string;
+  tier: string | null;
+  consumed_by: string | null;
+  halted_reason: string | null;
+  frozen_scope: string | null;
+};
+
+export function orderOf(row: OrderRow): Order {
+  return {
+    requestId: row.signature_request_id,
+    txId: row.tx_id,
+    kind: row.kind,
+    // Only these two are in the grammar; the caps are the same for both.
+    txType: row.tx_type === 0 ? 0 : 2,
+    gasLimit: row.gas_limit,
+    maxFeePerGas: row.max_fee_per_gas,
+    maxPriorityFeePerGas: row.max_priority_fee_per_gas,
+    laneEpoch: row.lane_epoch,
+    installationId: row.installation_id,
+    slot: {
+      txId: row.slot_tx_id,
+      chainId: Number(row.slot_chain_id),
+      from: row.from_address,
+      nonce: row.nonce,
+      effectDigest: row.effect_digest,
+    },
+    lane: {
+      chainId: Number(row.lane_chain_id),
+      address: row.lane_address,
+      tenantId: row.lane_tenant_id,
+      epoch: row.current_epoch,
+    },
+    tx: {
+      tenantId: row.tenant_id,
+      tenant: row.tenant,
+      ownerKind: row.owner_kind,
+      ownerId: row.owner_id,
+      intentId: row.intent_id,
+      operation: row.operation,
+      idempotencyKey: row.idempotency_key,
+      chainId: Number(row.tx_chain_id),
+      asset: row.asset,
+      token: row.token,
+      recipient: row.recipient,
+      amount: row.amount,
+      payerAuthorization: row.payer_authorization,
+      correlationId: row.correlation_id,
+    },
+    decision:
+      row.decision_id === null
+        ? null
+        : {
+            decisionId: row.decision_id,
+            tenantId: row.decision_tenant_id,
+            subjectId: row.subject_id,
+            policyVersion: row.policy_version,
+            byDocument: row.by_document,
+            stands: row.decision_stands,
+            verdict: row.verdict,
+            tier: row.tier,
+            consumedBy: row.consumed_by,
+          },
+    ...{ asked: null, chainHalted: row.halted_reason, frozen: row.frozen_scope },
   };
 }

@@ -1,16 +1,26 @@
 import { type Db, HEX_BYTES, inTransaction, type Sql } from '../../base/db/index.ts';
-import { type Address, fromHex, type Hex } from '../../base/kernel/index.ts';
-import type { Order } from './grammar.ts';
+import { fromHex } from '../../base/kernel/index.ts';
+import { type Order, type OrderRow, orderOf } from './grammar.ts';
 import type { Seal } from './handshake/chain.ts';
 
 /** Runs first in the transaction that claims, and throws where nothing may be claimed. */
 type Guard = (sql: Sql) => Promise<void>;
 
-/** Freezes by operators that stand, none on most days; what one does not name it covers. */
+/** Freezes by operators, none on most days; what one does not name it covers. */
 const STANDING = `standing AS MATERIALIZED (
-  SELECT * FROM operator_freeze f WHERE NOT EXISTS (SELECT FROM operator_freeze_lift l WHERE l.freeze_id = f.freeze_id))`;
+  SELECT * FROM operator_freeze f WHERE NOT EXISTS (
+    SELECT FROM operator_freeze_lift l WHERE l.freeze_id = f.freeze_id))`;
+/** Whether the freeze f covers the tx t of the request r. */
 const COVERS = `(f.tenant_id IS NULL OR f.tenant_id = t.tenant_id) AND (f.chain_id IS NULL OR f.chain_id = t.chain_id)
   AND (f.lane_id IS NULL OR f.lane_id = r.lane_id) AND (f.asset IS NULL OR f.asset = t.asset)`;
+
+/**
+ * Whether a decision by the stored document p, or by the configuration where there is none, is still good. Documents
+ * decide about withdrawals; x402 payments are decided by the configuration whatever document rules.
+ */
+const DECISION_STANDS = `CASE WHEN p.version IS NULL
+  THEN t.owner_kind <> 'withdrawal' OR NOT EXISTS (SELECT FROM policy_standing)
+  ELSE EXISTS (SELECT FROM policy_standing v WHERE v.version = p.version) END`;
 
 /**
  * Claims up to `limit` open orders, oldest first, and returns their ids. Open, so that they can be cancelled, stay a halted
@@ -106,51 +116,6 @@ export async function claimAbandoned(
   });
 }
 
-type OrderRow = {
-  signature_request_id: string;
-  tx_id: string;
-  kind: 'effect' | 'filler';
-  tx_type: number;
-  gas_limit: bigint;
-  max_fee_per_gas: bigint;
-  max_priority_fee_per_gas: bigint;
-  lane_epoch: bigint;
-  installation_id: string;
-  slot_tx_id: string;
-  slot_chain_id: bigint;
-  from_address: Address;
-  nonce: bigint;
-  effect_digest: Hex;
-  lane_chain_id: bigint;
-  lane_address: Address;
-  lane_tenant_id: string;
-  current_epoch: bigint;
-  tenant_id: string;
-  tenant: string;
-  owner_kind: string;
-  owner_id: string;
-  intent_id: Hex;
-  operation: string;
-  idempotency_key: string;
-  tx_chain_id: bigint;
-  asset: string;
-  token: Address | null;
-  recipient: Address;
-  amount: bigint;
-  payer_authorization: Hex | null;
-  correlation_id: string;
-  decision_id: string | null;
-  decision_tenant_id: string;
-  subject_id: string;
-  policy_version: string;
-  by_document: boolean;
-  verdict: string;
-  tier: string | null;
-  consumed_by: string | null;
-  halted_reason: string | null;
-  frozen_scope: string | null;
-};
-
 /**
  * The raw rows behind claimed orders, by lane and nonce; no lock, no judgement. One that is not claimed is left
  * out: a database put back may have forgotten the claim, and such an order can still be cancelled. Requests and
@@ -173,7 +138,7 @@ export async function ordersGet(main: Db, ids: readonly string[]): Promise<Order
           l.tenant_id AS lane_tenant_id, l.epoch AS current_epoch, t.tenant_id, n.name AS tenant, t.owner_kind, t.owner_id,
           t.intent_id, t.operation, t.idempotency_key, t.chain_id AS tx_chain_id, t.asset, t.token, t.recipient, t.amount,
           t.payer_authorization, t.correlation_id, d.decision_id, d.tenant_id AS decision_tenant_id, d.subject_id,
-          d.policy_version, p.version IS NOT NULL AS by_document, d.verdict, d.tier, c.tx_id AS consumed_by, h.halted_reason,
+          d.policy_version, p.version IS NOT NULL AS by_document, ${DECISION_STANDS} AS decision_stands, d.verdict, d.tier, c.tx_id AS consumed_by, h.halted_reason,
           (SELECT f.scope FROM standing f WHERE ${COVERS} LIMIT 1) AS frozen_scope
         FROM r
         CROSS JOIN LATERAL (SELECT * FROM nonce_slot WHERE lane_id = r.lane_id AND nonce = r.nonce OFFSET 0) s
@@ -190,64 +155,6 @@ export async function ordersGet(main: Db, ids: readonly string[]): Promise<Order
     return result.rows;
   });
   return rows.map(orderOf);
-}
-
-function orderOf(row: OrderRow): Order {
-  return {
-    requestId: row.signature_request_id,
-    txId: row.tx_id,
-    kind: row.kind,
-    // Only these two are in the grammar; the caps are the same for both.
-    txType: row.tx_type === 0 ? 0 : 2,
-    gasLimit: row.gas_limit,
-    maxFeePerGas: row.max_fee_per_gas,
-    maxPriorityFeePerGas: row.max_priority_fee_per_gas,
-    laneEpoch: row.lane_epoch,
-    installationId: row.installation_id,
-    slot: {
-      txId: row.slot_tx_id,
-      chainId: Number(row.slot_chain_id),
-      from: row.from_address,
-      nonce: row.nonce,
-      effectDigest: row.effect_digest,
-    },
-    lane: {
-      chainId: Number(row.lane_chain_id),
-      address: row.lane_address,
-      tenantId: row.lane_tenant_id,
-      epoch: row.current_epoch,
-    },
-    tx: {
-      tenantId: row.tenant_id,
-      tenant: row.tenant,
-      ownerKind: row.owner_kind,
-      ownerId: row.owner_id,
-      intentId: row.intent_id,
-      operation: row.operation,
-      idempotencyKey: row.idempotency_key,
-      chainId: Number(row.tx_chain_id),
-      asset: row.asset,
-      token: row.token,
-      recipient: row.recipient,
-      amount: row.amount,
-      payerAuthorization: row.payer_authorization,
-      correlationId: row.correlation_id,
-    },
-    decision:
-      row.decision_id === null
-        ? null
-        : {
-            decisionId: row.decision_id,
-            tenantId: row.decision_tenant_id,
-            subjectId: row.subject_id,
-            policyVersion: row.policy_version,
-            byDocument: row.by_document,
-            verdict: row.verdict,
-            tier: row.tier,
-            consumedBy: row.consumed_by,
-          },
-    ...{ asked: null, chainHalted: row.halted_reason, frozen: row.frozen_scope },
-  };
 }
 
 export type Handed = {

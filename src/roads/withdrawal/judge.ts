@@ -1,6 +1,7 @@
 import { walletGroupOf } from '../../base/config/index.ts';
 import type { Sql } from '../../base/db/index.ts';
 import { tenantNames } from '../../books/access/index.ts';
+import { readKnownSince } from '../../books/destination/index.ts';
 import {
   decideBatch,
   denied,
@@ -112,26 +113,32 @@ export async function subjectsOf(
   rows: readonly Pick<StepRow, 'tenantId' | 'account' | 'asset' | 'amount' | 'recipient'>[],
 ): Promise<PolicySubject[]> {
   const tenants = await tenantNames(sql, [...new Set(rows.map(({ tenantId }) => tenantId))]);
-  return rows.map(({ tenantId, account, asset: caip19, amount, recipient }): PolicySubject => {
-    const asset = assets.find(caip19)!;
-    const tenant = tenants.get(tenantId)!;
-    return {
-      kind: 'withdrawal',
-      tenantId,
-      tenant,
-      account,
-      asset: asset.caip19,
-      amount,
-      chain: asset.chain,
-      wallet: walletGroupOf(settings, { tenant, chainId: asset.chainId }) ?? tenant,
-      destination: recipient,
-      merchant: null,
-      endpoint: null,
-      spender: null,
-      contract: asset.address,
-      method: asset.address === null ? 'native' : 'transfer',
-      riskScore: null,
-      knownSince: null,
-    };
-  });
+  const known = await readKnownSince(
+    sql,
+    rows.map(({ recipient: address, ...row }) => ({ ...row, address })),
+  );
+  return rows.map(
+    ({ tenantId, account, asset: caip19, amount, recipient }, index): PolicySubject => {
+      const asset = assets.find(caip19)!;
+      const tenant = tenants.get(tenantId)!;
+      return {
+        kind: 'withdrawal',
+        tenantId,
+        tenant,
+        account,
+        asset: asset.caip19,
+        amount,
+        chain: asset.chain,
+        wallet: walletGroupOf(settings, { tenant, chainId: asset.chainId }) ?? tenant,
+        destination: recipient,
+        merchant: null,
+        endpoint: null,
+        spender: null,
+        contract: asset.address,
+        method: asset.address === null ? 'native' : 'transfer',
+        riskScore: null,
+        knownSince: known[index]!,
+      };
+    },
+  );
 }

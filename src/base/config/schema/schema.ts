@@ -152,6 +152,11 @@ const X402 = Type.Object(
   closed,
 );
 
+const PolicySection = Type.Object(
+  { looseningDelaySeconds: Type.Optional(integer(0, 2_592_000, ' seconds')) },
+  closed,
+);
+
 const Checks = Type.Object(
   {
     everySeconds: Type.Optional(integer(10, 86_400, ' seconds')),
@@ -240,6 +245,7 @@ export const ConfigSchema = Type.Object(
       }),
     ),
     x402: Type.Optional(X402),
+    policy: Type.Optional(PolicySection),
     checks: Type.Optional(Checks),
   },
   closed,

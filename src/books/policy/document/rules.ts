@@ -14,6 +14,9 @@ type RuleSection = {
 
 type Place = { world: PolicyWorld; path: string; faults: Faults };
 
+/** Long enough to hear of an address that one did not add. */
+const COOL_DOWN_MS = 86_400_000;
+
 /** Reads the meaning of a rule whose shape fits. The result counts only without faults. */
 export function readRule(section: RuleSection, place: Place): Rule {
   const { world, path, faults } = place;
@@ -41,7 +44,7 @@ export function readRule(section: RuleSection, place: Place): Rule {
         type: 'address_book',
         coolDownMs:
           section.coolDown === undefined
-            ? 0
+            ? COOL_DOWN_MS
             : durationOf(section.coolDown, `${path}.coolDown`, faults),
       };
     case 'scope':

@@ -30,7 +30,7 @@ export function addPolicyCheck(policy: Command, run: Run): void {
 }
 
 /** Throws ConfigurationError with one line per fault. */
-function readPolicyFile(run: Run, flags: SourceFlags, file: string): Policy {
+export function readPolicyFile(run: Run, flags: SourceFlags, file: string): Policy {
   const world = policyWorld(findSettings(run, flags));
   const { policy, faults } = readPolicy(textOf(run, file), world);
   if (policy !== null) return policy;
@@ -39,7 +39,7 @@ function readPolicyFile(run: Run, flags: SourceFlags, file: string): Policy {
   );
 }
 
-function textOf(run: Run, file: string): string {
+export function textOf(run: Run, file: string): string {
   try {
     return readFileSync(resolve(run.cwd, file), 'utf8');
   } catch (error) {

@@ -1,6 +1,7 @@
 import type { Assets, ChainSettings } from '../../../base/config/index.ts';
 import { type Fields, parseForm, type Refusal } from '../../../base/kernel/index.ts';
 import type { FreezeTarget } from '../../../books/freeze/index.ts';
+import { readReason } from '../reason.ts';
 
 const SCOPES = ['global', 'chain', 'wallet', 'asset', 'tenant'] as const;
 type Scope = (typeof SCOPES)[number];
@@ -34,14 +35,6 @@ export function parseLift(body: unknown): { reason: string } | Refusal {
     const reason = readReason(fields);
     return reason === null ? null : { reason };
   });
-}
-
-function readReason(fields: Fields): string | null {
-  const expected = '1 to 255 characters that say why';
-  const reason = fields.label('reason');
-  if (reason === null || reason.trim() !== '') return reason;
-  fields.fault('reason', 'invalid_request', reason, expected);
-  return null;
 }
 
 function readTarget(fields: Fields, scope: Scope, names: Names): FreezeTarget | null {
