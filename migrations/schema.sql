@@ -218,6 +218,57 @@ CREATE TABLE attempt (
 GRANT INSERT, SELECT ON attempt TO payonce_app;
 GRANT UPDATE (first_sent_at, last_sent_at, accepted_at, sends, last_answer) ON attempt TO payonce_app;
 
+CREATE TABLE audit_block (
+  height bigint NOT NULL,
+  previous_hash bytea NOT NULL,
+  from_id uuid NOT NULL,
+  to_id uuid NOT NULL,
+  counts json NOT NULL,
+  merkle_root bytea NOT NULL,
+  journal_height bigint NOT NULL,
+  journal_hash bytea NOT NULL,
+  sealed_at timestamp with time zone NOT NULL,
+  leaves bytea NOT NULL,
+  CONSTRAINT audit_block_check CHECK ((from_id < to_id)),
+  CONSTRAINT audit_block_height_check CHECK ((height > 0)),
+  CONSTRAINT audit_block_journal_hash_check CHECK ((octet_length(journal_hash) = 32)),
+  CONSTRAINT audit_block_leaves_check CHECK ((((octet_length(leaves) % 48) = 0) AND (octet_length(leaves) > 0))),
+  CONSTRAINT audit_block_merkle_root_check CHECK ((octet_length(merkle_root) = 32)),
+  CONSTRAINT audit_block_pkey PRIMARY KEY (height),
+  CONSTRAINT audit_block_previous_hash_check CHECK ((octet_length(previous_hash) = 32))
+);
+GRANT INSERT, SELECT ON audit_block TO payonce_app;
+GRANT SELECT (height, previous_hash, from_id, to_id, counts, merkle_root, journal_height, journal_hash, sealed_at) ON audit_block TO payonce_signer;
+
+CREATE TABLE audit_entry (
+  entry_id uuid NOT NULL DEFAULT payonce_uuid7(),
+  tenant_id uuid,
+  action text NOT NULL,
+  actor text NOT NULL,
+  subject text,
+  correlation_id text,
+  detail jsonb NOT NULL,
+  at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  CONSTRAINT audit_entry_action_check CHECK ((action ~ '^[a-z_]+(\.[a-z_]+)+$'::text)),
+  CONSTRAINT audit_entry_actor_check CHECK ((actor <> ''::text)),
+  CONSTRAINT audit_entry_pkey PRIMARY KEY (entry_id)
+) PARTITION BY RANGE (entry_id);
+GRANT INSERT, SELECT ON audit_entry TO payonce_app;
+
+CREATE TABLE audit_signature (
+  height bigint NOT NULL,
+  public_key bytea NOT NULL,
+  signature bytea NOT NULL,
+  signed_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  CONSTRAINT audit_signature_height_fkey FOREIGN KEY (height) REFERENCES audit_block(height),
+  CONSTRAINT audit_signature_pkey PRIMARY KEY (height),
+  CONSTRAINT audit_signature_public_key_check CHECK ((octet_length(public_key) = 32)),
+  CONSTRAINT audit_signature_signature_check CHECK ((octet_length(signature) = 64))
+);
+GRANT SELECT ON audit_signature TO payonce_app;
+GRANT INSERT (height, public_key, signature) ON audit_signature TO payonce_signer;
+GRANT SELECT ON audit_signature TO payonce_signer;
+
 CREATE TABLE block (
   chain_id bigint NOT NULL,
   height bigint NOT NULL,
@@ -1646,6 +1697,16 @@ GRANT USAGE ON SCHEMA public TO payonce_app;
 GRANT USAGE ON SCHEMA public TO payonce_signer;
 
 -- The signer database.
+
+CREATE TABLE audit_root (
+  height bigint NOT NULL,
+  hash bytea NOT NULL,
+  signed_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  CONSTRAINT audit_root_hash_check CHECK ((octet_length(hash) = 32)),
+  CONSTRAINT audit_root_height_check CHECK ((height > 0)),
+  CONSTRAINT audit_root_pkey PRIMARY KEY (height)
+);
+GRANT INSERT, SELECT ON audit_root TO payonce_signer;
 
 CREATE TABLE journal (
   height bigint NOT NULL GENERATED ALWAYS AS IDENTITY,

@@ -7,7 +7,11 @@ const FLOORS = ['base', 'books', 'hands', 'roads', 'doors'];
 const BASE_ORDER = ['kernel', 'config', 'db', 'event', 'queue', 'chain', 'effect'];
 
 /** Doors beside a room's index.ts: read-only or pure. */
-const SECOND_DOORS = ['src/books/tx/read.ts', 'src/books/approval/check.ts'];
+const SECOND_DOORS = [
+  'src/books/audit/check.ts',
+  'src/books/tx/read.ts',
+  'src/books/approval/check.ts',
+];
 
 const all = [...sources.values()];
 const production = all.filter(({ path }) => path.startsWith('src/') && !isTest(path));
@@ -91,6 +95,7 @@ describe('imports', () => {
 describe('the signer', () => {
   const ROOMS = ['hands/signer', 'base/kernel', 'base/config', 'base/db', 'base/effect'];
   const DOORS = [
+    'src/books/audit/check.ts',
     'src/books/tx/read.ts',
     'src/books/approval/check.ts',
     'src/books/policy/check.ts',

@@ -187,6 +187,12 @@ async function sendFiller(): Promise<void> {
 const forgetSends = () => road.owner.query(`DELETE FROM job WHERE topic = '${TX_TOPICS.send}'`);
 
 describe('a reorg below finalized', () => {
+  const audited = async () => {
+    const { rows } = await road.owner.query(
+      `SELECT action, actor FROM audit_entry WHERE action !~ '^api_key' ORDER BY entry_id`,
+    );
+    return rows;
+  };
   const chain = () => road.settings.chains[0]!;
   const resume = (person: number, evidence = 'the operator of the chain says so') =>
     orderChainResume(road.wires.app, chain(), {
@@ -248,6 +254,12 @@ describe('a reorg below finalized', () => {
     const [resumed] = await events('chain.resumed');
     expect(resumed).toMatchObject({ orphans: 1, proposedBy: keys[0], confirmedBy: keys[1] });
     expect(await resume(1)).toMatchObject({ code: 'chain_not_halted' });
+    expect(await audited()).toEqual([
+      { action: 'proposal.made', actor: `person ${keys[0]}` },
+      { action: 'proposal.made', actor: `person ${keys[1]}` },
+      { action: 'proposal.made', actor: `person ${keys[0]}` },
+      { action: 'chain.resume_ordered', actor: `person ${keys[1]}` },
+    ]);
 
     await on.job('withdrawal.orphaned');
     expect(await withdrawal()).toMatchObject({ status: 'REVERSED', tx: 'FINAL', reorgs: 1 });

@@ -63,6 +63,12 @@ it('a sweep of a token that moves nothing waits for two persons, who release it'
   expect(await say(0, 'release')).toMatchObject({ kind: 'proposed' });
   expect(await say(1, 'release')).toMatchObject({ kind: 'done', view: { state: 'resolved' } });
   expect(await say(1, 'release')).toMatchObject({ code: 'break_not_resolvable' });
+  const acts = `SELECT action, actor, subject FROM audit_entry WHERE action ~ '^(proposal|break)' ORDER BY entry_id`;
+  const [first, second] = persons.map((person) => `person ${person}`);
+  expect(await rows(acts)).toEqual([
+    { action: 'proposal.made', actor: first, subject: `break:${found!.id}` },
+    { action: 'break.release', actor: second, subject: found!.id },
+  ]);
 
   expect(await finish(road, on)).toEqual([]);
   expect(await brokenLaws(road, true)).toEqual([]);

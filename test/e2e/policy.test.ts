@@ -138,6 +138,8 @@ describe('a policy document', () => {
     const url = `/v1/holds/${await holdOf(id)}/reject`;
     expect((await on.call('POST', url, {})).status).toBe(400);
     await on.call('POST', url, { reason: 'no name given' });
+    const said = await on.rows(`SELECT detail FROM audit_entry WHERE action = 'hold.rejected'`);
+    expect(said).toMatchObject([{ detail: { hold: 'travel_rule', reason: 'no name given' } }]);
     await quiet(on);
     expect(await read(id)).toMatchObject({
       status: 'REJECTED',

@@ -24,7 +24,7 @@ export async function booksBreaks(road: Road): Promise<string[]> {
 /** The same by verify itself, and the laws of the journal; the fake chain has no node to ask. */
 export async function verifyBreaks(road: Road): Promise<string[]> {
   const { app: main, journal: signer } = road.wires;
-  const report = await verify({ main, signer, nodes: [], since: null, progress() {} });
+  const report = await verify({ main, signer, nodes: [], since: null, audit: null, progress() {} });
   return report.laws
     .filter(({ status }) => status === 'broken')
     .map(({ law, first }) => `${law}: ${first.map((row) => Object.values(row).join(': ')).join()}`);

@@ -18,6 +18,7 @@ import type { RoleHandle } from '../../src/doors/bin/role.ts';
 import { startSigner } from '../../src/doors/bin/signer-role.ts';
 import { startWorker, WORKER_ROLES } from '../../src/doors/bin/worker-role.ts';
 import type { TestAnvil } from './anvil.ts';
+import { newAuditKey } from './audit-key.ts';
 import { NO_TOKEN, startFundedChain } from './funded-chain.ts';
 import { guard } from './guard.ts';
 import { type TestDatabases, testDatabases } from './postgres.ts';
@@ -31,6 +32,8 @@ export type InstallationOptions = {
   slotsInEpoch?: number;
   /** A chain of an earlier time, which knows only its coin: the token is of a later one. */
   hardfork?: 'berlin';
+  /** Seals what is written, signs the blocks and anchors them in its folder. */
+  sealed?: boolean;
   /** In the place of a node of its own; it mines by itself, and is stopped with the installation. */
   node?: TestAnvil;
   settings?: (settings: Settings) => Settings | Promise<Settings>;
@@ -105,6 +108,7 @@ export class Installation {
     guard(folder);
     const base = developmentSettings({
       witnessFile: join(folder, 'witness'),
+      ...(options.sealed ? { audit: newAuditKey(folder) } : {}),
       databaseUrl: databases.mainUrl,
       signerDatabaseUrl: databases.signerUrl,
       rpcUrl: anvil.url,

@@ -12,11 +12,12 @@ type Asked = {
   nodes: readonly string[];
   since?: Since;
   laws?: readonly Law[];
+  audit?: Parameters<typeof verify>[0]['audit'];
 };
 
 /** verify as the command runs it: in the roles of the program. */
 export async function verifyOf(asked: Asked): Promise<VerifyReport> {
-  const { mainUrl, signerUrl, nodes, since = null, laws } = asked;
+  const { mainUrl, signerUrl, nodes, since = null, laws, audit = null } = asked;
   const pool = (url: string, role: 'payonce_app' | 'payonce_signer') =>
     openPool({ url, role, name: 'test-verify', max: 1 });
   const main = pool(mainUrl, 'payonce_app');
@@ -27,6 +28,7 @@ export async function verifyOf(asked: Asked): Promise<VerifyReport> {
       signer: signer ?? { absent: 'none is named' },
       nodes,
       since,
+      audit,
       progress: () => {},
       ...(laws === undefined ? {} : { laws }),
     });

@@ -28,6 +28,18 @@ describe('documents', () => {
     expect(broken).toEqual([]);
   });
 
+  it('answer each point of the checklist by a test that exists, or say what is missing', () => {
+    const rows = readText('docs/checklist.md')
+      .split('\n')
+      .filter((line) => /^\| [^|-]*\| [A-Z]/.test(line));
+    expect(rows).toHaveLength(13);
+    for (const row of rows) {
+      const linked = [...row.matchAll(/\]\(\.\.\/([^)]+)\)/g)].map((match) => match[1]!);
+      expect(linked, row).not.toEqual([]);
+      expect(linked.filter((path) => !isTest(path) || !files.includes(path))).toEqual([]);
+    }
+  });
+
   it('name every decision record in the index of decisions', () => {
     const records = files.filter((path) => /^docs\/adr\/\d{4}-.*\.md$/.test(path));
     const architecture = readText('ARCHITECTURE.md');

@@ -14,7 +14,9 @@ export function describeSettings(settings: Settings): Record<string, unknown> {
       database: { host: hostOf(settings.signer.databaseUrl) },
       witnessFile: settings.signer.witnessFile,
       keys: settings.signer.keys.map(({ id, kind }) => ({ id, kind })),
+      signsAuditBlocks: settings.signer.auditKey !== null,
     },
+    audit: settings.audit,
     http: settings.http,
     chains: settings.chains.map((chain) => ({
       ...chain,

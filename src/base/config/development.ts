@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { type Address, caip19 } from '../kernel/index.ts';
+import { type Address, caip19, type Hex } from '../kernel/index.ts';
 import { policyVersionOf } from './assets.ts';
 import { DEVELOPMENT_CHAIN_ID } from './chains.ts';
 import { walletGroupsOfTenants } from './guard/read.ts';
@@ -11,6 +11,8 @@ type DevelopmentOptions = {
   signerDatabaseUrl: string | null;
   /** `payonce.witness` in the working folder unless told otherwise. */
   witnessFile?: string;
+  /** The key of audit blocks; without it nothing is sealed. */
+  audit?: { key: string; publicKey: Hex; anchorFile: string };
   rpcUrl: string;
   /** The deployed development token of 6 decimals. */
   token: Address;
@@ -52,7 +54,12 @@ export function developmentSettings(options: DevelopmentOptions): Settings {
               kind: 'development',
               privateKey,
             })),
+            auditKey: options.audit?.key ?? null,
           },
+    audit:
+      options.audit === undefined
+        ? null
+        : { anchorFile: options.audit.anchorFile, publicKeys: [options.audit.publicKey] },
     http: {
       host: options.http?.host ?? '127.0.0.1',
       port: options.http?.port ?? 8080,

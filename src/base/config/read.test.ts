@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -108,7 +109,9 @@ describe('a well-formed file', () => {
         keys: [
           { id: 'hot-1', kind: 'keystore', file: join(folder, 'hot-1.json'), password: 'pa55word' },
         ],
+        auditKey: null,
       },
+      audit: null,
       http: HTTP,
       chains: [
         {
@@ -165,6 +168,30 @@ describe('a well-formed file', () => {
       policy: { looseningDelayMs: 86_400_000 },
       checks: { everyMs: 300_000, stuckAfterMs: 900_000, reconcileEveryMs: 86_400_000 },
     });
+  });
+
+  it('reads the key of audit blocks from a secret, and where roots are kept', () => {
+    const pem = { type: 'pkcs8', format: 'pem' } as const;
+    const { privateKey } = generateKeyPairSync('ed25519');
+    writeFileSync(join(folder, 'audit.pem'), privateKey.export(pem));
+    const publicKeys = [`0x${'ab'.repeat(32)}`];
+    const { signer, audit } = read(
+      bend({
+        'signer.audit': { key: { file: 'audit.pem' } },
+        audit: { publicKeys, anchor: { file: 'roots' } },
+      }),
+    );
+    expect(signer?.auditKey).toBe(String(privateKey.export(pem)).trimEnd());
+    expect(audit).toEqual({ publicKeys, anchorFile: join(folder, 'roots') });
+    expect(read(bend({ audit: { publicKeys } })).audit?.anchorFile).toBe(null);
+    const other = generateKeyPairSync('ec', { namedCurve: 'secp256k1' }).privateKey.export(pem);
+    for (const wrong of [other, 'no key']) {
+      writeFileSync(join(folder, 'audit.pem'), wrong);
+      expect(faultsOf(bend({ 'signer.audit': { key: { file: 'audit.pem' } } }))).toEqual([
+        'signer.audit.key: found no such key (not shown); allowed: a private Ed25519 key in PEM (PKCS #8)',
+      ]);
+    }
+    expect(faultsOf(bend({ audit: { publicKeys: ['0x12'] } }))).toHaveLength(1);
   });
 
   it('reads minimums in units and times in seconds', () => {
@@ -339,7 +366,7 @@ const SHAPE: Case[] = [
   [
     'an unknown key at the top',
     { chain: [] },
-    'chain: found an unknown key; allowed: database, signer, http, chains, assets, lanes, treasury, x402, policy, checks',
+    'chain: found an unknown key; allowed: database, signer, audit, http, chains, assets, lanes, treasury, x402, policy, checks',
   ],
   [
     'an unknown key deep inside',

@@ -5,6 +5,7 @@ import { messageOf, parseNetwork } from '../kernel/index.ts';
 import { policyVersionOf, readAssets } from './assets.ts';
 import { readChains } from './chains.ts';
 import { Faults, shown } from './faults.ts';
+import { readAudit, readAuditKey } from './guard/audit.ts';
 import { readGuard } from './guard/read.ts';
 import { readKeys, readWallets } from './lanes.ts';
 import { NETWORK } from './schema/parts.ts';
@@ -52,6 +53,7 @@ export function readSettings(options: ReadSettingsOptions): Settings {
   );
   const signer = options.need.signer ? readSigner(file.signer ?? {}, secrets, faults) : null;
   const http = readHttp(file.http ?? {}, faults);
+  const audit = file.audit === undefined ? null : readAudit(file.audit, secrets);
   const chains = readChains(file.chains ?? [], secrets, faults);
   const assets = readAssets(file.assets ?? [], chains, faults);
   const { lanes, treasury } = readWallets(file, { chains, assets }, faults);
@@ -62,6 +64,7 @@ export function readSettings(options: ReadSettingsOptions): Settings {
     policyVersion: policyVersionOf(assets),
     database: { url: database, poolSize: file.database?.poolSize ?? 10 },
     signer,
+    audit,
     http,
     chains,
     assets,
@@ -136,7 +139,10 @@ function readSigner(
   }
   const witnessFile = secrets.pathOf(section.witness?.file ?? DEFAULT_WITNESS_FILE);
   const begins = section.witness?.begins ? ({ witnessBegins: true } as const) : {};
-  return { databaseUrl, keys: readKeys(sections, secrets, faults), witnessFile, ...begins };
+  const auditKey =
+    section.audit === undefined ? null : readAuditKey(section.audit, secrets, faults);
+  const keys = readKeys(sections, secrets, faults);
+  return { databaseUrl, keys, witnessFile, auditKey, ...begins };
 }
 
 const KIB = 1024;

@@ -1,4 +1,4 @@
-import type { Address, SettleAt } from '../kernel/index.ts';
+import type { Address, Hex, SettleAt } from '../kernel/index.ts';
 import type { GuardSettings } from './guard/settings.ts';
 
 /** The typed settings that every process runs on; read.ts makes them from file and environment. */
@@ -14,6 +14,15 @@ export type Settings = {
     witnessFile: string;
     /** Where there is none, it begins where the journal stands: each machine has its own. */
     witnessBegins?: true;
+    /** Ed25519 in PEM, for audit blocks alone; null: this signer signs none. */
+    auditKey: string | null;
+  } | null;
+  /** Null: nothing is sealed. */
+  audit: {
+    /** Where roots are kept outside of the database; null: nowhere. */
+    anchorFile: string | null;
+    /** Raw Ed25519: whose signatures of blocks are believed. */
+    publicKeys: Hex[];
   } | null;
   http: {
     host: string;

@@ -49,6 +49,8 @@ const denied = (db: Db, text: string) =>
   expect(db.query(text), text).rejects.toMatchObject({ code: '42501' });
 
 const LEDGER_AND_HISTORY = [
+  'audit_block',
+  'audit_entry',
   'transfer',
   ...['reserve', 'reserve_resolution'],
   'deposit_reference',
@@ -90,6 +92,8 @@ describe('the app role', () => {
         'arrival UPDATE (transfer_id)',
         'attempt INSERT',
         'attempt UPDATE (first_sent_at, last_sent_at, accepted_at, sends, last_answer)',
+        'audit_block INSERT',
+        'audit_entry INSERT',
         'block DELETE',
         'block INSERT',
         'break_action INSERT',
@@ -257,8 +261,9 @@ describe('the app role', () => {
 });
 
 describe('the signer role', () => {
-  it('can claim a request, hand over a signature with its seal, and freeze, and nothing else', async () => {
+  it('can claim a request, hand over a signature with its seal, sign audit blocks, and freeze, and nothing else', async () => {
     expect(await writes(at.owner, 'payonce_signer')).toEqual([
+      'audit_signature INSERT (height, public_key, signature)',
       'journal_seal UPDATE (height, hash)',
       'signature INSERT (signature_request_id, tx_hash, raw, refusal_code, refusal_message)',
       'signature_request UPDATE (claimed_by, claimed_at)',
@@ -268,7 +273,12 @@ describe('the signer role', () => {
   });
 
   it('is refused every other write that is tried', async () => {
-    const WRITES = new Set(['signature', 'signing_freeze', 'signing_freeze_lift']);
+    const WRITES = new Set([
+      'audit_signature',
+      'signature',
+      'signing_freeze',
+      'signing_freeze_lift',
+    ]);
     const signer = at.pool('payonce_signer');
     const tables = await at.rows<{ name: string; columns: string[] }>(
       `SELECT c.relname AS name, array_agg(a.attname::text ORDER BY a.attnum) AS columns
@@ -302,6 +312,7 @@ describe('the signer role', () => {
       'approval',
       'approval_consumed',
       'approval_request',
+      'audit_signature',
       'chain_head',
       'decision',
       'decision_consumed',

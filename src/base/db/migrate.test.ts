@@ -38,6 +38,7 @@ describe('migrate', () => {
        GROUP BY 1 ORDER BY 1`,
     );
     expect(rows).toEqual([
+      { parent: 'audit_entry', weeks: 15n },
       { parent: 'event_batch', weeks: 15n },
       { parent: 'transfer', weeks: 15n },
     ]);

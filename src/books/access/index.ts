@@ -23,7 +23,6 @@ export {
   MOST_OVERLAP_MS,
   type NewApiKey,
   readKey,
-  revokeKey,
   rotateKey,
 } from './keys.ts';
 export { LastUse } from './last-use.ts';
@@ -36,5 +35,6 @@ export {
 } from './merchants.ts';
 export { NonceBook } from './nonces.ts';
 export { RateLimiter } from './rate-limit.ts';
+export { revokeKey } from './revoke-key.ts';
 export { allows, GRANTS, type Grant, type Scope } from './scopes.ts';
 export { createTenant, findTenant, listTenants, type Tenant, tenantNames } from './tenants.ts';

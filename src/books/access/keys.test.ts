@@ -144,6 +144,14 @@ describe('revokeKey', () => {
     expect(first).toMatchObject({ keyId, revokedAt: expect.any(Date) });
     expect(await revokeKey(db, { keyId })).toEqual(first);
     expect(await listKeys(db)).toContainEqual(first);
+    const { rows } = await db.query(
+      'SELECT action, actor, detail FROM audit_entry WHERE subject = $1 ORDER BY entry_id',
+      [keyId],
+    );
+    expect(rows).toMatchObject([
+      { action: 'api_key.made', actor: 'the command line', detail: { scopes: order().scopes } },
+      { action: 'api_key.revoked', actor: 'the command line' },
+    ]);
   });
 
   it("does not find what is not there, and another tenant's key", async () => {

@@ -21,12 +21,19 @@ export async function confirm(sql: Sql, { subject, content, by }: Word): Promise
   return rows[0]?.proposedBy ?? null;
 }
 
-/** Says it first. The same content again is nothing; another takes the place of what was proposed. */
+/**
+ * Says it first. The same content again is nothing; another takes the place of what was proposed. One statement with
+ * its audit entry: a caller without a transaction leaves both or neither.
+ */
 export async function propose(sql: Sql, { subject, content, by }: Word): Promise<void> {
   await sql.query(
-    `INSERT INTO proposal (subject, content, proposed_by, tenant_id) VALUES ($1, $2, $3, $4)
-     ON CONFLICT (subject) DO UPDATE SET content = $2, proposed_by = $3, tenant_id = $4, proposed_at = now()
-     WHERE proposal.content <> $2 OR NOT ${STANDS}`,
+    `WITH said AS (
+       INSERT INTO proposal (subject, content, proposed_by, tenant_id) VALUES ($1, $2, $3, $4)
+       ON CONFLICT (subject) DO UPDATE SET content = $2, proposed_by = $3, tenant_id = $4, proposed_at = now()
+       WHERE proposal.content <> $2 OR NOT ${STANDS} RETURNING 1
+     )
+     INSERT INTO audit_entry (tenant_id, action, actor, subject, detail)
+     SELECT $4, 'proposal.made', 'person ' || $3::uuid, $1, jsonb_build_object('content', $2::text) FROM said`,
     [subject, content, by.personId, by.tenantId],
   );
 }

@@ -13,6 +13,7 @@ export function apiKeyServices(db: Db, settings: Settings): Services['apiKeys'] 
       createKey(db, { ...order, tenantId }, { keyId, rateLimit }),
     rotate: ({ tenantId, keyId: by }, keyId, overlapMs) =>
       rotateKey(db, { tenantId, keyId, overlapMs, by: { keyId: by, rateLimit } }),
-    revoke: (tenantId, keyId) => revokeKey(db, { tenantId, keyId }),
+    revoke: ({ tenantId, keyId: by }, keyId) =>
+      revokeKey(db, { tenantId, keyId, by: { keyId: by } }),
   };
 }

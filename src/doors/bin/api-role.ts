@@ -9,6 +9,7 @@ import { readLanes } from '../../books/tx/index.ts';
 import { MoveResolver } from '../../hands/treasury/index.ts';
 import { AddressBookService, FreezeService, PolicyService } from '../../roads/control/index.ts';
 import { DepositService } from '../../roads/deposit/index.ts';
+import { exportEvidence } from '../../roads/evidence/index.ts';
 import { BreakService, orderChainResume } from '../../roads/reconcile/index.ts';
 import {
   ApprovalService,
@@ -138,6 +139,7 @@ async function servicesOf(
     list: (tenantId, filter, page) => withdrawals.list(tenantId, filter, page),
     waitFor: (tenantId, id, status, timeoutMs, signal) =>
       withdrawals.waitFor(tenantId, id, status, timeoutMs, signal),
+    evidence: (tenantId, withdrawalId) => exportEvidence(db, { tenantId, withdrawalId }),
     cancel: (tenantId, id) => withdrawals.cancel(tenantId, id),
     speedUp: (tenantId, id, request) => withdrawals.speedUp(tenantId, id, request),
     deposit: (tenantId, request) => deposits.deposit(tenantId, request),

@@ -1,3 +1,4 @@
+import { createPrivateKey } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Settings } from '../../base/config/index.ts';
 import { openPool } from '../../base/db/index.ts';
@@ -8,6 +9,7 @@ import {
   Handshake,
   OwnTime,
   openKeystore,
+  runRootSigner,
   runSigner,
   signingRules,
 } from '../../hands/signer/index.ts';
@@ -58,10 +60,18 @@ export async function startSigner({ settings, log, say }: SignerOptions): Promis
     { name, main, journal, rules, keystore, handshake, time, clock: systemClock, log },
     { mainUrl: settings.database.url, signal: stop.signal },
   );
+  const { auditKey } = settings.signer;
+  const roots =
+    auditKey === null
+      ? null
+      : runRootSigner(
+          { main, journal, key: createPrivateKey(auditKey), clock: systemClock, log },
+          stop.signal,
+        );
   return {
     async stop() {
       stop.abort();
-      await running;
+      await Promise.all([running, roots]);
       keystore.stop();
       await Promise.all([main.end(), journal.end()]);
     },

@@ -38,6 +38,7 @@ import { paymentHandlers } from '../../roads/x402/index.ts';
 import { openChain, portOf, tellQuorum } from './chains.ts';
 import { activateDuePolicies, CHECKS_MS, runDueChecks } from './checks.ts';
 import { databaseReady, installationOf, type RoleHandle } from './role.ts';
+import { sealLoops } from './seal-loop.ts';
 
 export const WORKER_ROLES = ['validator', 'broadcaster', 'tracker', 'settler', 'cron'] as const;
 export type WorkerRole = (typeof WORKER_ROLES)[number];
@@ -284,6 +285,7 @@ function cronLoops(worker: Worker): Loop[] {
     }),
     // A second late at most: what loosens may wait, and nothing that tightens does.
     loop('policies', 1_000, () => activateDuePolicies(db)),
+    ...sealLoops(worker),
     loop('checks', CHECKS_MS, () => runDueChecks(worker)),
     loop('sweep', 300_000, async () => {
       const found = await sweepStanding(db);

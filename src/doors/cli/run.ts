@@ -12,6 +12,7 @@ import { ApiProblem } from './api-client.ts';
 import { addApprove } from './approve/command.ts';
 import { type CliContext, CliEnd, EXIT, type ExitCode, type Run } from './context.ts';
 import { addDatabaseCommands } from './database-commands.ts';
+import { addEvidenceCommands } from './evidence-commands.ts';
 import { addLocalCommands } from './local-commands.ts';
 import { addBreakCommands } from './operate/breaks.ts';
 import { addChains } from './operate/chains.ts';
@@ -64,6 +65,7 @@ function buildProgram(run: Run): Command {
   addDatabaseCommands(program, run);
   addKeyCommands(program, run);
   addVerify(program, run);
+  addEvidenceCommands(program, run);
   addLaneCommands(program, run);
   addCronCommands(program, run);
   addPolicyCommands(program, run);

@@ -2,7 +2,9 @@ import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { readSettings } from '../../base/config/index.ts';
 import { type Db, type DbRole, openPool } from '../../base/db/index.ts';
+import type { Hex } from '../../base/kernel/index.ts';
 import { type Law, parseSince, readLaws, type Since, verify } from '../../roads/reconcile/index.ts';
+import { AUDIT_KEY, readAuditKeys, trustedOf } from './audit-trust.ts';
 import { EXIT, type Run } from './context.ts';
 import { printJson, printTable } from './print.ts';
 import { findDatabases, findDevFile, type SourceFlags } from './sources.ts';
@@ -14,6 +16,9 @@ type Flags = SourceFlags & {
   json?: boolean;
   rpc?: string[];
   law?: Law[];
+  audit?: boolean;
+  auditKey?: Hex[];
+  anchor?: string;
   databaseUrl?: string;
   signerDatabaseUrl?: string;
 };
@@ -30,6 +35,12 @@ export function addVerify(program: Command, run: Run): void {
     .option('--since <when>', 'only what is younger: a time, a withdrawal id or a block', readSince)
     .option('--laws', 'list the laws and ask nothing')
     .option('--law <name>', 'this law alone, once for each', readLaw)
+    .option(
+      '--audit',
+      'also compute every audit block anew from the rows, and name the first that differs',
+    )
+    .option('--audit-key <key>', AUDIT_KEY, readAuditKeys)
+    .option('--anchor <file>', 'the file of anchored roots (default: as configured)')
     .option('--rpc <url>', 'a node to ask, once for each', (url, before?: string[]) => [
       ...(before ?? []),
       url,
@@ -52,6 +63,7 @@ export function addVerify(program: Command, run: Run): void {
 
 async function verifyCommand(run: Run, flags: Flags): Promise<number> {
   const sources = findSources(run, flags);
+  const audit = flags.audit === true ? await trustedOf(run, flags) : null;
   const open = (url: string, role: DbRole) =>
     openPool({ url, role, name: 'payonce-verify', max: 1, answerWithinMs: null });
   const main = open(sources.url, 'payonce_app');
@@ -64,6 +76,7 @@ async function verifyCommand(run: Run, flags: Flags): Promise<number> {
       },
       nodes: sources.nodes,
       since: flags.since ?? null,
+      audit,
       ...(flags.law === undefined ? {} : { laws: flags.law }),
       progress: throttled(run),
     });

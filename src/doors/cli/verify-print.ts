@@ -21,7 +21,18 @@ export function printReport(out: Output, report: VerifyReport): void {
     }
     if (breaks > first.length) out.write(`  and ${breaks - first.length} more\n`);
   }
+  if (report.audit !== null) printAudit(out, report.audit);
   out.write(`\n${verdictOf(report)}\n`);
+}
+
+function printAudit(out: Output, audit: NonNullable<VerifyReport['audit']>): void {
+  const { blocks, rows, unsigned, unsealed, breaks } = audit;
+  const state = breaks.length === 0 ? 'ok' : 'broken';
+  const tail = `${unsigned} blocks not signed yet, ${unsealed} rows not sealed yet`;
+  out.write(`\naudit ${state}: ${blocks} blocks, ${rows} rows; ${tail}\n`);
+  for (const { subject, found, expected } of breaks) {
+    out.write(`  ${subject}: ${found}, expected ${expected}\n`);
+  }
 }
 
 function verdictOf({ laws, chains, since, at }: VerifyReport): string {

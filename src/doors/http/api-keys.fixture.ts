@@ -74,7 +74,7 @@ export class FakeApiKeys implements ApiKeys {
     return isRefusal(key) ? key : { ...key, key: 'pk_abcdefgh_secret2' };
   };
 
-  revoke: ApiKeys['revoke'] = async (tenantId, keyId) => {
+  revoke: ApiKeys['revoke'] = async ({ tenantId }, keyId) => {
     const key = await this.get(tenantId, keyId);
     if (isRefusal(key)) return key;
     const revoked = { ...key, revokedAt: new Date('2026-01-31T13:00:00Z') };

@@ -32,6 +32,7 @@ const ROUTES: Record<string, Grant> = {
   'GET /v1/wallets/{id}': 'admin:lanes',
   'GET /v1/withdrawals': 'withdrawals:read',
   'GET /v1/withdrawals/{id}': 'withdrawals:read',
+  'GET /v1/withdrawals/{id}/evidence': 'withdrawals:read',
   'POST /v1/address-book': 'admin:address-book',
   'POST /v1/api-keys': 'admin:keys',
   'POST /v1/api-keys/{id}/revoke': 'admin:keys',

@@ -108,6 +108,12 @@ export class FakeServices implements Services {
     });
   }
 
+  async evidence(tenantId: string, id: string): Promise<string | null> {
+    this.#throwFault();
+    const found = await this.get(tenantId, id);
+    return found === null ? null : `{"withdrawalId":"${id}"}\n`;
+  }
+
   async get(tenantId: string, id: string): Promise<WithdrawalView | null> {
     this.#throwFault();
     return this.withdrawals.find((one) => one.tenantId === tenantId && one.id === id) ?? null;

@@ -92,7 +92,7 @@ type ApiKeyServices = {
   get(tenantId: string, keyId: string): Promise<ApiKey | Refusal>;
   create(by: Asker, order: Omit<KeyOrder, 'tenantId'>): Promise<NewApiKey | Refusal>;
   rotate(by: Asker, keyId: string, overlapMs: number): Promise<NewApiKey | Refusal>;
-  revoke(tenantId: string, keyId: string): Promise<ApiKey | Refusal>;
+  revoke(by: Asker, keyId: string): Promise<ApiKey | Refusal>;
 };
 
 /** One person freezes, two lift; another tenant's freezes are not there. */
@@ -171,6 +171,8 @@ export type Services = {
     timeoutMs: number,
     signal: AbortSignal,
   ): Promise<WithdrawalView | null>;
+  /** The text of its evidence file; null: there is none. */
+  evidence(tenantId: string, id: string): Promise<string | null>;
   /** CANCELLED, or under way with `waiting: cancelling`. */
   cancel(tenantId: string, id: string, correlationId: string): Promise<WithdrawalView | Refusal>;
   /** Each key is one bump; a refusal is not stored for it. */

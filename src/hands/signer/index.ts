@@ -8,6 +8,7 @@
  * 30 s by any signer, which gives what the journal holds or signs the same bytes.
  */
 export type { SignerContext } from './answer.ts';
+export { runRootSigner } from './audit/run.ts';
 export { beginWitness } from './handshake/begin-witness.ts';
 export { Handshake } from './handshake/handshake.ts';
 export { FileWitness, type Witness } from './handshake/witness.ts';

@@ -1,5 +1,5 @@
 import { type Db, inTransaction } from '../../base/db/index.ts';
-import { writeEvents } from '../../base/event/index.ts';
+import { writeAudit, writeEvents } from '../../base/event/index.ts';
 import { type Refusal, refuse } from '../../base/kernel/index.ts';
 import {
   type LaneRow,
@@ -25,6 +25,8 @@ export async function pauseLane(
     const { tenantId, chainId, address } = lane;
     const data = { chainId, address, reason: 'operator', by, note };
     await writeEvents(sql, [{ tenantId, type: 'lane.paused', data }]);
+    const act = { tenantId, actor: by, subject: String(laneId), detail: data };
+    await writeAudit(sql, [{ ...act, action: 'lane.paused' }]);
   });
 }
 
@@ -38,6 +40,8 @@ export async function resumeLane(
     const { tenantId, chainId, address, pausedReason } = lane;
     const data = { chainId, address, reason: pausedReason, by, note };
     await writeEvents(sql, [{ tenantId, type: 'lane.resumed', data }]);
+    const act = { tenantId, actor: by, subject: String(laneId), detail: data };
+    await writeAudit(sql, [{ ...act, action: 'lane.resumed' }]);
   });
 }
 

@@ -1,4 +1,5 @@
 import { type Db, inTransaction } from '../../base/db/index.ts';
+import { writeAudit } from '../../base/event/index.ts';
 import { isRefusal, parseForm, type Refusal, refuse } from '../../base/kernel/index.ts';
 import { confirm, propose, readProposals, type Speaker } from '../../books/proposal/index.ts';
 import { orderResume, readHeads } from '../../books/tx/index.ts';
@@ -51,6 +52,9 @@ export async function orderChainResume(
     const ordered =
       (await confirm(sql, { subject, content, by })) !== null && (await orderResume(sql, order));
     if (!ordered) return refuse('chain_not_halted', `The chain ${chain.id} goes on already.`);
+    const detail = { chainId, halted, ...form, proposedBy };
+    const act = { action: 'chain.resume_ordered', actor: `person ${personId}`, subject: chain.id };
+    await writeAudit(sql, [{ tenantId: null, ...act, detail }]);
     return { ...told, status: 'ordered', proposedBy, confirmedBy: personId };
   });
 }

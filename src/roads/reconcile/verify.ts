@@ -1,5 +1,6 @@
 import { type Db, dbErrorKind, type Sql } from '../../base/db/index.ts';
 import { messageOf } from '../../base/kernel/index.ts';
+import { type AuditReport, checkBlocks, type Trusted } from '../../books/audit/index.ts';
 import { attemptPages } from './attempts.ts';
 import { lowestBlock, readChains, verifyChain } from './chain/compare.ts';
 import { journalHeight, journalPages } from './journal.ts';
@@ -18,6 +19,8 @@ type VerifyOptions = {
   since: Since | null;
   /** These alone; by default all of them. */
   laws?: readonly Law[];
+  /** Whom to believe about the seal, which is then computed anew; null: it is not looked at. */
+  audit: Trusted | null;
   /** Told often; whoever prints decides what to drop. */
   progress(text: string): void;
 };
@@ -30,6 +33,8 @@ export type VerifyReport = {
   /** Blocks walkedFrom..finalized were compared; null: the chain could not be asked. */
   chains: { chainId: number; walkedFrom: number | null; finalized: number }[];
   laws: LawResult[];
+  /** Null: not looked at. */
+  audit: AuditReport | null;
 };
 
 /**
@@ -64,8 +69,14 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
       if (reason !== null) tally.skip(['walk', 'balances'], `chain ${chainId}: ${reason}`);
       walked.push({ chainId, walkedFrom: reason === null ? from : null, finalized });
     }
+    const { audit: trusted } = options;
+    const audit =
+      trusted === null
+        ? null
+        : await checkBlocks(main.sql, trusted, (text) => options.progress(text));
     const laws = tally.results();
-    return { result: resultOf(laws), since: toldSince(options.since), at, chains: walked, laws };
+    const result = (audit?.breaks.length ?? 0) > 0 ? 'broken' : resultOf(laws);
+    return { result, since: toldSince(options.since), at, chains: walked, laws, audit };
   } finally {
     await main.end();
   }

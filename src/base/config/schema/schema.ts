@@ -174,6 +174,31 @@ const RateLimitSection = Type.Object(
   closed,
 );
 
+const Audit = Type.Object(
+  {
+    publicKeys: Type.Array(
+      Type.String({
+        pattern: '^0x[0-9a-f]{64}$',
+        description: 'a raw Ed25519 public key: "0x" and 64 lower-case hex digits in quotes',
+      }),
+      { minItems: 1, description: 'a list of at least one public key' },
+    ),
+    anchor: Type.Optional(
+      Type.Object(
+        {
+          file: Type.String({
+            minLength: 1,
+            description:
+              'the path of a file, relative to this one, on another disk than the database',
+          }),
+        },
+        closed,
+      ),
+    ),
+  },
+  closed,
+);
+
 export const ConfigSchema = Type.Object(
   {
     database: Type.Optional(
@@ -201,10 +226,12 @@ export const ConfigSchema = Type.Object(
               closed,
             ),
           ),
+          audit: Type.Optional(Type.Object({ key: Secret }, closed)),
         },
         closed,
       ),
     ),
+    audit: Type.Optional(Audit),
     http: Type.Optional(
       Type.Object(
         {

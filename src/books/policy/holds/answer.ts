@@ -1,5 +1,5 @@
 import { type Db, inTransaction, type Sql } from '../../../base/db/index.ts';
-import { writeEvents } from '../../../base/event/index.ts';
+import { writeAudit, writeEvents } from '../../../base/event/index.ts';
 import { isUuid, type Refusal, refuse } from '../../../base/kernel/index.ts';
 import { enqueue } from '../../../base/queue/index.ts';
 import type { HoldDemand } from '../evaluate/subject.ts';
@@ -92,6 +92,8 @@ export async function answerHold(db: Db, answered: Answered): Promise<Hold | Ref
     await writeEvents(sql, [
       { tenantId, type: `withdrawal.hold_${answer}`, subjectId, correlationId, data },
     ]);
+    const act = { tenantId, actor: `API key ${by}`, subject: holdId, correlationId, detail: data };
+    await writeAudit(sql, [{ ...act, action: `hold.${answer}` }]);
     return (await readHold(sql, tenantId, holdId))!;
   });
 }

@@ -41,6 +41,10 @@ const lanes = (...argv: string[]) =>
 const json = async (...argv: string[]) => JSON.parse((await lanes(...argv, '--json')).out);
 const events = (type: string) =>
   road.owner.query('SELECT data FROM event WHERE type = $1', [type]).then(({ rows }) => rows);
+const audit = () =>
+  road.owner
+    .query('SELECT action, subject, detail FROM audit_entry ORDER BY entry_id')
+    .then(({ rows }) => rows);
 
 describe('payonce lanes', () => {
   it("lists and shows a lane by any of its names, in the configuration's words where it is named", async () => {
@@ -74,6 +78,10 @@ describe('payonce lanes', () => {
     expect(await json('resume', '1', '--reason', 'done')).toMatchObject({ paused: null });
     expect(await json('resume', '1', '--reason', 'done')).toMatchObject({ paused: null });
     expect(await events('lane.resumed')).toMatchObject([{ data: { note: 'done' } }]);
+    expect(await audit()).toMatchObject([
+      { action: 'lane.paused', subject: '1', detail: { note: 'key rotation' } },
+      { action: 'lane.resumed', subject: '1', detail: { reason: 'operator', note: 'done' } },
+    ]);
   });
 
   it('shows what adoption would do, does it with a reason, and then nothing more', async () => {
@@ -104,6 +112,7 @@ describe('payonce lanes', () => {
     expect(await events('lane.adopted')).toMatchObject([
       { data: { reason: 'a gift', booked: [{ amount: '5000000' }] } },
     ]);
+    expect((await audit()).at(-1)).toMatchObject({ action: 'lane.adopted', subject: '1' });
   });
 
   it.each([

@@ -210,7 +210,7 @@ function addChanges(app: App, { services }: RouteContext): void {
       }
       const id = request.params.id.toLowerCase();
       if (!isUuid(id)) return sendRefusal(request, reply, NO_KEY);
-      const revoked = await services.apiKeys.revoke(request.principal.tenantId, id);
+      const revoked = await services.apiKeys.revoke(request.principal, id);
       if (isRefusal(revoked)) return sendRefusal(request, reply, NO_KEY);
       return reply.send(shown(revoked));
     },

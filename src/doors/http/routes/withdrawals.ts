@@ -1,3 +1,4 @@
+import { Type } from 'typebox';
 import { Invariant, isRefusal, isUuid, type Refusal, refuse } from '../../../base/kernel/index.ts';
 import { PUBLIC_STATUSES, type Verdict } from '../../../roads/withdrawal/index.ts';
 import { guard, refusedNow } from '../auth.ts';
@@ -72,10 +73,17 @@ const GET_QUERY = {
   }),
 };
 
+const EvidenceFile = Type.Unsafe<string>({
+  type: 'object',
+  additionalProperties: true,
+  description: 'To be kept byte for byte: `payonce evidence check` judges the bytes',
+});
+
 export function addWithdrawalRoutes(app: App, context: RouteContext): void {
   addCreate(app, context.services);
   addBatch(app, context.services);
   addReads(app, context);
+  addEvidence(app, context.services);
 }
 
 function addCreate(app: App, services: Services): void {
@@ -233,6 +241,32 @@ function addReads(app: App, { services, drain }: RouteContext): void {
       // An aborted wait may give nothing; when the server ends, the present state is still owed.
       const view = waited === null && signal.aborted ? await services.get(tenantId, id) : waited;
       return view === null ? sendRefusal(request, reply, NOT_FOUND) : reply.send(view);
+    },
+  );
+}
+
+function addEvidence(app: App, services: Services): void {
+  app.get(
+    '/v1/withdrawals/:id/evidence',
+    {
+      onRequest: guard(services, 'withdrawals:read'),
+      schema: {
+        tags,
+        summary: 'Export the evidence of a withdrawal, to be checked without access to this system',
+        description: 'What is younger than some seconds is in it without a proof: ask again.',
+        params: WithdrawalParams,
+        response: { 200: EvidenceFile, ...problems },
+      },
+    },
+    async (request, reply) => {
+      const query = readQuery({}, request.query);
+      if (isRefusal(query)) return sendRefusal(request, reply, query);
+      const id = request.params.id.toLowerCase();
+      const { tenantId } = request.principal;
+      const text = isUuid(id) ? await services.evidence(tenantId, id) : null;
+      if (text === null) return sendRefusal(request, reply, NOT_FOUND);
+      // A string goes out as it is.
+      return reply.type('application/json; charset=utf-8').send(text);
     },
   );
 }

@@ -2,7 +2,7 @@ import type { ChainPort } from '../../../base/chain/index.ts';
 import type { Assets, ChainSettings } from '../../../base/config/index.ts';
 import { type Db, inTransaction, type Sql } from '../../../base/db/index.ts';
 import { FILLER_GAS_LIMIT } from '../../../base/effect/index.ts';
-import { writeEvents } from '../../../base/event/index.ts';
+import { writeAudit, writeEvents } from '../../../base/event/index.ts';
 import { caip19, randomToken, Transient } from '../../../base/kernel/index.ts';
 import {
   adjustTransfer,
@@ -66,7 +66,7 @@ async function open(
   word: Word,
 ): Promise<void> {
   const { db, ledger } = context;
-  const { tenantId, laneId, chainId, address } = lane;
+  const { tenantId, laneId, chainId } = lane;
   const correlationId = randomToken();
   const ofLane = { tenantId, laneId };
   const more = plan.differences.filter(({ amount }) => amount > 0n);
@@ -106,29 +106,39 @@ async function open(
     });
     if (!followed)
       throw new Transient('the gas of the lane was booked up to this block: try again');
-    await writeEvents(sql, [
+    await tell(
+      sql,
+      lane,
+      word,
+      { what: 'lane.adopted', correlationId },
       {
-        tenantId,
-        type: 'lane.adopted',
-        correlationId,
-        data: {
-          chainId,
-          address,
-          by: word.by,
-          reason: word.note,
-          forced: word.forced,
-          atBlock: head.finalized,
-          nextNonce: plan.nextNonce.toString(),
-          booked: booked.map(({ asset, amount }, index) => ({
-            asset,
-            amount: amount.toString(),
-            transferId: ids[index],
-          })),
-          foreign: facts.use.foreign.map(({ txHash }) => txHash),
-        },
+        forced: word.forced,
+        atBlock: head.finalized,
+        nextNonce: plan.nextNonce.toString(),
+        booked: booked.map(({ asset, amount }, index) => ({
+          asset,
+          amount: amount.toString(),
+          transferId: ids[index],
+        })),
+        foreign: facts.use.foreign.map(({ txHash }) => txHash),
       },
-    ]);
+    );
   });
+}
+
+/** To whoever follows the history, and for whoever asks one day who did it. */
+async function tell(
+  sql: Sql,
+  { tenantId, laneId, chainId, address }: LaneRow,
+  word: Word,
+  done: { what: 'lane.adopted' | 'lane.gap_filled'; correlationId: string },
+  more: Record<string, unknown>,
+): Promise<void> {
+  const { what, correlationId } = done;
+  const data = { chainId, address, by: word.by, reason: word.note, ...more };
+  await writeEvents(sql, [{ tenantId, type: what, correlationId, data }]);
+  const act = { tenantId, action: what, actor: word.by, subject: String(laneId), correlationId };
+  await writeAudit(sql, [{ ...act, detail: data }]);
 }
 
 /**
@@ -177,14 +187,8 @@ async function fillGaps(
     const made = { ...fees, installationId, correlationId };
     const txIds = await openFillers(sql, { ...lane, epoch }, gaps, made);
     await ledger.post(sql, txIds.map(assign));
-    await writeEvents(sql, [
-      {
-        tenantId,
-        type: 'lane.gap_filled',
-        correlationId,
-        data: { chainId, address, nonces: gaps.map(String), by: word.by, reason: word.note },
-      },
-    ]);
+    const done = { what: 'lane.gap_filled', correlationId } as const;
+    await tell(sql, lane, word, done, { nonces: gaps.map(String) });
   });
 }
 

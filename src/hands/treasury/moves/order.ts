@@ -1,7 +1,7 @@
 import type { Assets, LaneSettings, TreasurySettings } from '../../../base/config/index.ts';
 import { type Db, inTransaction } from '../../../base/db/index.ts';
 import { intentId } from '../../../base/effect/index.ts';
-import { writeEvents } from '../../../base/event/index.ts';
+import { writeAudit, writeEvents } from '../../../base/event/index.ts';
 import { type Address, type Refusal, randomToken } from '../../../base/kernel/index.ts';
 import { readLaneBalances } from '../../../books/ledger/index.ts';
 import { openTxs, readLanes } from '../../../books/tx/index.ts';
@@ -128,6 +128,17 @@ async function orderMoves(
         subjectId: row.moveId,
         correlationId,
         data: eventData(row),
+      })),
+    );
+    await writeAudit(
+      sql,
+      made.map((row) => ({
+        tenantId: row.tenantId,
+        action: `lane.${row.kind}`,
+        actor: requestedBy,
+        subject: row.moveId,
+        correlationId,
+        detail: eventData(row),
       })),
     );
     return made;

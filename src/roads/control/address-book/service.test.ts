@@ -86,6 +86,11 @@ describe('the address book', () => {
       { type: 'address_book.added', data: { ...data, reason: 'ticket 7' } },
       { type: 'address_book.removed', data: { ...data, reason: 'closed' } },
     ]);
+    const audited = await at.rows(
+      `SELECT action AS type, detail AS data FROM audit_entry WHERE subject = $1 AND actor = $2 ORDER BY entry_id`,
+      [view.id, `person ${personId}`],
+    );
+    expect(audited).toEqual(told);
   });
 
   it("is a tenant's own", async () => {

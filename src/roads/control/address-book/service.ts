@@ -1,5 +1,5 @@
 import { type Db, inTransaction, type Sql } from '../../../base/db/index.ts';
-import { writeEvents } from '../../../base/event/index.ts';
+import { writeAudit, writeEvents } from '../../../base/event/index.ts';
 import {
   type Address,
   checksummed,
@@ -117,10 +117,13 @@ async function tell(
     correlationId,
   }: Pick<AddressBookOrder, 'by' | 'correlationId'> & { reason: string },
 ): Promise<void> {
-  const { id, account, label } = entry;
+  const { id: subjectId, account, label } = entry;
+  const { tenantId, personId } = by;
   const address = checksummed(entry.address);
-  const data = { address, account, label, by: by.personId, reason };
-  await writeEvents(sql, [{ tenantId: by.tenantId, type, subjectId: id, correlationId, data }]);
+  const data = { address, account, label, by: personId, reason };
+  await writeEvents(sql, [{ tenantId, type, subjectId, correlationId, data }]);
+  const act = { tenantId, actor: `person ${personId}`, subject: subjectId, correlationId };
+  await writeAudit(sql, [{ ...act, action: type, detail: data }]);
 }
 
 function viewOf(entry: AddressBookEntry): AddressBookView {

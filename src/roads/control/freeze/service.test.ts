@@ -111,6 +111,17 @@ describe('a freeze', () => {
     expect(told[1]).toMatchObject({
       data: { reason: 'all is well', proposedBy: persons[1], confirmedBy: persons[0] },
     });
+    const audited = await at.rows(
+      'SELECT action, actor, detail FROM audit_entry WHERE subject = $1 ORDER BY entry_id',
+      [view.id],
+    );
+    expect(audited).toEqual(
+      told.map(({ type, data }) => ({
+        action: type,
+        actor: `person ${persons[0]}`,
+        detail: data,
+      })),
+    );
   });
 
   it('is lifted once by two who come at the same time', async () => {

@@ -1,6 +1,6 @@
 import type { Assets, ChainSettings } from '../../../base/config/index.ts';
 import { type Db, inTransaction, type Sql } from '../../../base/db/index.ts';
-import { writeEvents } from '../../../base/event/index.ts';
+import { writeAudit, writeEvents } from '../../../base/event/index.ts';
 import { isRefusal, isUuid, type Log, type Refusal, refuse } from '../../../base/kernel/index.ts';
 import { listTenants } from '../../../books/access/index.ts';
 import {
@@ -78,7 +78,7 @@ export class FreezeService {
     const by = { reason: word.reason, by: personId };
     const { id, placed } = await inTransaction(db, async (sql) => {
       const made = await insertFreeze(sql, word.target, by);
-      if (made.placed) await this.#tell(sql, made.id, tenantId, 'freeze.placed', by, correlationId);
+      if (made.placed) await this.#tell(sql, made.id, order, 'freeze.placed', by);
       return made;
     });
     const view = await this.#view(tenantId, id);
@@ -107,7 +107,7 @@ export class FreezeService {
         if (proposedBy === null) return null;
         const lift = { ...form, proposedBy, confirmedBy: personId };
         if (await insertLift(sql, id, lift))
-          await this.#tell(sql, id, tenantId, 'freeze.lifted', lift, correlationId);
+          await this.#tell(sql, id, order, 'freeze.lifted', lift);
         return lift;
       });
       if (done !== null) log.warn({ freezeId: id, ...done, correlationId }, 'a freeze was lifted');
@@ -120,18 +120,18 @@ export class FreezeService {
   async #tell(
     sql: Sql,
     id: string,
-    tenantId: string,
+    { by, correlationId }: FreezeOrder,
     type: 'freeze.placed' | 'freeze.lifted',
-    by: Record<string, unknown>,
-    correlationId: string,
+    word: Record<string, unknown>,
   ): Promise<void> {
+    const { tenantId, personId } = by;
     const [freeze] = await readFreezes(sql, { tenantId, id, limit: 1 });
     const { scope } = freeze!;
-    const told =
-      scope === 'tenant' || scope === 'wallet'
-        ? [tenantId]
-        : (await listTenants(sql)).map((tenant) => tenant.tenantId);
-    const data = { scope, subject: this.#subject(freeze!), ...by };
+    const own = scope === 'tenant' || scope === 'wallet';
+    const told = own ? [tenantId] : (await listTenants(sql)).map((tenant) => tenant.tenantId);
+    const data = { scope, subject: this.#subject(freeze!), ...word };
+    const act = { action: type, actor: `person ${personId}`, subject: id, correlationId };
+    await writeAudit(sql, [{ ...act, tenantId: own ? tenantId : null, detail: data }]);
     await writeEvents(
       sql,
       told.map((one) => ({ tenantId: one, type, subjectId: id, correlationId, data })),

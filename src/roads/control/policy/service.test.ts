@@ -146,6 +146,16 @@ describe('a policy', () => {
     expect(await veto(scheduled.id)).toMatchObject({
       ...{ status: 'VETOED', endedBy: persons[2], endReason: 'too much' },
     });
+    const audited = await at.rows(
+      'SELECT action, actor FROM audit_entry WHERE subject IN ($1, $2) ORDER BY entry_id',
+      [scheduled.id, `policy:${scheduled.id}`],
+    );
+    expect(audited).toEqual([
+      { action: 'policy.drafted', actor: `person ${persons[0]}` },
+      { action: 'proposal.made', actor: `person ${persons[0]}` },
+      { action: 'policy.confirmed', actor: `person ${persons[1]}` },
+      { action: 'policy.vetoed', actor: `person ${persons[2]}` },
+    ]);
     await at.rows(`UPDATE policy_change SET effective_at = now() - interval '1 second'`);
     expect(await due()).toBe(0);
     expect(await rules()).toBeNull();

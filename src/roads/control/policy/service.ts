@@ -1,4 +1,5 @@
 import { type Db, inTransaction, type Sql } from '../../../base/db/index.ts';
+import { writeAudit } from '../../../base/event/index.ts';
 import {
   isRefusal,
   isUuid,
@@ -88,7 +89,10 @@ export class PolicyService {
       const { tenantId, personId } = by;
       const { reason } = draft;
       const made = { tenantId, version, baseVersion, diff, reason, by: personId, correlationId };
-      return viewOf((await readChange(sql, await insertDraft(sql, made)))!);
+      const id = await insertDraft(sql, made);
+      const { effect } = diff;
+      await auditPolicy(sql, 'drafted', id, by, { version, baseVersion, effect, reason });
+      return viewOf((await readChange(sql, id))!);
     });
   }
 
@@ -131,7 +135,9 @@ export class PolicyService {
         const tenantIds = (await listTenants(sql)).map(({ tenantId }) => tenantId);
         await activate(sql, change, { proposedBy, confirmedBy, tenantIds });
       }
-      log.warn({ changeId: id, version: change.version, confirmedBy }, 'a policy was confirmed');
+      const { version, effect } = change;
+      await auditPolicy(sql, 'confirmed', id, by, { version, effect, proposedBy });
+      log.warn({ changeId: id, version, confirmedBy }, 'a policy was confirmed');
       return null;
     });
   }
@@ -149,6 +155,7 @@ export class PolicyService {
       else if (change.status === 'PROPOSED' || change.status === 'SCHEDULED')
         await moveChange(sql, change, { to: 'VETOED', ended });
       else return notNow(change, 'vetoed');
+      await auditPolicy(sql, 'vetoed', id, by, { version: change.version, ...form });
       this.#context.log.warn({ changeId: id, ...ended }, 'a policy was vetoed');
       return null;
     });
@@ -177,6 +184,18 @@ async function compare(
   const baseVersion = await lockEffective(sql);
   const base = baseVersion === null ? null : (await readDocument(sql, baseVersion))!.policy;
   return { baseVersion, diff: classify(base, policy) };
+}
+
+/** Of the installation: its policy is every tenant's. That one was proposed, its proposal writes. */
+async function auditPolicy(
+  sql: Sql,
+  what: 'drafted' | 'confirmed' | 'vetoed',
+  subject: string,
+  { personId }: Speaker,
+  detail: Record<string, unknown>,
+): Promise<void> {
+  const act = { tenantId: null, action: `policy.${what}`, actor: `person ${personId}`, subject };
+  await writeAudit(sql, [{ ...act, detail }]);
 }
 
 function wordOf({ id, version }: PolicyChange, by: Speaker) {

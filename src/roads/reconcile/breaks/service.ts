@@ -1,5 +1,5 @@
 import { inTransaction, type Sql } from '../../../base/db/index.ts';
-import { writeEvents } from '../../../base/event/index.ts';
+import { writeAudit, writeEvents } from '../../../base/event/index.ts';
 import { isRefusal, isUuid, type Refusal, refuse, Transient } from '../../../base/kernel/index.ts';
 import {
   type Break,
@@ -142,6 +142,21 @@ export class BreakService {
         subjectId: found.subjectId,
         correlationId: said.correlationId,
         data: { breakId, action, proposedBy, confirmedBy: by.personId },
+      },
+    ]);
+    await writeAudit(sql, [
+      {
+        tenantId: found.tenantId,
+        action: `break.${action}`,
+        actor: `person ${by.personId}`,
+        subject: breakId,
+        correlationId: said.correlationId,
+        detail: {
+          evidence,
+          adjustments: adjustments.map(storeAdjustment),
+          transferIds,
+          proposedBy,
+        },
       },
     ]);
   }

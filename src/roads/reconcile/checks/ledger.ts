@@ -13,6 +13,7 @@ export async function checkLedger(db: Db, progress: (text: string) => void): Pro
     signer: { absent: 'only the books are asked' },
     nodes: [],
     since: null,
+    audit: null,
     laws: readLaws().filter(({ name }) => name.startsWith('ledger/')),
     progress,
   });

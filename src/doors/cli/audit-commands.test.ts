@@ -1,0 +1,60 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type SealedInstallation, sealedInstallation } from '../../../test/verify/sealed.ts';
+import { DOORS, run } from './cli.fixture.ts';
+
+let sealed: SealedInstallation;
+beforeAll(async () => {
+  sealed = await sealedInstallation();
+}, 180_000);
+afterAll(() => sealed?.on.stop());
+
+describe('the audit', () => {
+  it('is told by the command, which ends with 1 and the row', async () => {
+    const { trusted, on } = sealed;
+    const env = { DATABASE_URL: on.databases.mainUrl };
+    const line = ['verify', '--audit', '--law', 'ledger/replay', '--audit-key'];
+    const key = trusted.publicKeys[0]!;
+    const well = await run([...line, key, '--anchor', on.settings.audit!.anchorFile!], {
+      env,
+      doors: DOORS,
+    });
+    expect(well.out).toMatch(/audit ok: \d+ blocks, \d+ rows; 0 blocks not signed yet, 0 rows not/);
+    expect(well.code).toBe(0);
+    const broken = await run([...line, `0x${'22'.repeat(32)}`], { env, doors: DOORS });
+    expect([broken.code, broken.out]).toEqual([
+      1,
+      expect.stringMatching(/audit broken: .*\n {2}audit_block 1: signed by 0x/),
+    ]);
+    const none = await run(['verify', '--audit'], { env, doors: DOORS });
+    expect([none.code, none.err]).toEqual([2, expect.stringMatching(/no configuration is named/)]);
+  });
+});
+
+describe('evidence', () => {
+  it('is exported and checked by the command, which names the first untrue statement', async () => {
+    const { on, trusted, paid } = sealed;
+    const env = { DATABASE_URL: on.databases.mainUrl };
+    const file = join(on.folder, 'evidence.json');
+    const wrote = await run(['evidence', 'export', paid, '--out', file], { env, doors: DOORS });
+    expect([wrote.code, wrote.err]).toEqual([0, '']);
+    const key = ['--audit-key', trusted.publicKeys[0]!];
+    const well = await run(['evidence', 'check', file, ...key, '--rpc', on.anvil.url], {
+      doors: DOORS,
+    });
+    expect([well.code, well.err]).toEqual([0, '']);
+    expect(well.out).toMatch(/^true {4}the file is whole/);
+    expect(well.out).toMatch(/true {4}the node has 0x[0-9a-f]{64} in a final block/);
+    writeFileSync(file, readFileSync(file, 'utf8').replace('"succeeded":true', '"succeeded":null'));
+    const flipped = await run(['evidence', 'check', file, ...key], { doors: DOORS });
+    expect([flipped.code, flipped.err]).toEqual([
+      1,
+      expect.stringMatching(/untrue: the file is whole/),
+    ]);
+    const nothing = await run(['evidence', 'export', 'x', '--out', file], { env, doors: DOORS });
+    expect([nothing.code, nothing.err]).toEqual([2, expect.stringMatching(/no withdrawal x/)]);
+    const away = await run(['evidence', 'check', `${file}.none`, ...key], { doors: DOORS });
+    expect([away.code, away.err]).toEqual([2, expect.stringMatching(/can not be read/)]);
+  });
+});
