@@ -770,6 +770,18 @@ GRANT INSERT, SELECT ON nonce_slot TO payonce_app;
 GRANT UPDATE (gas_reserved, fill_reason) ON nonce_slot TO payonce_app;
 GRANT SELECT ON nonce_slot TO payonce_signer;
 
+CREATE TABLE operator (
+  operator_id uuid NOT NULL DEFAULT payonce_uuid7(),
+  name text NOT NULL,
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT operator_name_check CHECK ((name ~ '^[a-z0-9][a-z0-9._@+-]{0,127}$'::text)),
+  CONSTRAINT operator_name_key UNIQUE (name),
+  CONSTRAINT operator_operator_id_fkey FOREIGN KEY (operator_id) REFERENCES person(person_id),
+  CONSTRAINT operator_pkey PRIMARY KEY (operator_id)
+);
+CREATE TRIGGER operator_person BEFORE INSERT ON public.operator FOR EACH ROW EXECUTE FUNCTION payonce_operator_person();
+GRANT INSERT, SELECT ON operator TO payonce_app;
+
 CREATE TABLE operator_freeze (
   freeze_id uuid NOT NULL DEFAULT payonce_uuid7(),
   scope text NOT NULL,
@@ -819,6 +831,87 @@ CREATE TABLE operator_freeze_lift (
 GRANT INSERT (freeze_id, reason, proposed_by, confirmed_by) ON operator_freeze_lift TO payonce_app;
 GRANT SELECT ON operator_freeze_lift TO payonce_app;
 GRANT SELECT ON operator_freeze_lift TO payonce_signer;
+
+CREATE TABLE operator_invitation (
+  operator_id uuid NOT NULL,
+  token_hash bytea NOT NULL,
+  invited_by uuid,
+  expires_at timestamp with time zone NOT NULL,
+  CONSTRAINT operator_invitation_check CHECK ((invited_by <> operator_id)),
+  CONSTRAINT operator_invitation_invited_by_fkey FOREIGN KEY (invited_by) REFERENCES operator(operator_id),
+  CONSTRAINT operator_invitation_operator_id_fkey FOREIGN KEY (operator_id) REFERENCES operator(operator_id),
+  CONSTRAINT operator_invitation_pkey PRIMARY KEY (operator_id),
+  CONSTRAINT operator_invitation_token_hash_check CHECK ((octet_length(token_hash) = 32)),
+  CONSTRAINT operator_invitation_token_hash_key UNIQUE (token_hash)
+);
+GRANT DELETE, INSERT, SELECT ON operator_invitation TO payonce_app;
+GRANT UPDATE (token_hash, invited_by, expires_at) ON operator_invitation TO payonce_app;
+
+CREATE TABLE operator_membership (
+  operator_id uuid NOT NULL,
+  tenant_id uuid NOT NULL,
+  roles text[] NOT NULL,
+  granted_by uuid,
+  granted_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  activated_by uuid,
+  activated_at timestamp with time zone,
+  suspended_at timestamp with time zone,
+  CONSTRAINT operator_membership_activated_by_fkey FOREIGN KEY (activated_by) REFERENCES operator(operator_id),
+  CONSTRAINT operator_membership_check CHECK (((activated_by IS NULL) OR (activated_at IS NOT NULL))),
+  CONSTRAINT operator_membership_granted_by_fkey FOREIGN KEY (granted_by) REFERENCES operator(operator_id),
+  CONSTRAINT operator_membership_operator_id_fkey FOREIGN KEY (operator_id) REFERENCES operator(operator_id),
+  CONSTRAINT operator_membership_own CHECK (((operator_id <> granted_by) AND (operator_id <> activated_by))),
+  CONSTRAINT operator_membership_pkey PRIMARY KEY (operator_id, tenant_id),
+  CONSTRAINT operator_membership_roles CHECK (((cardinality(roles) > 0) AND (roles <@ ARRAY['viewer'::text, 'operator'::text, 'approver'::text, 'policy-admin'::text, 'security-admin'::text]))),
+  CONSTRAINT operator_membership_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenant(tenant_id),
+  CONSTRAINT operator_membership_two_persons CHECK ((activated_by <> granted_by))
+);
+CREATE INDEX operator_membership_tenant ON public.operator_membership USING btree (tenant_id, operator_id);
+GRANT INSERT, SELECT ON operator_membership TO payonce_app;
+GRANT UPDATE (roles, granted_by, granted_at, activated_by, activated_at, suspended_at) ON operator_membership TO payonce_app;
+
+CREATE TABLE operator_session (
+  session_id uuid NOT NULL DEFAULT payonce_uuid7(),
+  token_hash bytea NOT NULL,
+  credential_id text NOT NULL,
+  started_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  seen_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  expires_at timestamp with time zone NOT NULL,
+  CONSTRAINT operator_session_credential_id_fkey FOREIGN KEY (credential_id) REFERENCES passkey(credential_id) ON DELETE CASCADE,
+  CONSTRAINT operator_session_pkey PRIMARY KEY (session_id),
+  CONSTRAINT operator_session_token_hash_check CHECK ((octet_length(token_hash) = 32)),
+  CONSTRAINT operator_session_token_hash_key UNIQUE (token_hash)
+);
+CREATE INDEX operator_session_passkey ON public.operator_session USING btree (credential_id);
+GRANT DELETE, INSERT, SELECT ON operator_session TO payonce_app;
+GRANT UPDATE (seen_at) ON operator_session TO payonce_app;
+
+CREATE TABLE passkey (
+  credential_id text NOT NULL,
+  operator_id uuid NOT NULL,
+  public_key bytea NOT NULL,
+  sign_count bigint NOT NULL,
+  transports text[] NOT NULL,
+  name text NOT NULL,
+  created_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  last_used_at timestamp with time zone,
+  CONSTRAINT passkey_operator_id_fkey FOREIGN KEY (operator_id) REFERENCES operator(operator_id),
+  CONSTRAINT passkey_pkey PRIMARY KEY (credential_id),
+  CONSTRAINT passkey_sign_count_check CHECK ((sign_count >= 0))
+);
+CREATE INDEX passkey_operator ON public.passkey USING btree (operator_id);
+GRANT DELETE, INSERT, SELECT ON passkey TO payonce_app;
+GRANT UPDATE (sign_count, last_used_at) ON passkey TO payonce_app;
+
+CREATE TABLE passkey_challenge (
+  challenge text NOT NULL,
+  operator_id uuid,
+  expires_at timestamp with time zone NOT NULL,
+  CONSTRAINT passkey_challenge_operator_id_fkey FOREIGN KEY (operator_id) REFERENCES operator(operator_id),
+  CONSTRAINT passkey_challenge_pkey PRIMARY KEY (challenge)
+);
+CREATE INDEX passkey_challenge_expiry ON public.passkey_challenge USING btree (expires_at);
+GRANT DELETE, INSERT, SELECT ON passkey_challenge TO payonce_app;
 
 CREATE TABLE payment (
   payment_id uuid NOT NULL DEFAULT payonce_uuid7(),
@@ -1262,11 +1355,17 @@ GRANT INSERT, SELECT ON speed_up TO payonce_app;
 GRANT UPDATE (signature_request_id, done_at) ON speed_up TO payonce_app;
 
 CREATE VIEW standing_person AS
- SELECT person_id,
-    tenant_id,
-    created_at AS since
+ SELECT api_key.person_id,
+    api_key.tenant_id,
+    api_key.created_at AS since
    FROM api_key
-  WHERE ((key_id = person_id) AND (revoked_at IS NULL) AND ((expires_at IS NULL) OR (expires_at > clock_timestamp())));
+  WHERE ((api_key.key_id = api_key.person_id) AND (api_key.revoked_at IS NULL) AND ((api_key.expires_at IS NULL) OR (api_key.expires_at > clock_timestamp())))
+UNION ALL
+ SELECT operator_membership.operator_id AS person_id,
+    operator_membership.tenant_id,
+    GREATEST(operator_membership.granted_at, operator_membership.activated_at) AS since
+   FROM operator_membership
+  WHERE ((operator_membership.activated_at IS NOT NULL) AND (operator_membership.suspended_at IS NULL));
 GRANT SELECT ON standing_person TO payonce_app;
 
 CREATE TABLE state_initial (
@@ -1567,6 +1666,15 @@ BEGIN
   RETURN made;
 END $function$;
 GRANT EXECUTE ON FUNCTION payonce_make_partitions TO payonce_app;
+
+CREATE OR REPLACE FUNCTION public.payonce_operator_person()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  INSERT INTO person VALUES (NEW.operator_id);
+  RETURN NEW;
+END $function$;
 
 -- payonce_uuid7() RETURNS uuid: version 7, from the server's clock
 

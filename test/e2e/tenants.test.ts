@@ -1,5 +1,6 @@
+import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { GRANTS } from '../../src/books/access/index.ts';
+import { GRANTS, ROLES } from '../../src/books/access/index.ts';
 import { openBreaks } from '../../src/books/breaks/index.ts';
 import { Installation, type TestKey } from '../support/installation.ts';
 import { recipient } from '../support/laws.ts';
@@ -13,7 +14,9 @@ let stranger: TestKey;
 let own: Record<string, string>;
 /** Hex without 0x, in lower case. */
 let laneAddress: string;
-let operations: { method: string; path: string }[];
+type Described = { security?: { apiKey?: string[]; session?: string[] }[] };
+let operations: { method: string; path: string; byKey: boolean; bySession: boolean }[];
+let strangerSession: string;
 
 const order = (to: string) => ({ account: 'alice', asset: 'USDC', amount: '5', to });
 
@@ -34,16 +37,62 @@ beforeAll(async () => {
     '/v1/wallets/{id}': String(lane!.id),
     '/v1/api-keys/{id}': keyId,
     '/v1/accounts/{account}': 'alice',
+    '/v1/operators/{id}': await operator(on.tenantId),
+    '/v1/approvals/{id}': String(withdrawal['id']),
+    '/v1/freeze/{id}': await freeze(),
     '/v1/reconciliation/breaks/{id}': await openBreak(String(withdrawal['id']), lane!.id),
     // Everybody's, but the stranger has no lane there.
     '/v1/chains/{id}': 'local',
   };
-  const { body } = await on.call<{ paths: Record<string, object> }>('GET', '/openapi.json');
+  strangerSession = await sessionOf(await operator(tenantId));
+  const { body } = await on.call<{ paths: Record<string, Record<string, Described>> }>(
+    'GET',
+    '/openapi.json',
+  );
   operations = Object.entries(body.paths).flatMap(([path, methods]) =>
-    Object.keys(methods).map((method) => ({ method: method.toUpperCase(), path })),
+    Object.entries(methods).map(([method, { security = [] }]) => ({
+      ...{ method: method.toUpperCase(), path },
+      byKey: security.some(({ apiKey }) => apiKey !== undefined),
+      bySession: security.some(({ session = [] }) => session.length > 0),
+    })),
   );
 });
 afterAll(() => on?.stop());
+
+/** With every role in one tenant. */
+async function operator(tenantId: string): Promise<string> {
+  const [made] = await on.rows<{ id: string }>(
+    `WITH made AS (INSERT INTO operator (name) VALUES ('person-' || $1::text) RETURNING operator_id)
+     INSERT INTO operator_membership (operator_id, tenant_id, roles, activated_at)
+     SELECT operator_id, $1::uuid, $2, now() FROM made RETURNING operator_id AS id`,
+    [tenantId, ROLES],
+  );
+  return made!.id;
+}
+
+async function freeze(): Promise<string> {
+  const [made] = await on.rows<{ id: string }>(
+    `INSERT INTO operator_freeze (scope, tenant_id, reason, frozen_by)
+     SELECT 'tenant', $1, 'a test', person_id FROM person LIMIT 1 RETURNING freeze_id AS id`,
+    [on.tenantId],
+  );
+  return made!.id;
+}
+
+/** How a login ends, without one: the token of a session. */
+async function sessionOf(operatorId: string): Promise<string> {
+  const token = randomBytes(32).toString('base64url');
+  await on.rows(
+    `WITH passkey AS (
+       INSERT INTO passkey (credential_id, operator_id, public_key, sign_count, transports, name)
+       VALUES ($1, $2, '', 0, '{}', 'a passkey') RETURNING credential_id
+     )
+     INSERT INTO operator_session (token_hash, credential_id, expires_at)
+     SELECT sha256($3::bytea), credential_id, now() + interval '1 hour' FROM passkey`,
+    [`credential-of-${operatorId}`, operatorId, Buffer.from(token)],
+  );
+  return token;
+}
 
 async function openBreak(withdrawalId: string, laneId: number): Promise<string> {
   const about = { tenantId: on.tenantId, chainId: 31_337, laneId, subjectId: withdrawalId };
@@ -65,6 +114,10 @@ const bodies: Record<string, () => unknown> = {
   'POST /v1/wallets/{id}/resume': () => ({ reason: 'mine now' }),
   'POST /v1/reconciliation/breaks/{id}/resolve': () => DECISION,
   'POST /v1/chains/{id}/resume': () => ({ evidence: 'mine now' }),
+  'DELETE /v1/freeze/{id}': () => ({ reason: 'mine now' }),
+  'POST /v1/operators/{id}/roles': () => ({ roles: ['viewer'] }),
+  'POST /v1/approvals/{id}/approve': () => ({ approver: 'x', signature: '0x00' }),
+  'POST /v1/approvals/{id}/reject': () => ({ reason: 'mine now' }),
 };
 
 const asStranger = (method: string, url: string, body?: unknown) =>
@@ -72,6 +125,19 @@ const asStranger = (method: string, url: string, body?: unknown) =>
     authorization: `Bearer ${stranger.key}`,
     'idempotency-key': 'theirs',
   });
+
+async function asStrangerInConsole(method: string, path: string, body?: unknown) {
+  const answer = await fetch(`${on.url}${path}`, {
+    method,
+    headers: {
+      ...{ cookie: `__Host-payonce=${strangerSession}`, 'payonce-console': '1' },
+      ...{ origin: `http://localhost:${new URL(on.url).port}` },
+      ...(body !== undefined && { 'content-type': 'application/json' }),
+    },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+  });
+  return { status: answer.status, text: await answer.text() };
+}
 
 /** All that belongs to the first tenant, as rows. */
 const belongings = () =>
@@ -81,17 +147,44 @@ const belongings = () =>
        (SELECT json_agg(l ORDER BY l.lane_id) FROM lane l WHERE l.tenant_id = $1) AS lanes,
        (SELECT json_agg(k ORDER BY k.key_id) FROM api_key k WHERE k.tenant_id = $1) AS keys,
        (SELECT json_agg(b ORDER BY b.break_id) FROM reconciliation_break b WHERE b.tenant_id = $1) AS breaks,
+       (SELECT json_agg(m ORDER BY m.operator_id) FROM operator_membership m WHERE m.tenant_id = $1) AS operators,
+       (SELECT json_agg(l) FROM operator_freeze_lift l) AS lifts,
        (SELECT json_agg(p) FROM proposal p) AS proposals, (SELECT json_agg(r) FROM chain_resume r) AS resumes,
        (SELECT json_agg(s ORDER BY s.key_hash) FROM api_key_secret s JOIN api_key USING (key_id)
         WHERE tenant_id = $1) AS secrets`,
     [on.tenantId],
   );
 
+describe('an operator of another tenant with every role', () => {
+  it('finds nothing by the ids of this one and sees none of it in a list, on whichever route, and changes nothing', async () => {
+    const before = await belongings();
+    const ids = [...Object.values(own).filter((id) => id.length === 36), on.tenantId, laneAddress];
+    let called = 0;
+    for (const { method, path } of operations.filter(({ bySession }) => bySession)) {
+      const prefix = Object.keys(own).find((one) => path.startsWith(one));
+      const withId = path.includes('{');
+      const body = bodies[`${method} ${path}`]?.();
+      if (!withId && method !== 'GET') continue;
+      const url = withId ? path.replace(/\{\w+\}/, own[prefix!]!) : path;
+      const { status, text } = await asStrangerInConsole(method, url, body);
+      const seen = [`${method} ${path}`, status];
+      expect(seen).toEqual([`${method} ${path}`, withId ? 404 : 200]);
+      for (const id of ids) {
+        if (!url.includes(id)) expect(text.toLowerCase(), seen[0] as string).not.toContain(id);
+      }
+      called += 1;
+    }
+    expect(called).toBeGreaterThanOrEqual(25);
+    expect(await belongings()).toEqual(before);
+  });
+});
+
 describe('a key of another tenant with every scope', () => {
   it('finds nothing by the ids of this one, on whichever route, and changes nothing', async () => {
     const before = await belongings();
+    const ofKeys = operations.filter(({ byKey }) => byKey);
     let called = 0;
-    for (const { method, path } of operations.filter(({ path: one }) => one.includes('{'))) {
+    for (const { method, path } of ofKeys.filter(({ path: one }) => one.includes('{'))) {
       const prefix = Object.keys(own).find((one) => path.startsWith(one));
       // A route with ids of another kind: say above whose they are.
       expect(prefix, `${method} ${path}`).toBeDefined();
@@ -110,7 +203,8 @@ describe('a key of another tenant with every scope', () => {
     const ours = JSON.stringify(before);
     const ids = Object.values(own).filter((id) => id.length === 36);
     ids.push(on.tenantId, laneAddress);
-    for (const { method, path } of operations.filter(({ path: one }) => !one.includes('{'))) {
+    const ofKeys = operations.filter(({ byKey }) => byKey);
+    for (const { method, path } of ofKeys.filter(({ path: one }) => !one.includes('{'))) {
       const body = bodies[`${method} ${path}`]?.();
       if (method === 'POST' && body === undefined) continue;
       const answer = await asStranger(method, path, body);

@@ -64,6 +64,7 @@ export function developmentSettings(options: DevelopmentOptions): Settings {
       host: options.http?.host ?? '127.0.0.1',
       port: options.http?.port ?? 8080,
       bodyLimitBytes: 1024 * 1024,
+      publicUrl: null,
       trustedProxies: [],
       rateLimits: { key: null, tenant: null },
     },

@@ -95,7 +95,7 @@ function faultsOf(text: string, signer = true, env: NodeJS.ProcessEnv = ENV): st
 
 const HTTP = {
   ...{ host: '127.0.0.1', port: 8080, bodyLimitBytes: 1_048_576 },
-  ...{ trustedProxies: [], rateLimits: { key: null, tenant: null } },
+  ...{ publicUrl: null, trustedProxies: [], rateLimits: { key: null, tenant: null } },
 };
 
 describe('a well-formed file', () => {
@@ -341,6 +341,7 @@ describe('a well-formed file', () => {
 
   it('takes proxies and rates; as many at once as a second unless told otherwise', () => {
     const text = bend({
+      'http.publicUrl': 'https://pay.example/',
       'http.trustedProxies': ['10.0.0.0/8', '::1'],
       'http.rateLimits': {
         key: { requestsPerSecond: 50 },
@@ -348,6 +349,7 @@ describe('a well-formed file', () => {
       },
     });
     expect(read(text).http).toMatchObject({
+      publicUrl: 'https://pay.example',
       trustedProxies: ['10.0.0.0/8', '::1'],
       rateLimits: {
         key: { requestsPerSecond: 50, burst: 50 },
@@ -371,12 +373,12 @@ const SHAPE: Case[] = [
   [
     'an unknown key deep inside',
     { 'http.prot': 1 },
-    'http.prot: found an unknown key; allowed: host, port, bodyLimit, trustedProxies, rateLimits',
+    'http.prot: found an unknown key; allowed: host, port, bodyLimit, publicUrl, trustedProxies, rateLimits',
   ],
   [
     'an unknown key that looks like a private key',
     { [`http.${'ab'.repeat(32)}`]: 1 },
-    'http.text of 64 characters (not shown): found an unknown key; allowed: host, port, bodyLimit, trustedProxies, rateLimits',
+    'http.text of 64 characters (not shown): found an unknown key; allowed: host, port, bodyLimit, publicUrl, trustedProxies, rateLimits',
   ],
   [
     'a missing key',
@@ -386,7 +388,7 @@ const SHAPE: Case[] = [
   [
     'an empty section',
     { http: null },
-    'http: found null (an empty value); allowed: a section of host, port, bodyLimit, trustedProxies, rateLimits',
+    'http: found null (an empty value); allowed: a section of host, port, bodyLimit, publicUrl, trustedProxies, rateLimits',
   ],
   [
     'no chain',
@@ -609,6 +611,21 @@ const MEANING: Case[] = [
     { 'signer.keys[1]': again({}) },
     'signer.keys[1].id: found "hot-1", which signer.keys[0] has; allowed: a value of its own',
   ],
+  ...[
+    'http://pay.example',
+    'https://pay.example/console',
+    'https://user@pay.example',
+    'https://192.0.2.7',
+    'https://[2001:db8::1]',
+    'http://127.0.0.1:8080',
+    'pay.example',
+  ].map(
+    (url): Case => [
+      `the public URL ${url}`,
+      { 'http.publicUrl': url },
+      /^http\.publicUrl: found .*; allowed: an https URL of a name without a path, or an http URL of localhost$/,
+    ],
+  ),
   [
     'a proxy that is no network',
     { 'http.trustedProxies': ['10.0.0.0/8', 'loadbalancer'] },

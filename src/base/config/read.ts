@@ -8,7 +8,7 @@ import { Faults, shown } from './faults.ts';
 import { readAudit, readAuditKey } from './guard/audit.ts';
 import { readGuard } from './guard/read.ts';
 import { readKeys, readWallets } from './lanes.ts';
-import { NETWORK } from './schema/parts.ts';
+import { NETWORK, PUBLIC_URL } from './schema/parts.ts';
 import { type ConfigFile, ConfigSchema } from './schema/schema.ts';
 import { type SecretSource, Secrets } from './secrets.ts';
 import type { RateLimit, Settings } from './settings.ts';
@@ -164,9 +164,24 @@ function readHttp(section: Section<'http'>, faults: Faults): Settings['http'] {
     host: section.host ?? '127.0.0.1',
     port: section.port ?? 8080,
     bodyLimitBytes: bytes,
+    publicUrl: readPublicUrl(section.publicUrl, faults),
     trustedProxies: trustedProxies.flatMap((text) => text ?? []),
     rateLimits: { key: rateLimitOf(key), tenant: rateLimitOf(tenant) },
   };
+}
+
+/** A passkey is bound to a name, which an address is not, and browsers show it to secure pages alone. */
+function readPublicUrl(text: string | undefined, faults: Faults): string | null {
+  if (text === undefined) return null;
+  const url = URL.canParse(text) ? new URL(text) : null;
+  const secure =
+    url?.protocol === 'https:' || (url?.protocol === 'http:' && url.hostname === 'localhost');
+  const bare = url !== null && (text === url.origin || text === `${url.origin}/`);
+  const named =
+    url !== null && !url.hostname.startsWith('[') && parseNetwork(url.hostname) === null;
+  if (secure && bare && named) return url.origin;
+  faults.add('http.publicUrl', shown(text), PUBLIC_URL);
+  return null;
 }
 
 function rateLimitOf(section: Loose<NonNullable<RateLimitSection>> | undefined): RateLimit | null {

@@ -28,6 +28,8 @@ export type Settings = {
     host: string;
     port: number;
     bodyLimitBytes: number;
+    /** Where browsers reach this installation, as an origin; passkeys are bound to its name. Null: on this machine. */
+    publicUrl: string | null;
     /** Networks whose X-Forwarded-* headers are believed. */
     trustedProxies: string[];
     /** Of every key that has no limit of its own, and of all keys of a tenant together; null: unlimited. */

@@ -64,13 +64,78 @@ export const ERRORS = {
   },
   unauthenticated: {
     kind: 'refusal',
-    title: 'The API key is missing or not valid',
-    help: 'Send Authorization: Bearer with a key that is neither revoked nor expired.',
+    title: 'The API key or the session is missing or not valid',
+    help: 'Send Authorization: Bearer with a key that is neither revoked nor expired; operators log in at /console/access.',
   },
   missing_scope: {
     kind: 'refusal',
     title: 'The API key lacks the scope',
     help: 'Use a key that has the scope named in detail.',
+  },
+  missing_role: {
+    kind: 'refusal',
+    title: 'The operator lacks the role',
+    help: 'Ask an operator with one of the roles in `roles`, or a security-admin for the role.',
+  },
+  tenant_required: {
+    kind: 'refusal',
+    title: 'The request does not say which tenant it is about',
+    help: 'Send Payonce-Tenant with the name or id of one of your tenants.',
+  },
+  cross_site_request: {
+    kind: 'refusal',
+    title: 'The change did not come from our own pages',
+    help: 'Open the console at http.publicUrl; programs use an API key.',
+  },
+  passkey_refused: {
+    kind: 'refusal',
+    title: 'The passkey is not accepted',
+    help: 'Begin anew. A passkey that is refused again belongs to nobody here, was removed, was copied, or its operator is suspended; a security-admin can invite again.',
+  },
+  login_not_fresh: {
+    kind: 'refusal',
+    title: 'The login is too long ago for this',
+    help: 'Log in again, then repeat it within 5 minutes.',
+  },
+  invitation_ended: {
+    kind: 'refusal',
+    title: 'The invitation opens nothing',
+    help: 'It was used, replaced by another, is too old, or its sender is no security-admin any more; ask for another one.',
+  },
+  own_rights: {
+    kind: 'refusal',
+    title: 'Nobody changes their own rights',
+    help: 'Another security-admin does it, or the owner at the command line.',
+  },
+  second_person_required: {
+    kind: 'refusal',
+    title: 'A second person has to say this',
+    help: 'Another person, whose rights stand, confirms what the first one proposed. Rights of an operator may be activated by the owner too: payonce operators activate.',
+  },
+  last_security_admin: {
+    kind: 'refusal',
+    title: 'The tenant would have no security-admin',
+    help: 'Invite and activate another security-admin first.',
+  },
+  already_active: {
+    kind: 'refusal',
+    title: 'The operator is active already',
+    help: 'Nothing is left to do.',
+  },
+  not_registered: {
+    kind: 'refusal',
+    title: 'The operator has no passkey yet',
+    help: 'Wait until the invitation was accepted, then compare the fingerprint and activate.',
+  },
+  operator_exists: {
+    kind: 'refusal',
+    title: 'The operator is in the tenant already',
+    help: 'Change the roles, or invite again.',
+  },
+  operator_elsewhere: {
+    kind: 'refusal',
+    title: 'The operator belongs to other tenants too',
+    help: 'Somebody who is a security-admin in all of them invites again, or the owner by payonce operators invite.',
   },
   signature_required: {
     kind: 'refusal',
@@ -171,11 +236,6 @@ export const ERRORS = {
     kind: 'refusal',
     title: 'The change of the policy can not take this step',
     help: 'See detail and read the change again; nothing was changed.',
-  },
-  second_person_required: {
-    kind: 'refusal',
-    title: 'A second person has to say this',
-    help: 'Another person, whose rights stand, confirms what the first one proposed.',
   },
   chain_not_halted: {
     kind: 'refusal',

@@ -95,6 +95,7 @@ describe('a key that is good', () => {
       tenantId: tenant.tenantId,
       tenantName: 'acme',
       keyId,
+      personId: keyId,
       scopes: ['withdrawals:*'],
       networks: [],
       rateLimit: null,

@@ -24,6 +24,17 @@ export type Rights = {
   expiresAt: Date | null;
 };
 
+/** As rows have them. */
+export type RightsRow = Omit<Rights, 'rateLimit'> & {
+  requestsPerSecond: number | null;
+  burst: number | null;
+};
+
+export function rightsOf({ requestsPerSecond, burst, ...row }: RightsRow): Rights {
+  const rateLimit = requestsPerSecond === null ? null : { requestsPerSecond, burst: burst! };
+  return { ...row, rateLimit };
+}
+
 export type KeyOrder = {
   tenantId: string;
   name: string;

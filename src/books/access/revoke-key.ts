@@ -1,7 +1,9 @@
 import { type Db, inTransaction } from '../../base/db/index.ts';
 import { isRefusal, type Refusal } from '../../base/kernel/index.ts';
+import type { KeyActor } from './audit/audit-key.ts';
 import { auditKey } from './audit/audit-key.ts';
-import { type ApiKey, REVOKED_CHANNEL, readKey } from './keys.ts';
+import { type ApiKey, readKey } from './key-list.ts';
+import { REVOKED_CHANNEL } from './keys.ts';
 
 /**
  * Revokes for ever; a key that was revoked before keeps its first time. With `tenantId`, a key of
@@ -9,7 +11,7 @@ import { type ApiKey, REVOKED_CHANNEL, readKey } from './keys.ts';
  */
 export async function revokeKey(
   db: Db,
-  { by = null, ...wanted }: { keyId: string; tenantId?: string; by?: { keyId: string } | null },
+  { by = null, ...wanted }: { keyId: string; tenantId?: string; by?: KeyActor | null },
 ): Promise<ApiKey | Refusal> {
   return await inTransaction(db, async (sql) => {
     const found = await readKey(sql, wanted);

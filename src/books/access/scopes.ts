@@ -14,14 +14,18 @@ const SCOPES = [
   'admin:approvals',
   'admin:address-book',
   'admin:breaks',
+  'admin:breaks:read',
   'admin:chains',
+  'admin:chains:read',
   'admin:freeze',
   'admin:keys',
   'admin:lanes',
+  'admin:lanes:read',
   'admin:policy',
   'admin',
 ] as const;
-export type Scope = (typeof SCOPES)[number];
+/** `operators` is for people alone: no key holds it. */
+export type Scope = (typeof SCOPES)[number] | 'operators';
 
 /** What a key may hold: a closed list, so that a misspelt scope is refused and never grants nothing silently. */
 export const GRANTS = [
@@ -35,17 +39,25 @@ export const GRANTS = [
 export type Grant = (typeof GRANTS)[number];
 
 /** `admin` stands beside the other families and grants none of them. */
-export function allows(granted: readonly Grant[], needed: Grant): boolean {
+export function allows(granted: readonly (Grant | Scope)[], needed: Grant | Scope): boolean {
   return granted.includes(needed) || granted.some((grant) => covers(grant, needed));
 }
 
-/** A family is only covered by itself: one day it will have a member more than its members of today. */
-function covers(grant: Grant, needed: Grant): boolean {
+/**
+ * A scope covers those that go on from it: `admin:lanes` the reading of lanes. A family is only covered by itself:
+ * one day it will have a member more than its members of today.
+ */
+function covers(grant: Grant | Scope, needed: Grant | Scope): boolean {
   const family = grant === 'admin' ? 'admin:*' : grant;
-  if (!family.endsWith(':*')) return false;
+  if (!family.endsWith(':*')) return needed.startsWith(`${family}:`);
   return needed.startsWith(family.slice(0, -1)) || (family === 'admin:*' && needed === 'admin');
 }
 
 export function isGrant(text: string): text is Grant {
   return (GRANTS as readonly string[]).includes(text);
+}
+
+/** Every scope that a grant opens. */
+export function opened(grant: Grant): Scope[] {
+  return SCOPES.filter((scope) => allows([grant], scope));
 }

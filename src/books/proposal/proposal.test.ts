@@ -60,3 +60,40 @@ describe('a proposal', () => {
     expect(await agree(second)).toBeNull();
   });
 });
+
+describe('an operator’s word', () => {
+  async function operator(): Promise<Speaker> {
+    const [row] = await at.rows<{ personId: string }>(
+      `WITH made AS (INSERT INTO operator (name) VALUES ('p' || random()) RETURNING operator_id)
+       INSERT INTO operator_membership (operator_id, tenant_id, roles, activated_at)
+       SELECT operator_id, $1, '{operator}', clock_timestamp() FROM made RETURNING operator_id AS "personId"`,
+      [at.tenantId],
+    );
+    return { ...row!, tenantId: at.tenantId };
+  }
+
+  it('is not confirmed by a key that they made, nor that of the key by them', async () => {
+    const [ann, bob] = [await operator(), await operator()];
+    const key = await person(ann.personId);
+    expect(key.personId).toBe(ann.personId);
+    await say(ann);
+    expect(await agree(key)).toBeNull();
+    await at.rows('DELETE FROM proposal');
+    await say(key);
+    expect(await agree(ann)).toBeNull();
+    expect(await agree(bob)).toBe(ann.personId);
+  });
+
+  it.each([
+    ['is suspended', 'suspended_at = clock_timestamp()'],
+    ['waits for an activation', 'activated_at = NULL'],
+    ['has got other roles since', 'granted_at = clock_timestamp()'],
+  ])('falls when who said it %s, and counts for nothing afterwards', async (_what, change) => {
+    const [ann, bob] = [await operator(), await operator()];
+    await say(ann);
+    await at.rows(`UPDATE operator_membership SET ${change} WHERE operator_id = $1`, [
+      ann.personId,
+    ]);
+    expect(await agree(bob)).toBeNull();
+  });
+});

@@ -18,9 +18,11 @@ import {
   WithdrawalService,
 } from '../../roads/withdrawal/index.ts';
 import { buildServer, eventView, type Services } from '../http/index.ts';
+import { localOrigin } from '../public-url.ts';
 import { VERSION } from '../version.ts';
 import { apiKeyServices } from './api-keys.ts';
 import { chainsOf, ReadinessProbe } from './health.ts';
+import { operatorServices } from './operators.ts';
 import { databaseReady, installationOf, type RoleHandle } from './role.ts';
 import { walletServices } from './wallets.ts';
 import { x402Services } from './x402.ts';
@@ -52,12 +54,15 @@ export async function startApi({ settings, log, port, host }: ApiOptions): Promi
   const lastUse = new LastUse({ sql: db, clock: systemClock, log });
   lastUse.start();
   await listener.start();
+  let listening = port;
+  const origin = () => settings.http.publicUrl ?? localOrigin(listening);
   const { services, withdrawals } = await servicesOf(settings, db, log, readers);
   const x402 = x402Services(db, settings, log);
   const server = await buildServer({
     services: {
       ...services,
       x402: x402.services,
+      ...operatorServices(db, origin),
       authenticate: (bearer) => keys.authenticate(bearer),
       rateLimits: new RateLimiter({ clock: systemClock, ...settings.http.rateLimits }),
       noteUse: (keyId, from) => lastUse.note(keyId, from),
@@ -70,6 +75,7 @@ export async function startApi({ settings, log, port, host }: ApiOptions): Promi
   });
   await server.listen({ host, port });
   const address = server.addresses()[0];
+  if (typeof address === 'object') listening = address.port;
   return {
     ...(typeof address === 'object' ? { port: address.port } : {}),
     async stop() {
@@ -99,7 +105,7 @@ function policyServices(settings: Settings, db: Db, log: Log): Services['policie
 
 type DatabaseServices = Omit<
   Services,
-  'authenticate' | 'noteUse' | 'rateLimits' | 'readiness' | 'x402'
+  'authenticate' | 'noteUse' | 'operators' | 'rateLimits' | 'readiness' | 'sessions' | 'x402'
 >;
 
 async function servicesOf(

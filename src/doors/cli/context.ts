@@ -25,6 +25,8 @@ export type DevSources = {
   apiKey: string;
   /** For operators' routes; absent in files of older versions. */
   adminApiKey?: string;
+  /** Null while no API runs; absent in files of older versions. */
+  consoleUrl?: string | null;
   databaseUrl: string;
   signerDatabaseUrl: string;
   /** What it runs on; absent in files of older versions. */

@@ -20,6 +20,7 @@ import { addCronCommands } from './operate/cron.ts';
 import { addFreezeCommands } from './operate/freeze.ts';
 import { addKeyCommands } from './operate/keys.ts';
 import { addLaneCommands } from './operate/lanes.ts';
+import { addOperatorCommands } from './operate/operators.ts';
 import { addPaymentCommands } from './payment-commands.ts';
 import { addPolicyCommands } from './policy/commands.ts';
 import { addVerify } from './verify-command.ts';
@@ -64,6 +65,7 @@ function buildProgram(run: Run): Command {
   addLocalCommands(program, run);
   addDatabaseCommands(program, run);
   addKeyCommands(program, run);
+  addOperatorCommands(program, run);
   addVerify(program, run);
   addEvidenceCommands(program, run);
   addLaneCommands(program, run);

@@ -1,6 +1,6 @@
 import { isRefusal, refuse } from '../../base/kernel/index.ts';
 import type { ApiKey, Grant, KeyOrder, NewApiKey } from '../../books/access/index.ts';
-import type { Principal, Services } from './services.ts';
+import type { KeyPrincipal, Services } from './services.ts';
 
 type ApiKeys = Services['apiKeys'];
 
@@ -9,8 +9,8 @@ export function principalOf(
   tenantId: string,
   keyId: string,
   scopes: readonly Grant[],
-  more: Partial<Principal> = {},
-): Principal {
+  more: Partial<KeyPrincipal> = {},
+): KeyPrincipal {
   return {
     tenantId,
     keyId,
@@ -50,6 +50,7 @@ export class FakeApiKeys implements ApiKeys {
     const key: ApiKey = {
       keyId: `01890000-0000-7000-8000-${String(this.keys.length + 1).padStart(12, '0')}`,
       tenantId,
+      personId: 'k1',
       name: order.name,
       prefix: 'abcdefgh',
       scopes: order.scopes as Grant[],

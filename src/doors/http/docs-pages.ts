@@ -1,8 +1,10 @@
 import swagger from '@fastify/swagger';
 import apiReference from '@scalar/fastify-api-reference';
-import type { FastifyInstance, FastifyReply } from 'fastify';
-import type { Scope } from '../../books/access/index.ts';
+import type { FastifyInstance, FastifyReply, FastifySchema } from 'fastify';
+import { rolesWith } from '../../books/access/index.ts';
+import type { guard } from './auth.ts';
 import { errorPage } from './error-reference.ts';
+import { COOKIE } from './session/cookie.ts';
 
 /**
  * Nothing on these pages comes from another host, and the policy holds the browser to that; the
@@ -23,11 +25,22 @@ function asPage(reply: FastifyReply): void {
   reply.header('content-security-policy', POLICY).header('cache-control', 'max-age=300');
 }
 
+/** What a route's guards say of themselves. */
+type Guarded = { need: ReturnType<typeof guard>['need']; session: true };
+
 /** Before the routes: the document is gathered from them as they are added. */
 export async function gatherOpenApi(app: FastifyInstance, version: string): Promise<void> {
   app.addHook('onRoute', (route) => {
-    const { scope } = (route.onRequest ?? {}) as { scope?: Scope };
-    if (scope !== undefined) route.schema = { ...route.schema, security: [{ apiKey: [scope] }] };
+    const { need, session } = (route.onRequest ?? {}) as Partial<Guarded>;
+    if (session === true) route.schema = { ...route.schema, security: [{ session: [] }] };
+    if (need === undefined) return;
+    const { scope, ofKeys, ofPeople } = need;
+    const security = [
+      ...(ofKeys ? [{ apiKey: [scope] }] : []),
+      ...(ofPeople ? [{ session: [scope] }] : []),
+    ];
+    const roles = { 'x-roles': rolesWith(scope) };
+    route.schema = { ...route.schema, security, ...(ofPeople && roles) } as FastifySchema;
   });
   await app.register(swagger, {
     openapi: {
@@ -40,7 +53,12 @@ export async function gatherOpenApi(app: FastifyInstance, version: string): Prom
         license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
       },
       servers: [{ url: '/' }],
-      components: { securitySchemes: { apiKey: { type: 'http', scheme: 'bearer' } } },
+      components: {
+        securitySchemes: {
+          apiKey: { type: 'http', scheme: 'bearer' },
+          session: { type: 'apiKey', in: 'cookie', name: COOKIE },
+        },
+      },
       security: [{ apiKey: [] }],
     },
     refResolver: {

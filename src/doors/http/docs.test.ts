@@ -18,14 +18,14 @@ afterAll(() => app.close());
 describe('the error map', () => {
   it('answers the codes of the contract with its statuses', () => {
     const contract: Record<number, string> = {
-      400: 'invalid_json invalid_request unknown_field idempotency_key_required idempotency_key_invalid invalid_amount invalid_address invalid_cursor batch_empty batch_too_large signature_malformed digest_mismatch',
-      401: 'unauthenticated signature_required signature_incomplete signature_invalid signature_stale signature_replayed',
-      403: 'missing_scope address_not_allowed grant_too_wide',
-      404: 'not_found account_not_found',
-      409: 'external_id_conflict not_cancellable not_replaceable key_ended lane_frozen not_sweepable break_not_resolvable chain_not_halted',
+      400: 'invalid_json invalid_request unknown_field idempotency_key_required idempotency_key_invalid invalid_amount invalid_address invalid_cursor batch_empty batch_too_large signature_malformed digest_mismatch tenant_required',
+      401: 'unauthenticated signature_required signature_incomplete signature_invalid signature_stale signature_replayed passkey_refused',
+      403: 'missing_scope address_not_allowed grant_too_wide missing_role cross_site_request login_not_fresh own_rights operator_elsewhere approver_unknown approver_is_initiator',
+      404: 'not_found account_not_found invitation_ended',
+      409: 'external_id_conflict not_cancellable not_replaceable key_ended lane_frozen not_sweepable break_not_resolvable chain_not_halted second_person_required last_security_admin already_active not_registered operator_exists approval_closed approval_expired',
       413: 'body_too_large',
       415: 'unsupported_media_type',
-      422: 'idempotency_key_conflict unknown_asset amount_below_minimum amount_above_limit insufficient_balance destination_refused policy_denied',
+      422: 'idempotency_key_conflict unknown_asset amount_below_minimum amount_above_limit insufficient_balance destination_refused policy_denied approval_signature_invalid',
       429: 'rate_limited',
       500: 'internal',
       503: 'unavailable',
@@ -64,42 +64,8 @@ describe('the OpenAPI document', () => {
   };
   const read = async () => (await app.inject({ url: '/openapi.json' })).json() as Document;
 
-  it('is 3.1 and has the routes of the contract', async () => {
-    const document = await read();
-    expect(document.openapi).toBe('3.1.0');
-    const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
-      Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
-    );
-    expect(operations.filter((one) => !one.startsWith('HEAD')).sort()).toEqual([
-      'GET /healthz',
-      'GET /readyz',
-      'GET /v1/accounts/{account}/balances',
-      'GET /v1/accounts/{account}/transfers',
-      'GET /v1/api-keys',
-      'GET /v1/api-keys/{id}',
-      'GET /v1/chains',
-      'GET /v1/events',
-      'GET /v1/reconciliation/breaks',
-      'GET /v1/reconciliation/breaks/{id}',
-      'GET /v1/wallets',
-      'GET /v1/wallets/rebalancing',
-      'GET /v1/wallets/{id}',
-      'GET /v1/withdrawals',
-      'GET /v1/withdrawals/{id}',
-      'POST /v1/api-keys',
-      'POST /v1/api-keys/{id}/revoke',
-      'POST /v1/api-keys/{id}/rotate',
-      'POST /v1/chains/{id}/resume',
-      'POST /v1/deposits',
-      'POST /v1/reconciliation/breaks/{id}/resolve',
-      'POST /v1/wallets/{id}/pause',
-      'POST /v1/wallets/{id}/resume',
-      'POST /v1/wallets/{id}/sweep',
-      'POST /v1/withdrawals',
-      'POST /v1/withdrawals/batch',
-      'POST /v1/withdrawals/{id}/cancel',
-      'POST /v1/withdrawals/{id}/speed-up',
-    ]);
+  it('is 3.1; which routes it has is told by reach.test.ts', async () => {
+    expect((await read()).openapi).toBe('3.1.0');
   });
 
   it('resolves every reference', async () => {

@@ -6,5 +6,6 @@
  */
 export { errorReference } from './error-reference.ts';
 export { eventView } from './event-view.ts';
+export type { InvitedOperator } from './people-services.ts';
 export { buildServer } from './server.ts';
-export type { Services } from './services.ts';
+export type { Principal, Services } from './services.ts';

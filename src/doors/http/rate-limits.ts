@@ -2,6 +2,11 @@ import type { FastifyReply } from 'fastify';
 import { type Refusal, refuse } from '../../base/kernel/index.ts';
 import type { Principal, Services } from './services.ts';
 
+/** An operator's requests share one bucket, whatever their sessions. */
+export function callerOf(principal: Principal) {
+  return principal.keyId === null ? { ...principal, keyId: principal.personId } : principal;
+}
+
 /**
  * Takes a token for a request and tells how many are left, as draft-ietf-httpapi-ratelimit-headers has it. Where
  * nothing limits the key there is nothing to tell, and nothing to pay.
@@ -11,7 +16,7 @@ export function judgeRate(
   principal: Principal,
   reply: FastifyReply,
 ): Refusal | null {
-  const verdict = rateLimits.take(principal);
+  const verdict = rateLimits.take(callerOf(principal));
   if (verdict === null) return null;
   const policies: string[] = [];
   const left: string[] = [];

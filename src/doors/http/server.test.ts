@@ -130,8 +130,8 @@ describe('keys and scopes', () => {
     ['GET', '/v1/accounts/alice/balances', 'ledger:read'],
     ['GET', '/v1/accounts/alice/transfers', 'ledger:read'],
     ['GET', '/v1/events', 'events:read'],
-    ['GET', '/v1/chains', 'admin:chains'],
-    ['GET', '/v1/wallets', 'admin:lanes'],
+    ['GET', '/v1/chains', 'admin:chains:read'],
+    ['GET', '/v1/wallets', 'admin:lanes:read'],
     ['GET', '/v1/api-keys', 'admin:keys'],
   ] as const)('%s %s names the scope it misses', async (method, url, scope) => {
     const headers = { authorization: 'Bearer none' };

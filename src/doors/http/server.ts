@@ -9,6 +9,7 @@ import Fastify, {
 } from 'fastify';
 import { type Log, messageOf, randomToken } from '../../base/kernel/index.ts';
 import { addApprovalRoutes } from './approvals/routes.ts';
+import { addConsolePages } from './console-pages.ts';
 import { addDocsPages, gatherOpenApi } from './docs-pages.ts';
 import { Drain } from './drain.ts';
 import { problem, problemOfThrown } from './error-map.ts';
@@ -24,6 +25,9 @@ import { addPolicyRoutes } from './routes/control/policies.ts';
 import { addEventRoutes } from './routes/events.ts';
 import { addLedgerRoutes } from './routes/ledger.ts';
 import { addOperationsRoutes } from './routes/operations.ts';
+import { addOperatorRoutes } from './routes/operators/operators.ts';
+import { addPasskeyRoutes } from './routes/operators/passkeys.ts';
+import { addSessionRoutes } from './routes/operators/session.ts';
 import { addReconciliationRoutes } from './routes/reconciliation.ts';
 import { addReplacementRoutes } from './routes/replacement.ts';
 import { addWalletRoutes } from './routes/wallets.ts';
@@ -82,6 +86,7 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   app.setValidatorCompiler(() => () => true);
   app.setErrorHandler<FastifyError>(answerThrown);
   app.decorateRequest('principal');
+  app.decorateRequest('session');
   acceptJsonOnly(app);
   addHooks(app, options, drain);
   addSignatureHooks(app, services);
@@ -105,8 +110,12 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   addX402Routes(app, context);
   addPolicyRoutes(app, context);
   addAddressBookRoutes(app, context);
+  addOperatorRoutes(app, context);
+  addSessionRoutes(app, context);
+  addPasskeyRoutes(app, context);
   refuseOtherMethods(app, known);
   await addDocsPages(app as unknown as FastifyInstance);
+  addConsolePages(app);
   app.setNotFoundHandler(refuseUnknownPath);
   await app.ready();
   return app as unknown as FastifyInstance;

@@ -15,9 +15,10 @@ import { FakeApiKeys, principalOf } from './api-keys.fixture.ts';
 import { FakeApprovals } from './approvals/approvals.fixture.ts';
 import type { EventView } from './event-view.ts';
 import { FakeFreezes } from './freezes.fixture.ts';
+import { FakeOperators, FakeSessions } from './operators.fixture.ts';
 import { FakePolicies } from './policies.fixture.ts';
 import { FakeHolds } from './policy/holds.fixture.ts';
-import type { DepositVerdict, Order, Page, Principal, Services } from './services.ts';
+import type { DepositVerdict, KeyPrincipal, Order, Page, Principal, Services } from './services.ts';
 import { BALANCE, DEPOSIT, EVENT, withdrawalView } from './views.fixture.ts';
 import { FakeWallets } from './wallets.fixture.ts';
 import { FakeX402 } from './x402.fixture.ts';
@@ -39,7 +40,7 @@ export class FakeServices implements Services {
   fault: unknown = null;
   /** Answers of submit and deposit for bodies that carry `refuse`. */
   refusals: Record<string, { refusal: Refusal; replayed: boolean }> = {};
-  keys: Record<string, Principal> = {
+  keys: Record<string, KeyPrincipal> = {
     all: principalOf(TENANT, 'k1', ALL),
     other: principalOf(OTHER_TENANT, 'k2', ALL),
     none: principalOf(TENANT, 'k3', []),
@@ -70,6 +71,8 @@ export class FakeServices implements Services {
   freezes = new FakeFreezes(TENANT);
   addressBook = new FakeAddressBook(TENANT);
   policies = new FakePolicies();
+  operators = new FakeOperators(TENANT);
+  sessions = new FakeSessions();
   rateLimits = new RateLimiter({ clock: systemClock, key: null, tenant: null });
   uses: { keyId: string; ip: string }[] = [];
   /** Resolves the running waitFor calls. */
@@ -217,7 +220,7 @@ export class FakeServices implements Services {
     for (const listener of this.listeners) listener();
   }
 
-  authenticate(bearer: string): Principal | null | Promise<Principal | null> {
+  authenticate(bearer: string): KeyPrincipal | null | Promise<KeyPrincipal | null> {
     this.#throwFault();
     const found = this.keys[bearer] ?? null;
     return this.slowKeys ? Promise.resolve(found) : found;

@@ -7,6 +7,8 @@ import type {
   NewApiKey,
   NonceBook,
   RateLimiter,
+  Scope,
+  Session,
 } from '../../books/access/index.ts';
 import type { MoveView, WalletView } from '../../hands/treasury/index.ts';
 import type {
@@ -30,8 +32,25 @@ import type {
 } from '../../roads/withdrawal/index.ts';
 import type { Answer, PaymentView, Supported } from '../../roads/x402/index.ts';
 import type { EventView } from './event-view.ts';
+import type { OperatorServices, SessionServices } from './people-services.ts';
 
-export type Principal = Omit<Identity, 'tenantName'>;
+export type KeyPrincipal = Omit<Identity, 'tenantName'>;
+/** An operator in the tenant that the request is about. */
+export type OperatorPrincipal = Omit<KeyPrincipal, 'keyId' | 'scopes'> & {
+  keyId: null;
+  signature: null;
+  scopes: readonly Scope[];
+  session: Session;
+};
+/** Told apart by `keyId`. */
+export type Principal = KeyPrincipal | OperatorPrincipal;
+
+/** Who it is, as it is kept beside what they did. */
+export function actorOf(principal: Principal): string {
+  return principal.keyId === null
+    ? `operator ${principal.session.name}`
+    : `API key ${principal.keyId}`;
+}
 
 /** A body as it came, with the key it is to be done once under. */
 export type Order = {
@@ -84,7 +103,8 @@ type ApprovalServices = {
   ): Promise<ApprovalView | Refusal>;
 };
 
-type Asker = Pick<Principal, 'tenantId' | 'keyId'>;
+/** Made by a key, or by an operator. */
+type Asker = Principal;
 
 /** The keys of a tenant; what an asker makes or rotates has no more rights than its own key. */
 type ApiKeyServices = {
@@ -190,7 +210,7 @@ export type Services = {
   onEvents(callback: () => void): () => void;
 
   /** From memory at once, or after a look-up. Null for every kind of bad key. */
-  authenticate(bearer: string): Principal | null | Promise<Principal | null>;
+  authenticate(bearer: string): KeyPrincipal | null | Promise<KeyPrincipal | null>;
   rateLimits: Pick<RateLimiter, 'take' | 'charge'>;
   /** Of a signed request, once its body is found to be the signed one. */
   takeNonce: NonceBook['take'];
@@ -207,6 +227,8 @@ export type Services = {
   freezes: FreezeServices;
   addressBook: AddressBookServices;
   policies: PolicyServices;
+  operators: OperatorServices;
+  sessions: SessionServices;
 
   breaks(
     tenantId: string,

@@ -42,3 +42,5 @@ export const integer = (minimum: number, maximum: number, unit: string) =>
   });
 
 export const NETWORK = 'an address or a network in CIDR, like "10.0.0.0/8"';
+
+export const PUBLIC_URL = 'an https URL of a name without a path, or an http URL of localhost';

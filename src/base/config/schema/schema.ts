@@ -2,7 +2,7 @@ import { type Static, Type } from 'typebox';
 import { URGENCIES } from '../settings.ts';
 import { guardSections } from './guard.ts';
 import { Key } from './keys.ts';
-import { Address, Amount, closed, id, integer, NETWORK, Secret } from './parts.ts';
+import { Address, Amount, closed, id, integer, NETWORK, PUBLIC_URL, Secret } from './parts.ts';
 import { Lane, Treasury } from './wallets.ts';
 
 const Rpc = Type.Object(
@@ -246,6 +246,7 @@ export const ConfigSchema = Type.Object(
               { description: 'a size from 1KiB to 64MiB: 512KiB, 1MiB, or a number of bytes' },
             ),
           ),
+          publicUrl: Type.Optional(Type.String({ description: PUBLIC_URL })),
           trustedProxies: Type.Optional(
             Type.Array(Type.String({ description: NETWORK }), {
               description: `a list of networks, each ${NETWORK}`,

@@ -12,12 +12,20 @@ type AuditedKey = Omit<Rights, 'publicKey'> & {
   previousValidUntil: Date | null;
 };
 
+/** The key or the operator that did it. */
+export type KeyActor = { keyId: string } | { operatorId: string };
+
+function toldActor(by: KeyActor | null): string {
+  if (by === null) return 'the command line';
+  return 'keyId' in by ? `API key ${by.keyId}` : `operator ${by.operatorId}`;
+}
+
 /** What was done to a key, with its rights as they are from here on; its secret is told nowhere. */
 export async function auditKey(
   sql: Sql,
   done: 'made' | 'rotated' | 'revoked',
   key: AuditedKey,
-  by: { keyId: string } | null,
+  by: KeyActor | null,
 ): Promise<void> {
   const { keyId, tenantId, name, prefix, scopes, allowedNetworks, publicKey } = key;
   const { requireSignature, rateLimit, expiresAt, previousValidUntil } = key;
@@ -26,7 +34,7 @@ export async function auditKey(
     {
       tenantId,
       action: `api_key.${done}`,
-      actor: by === null ? 'the command line' : `API key ${by.keyId}`,
+      actor: toldActor(by),
       subject: keyId,
       detail: { name, prefix, ...rights, previousValidUntil },
     },

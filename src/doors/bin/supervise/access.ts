@@ -1,13 +1,16 @@
 import type { MerchantSettings, Settings } from '../../../base/config/index.ts';
-import type { Db } from '../../../base/db/index.ts';
+import { type Db, openPool } from '../../../base/db/index.ts';
 import { isRefusal, type Refusal, systemClock, Transient } from '../../../base/kernel/index.ts';
 import {
   createKey,
   createTenant,
   findTenant,
   type Grant,
+  inviteFirstAdmin,
   KeyCache,
+  listTenants,
   merchantOfKey,
+  type Role,
   type Tenant,
 } from '../../../books/access/index.ts';
 import { createMerchantKey, putMerchants } from '../merchants.ts';
@@ -40,6 +43,29 @@ export async function ensureTenants(db: Db, names: readonly string[]): Promise<s
     made.push(name);
   }
   return made;
+}
+
+const FIRST_ADMIN_LIFE_MS = 24 * 3_600_000;
+
+/**
+ * What the link of the first security-admin of these tenants carries; null once there is one. Each start makes a
+ * new one, and the one before opens nothing any more.
+ */
+export async function ensureFirstAdmin(
+  url: string,
+  tenants: readonly string[],
+  roles: readonly Role[],
+): Promise<string | null> {
+  const db = openPool({ url, role: 'payonce_app', name: 'payonce-start', max: 1 });
+  try {
+    const tenantIds = (await listTenants(db))
+      .filter(({ name }) => tenants.includes(name))
+      .map(({ tenantId }) => tenantId);
+    const invited = await inviteFirstAdmin(db, { tenantIds, roles, lifeMs: FIRST_ADMIN_LIFE_MS });
+    return invited?.token ?? null;
+  } finally {
+    await db.end();
+  }
 }
 
 /**

@@ -6,18 +6,19 @@ import type { Databases } from './databases.ts';
 /** dev.json of what runs. Pure. */
 export function devFileOf(running: {
   apiUrl: string;
+  consoleUrl: string | null;
   keys: Pick<LocalKeys, 'apiKey' | 'adminApiKey'>;
   databases: Databases;
   settings: Settings;
   configFile: string;
   pids: DevFile['pids'];
 }): DevFile {
-  const { apiUrl, keys, databases, settings, configFile, pids } = running;
+  const { apiUrl, consoleUrl, keys, databases, settings, configFile, pids } = running;
   return {
     apiUrl,
     apiKey: keys.apiKey,
     adminApiKey: keys.adminApiKey,
-    consoleUrl: null,
+    consoleUrl,
     metricsUrl: null,
     configFile,
     databaseUrl: databases.url,

@@ -1,4 +1,12 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
@@ -160,6 +168,19 @@ test('an installation starts, is alone, keeps its processes and servers, and end
     wallets: [{ chain: 'local' }, { chain: 'local' }],
     pids: { supervisor: process.pid, api: [expect.any(Number)] },
   });
+  const port = new URL(dev.apiUrl).port;
+  expect(dev.consoleUrl).toBe(`http://localhost:${port}/console/access`);
+  const link = one.lines.find((line) => line.includes('#invitation='));
+  expect(link?.trim()).toMatch(
+    new RegExp(`^http://localhost:${port}/console/access#invitation=oi_[A-Za-z0-9_-]{43}$`),
+  );
+  for (const file of readdirSync(stateDir, { recursive: true, encoding: 'utf8' })) {
+    if (!/\.(log|json|yaml)$/.test(file)) continue;
+    expect([file, readFileSync(join(stateDir, file), 'utf8').includes('oi_')]).toEqual([
+      file,
+      false,
+    ]);
+  }
   expect(statSync(join(stateDir, 'dev.json')).mode & 0o777).toBe(0o600);
   expect(statSync(join(stateDir, 'config.yaml')).mode & 0o777).toBe(0o600);
   expect((await fetch(dev.apiUrl)).ok).toBe(true);

@@ -1,8 +1,11 @@
 import { resolve } from 'node:path';
 import type { Settings } from '../../../base/config/index.ts';
 import { type Clock, Transient } from '../../../base/kernel/index.ts';
+import { ROLES } from '../../../books/access/index.ts';
 import { ApiClient, type Role } from '../../cli/index.ts';
 import { claimInstance, removeDevFile, writeDevFile } from '../../dev/index.ts';
+import { invitationUrl, localOrigin } from '../../public-url.ts';
+import { ensureFirstAdmin } from './access.ts';
 import { judgeDatabases } from './configuration.ts';
 import { DEMO_ORDER, runDemo } from './demo.ts';
 import { devFileOf, localUrl } from './dev-file.ts';
@@ -108,7 +111,8 @@ export class Supervisor {
     const whole = ORDER.every((role) => roles.includes(role));
     const shown = demo && config === null && whole;
     if (shown) await this.#showDemo(installation);
-    if (!this.#ended.signal.aborted) this.#sayReady(installation, shown);
+    const link = await this.#linkOfFirstAdmin(installation);
+    if (!this.#ended.signal.aborted) this.#sayReady(installation, shown, link);
   }
 
   /** Each is told what it is to do when all is prepared. */
@@ -163,7 +167,24 @@ export class Supervisor {
     await runDemo({ client, clock, signal: this.#ended.signal, say });
   }
 
-  #sayReady(installation: Installation, shown: boolean): void {
+  /** On the terminal alone: it stands in no file and no log. */
+  async #linkOfFirstAdmin(installation: Installation): Promise<string | null> {
+    if (!this.#options.roles.includes('api')) return null;
+    const { databases, settings } = installation;
+    const tenants = settings.lanes.map(({ tenant }) => tenant);
+    // On a development machine one person plays every part.
+    const roles = this.#options.config === null ? ROLES : (['security-admin'] as const);
+    const token = await ensureFirstAdmin(databases.url, tenants, roles);
+    return token === null ? null : invitationUrl(this.#origin(), token);
+  }
+
+  #origin(): string {
+    const installation = this.#installation!;
+    const { port } = new URL(this.#apiUrl());
+    return installation.settings.http.publicUrl ?? localOrigin(Number(port));
+  }
+
+  #sayReady(installation: Installation, shown: boolean, link: string | null): void {
     const { terminal } = this.#context;
     const { apiKey } = installation.keys;
     const url = this.#apiUrl();
@@ -172,6 +193,7 @@ export class Supervisor {
       terminal.say(`  API      ${url}`);
       terminal.say(`  docs     ${url}/docs`);
       terminal.say(`  health   ${url}/readyz`);
+      terminal.say(`  console  ${this.#origin()}/console/access`);
     }
     terminal.say(`  keys     ${this.#options.stateDir}/dev.json`);
     const merchants = installation.settings.x402.merchants.length > 0;
@@ -183,6 +205,11 @@ export class Supervisor {
       const order = `-H "Idempotency-Key: $(date +%s%N)" -H 'Content-Type: application/json' -d '${JSON.stringify(DEMO_ORDER)}'`;
       terminal.say('');
       terminal.say(`curl -sS ${url}/v1/withdrawals ${bearer}${shown ? ` ${order}` : ''}`);
+    }
+    if (link !== null) {
+      terminal.say('');
+      terminal.say('The first security-admin registers a passkey here, once, within 24 hours:');
+      terminal.say(`  ${link}`);
     }
     terminal.say('');
     terminal.say('Ctrl-C stops everything');
@@ -207,7 +234,18 @@ export class Supervisor {
       signer: pidsOf('signer'),
       ...installation.serverPids(),
     };
-    const running = { apiUrl: this.#apiUrl(), databases, keys, settings, configFile, pids };
+    const consoleUrl = this.#options.roles.includes('api')
+      ? `${this.#origin()}/console/access`
+      : null;
+    const running = {
+      apiUrl: this.#apiUrl(),
+      consoleUrl,
+      databases,
+      keys,
+      settings,
+      configFile,
+      pids,
+    };
     writeDevFile(stateDir, devFileOf(running));
   }
 

@@ -164,6 +164,7 @@ function shownKey(key: ApiKey) {
   return {
     id: key.keyId,
     name: key.name,
+    person: key.personId,
     prefix: `pk_${key.prefix}`,
     scopes: key.scopes,
     allowedNetworks: key.allowedNetworks,

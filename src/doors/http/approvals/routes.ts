@@ -8,6 +8,7 @@ import { sendRefusal } from '../reply.ts';
 import type { App, RouteContext } from '../routes/context.ts';
 import { EMPTY_BODY, limit } from '../routes/request.ts';
 import { problems } from '../schemas.ts';
+import { actorOf } from '../services.ts';
 
 const tags = ['Operations'];
 const closed = { additionalProperties: false } as const;
@@ -127,8 +128,8 @@ export function addApprovalRoutes(app: App, { services }: RouteContext): void {
     },
     async (request, reply) => {
       if (request.body === undefined) return sendRefusal(request, reply, EMPTY_BODY);
-      const { tenantId, keyId } = request.principal;
-      const said = { body: request.body, by: `API key ${keyId}` };
+      const { tenantId } = request.principal;
+      const said = { body: request.body, by: actorOf(request.principal) };
       const done = await approvals.reject(tenantId, request.params.id, said);
       return isRefusal(done) ? sendRefusal(request, reply, done) : reply.send(done);
     },

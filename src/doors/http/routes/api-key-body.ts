@@ -1,6 +1,6 @@
 import { type Fields, parseForm, parseInstant, type Refusal } from '../../../base/kernel/index.ts';
 import { type KeyOrder, MOST_OVERLAP_MS } from '../../../books/access/index.ts';
-import { EMPTY_BODY, isObject } from './request.ts';
+import { EMPTY_BODY, isObject, textsOf } from './request.ts';
 
 export const DAY_SECONDS = 24 * 3600;
 export const MOST_OVERLAP_SECONDS = MOST_OVERLAP_MS / 1000;
@@ -20,9 +20,7 @@ export function readOrder(body: unknown): Omit<KeyOrder, 'tenantId'> | Refusal {
   if (body === undefined) return EMPTY_BODY;
   return parseForm(body, ORDER, (fields) => {
     const name = fields.label('name');
-    const scopes = texts(fields, 'scopes');
-    if (scopes === undefined)
-      fields.fault('scopes', 'invalid_request', undefined, 'a list of scopes');
+    const scopes = textsOf(fields, 'scopes', 'a list of scopes');
     const expiresAt = fields.text(
       'expiresAt',
       { code: 'invalid_request', expected: 'an RFC 3339 time to come', optional: true },
@@ -40,7 +38,7 @@ export function readOrder(body: unknown): Omit<KeyOrder, 'tenantId'> | Refusal {
       return null;
     }
     const rateLimit = readRate(fields);
-    if (name === null || scopes === undefined) return null;
+    if (name === null || scopes === null) return null;
     return {
       name,
       scopes,
@@ -71,12 +69,7 @@ export function readOverlap(body: unknown): number | Refusal {
 /** Undefined where there is none, or a fault was named. */
 function texts(fields: Fields, name: string): string[] | undefined {
   const given = fields.raw(name) ?? undefined;
-  if (given === undefined) return undefined;
-  if (Array.isArray(given) && given.every((one): one is string => typeof one === 'string')) {
-    return given;
-  }
-  fields.fault(name, 'invalid_request', given, 'a list of texts');
-  return [];
+  return given === undefined ? undefined : (textsOf(fields, name, 'a list of texts') ?? undefined);
 }
 
 function readRate(fields: Fields): KeyOrder['rateLimit'] {

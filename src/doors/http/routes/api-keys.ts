@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox';
-import { isRefusal, isUuid, parseForm, refuse } from '../../../base/kernel/index.ts';
+import { isRefusal, isUuid, refuse } from '../../../base/kernel/index.ts';
 import { type ApiKey, GRANTS } from '../../../books/access/index.ts';
 import { guard } from '../auth.ts';
 import { encodeCursor, type List, readIdCursor } from '../cursor.ts';
@@ -8,7 +8,7 @@ import { sendRefusal } from '../reply.ts';
 import { problems } from '../schemas.ts';
 import { DAY_SECONDS, MOST_OVERLAP_SECONDS, readOrder, readOverlap } from './api-key-body.ts';
 import type { App, RouteContext } from './context.ts';
-import { limit } from './request.ts';
+import { limit, refuseBody } from './request.ts';
 
 const tags = ['API keys'];
 const closed = { additionalProperties: false } as const;
@@ -30,6 +30,9 @@ const rateLimit = Type.Object(
 const properties = {
   id: Type.String({ format: 'uuid' }),
   name: Type.String(),
+  person: Type.String({
+    description: 'Who speaks by it, where two persons decide: an operator or a key, by id',
+  }),
   prefix: Type.String({ description: 'How the secret begins; the rest is not kept' }),
   scopes,
   allowedNetworks,
@@ -203,11 +206,8 @@ function addChanges(app: App, { services }: RouteContext): void {
       },
     },
     async (request, reply) => {
-      const body: unknown = request.body;
-      if (body !== undefined) {
-        const empty = parseForm(body, new Set(), () => ({}));
-        if (isRefusal(empty)) return sendRefusal(request, reply, empty);
-      }
+      const refusal = refuseBody(request.body);
+      if (refusal !== null) return sendRefusal(request, reply, refusal);
       const id = request.params.id.toLowerCase();
       if (!isUuid(id)) return sendRefusal(request, reply, NO_KEY);
       const revoked = await services.apiKeys.revoke(request.principal, id);
@@ -222,6 +222,7 @@ function shown(key: ApiKey): Static<typeof Key> {
   return {
     id: key.keyId,
     name: key.name,
+    person: key.personId,
     prefix: `pk_${key.prefix}`,
     scopes: key.scopes,
     allowedNetworks: key.allowedNetworks,

@@ -42,7 +42,7 @@ export function addOperationsRoutes(app: App, { services, drain, log }: RouteCon
   app.get(
     '/v1/chains',
     {
-      onRequest: guard(services, 'admin:chains'),
+      onRequest: guard(services, 'admin:chains:read'),
       schema: { tags, summary: 'Read the chains', response: { 200: ChainList, ...problems } },
     },
     async (request, reply) => {

@@ -95,7 +95,7 @@ export function addReconciliationRoutes(app: App, { services }: RouteContext): v
 }
 
 function addReads(app: App, services: Services): void {
-  const onRequest = guard(services, 'admin:breaks');
+  const onRequest = guard(services, 'admin:breaks:read');
   app.get(
     '/v1/reconciliation/breaks',
     {

@@ -1,5 +1,13 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { type Refusal, type RefusalCode, refuse, showValue } from '../../../base/kernel/index.ts';
+import {
+  type Fields,
+  isRefusal,
+  parseForm,
+  type Refusal,
+  type RefusalCode,
+  refuse,
+  showValue,
+} from '../../../base/kernel/index.ts';
 import type { Verdict } from '../../../roads/withdrawal/index.ts';
 import { integer } from '../query.ts';
 import { sendRefusal } from '../reply.ts';
@@ -44,6 +52,23 @@ function describe(given: unknown): string {
 /** A header that was sent twice arrives joined with a comma and a space, hence is no key. */
 export function headerKey(request: FastifyRequest): string | Refusal {
   return judgeKey(request.headers['idempotency-key'], 'The Idempotency-Key header is missing');
+}
+
+/** What is wrong with the body of a request that has none. */
+export function refuseBody(body: unknown): Refusal | null {
+  if (body === undefined) return null;
+  const empty = parseForm(body, new Set(), () => ({}));
+  return isRefusal(empty) ? empty : null;
+}
+
+/** A list of texts; null, and a fault, for anything else. */
+export function textsOf(fields: Fields, name: string, expected: string): string[] | null {
+  const given = fields.raw(name);
+  if (Array.isArray(given) && given.every((one): one is string => typeof one === 'string')) {
+    return given;
+  }
+  fields.fault(name, 'invalid_request', given, expected);
+  return null;
 }
 
 export function isObject(value: unknown): value is Record<string, unknown> {

@@ -5,7 +5,7 @@ import { guard } from '../auth.ts';
 import { readQuery } from '../query.ts';
 import { sendRefusal } from '../reply.ts';
 import { problems } from '../schemas.ts';
-import type { ProposalView } from '../services.ts';
+import { actorOf, type ProposalView } from '../services.ts';
 import type { App, RouteContext } from './context.ts';
 import { EMPTY_BODY } from './request.ts';
 
@@ -37,11 +37,12 @@ const NO_WALLET = refuse('not_found', 'This tenant has no wallet of this id.');
 
 export function addWalletRoutes(app: App, { services }: RouteContext): void {
   const onRequest = guard(services, 'admin:lanes');
+  const forReaders = guard(services, 'admin:lanes:read');
   const { wallets } = services;
   app.get(
     '/v1/wallets',
     {
-      onRequest,
+      onRequest: forReaders,
       schema: { tags, summary: 'List the hot wallets', response: { 200: WalletList, ...problems } },
     },
     async (request, reply) => {
@@ -53,7 +54,7 @@ export function addWalletRoutes(app: App, { services }: RouteContext): void {
   app.get(
     '/v1/wallets/:id',
     {
-      onRequest,
+      onRequest: forReaders,
       schema: {
         tags,
         summary: 'Read a hot wallet',
@@ -70,7 +71,7 @@ export function addWalletRoutes(app: App, { services }: RouteContext): void {
   app.get(
     '/v1/wallets/rebalancing',
     {
-      onRequest,
+      onRequest: forReaders,
       schema: {
         tags,
         summary: 'List what could be moved so that every wallet has its minimums',
@@ -99,12 +100,12 @@ export function addWalletRoutes(app: App, { services }: RouteContext): void {
       },
     },
     async (request, reply) => {
-      const { tenantId, keyId } = request.principal;
+      const { tenantId } = request.principal;
       const { body } = request;
       if (body !== undefined && Object.keys(body ?? { null: body }).length > 0) {
         return sendRefusal(request, reply, NO_BODY);
       }
-      const moves = await wallets.sweep(tenantId, request.params.id, `API key ${keyId}`);
+      const moves = await wallets.sweep(tenantId, request.params.id, actorOf(request.principal));
       if (moves === null) return sendRefusal(request, reply, NO_WALLET);
       return isRefusal(moves)
         ? sendRefusal(request, reply, moves)
@@ -132,9 +133,12 @@ export function addWalletRoutes(app: App, { services }: RouteContext): void {
       async (request, reply) => {
         const note = readReason(request.body);
         if (isRefusal(note)) return sendRefusal(request, reply, note);
-        const { tenantId, keyId } = request.principal;
+        const { tenantId } = request.principal;
         const { id } = request.params as { id: string };
-        const changed = await wallets[verb](tenantId, id, { by: `API key ${keyId}`, note });
+        const changed = await wallets[verb](tenantId, id, {
+          by: actorOf(request.principal),
+          note,
+        });
         if (changed === null) return sendRefusal(request, reply, NO_WALLET);
         return isRefusal(changed) ? sendRefusal(request, reply, changed) : reply.send(changed);
       },

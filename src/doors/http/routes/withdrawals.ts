@@ -5,6 +5,7 @@ import { guard, refusedNow } from '../auth.ts';
 import { encodeCursor, type List, readIdCursor } from '../cursor.ts';
 import { ANSWERS, problemOfRefusal } from '../error-map.ts';
 import { integer, matching, oneOf, querySchema, readQuery } from '../query.ts';
+import { callerOf } from '../rate-limits.ts';
 import { sendRefusal } from '../reply.ts';
 import {
   BatchAnswer,
@@ -130,7 +131,7 @@ function addBatch(app: App, services: Services): void {
     async (request, reply) => {
       const items = readBatch(request.body);
       if (isRefusal(items)) return sendRefusal(request, reply, items);
-      services.rateLimits.charge(request.principal, items.length - 1);
+      services.rateLimits.charge(callerOf(request.principal), items.length - 1);
       const read = items.map((item) => readItem(item, request.id, request.principal.personId));
       const orders = read.filter((item): item is Order => !isRefusal(item));
       const verdicts =

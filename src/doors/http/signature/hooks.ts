@@ -45,7 +45,7 @@ export function addSignatureHooks(app: App, services: Pick<Services, 'takeNonce'
       return void sendRefusal(request, reply, OTHER_BODY);
     }
     services
-      .takeNonce({ keyId: request.principal.keyId, ...signed })
+      .takeNonce({ keyId: request.principal.keyId!, ...signed })
       .then((verdict) => answer(request, reply, verdict, done), done);
   });
 }

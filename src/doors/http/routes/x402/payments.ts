@@ -108,13 +108,14 @@ function letMerchantsIn(services: Services) {
       else done();
     }, done);
   };
-  return Object.assign(hook, { scope: keyed.scope });
+  return Object.assign(hook, { need: keyed.need });
 }
 
 function merchantOf(services: Services, request: FastifyRequest): Promise<Merchant | null> {
   const { x402 } = services;
   const principal = request.principal as FastifyRequest['principal'] | undefined | null;
-  return principal ? x402.merchantOfKey(principal.keyId) : x402.anonymous();
+  if (!principal) return x402.anonymous();
+  return principal.keyId === null ? Promise.resolve(null) : x402.merchantOfKey(principal.keyId);
 }
 
 function send(reply: FastifyReply, { status, body, ended }: Answer): FastifyReply {
@@ -202,10 +203,10 @@ function addPayments(app: App, services: Services): void {
   );
 }
 
-/** A merchant's key sees its payments, a tenant's own key all of them. */
+/** A merchant's key sees its payments, a tenant's own key or operator all of them. */
 async function scopeOf(services: Services, request: FastifyRequest) {
   const { tenantId, keyId } = request.principal;
-  const merchant = await services.x402.merchantOfKey(keyId);
+  const merchant = keyId === null ? null : await services.x402.merchantOfKey(keyId);
   return { tenantId, merchantId: merchant?.merchantId ?? null };
 }
 

@@ -1,0 +1,41 @@
+import type { Sql } from '../../../base/db/index.ts';
+import { writeEvents } from '../../../base/event/index.ts';
+
+/** Who acts. Without an operator it is the installation's owner, at the command line or the start. */
+export type Actor = { operatorId: string | null; correlationId?: string };
+
+type OperatorEvent =
+  | 'operator.invited'
+  | 'operator.registered'
+  | 'operator.activated'
+  | 'operator.roles_changed'
+  | 'operator.suspended'
+  | 'operator.resumed'
+  | 'operator.logged_in'
+  | 'operator.login_failed'
+  | 'operator.passkey_added'
+  | 'operator.passkey_removed';
+
+/** One event in each of the tenants, in the transaction of what it tells. */
+export async function tell(
+  sql: Sql,
+  type: OperatorEvent,
+  about: {
+    operatorId: string;
+    tenantIds: readonly string[];
+    by: Actor;
+    data?: Record<string, unknown>;
+  },
+): Promise<void> {
+  const { operatorId, tenantIds, by, data } = about;
+  await writeEvents(
+    sql,
+    tenantIds.map((tenantId) => ({
+      tenantId,
+      type,
+      subjectId: operatorId,
+      ...(by.correlationId === undefined ? {} : { correlationId: by.correlationId }),
+      data: { ...data, by: by.operatorId ?? 'owner' },
+    })),
+  );
+}
