@@ -40,6 +40,11 @@ beforeAll(async () => {
     '/v1/operators/{id}': await operator(on.tenantId),
     '/v1/approvals/{id}': String(withdrawal['id']),
     '/v1/freeze/{id}': await freeze(),
+    '/v1/holds/{id}': await hold(String(withdrawal['id'])),
+    '/v1/address-book/{id}': await destination(),
+    '/v1/payments/{id}': await payment(),
+    // No tenant's: the installation has one policy. Nobody has drafted this change of it.
+    '/v1/policies/{id}': '01890000-0000-7000-8000-000000000000',
     '/v1/reconciliation/breaks/{id}': await openBreak(String(withdrawal['id']), lane!.id),
     // Everybody's, but the stranger has no lane there.
     '/v1/chains/{id}': 'local',
@@ -75,6 +80,41 @@ async function freeze(): Promise<string> {
     `INSERT INTO operator_freeze (scope, tenant_id, reason, frozen_by)
      SELECT 'tenant', $1, 'a test', person_id FROM person LIMIT 1 RETURNING freeze_id AS id`,
     [on.tenantId],
+  );
+  return made!.id;
+}
+
+async function hold(withdrawalId: string): Promise<string> {
+  const [made] = await on.rows<{ id: string }>(
+    `INSERT INTO policy_hold (tenant_id, subject_id, decision_id, rule_id, gate, expires_at)
+     VALUES ($1, $2, gen_random_uuid(), 'a rule', 'manual_review', now() + interval '1 day') RETURNING hold_id AS id`,
+    [on.tenantId, withdrawalId],
+  );
+  return made!.id;
+}
+
+async function payment(): Promise<string> {
+  const [made] = await on.rows<{ id: string }>(
+    `WITH m AS (INSERT INTO merchant (tenant_id, name, pay_to) VALUES ($1, 'shop', '{}'::bytea[] || $2::bytea)
+       RETURNING merchant_id)
+     INSERT INTO payment (tenant_id, merchant_id, status, endpoint, fingerprint, authorization_id, chain_id, asset, token,
+       payer, pay_to, amount, valid_after, valid_before, nonce, signature, wait_until, commit_at, risk_tier,
+       correlation_id)
+     SELECT $1, merchant_id, 'AUTH_SIGNED', '', gen_random_uuid(), $3, 31337, 'a token', $2, $2, $2, 1, 0, 1, $3, '',
+       'included', 'safe', 'low', 'c' FROM m RETURNING payment_id AS id`,
+    [on.tenantId, Buffer.alloc(20, 8), Buffer.alloc(32, 8)],
+  );
+  return made!.id;
+}
+
+/** What a list can not be asked without. */
+const QUERIES: Record<string, string> = { '/v1/payments': `?txHash=0x${'08'.repeat(32)}` };
+
+async function destination(): Promise<string> {
+  const [made] = await on.rows<{ id: string }>(
+    `INSERT INTO address_book_entry (tenant_id, address, label, added_by)
+     SELECT $1, $2, 'a supplier', person_id FROM person LIMIT 1 RETURNING entry_id AS id`,
+    [on.tenantId, Buffer.alloc(20, 7)],
   );
   return made!.id;
 }
@@ -115,6 +155,11 @@ const bodies: Record<string, () => unknown> = {
   'POST /v1/reconciliation/breaks/{id}/resolve': () => DECISION,
   'POST /v1/chains/{id}/resume': () => ({ evidence: 'mine now' }),
   'DELETE /v1/freeze/{id}': () => ({ reason: 'mine now' }),
+  'DELETE /v1/address-book/{id}': () => ({ reason: 'mine now' }),
+  'POST /v1/holds/{id}/reject': () => ({ reason: 'mine now' }),
+  'POST /v1/policies/{id}/propose': () => ({ reason: 'mine now' }),
+  'POST /v1/policies/{id}/confirm': () => ({ reason: 'mine now' }),
+  'POST /v1/policies/{id}/veto': () => ({ reason: 'mine now' }),
   'POST /v1/operators/{id}/roles': () => ({ roles: ['viewer'] }),
   'POST /v1/approvals/{id}/approve': () => ({ approver: 'x', signature: '0x00' }),
   'POST /v1/approvals/{id}/reject': () => ({ reason: 'mine now' }),
@@ -149,6 +194,9 @@ const belongings = () =>
        (SELECT json_agg(b ORDER BY b.break_id) FROM reconciliation_break b WHERE b.tenant_id = $1) AS breaks,
        (SELECT json_agg(m ORDER BY m.operator_id) FROM operator_membership m WHERE m.tenant_id = $1) AS operators,
        (SELECT json_agg(l) FROM operator_freeze_lift l) AS lifts,
+       (SELECT json_agg(h) FROM policy_hold_answer h) AS answers,
+       (SELECT json_agg(p) FROM payment p WHERE p.tenant_id = $1) AS payments,
+       (SELECT json_agg(b) FROM address_book_entry b WHERE b.tenant_id = $1) AS destinations,
        (SELECT json_agg(p) FROM proposal p) AS proposals, (SELECT json_agg(r) FROM chain_resume r) AS resumes,
        (SELECT json_agg(s ORDER BY s.key_hash) FROM api_key_secret s JOIN api_key USING (key_id)
         WHERE tenant_id = $1) AS secrets`,
@@ -165,7 +213,7 @@ describe('an operator of another tenant with every role', () => {
       const withId = path.includes('{');
       const body = bodies[`${method} ${path}`]?.();
       if (!withId && method !== 'GET') continue;
-      const url = withId ? path.replace(/\{\w+\}/, own[prefix!]!) : path;
+      const url = withId ? path.replace(/\{\w+\}/, own[prefix!]!) : path + (QUERIES[path] ?? '');
       const { status, text } = await asStrangerInConsole(method, url, body);
       const seen = [`${method} ${path}`, status];
       expect(seen).toEqual([`${method} ${path}`, withId ? 404 : 200]);
@@ -207,7 +255,7 @@ describe('a key of another tenant with every scope', () => {
     for (const { method, path } of ofKeys.filter(({ path: one }) => !one.includes('{'))) {
       const body = bodies[`${method} ${path}`]?.();
       if (method === 'POST' && body === undefined) continue;
-      const answer = await asStranger(method, path, body);
+      const answer = await asStranger(method, path + (QUERIES[path] ?? ''), body);
       const text = JSON.stringify(answer.body);
       for (const id of ids) expect(text.toLowerCase(), `${method} ${path}`).not.toContain(id);
       if (path === '/v1/withdrawals' && method === 'POST') {

@@ -124,12 +124,14 @@ const PEOPLE: Partial<Record<Scope, readonly Role[]>> = {
   'admin:breaks:read': READERS,
   'admin:chains:read': READERS,
   'admin:lanes:read': READERS,
+  'admin:address-book': ['policy-admin'],
   'admin:approvals': ['approver'],
   'admin:breaks': ['operator'],
   'admin:chains': ['operator'],
   'admin:freeze': ['operator'],
   'admin:lanes': ['operator'],
   'admin:keys': ['security-admin'],
+  'admin:policy': ['policy-admin'],
   operators: ['security-admin'],
 };
 const grantsOf = (scope: Scope): Grant[] => {

@@ -13,7 +13,7 @@ describe('roles', () => {
       viewer: READS,
       operator: [...READS, 'admin:breaks', 'admin:chains', 'admin:freeze', 'admin:lanes'],
       approver: [...READS, 'admin:approvals'],
-      'policy-admin': READS,
+      'policy-admin': [...READS, 'admin:address-book', 'admin:policy'],
       'security-admin': [...READS, 'admin:keys', 'operators'],
     });
   });
@@ -34,9 +34,9 @@ describe('a key that a security-admin orders', () => {
 
   it('may do what systems do, and of what people do no more than they themselves', () => {
     expect(refused(['security-admin'])).toEqual([
-      ...['admin:approvals', 'admin:breaks', 'admin:chains', 'admin:freeze', 'admin:lanes'],
-      ...['admin', 'admin:*'],
+      ...['admin:approvals', 'admin:address-book', 'admin:breaks', 'admin:chains', 'admin:freeze'],
+      ...['admin:lanes', 'admin:policy', 'admin', 'admin:*'],
     ]);
-    expect(refused(['security-admin', 'operator', 'approver'])).toEqual([]);
+    expect(refused(['security-admin', 'operator', 'approver', 'policy-admin'])).toEqual([]);
   });
 });

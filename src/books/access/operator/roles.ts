@@ -19,14 +19,7 @@ const READS: readonly Scope[] = [
  */
 export const ROLE_SCOPES: Readonly<Record<Role, readonly Scope[]>> = {
   viewer: READS,
-  operator: [
-    ...READS,
-    'admin:breaks',
-    'admin:chains',
-    'admin:freeze',
-    'admin:lanes',
-    'holds:clear',
-  ],
+  operator: [...READS, 'admin:breaks', 'admin:chains', 'admin:freeze', 'admin:lanes'],
   approver: [...READS, 'admin:approvals'],
   'policy-admin': [...READS, 'admin:address-book', 'admin:policy'],
   'security-admin': [...READS, 'admin:keys', 'operators'],

@@ -43,7 +43,7 @@ describe('POST /v1/withdrawals', () => {
     expect(answer.headers.location).toBe(`/v1/withdrawals/${stored.id}`);
     expect(answer.headers['idempotent-replayed']).toBeUndefined();
     expect(services.submitted).toEqual([
-      [{ idempotencyKey: 'pay-1', body: order, correlationId: 'c-1' }],
+      [{ idempotencyKey: 'pay-1', body: order, correlationId: 'c-1', initiatedBy: 'k1' }],
     ]);
   });
 
