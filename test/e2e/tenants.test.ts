@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { GRANTS, ROLES } from '../../src/books/access/index.ts';
 import { openBreaks } from '../../src/books/breaks/index.ts';
+import { destination, freeze, hold, payment } from '../support/belongings.ts';
 import { Installation, type TestKey } from '../support/installation.ts';
 import { recipient } from '../support/laws.ts';
 
@@ -39,10 +40,10 @@ beforeAll(async () => {
     '/v1/accounts/{account}': 'alice',
     '/v1/operators/{id}': await operator(on.tenantId),
     '/v1/approvals/{id}': String(withdrawal['id']),
-    '/v1/freeze/{id}': await freeze(),
-    '/v1/holds/{id}': await hold(String(withdrawal['id'])),
-    '/v1/address-book/{id}': await destination(),
-    '/v1/payments/{id}': await payment(),
+    '/v1/freeze/{id}': await freeze(on),
+    '/v1/holds/{id}': await hold(on, String(withdrawal['id'])),
+    '/v1/address-book/{id}': await destination(on),
+    '/v1/payments/{id}': await payment(on),
     // No tenant's: the installation has one policy. Nobody has drafted this change of it.
     '/v1/policies/{id}': '01890000-0000-7000-8000-000000000000',
     '/v1/reconciliation/breaks/{id}': await openBreak(String(withdrawal['id']), lane!.id),
@@ -75,49 +76,8 @@ async function operator(tenantId: string): Promise<string> {
   return made!.id;
 }
 
-async function freeze(): Promise<string> {
-  const [made] = await on.rows<{ id: string }>(
-    `INSERT INTO operator_freeze (scope, tenant_id, reason, frozen_by)
-     SELECT 'tenant', $1, 'a test', person_id FROM person LIMIT 1 RETURNING freeze_id AS id`,
-    [on.tenantId],
-  );
-  return made!.id;
-}
-
-async function hold(withdrawalId: string): Promise<string> {
-  const [made] = await on.rows<{ id: string }>(
-    `INSERT INTO policy_hold (tenant_id, subject_id, decision_id, rule_id, gate, expires_at)
-     VALUES ($1, $2, gen_random_uuid(), 'a rule', 'manual_review', now() + interval '1 day') RETURNING hold_id AS id`,
-    [on.tenantId, withdrawalId],
-  );
-  return made!.id;
-}
-
-async function payment(): Promise<string> {
-  const [made] = await on.rows<{ id: string }>(
-    `WITH m AS (INSERT INTO merchant (tenant_id, name, pay_to) VALUES ($1, 'shop', '{}'::bytea[] || $2::bytea)
-       RETURNING merchant_id)
-     INSERT INTO payment (tenant_id, merchant_id, status, endpoint, fingerprint, authorization_id, chain_id, asset, token,
-       payer, pay_to, amount, valid_after, valid_before, nonce, signature, wait_until, commit_at, risk_tier,
-       correlation_id)
-     SELECT $1, merchant_id, 'AUTH_SIGNED', '', gen_random_uuid(), $3, 31337, 'a token', $2, $2, $2, 1, 0, 1, $3, '',
-       'included', 'safe', 'low', 'c' FROM m RETURNING payment_id AS id`,
-    [on.tenantId, Buffer.alloc(20, 8), Buffer.alloc(32, 8)],
-  );
-  return made!.id;
-}
-
 /** What a list can not be asked without. */
 const QUERIES: Record<string, string> = { '/v1/payments': `?txHash=0x${'08'.repeat(32)}` };
-
-async function destination(): Promise<string> {
-  const [made] = await on.rows<{ id: string }>(
-    `INSERT INTO address_book_entry (tenant_id, address, label, added_by)
-     SELECT $1, $2, 'a supplier', person_id FROM person LIMIT 1 RETURNING entry_id AS id`,
-    [on.tenantId, Buffer.alloc(20, 7)],
-  );
-  return made!.id;
-}
 
 /** How a login ends, without one: the token of a session. */
 async function sessionOf(operatorId: string): Promise<string> {
