@@ -163,12 +163,13 @@ describe('a commit at safe on a block that is gone', () => {
   });
 });
 
-/** The slot's filler is signed; nobody has sent it yet. */
+/** The slot's filler is signed and stored; no node has it yet. */
 async function signFiller(): Promise<void> {
   const { id } = await withdrawal();
   expect(await closeSlotOf(road.wires.app, id, 'filled')).toBe(true);
   await on.job('tx.fill');
   await on.sign();
+  road.node.failNext('send', { kind: 'lost', delivered: false });
   await on.collect();
   await forgetSends();
 }
