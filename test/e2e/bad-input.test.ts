@@ -603,7 +603,7 @@ describe('bad input', () => {
         ['GET', '/v1/accounts/alice/balances', undefined, 'ledger:read'],
         ['GET', '/v1/accounts/alice/transfers', undefined, 'ledger:read'],
         ['GET', '/v1/events', undefined, 'events:read'],
-        ['GET', '/v1/chains', undefined, 'admin:chains'],
+        ['GET', '/v1/chains', undefined, 'admin:chains:read'],
       ];
       for (const [method, path, body, scope] of calls) {
         const answer = await refused(() => on.call(method, path, body, auth), 403, 'missing_scope');
