@@ -102,7 +102,7 @@ async function expectTruth(): Promise<void> {
 
 if (!FULL) {
   console.log(
-    'SKIPPED faulty-mirrors: in one of four runs it stands still, cause not found; npm run proof runs it',
+    'SKIPPED faulty-mirrors: in two of five runs it stood still, cause not found; npm run proof runs it',
   );
 }
 

@@ -66,7 +66,7 @@ export async function sendFresh(
   });
 }
 
-/** Chains at the same time: a slow one holds up its own. */
+/** Chains at the same time; the caller waits for the slowest. */
 async function sendAll(
   context: BroadcasterContext,
   attempts: readonly SendableAttempt[],
