@@ -142,11 +142,27 @@ describe('RpcClient', () => {
     node.answer = (batch, response) =>
       batch[0]!.params[0] === 100 ? response.destroy() : answer(batch, response);
     const outcomes = await client().batch(calls(300));
-    expect(node.batches).toHaveLength(2);
+    expect(node.batches.map((batch) => batch[0]!.params[0])).toEqual([0, 100, 100]);
     expect(outcomes.map(({ kind }) => kind)).toEqual([
       ...Array(100).fill('result'),
       ...Array(200).fill('lost'),
     ]);
+  });
+
+  it.each<[string, string, (response: ServerResponse) => void, number]>([
+    ['a read', 'a cut connection', (response) => response.destroy(), 2],
+    ['a read', 'a node that is starting', (response) => response.writeHead(503).end('wait'), 2],
+    ['a read', 'a page', (response) => response.end('<html>'), 2],
+    // To go on asking is what prolongs a limit.
+    ['a read', 'a rate limit', (response) => response.writeHead(429).end('slow'), 1],
+    ['a read', 'a wrong key', (response) => response.writeHead(401).end('who'), 1],
+    // Perhaps taken: what becomes of it is not for the client to say.
+    ['a send', 'a cut connection', (response) => response.destroy(), 1],
+  ])('asks %s that met %s as often as makes sense', async (what, _met, answer, times) => {
+    node.answer = (_batch, response) => answer(response);
+    const method = what === 'a send' ? 'eth_sendRawTransaction' : 'eth_blockNumber';
+    expect(await client().batch([{ method, params: [] }])).toMatchObject([{ kind: 'lost' }]);
+    expect(node.batches).toHaveLength(times);
   });
 
   it('sends a single call without a list, and takes its answer with or without one', async () => {
@@ -183,25 +199,30 @@ describe('RpcClient', () => {
       expect(node.alone.at(-1)).toBe(most === 1);
     });
 
-    it('and tries twice as many after a while, up to what is configured', async () => {
+    it('and tries as many as ever after a while, which is longer while they are refused', async () => {
       let most = 20;
       node.answer = (batch, response) =>
         response.end(batch.length > most ? one(-32600, 'batch limit exceeded') : fine(batch));
       let now = 0;
       const asking = client({ clock: { ...systemClock, monotonic: () => now } });
-      await asking.batch(calls(100));
-      most = 100;
-      const largest = async () => {
+      const refusedAfter = async (ms: number) => {
+        now += ms;
         const tried = node.batches.length;
         await asking.batch(calls(100));
-        return Math.max(...node.batches.slice(tried).map(({ length }) => length));
+        return node.batches.slice(tried).filter(({ length }) => length > most).length;
       };
-      const sizes = [await largest()];
-      for (let time = 0; time < 5; time += 1) {
-        now += 10_000;
-        sizes.push(await largest());
-      }
-      expect(sizes).toEqual([12, 24, 48, 96, 100, 100]);
+      const refused: number[] = [];
+      for (const ms of [0, 999, 1, 1_999, 1, 3_999, 1, 7_999]) refused.push(await refusedAfter(ms));
+      expect(refused).toEqual([3, 0, 3, 0, 3, 0, 3, 0]);
+      most = 100;
+      now += 1;
+      await asking.batch(calls(100));
+      expect(node.batches.at(-1)).toHaveLength(100);
+      most = 20;
+      // Well for long: what is refused now is a moment's again.
+      expect([await refusedAfter(100_000), await refusedAfter(999), await refusedAfter(1)]).toEqual(
+        [3, 0, 3],
+      );
     });
 
     it('when only the first calls of it were answered', async () => {
@@ -317,7 +338,8 @@ describe('RpcClient', () => {
     expect(await kept.batch(calls(1))).toMatchObject([{ kind: 'lost' }]);
     node.answer = answer;
     expect(await kept.batch(calls(1))).toMatchObject([{ kind: 'result' }]);
-    expect(node.connections.size).toBe(2);
+    // The lost call was asked twice.
+    expect(node.connections.size).toBe(3);
   });
 
   it('hands credentials of the URL over as a header', async () => {

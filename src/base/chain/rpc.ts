@@ -2,6 +2,7 @@ import { type Clock, printable, systemClock } from '../kernel/index.ts';
 import { answersOf, errorOf, matchAnswers, type RpcOutcome } from './answers.ts';
 import {
   EndpointFailure,
+  type FailureKind,
   failureOfStatus,
   isRateLimit,
   refusesBatch,
@@ -29,8 +30,14 @@ export type RpcOptions = {
 
 /** Public nodes refuse larger batches; on a local node larger ones were not faster. */
 const MAX_BATCH = 100;
-/** A node that refused once may have been at its limit for a moment; to ask one that always does costs one request. */
-const GROW_MS = 10_000;
+/**
+ * Until as many calls as ever are tried again, doubling while that is refused: a node that refused once may have been
+ * at its limit for a moment. To stay at few calls is what lets a walk fall behind for good, once it needs many.
+ */
+const GROW_MS = { first: 1_000, cap: 60_000 };
+/** What is over with the next request, mostly; reads only, since a send that may have been taken is no failed one. */
+const PASSING: ReadonlySet<FailureKind> = new Set(['unreachable', 'server_error', 'malformed']);
+const AGAIN_MS = 100;
 const MAX_MESSAGE = 500;
 const TIMEOUT_MS = 10_000;
 
@@ -45,9 +52,12 @@ export class RpcClient {
   readonly #timeouts: Timeouts;
   readonly #options: RpcOptions;
   readonly #clock: Clock;
-  /** What the node takes, as far as is known; twice as much is tried from `#growAt` on. */
+  readonly #most: number;
+  /** What the node takes, as far as is known; as much as ever is tried from `#growAt` on. */
   #maxBatch: number;
   #growAt = Number.POSITIVE_INFINITY;
+  #growMs = GROW_MS.first;
+  #grownAt = Number.NEGATIVE_INFINITY;
   #lastId = 0;
 
   constructor(options: RpcOptions) {
@@ -57,7 +67,8 @@ export class RpcClient {
     this.#secrets = secretsOf(url, options.url);
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
-    this.#maxBatch = options.maxBatch ?? MAX_BATCH;
+    this.#most = options.maxBatch ?? MAX_BATCH;
+    this.#maxBatch = this.#most;
     const { timeoutMs = TIMEOUT_MS } = options;
     const all = typeof timeoutMs === 'number' ? timeoutMs : TIMEOUT_MS;
     this.#timeouts = {
@@ -78,7 +89,7 @@ export class RpcClient {
       this.#grow();
       const part = calls.slice(outcomes.length, outcomes.length + this.#maxBatch);
       try {
-        const answered = withoutRefused(await this.#exchange(part));
+        const answered = withoutRefused(await this.#exchangeTwice(part));
         if (answered.length < part.length) this.#shrink(part.length, answered.length);
         outcomes.push(...answered);
       } catch (error) {
@@ -92,18 +103,34 @@ export class RpcClient {
 
   /** Of so many calls that many were answered before the first was refused. */
   #shrink(size: number, answered: number): void {
+    const now = this.#clock.monotonic();
+    const wasWell = this.#maxBatch === this.#most && now - this.#grownAt > this.#growMs;
+    if (wasWell) this.#growMs = GROW_MS.first;
     const fits = answered > 0 ? answered : Math.floor(size / 2);
     // Another request may have learned more meanwhile.
     this.#maxBatch = Math.max(1, Math.min(this.#maxBatch, fits));
-    this.#growAt = this.#clock.monotonic() + GROW_MS;
+    this.#growAt = now + this.#growMs;
   }
 
   #grow(): void {
     const now = this.#clock.monotonic();
     if (now < this.#growAt) return;
-    const most = this.#options.maxBatch ?? MAX_BATCH;
-    this.#maxBatch = Math.min(most, 2 * this.#maxBatch);
-    this.#growAt = this.#maxBatch < most ? now + GROW_MS : Number.POSITIVE_INFINITY;
+    this.#maxBatch = this.#most;
+    this.#growAt = Number.POSITIVE_INFINITY;
+    this.#grownAt = now;
+    this.#growMs = Math.min(2 * this.#growMs, GROW_MS.cap);
+  }
+
+  /** A question of many requests would else hardly ever be answered by a node that fails one in ten of them. */
+  async #exchangeTwice(calls: readonly RpcCall[]): Promise<RpcOutcome[]> {
+    try {
+      return await this.#exchange(calls);
+    } catch (error) {
+      const passing = error instanceof EndpointFailure && PASSING.has(error.kind);
+      if (!passing || kindOf(calls) === 'send') throw error;
+      await this.#clock.sleep(AGAIN_MS * Math.random());
+      return this.#exchange(calls);
+    }
   }
 
   /** One request; no outcome at all for a batch that was refused as such. */

@@ -15,8 +15,8 @@ import { prepareStep } from './prepare.ts';
 import { sendFresh, sendStep } from './send.ts';
 
 const BATCH = 1_000;
-/** Network troubles: seconds to a minute; what is unknown is sent again for a day before a person is asked. */
-const SCALE = { baseMs: 1_000, capMs: 60_000, limit: 1_500 };
+/** Network troubles: seconds; what is unknown is sent again for a day before a person is asked. */
+const SCALE = { baseMs: 1_000, capMs: 15_000, limit: 12_000 };
 
 export function broadcasterHandlers(context: BroadcasterContext): Handler[] {
   return [
