@@ -255,6 +255,8 @@ class Validator {
       contract: this.#asset.address,
       method: 'transfer',
       riskScore: null,
+      riskCategory: null,
+      unscreened: null,
       knownSince: null,
     };
   }

@@ -1244,6 +1244,32 @@ CREATE TABLE schema_migration (
 GRANT SELECT ON schema_migration TO payonce_app;
 GRANT SELECT ON schema_migration TO payonce_signer;
 
+CREATE TABLE screening (
+  chain_id bigint NOT NULL,
+  address bytea NOT NULL,
+  risk_score integer,
+  category text,
+  source text,
+  screened_at timestamp with time zone,
+  wanted_at timestamp with time zone DEFAULT clock_timestamp(),
+  ask_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  failures integer NOT NULL DEFAULT 0,
+  failure text,
+  CONSTRAINT screening_address_check CHECK ((octet_length(address) = 20)),
+  CONSTRAINT screening_category_check CHECK ((category ~ '^[a-z0-9_]{1,64}$'::text)),
+  CONSTRAINT screening_check CHECK ((((risk_score IS NULL) = (screened_at IS NULL)) AND ((source IS NULL) = (screened_at IS NULL)))),
+  CONSTRAINT screening_check1 CHECK (((failures > 0) = (failure IS NOT NULL))),
+  CONSTRAINT screening_check2 CHECK (((wanted_at IS NOT NULL) OR (screened_at IS NOT NULL))),
+  CONSTRAINT screening_failures_check CHECK ((failures >= 0)),
+  CONSTRAINT screening_pkey PRIMARY KEY (chain_id, address),
+  CONSTRAINT screening_risk_score_check CHECK (((risk_score >= 0) AND (risk_score <= 100))),
+  CONSTRAINT screening_source_check CHECK ((source <> ''::text))
+) WITH (fillfactor=80);
+CREATE INDEX screening_wanted ON public.screening USING btree (ask_at) WHERE (wanted_at IS NOT NULL);
+GRANT INSERT (chain_id, address) ON screening TO payonce_app;
+GRANT SELECT ON screening TO payonce_app;
+GRANT UPDATE (risk_score, category, source, screened_at, wanted_at, ask_at, failures, failure) ON screening TO payonce_app;
+
 CREATE TABLE signature (
   signature_request_id uuid NOT NULL,
   tx_hash bytea,

@@ -1,5 +1,6 @@
 import { checksummed, formatAmount } from '../kernel/index.ts';
 import { describeGuard } from './guard/describe.ts';
+import type { ScreeningProviderSettings } from './screening/settings.ts';
 import type { Settings } from './settings.ts';
 
 /**
@@ -75,6 +76,10 @@ export function describeSettings(settings: Settings): Record<string, unknown> {
       merchants: settings.x402.merchants.map(({ tenant, name }) => ({ tenant, name })),
     },
     policy: settings.policy,
+    screening: settings.screening && {
+      ...settings.screening,
+      provider: settings.screening.provider && describeProvider(settings.screening.provider),
+    },
     checks: settings.checks,
   };
 }
@@ -98,6 +103,10 @@ function describeMinimum(
 ) {
   const { id, decimals } = assets.find(({ caip19 }) => caip19 === asset)!;
   return { asset: id, amount: formatAmount(amount, decimals) };
+}
+
+function describeProvider({ url, header, ...rest }: ScreeningProviderSettings) {
+  return { host: hostOf(url), header: header?.name ?? null, ...rest };
 }
 
 function hostOf(url: string): string {

@@ -104,6 +104,7 @@ export function developmentSettings(options: DevelopmentOptions): Settings {
     },
     x402: { merchants: [], anonymous: null, waitMs: 8_000, verifyLeaseMs: 20_000 },
     policy: { looseningDelayMs: 86_400_000 },
+    screening: null,
     checks: { everyMs: 300_000, stuckAfterMs: 900_000, reconcileEveryMs: 86_400_000 },
   };
 }

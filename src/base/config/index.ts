@@ -21,6 +21,7 @@ export type {
 } from './guard/settings.ts';
 export { readSettings } from './read.ts';
 export { configSchema } from './schema/schema.ts';
+export type { ScreeningProviderSettings, ScreeningSettings } from './screening/settings.ts';
 export {
   type AssetSettings,
   Assets,

@@ -6,6 +6,7 @@ import { Value } from 'typebox/value';
 import { afterAll, describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { ConfigurationError } from '../kernel/index.ts';
+import { describeSettings } from './describe.ts';
 import { readSettings } from './read.ts';
 import { ConfigSchema } from './schema/schema.ts';
 
@@ -166,6 +167,7 @@ describe('a well-formed file', () => {
         walletGroups: [{ id: 'acme', lanes: [{ chainId: 8453, address: WALLET }] }],
       },
       policy: { looseningDelayMs: 86_400_000 },
+      screening: null,
       checks: { everyMs: 300_000, stuckAfterMs: 900_000, reconcileEveryMs: 86_400_000 },
     });
   });
@@ -209,6 +211,29 @@ describe('a well-formed file', () => {
     });
     expect(checks).toEqual({ everyMs: 60_000, stuckAfterMs: 120_000, reconcileEveryMs: 0 });
     expect(policy).toEqual({ looseningDelayMs: 60_000 });
+  });
+
+  it('reads whom it asks about destinations, with the secret from its place', () => {
+    writeFileSync(join(folder, 'list'), '');
+    writeFileSync(join(folder, 'token'), 'k-1\n');
+    const provider = {
+      ...{ shape: 'chainalysis-sanctions', url: 'https://screen.example/v1' },
+      header: { name: 'X-API-Key', value: { file: 'token' } },
+    };
+    const settings = read(
+      bend({ screening: { list: { file: 'list' }, provider, maxAgeSeconds: 60 } }),
+    );
+    expect(settings.screening).toEqual({
+      listFile: join(folder, 'list'),
+      provider: {
+        ...{ ...provider, header: { name: 'X-API-Key', value: 'k-1' } },
+        ...{ timeoutMs: 5_000, maxConcurrent: 8 },
+      },
+      maxAgeMs: 60_000,
+    });
+    const told = JSON.stringify(describeSettings(settings));
+    expect(told).toContain('https://screen.example');
+    expect(told).not.toContain('k-1');
   });
 
   it('reads a treasury wallet as a lane of its own purpose, with what it does', () => {
@@ -368,7 +393,7 @@ const SHAPE: Case[] = [
   [
     'an unknown key at the top',
     { chain: [] },
-    'chain: found an unknown key; allowed: database, signer, audit, http, chains, assets, lanes, treasury, x402, policy, checks',
+    'chain: found an unknown key; allowed: database, signer, audit, http, chains, assets, lanes, treasury, x402, policy, screening, checks',
   ],
   [
     'an unknown key deep inside',
@@ -646,6 +671,23 @@ const MEANING: Case[] = [
     { 'chains[1]': again({ id: 'base-2' }) },
     'chains[1].chainId: found the number 8453, which chains[0] has; allowed: a value of its own',
   ],
+  [
+    'screening by nobody',
+    { screening: { maxAgeSeconds: 60 } },
+    'screening: found neither list nor provider; allowed: list, provider, or both',
+  ],
+  [
+    'a list of addresses that is missing',
+    { screening: { list: { file: 'nowhere' } } },
+    'screening.list.file: found no readable file <folder>/nowhere (ENOENT); allowed: a file of one address a line',
+  ],
+  ...['http://screen.example', 'https://u:p@screen.example', 'ftp://10.0.0.1', 'screen'].map(
+    (url): Case => [
+      `the screening provider ${url}`,
+      { screening: { provider: { shape: 'payonce', url } } },
+      'screening.provider.url: found no such URL (not shown); allowed: an https URL without a password, or an http URL of a loopback or private host',
+    ],
+  ),
   [
     'plain http to a public host',
     { 'chains[0].rpc[0].url.env': 'PLAIN_RPC' },

@@ -10,6 +10,7 @@ import { readGuard } from './guard/read.ts';
 import { readKeys, readWallets } from './lanes.ts';
 import { NETWORK, PUBLIC_URL } from './schema/parts.ts';
 import { type ConfigFile, ConfigSchema } from './schema/schema.ts';
+import { readScreening } from './screening/read.ts';
 import { type SecretSource, Secrets } from './secrets.ts';
 import type { RateLimit, Settings } from './settings.ts';
 import { fitShape, isFaulty, type Loose } from './shape.ts';
@@ -58,6 +59,7 @@ export function readSettings(options: ReadSettingsOptions): Settings {
   const assets = readAssets(file.assets ?? [], chains, faults);
   const { lanes, treasury } = readWallets(file, { chains, assets }, faults);
   const guard = readGuard(file.signer ?? {}, { chains, assets, lanes }, faults);
+  const screening = readScreening(file.screening, secrets, faults);
   faults.throwIfAny();
 
   return {
@@ -73,6 +75,7 @@ export function readSettings(options: ReadSettingsOptions): Settings {
     guard,
     x402: readX402(file.x402 ?? {}, assets, faults),
     policy: { looseningDelayMs: (file.policy?.looseningDelaySeconds ?? 86_400) * 1000 },
+    screening,
     checks: readChecks(file.checks ?? {}),
   };
 }

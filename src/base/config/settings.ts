@@ -1,5 +1,6 @@
 import type { Address, Hex, SettleAt } from '../kernel/index.ts';
 import type { GuardSettings } from './guard/settings.ts';
+import type { ScreeningSettings } from './screening/settings.ts';
 
 /** The typed settings that every process runs on; read.ts makes them from file and environment. */
 export type Settings = {
@@ -55,6 +56,8 @@ export type Settings = {
     /** How long a change of the policy that loosens waits until it rules. */
     looseningDelayMs: number;
   };
+  /** Null: nobody is asked about destinations. */
+  screening: ScreeningSettings | null;
   checks: {
     /** How often what stands still is looked for. */
     everyMs: number;

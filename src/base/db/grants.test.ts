@@ -117,6 +117,8 @@ describe('the app role', () => {
         'policy_hold_answer INSERT',
         'policy_limit INSERT',
         'policy_version INSERT',
+        'screening INSERT (chain_id, address)',
+        'screening UPDATE (risk_score, category, source, screened_at, wanted_at, ask_at, failures, failure)',
         'deposit_reference INSERT',
         'event_batch INSERT',
         'event_order INSERT',

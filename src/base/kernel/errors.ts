@@ -368,6 +368,11 @@ export const ERRORS = {
     title: 'The policy was tightened before it was signed',
     help: 'It was decided by an older policy; the reserve was released. Make a new request with a new key.',
   },
+  screening_refused: {
+    kind: 'refusal',
+    title: 'The destination was screened again and is a higher risk',
+    help: 'It was found before a nonce was given; the reserve was released. The message says what was found.',
+  },
   simulation_reverted: {
     kind: 'refusal',
     title: 'The transfer would revert',

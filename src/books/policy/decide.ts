@@ -35,7 +35,7 @@ export async function decideBatch(
   );
   const decisions = asked.map(({ id, subject }) => {
     const { decision, takes } = evaluate(policy, subject, book);
-    if (decision.verdict === 'allow') book.charge(id, subject, takes);
+    if (decision.verdict === 'allow' && !decision.waits) book.charge(id, subject, takes);
     return decision;
   });
   return {

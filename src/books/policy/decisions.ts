@@ -1,6 +1,6 @@
 import type { Sql } from '../../base/db/index.ts';
 import { keyHash } from '../../base/kernel/index.ts';
-import type { PolicyDecision } from './evaluate/subject.ts';
+import type { PolicyDecision, ScreeningInputs } from './evaluate/subject.ts';
 
 type NewDecision = {
   tenantId: string;
@@ -69,4 +69,20 @@ export async function readCommitLevels(
     values: [decisionIds],
   });
   return new Map(rows.map((row) => [row.decision_id, row.commit_at]));
+}
+
+/** What screening said when these transactions were decided about; absent where nobody was asked. */
+export async function readScreeningInputs(
+  sql: Sql,
+  txIds: readonly string[],
+): Promise<Map<string, ScreeningInputs>> {
+  const { rows } = await sql.query<{ tx_id: string; screening: ScreeningInputs | null }>({
+    name: 'decision_screening',
+    text: `SELECT c.tx_id, d.inputs->'screening' AS screening
+      FROM decision_consumed c JOIN decision d USING (decision_id) WHERE c.tx_id = ANY($1::uuid[])`,
+    values: [txIds],
+  });
+  return new Map(
+    rows.flatMap(({ tx_id, screening }) => (screening === null ? [] : [[tx_id, screening]])),
+  );
 }

@@ -19,14 +19,14 @@ export {
 export { classify, type PolicyDiff } from './change/classify.ts';
 export { readSuperseded } from './change/superseded.ts';
 export { decideBatch, previewDecision } from './decide.ts';
-export { insertDecisions, readCommitLevels } from './decisions.ts';
+export { insertDecisions, readCommitLevels, readScreeningInputs } from './decisions.ts';
 export { canonicalPolicy, policyOfCanonical, policyVersion } from './document/canonical.ts';
 export type { PolicyWorld } from './document/match.ts';
 export { policyWorld, readPolicy, tellPolicyFault } from './document/read.ts';
 export { policySchema } from './document/schema.ts';
 export type { Policy } from './document/types.ts';
 export { denied, evaluateTiers, tierOf } from './evaluate/configured.ts';
-export type { PolicyDecision, PolicySubject } from './evaluate/subject.ts';
+export type { PolicyDecision, PolicySubject, ScreeningInputs } from './evaluate/subject.ts';
 export { answerHold, closeHolds, openHolds } from './holds/answer.ts';
 export { type Hold, listWaitingHolds, readHolds } from './holds/rows.ts';
 export { HOLD_TOPICS } from './holds/topics.ts';

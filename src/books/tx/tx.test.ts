@@ -96,6 +96,8 @@ async function decision(subjectId: string): Promise<string> {
         approvals: null,
         holds: [],
         auditSample: 0,
+        waits: false,
+        whenUnscreened: 'wait',
         reason: null,
         trace: [],
       },

@@ -12,7 +12,7 @@ import {
   systemClock,
 } from '../../base/kernel/index.ts';
 import { type Handler, Loop, postgresTransport, Runner } from '../../base/queue/index.ts';
-import { tellSigningFreezes } from '../../books/freeze/index.ts';
+import { WAKE_SCREENING } from '../../books/destination/index.ts';
 import { Ledger } from '../../books/ledger/index.ts';
 import { Policies } from '../../books/policy/index.ts';
 import { releaseChains, WAKE_COLLECT, WAKE_REPLACE } from '../../books/tx/index.ts';
@@ -37,6 +37,7 @@ import {
 import { paymentHandlers } from '../../roads/x402/index.ts';
 import { openChain, portOf, tellQuorum } from './chains.ts';
 import { activateDuePolicies, CHECKS_MS, runDueChecks } from './checks.ts';
+import { freezeLoop, screeningLoop } from './quiet-loops.ts';
 import { databaseReady, installationOf, type RoleHandle } from './role.ts';
 import { sealLoops } from './seal-loop.ts';
 
@@ -108,10 +109,12 @@ export async function startWorker(options: WorkerOptions): Promise<RoleHandle> {
   const collect = collectLoop(broadcaster);
   const replace = replaceLoop(broadcaster);
   const freezes = freezeLoop(worker);
+  const screening = screeningLoop(worker);
   const loops = [
     ...(worker.has('broadcaster') ? [collect, resendLoop(broadcaster), replace] : []),
     ...cronLoops(worker),
     ...(worker.has('cron') ? [freezes] : []),
+    ...(screening === null ? [] : [screening]),
     openLoop(worker, options.onMisfit),
     ...(worker.has('tracker') ? settings.chains.map((chain) => trackerLoop(worker, chain)) : []),
     ...(worker.has('tracker') ? [endpointsLoop(worker)] : []),
@@ -124,7 +127,8 @@ export async function startWorker(options: WorkerOptions): Promise<RoleHandle> {
     .on('payonce_job', (topic) => runner.wake(topic))
     .on(WAKE_COLLECT, () => collect.wake())
     .on(WAKE_REPLACE, () => replace.wake())
-    .on('payonce_freeze', () => freezes.wake());
+    .on('payonce_freeze', () => freezes.wake())
+    .on(WAKE_SCREENING, () => screening?.wake());
   await listener.start();
   if (worker.has('broadcaster')) leases.start();
   for (const loop of loops) loop.start();
@@ -248,20 +252,6 @@ function endpointsLoop({ db, owner, pools, log }: Worker): Loop {
     log,
     round: async () => {
       for (const report of reports) await report.write();
-      return false;
-    },
-  });
-}
-
-/** The signer declares and lifts a freeze and rings; it may not write events itself. */
-function freezeLoop({ db, log }: Worker): Loop {
-  return new Loop({
-    name: 'tell-freezes',
-    idleMs: 5_000,
-    clock: systemClock,
-    log,
-    round: async () => {
-      await tellSigningFreezes(db);
       return false;
     },
   });

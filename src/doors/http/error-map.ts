@@ -103,6 +103,7 @@ export const ANSWERS: Readonly<Record<ErrorCode, Answer>> = {
   hold_timed_out: ended,
   cancelled_by_client: ended,
   policy_superseded: ended,
+  screening_refused: ended,
   simulation_reverted: ended,
   reverted: ended,
   filled: ended,

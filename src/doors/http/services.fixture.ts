@@ -87,6 +87,7 @@ export class FakeServices implements Services {
       commitAt: 'safe',
       approvals: [],
       holds: [],
+      waiting: null,
       trace: [],
       fee: '0.5',
       balance: { available: '10', required: '5.5', sufficient: true },

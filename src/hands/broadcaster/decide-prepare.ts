@@ -15,6 +15,8 @@ export type WaitReason =
   | 'chain_halted'
   | 'signing_frozen'
   | 'frozen'
+  | 'screening'
+  | 'screening_unavailable'
   | 'simulation_reverted';
 
 export type LaneState = {

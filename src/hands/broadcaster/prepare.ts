@@ -1,6 +1,6 @@
 import { advance, inTransaction, type Sql } from '../../base/db/index.ts';
 import { effectDigest, effectOf } from '../../base/effect/index.ts';
-import { type Address, caip19, ERRORS, Transient, TX } from '../../base/kernel/index.ts';
+import { type Address, caip19, type ErrorCode, Transient, TX } from '../../base/kernel/index.ts';
 import { type Claim, complete, type Outcome } from '../../base/queue/index.ts';
 import {
   freezeOn,
@@ -9,7 +9,6 @@ import {
   tellFrozen,
 } from '../../books/freeze/index.ts';
 import { assignTransfer, type Transfer } from '../../books/ledger/index.ts';
-import { readSuperseded } from '../../books/policy/index.ts';
 import {
   advanceLanes,
   insertSlots,
@@ -20,6 +19,7 @@ import {
   setWaiting,
   type TxRow,
 } from '../../books/tx/index.ts';
+import { readObjections } from './before/objections.ts';
 import type { BroadcasterContext } from './context.ts';
 import {
   chooseLane,
@@ -44,7 +44,7 @@ type Ready = {
 type Planned =
   | { kind: 'ready'; ready: Ready }
   | { kind: 'wait'; tx: TxRow; reason: WaitReason; detail?: string }
-  | { kind: 'refused'; tx: TxRow; message: string; code?: 'policy_superseded' };
+  | { kind: 'refused'; tx: TxRow; message: string; code?: ErrorCode };
 
 /**
  * Gives slots. Everything that can refuse is asked before: lane, window, funds, price, simulation; a
@@ -103,9 +103,9 @@ async function plan(
     return open.map(({ tx }) => ({ kind: 'wait', tx, reason: 'signing_frozen' }));
   }
   const standing = await readStandingFreezes(context.db);
-  const superseded = await readSuperseded(
-    context.db,
-    open.map((item) => item.tx.txId),
+  const objections = await readObjections(
+    context,
+    open.map((item) => item.tx),
   );
   const lanes = await observeLanes(
     context,
@@ -121,9 +121,9 @@ async function plan(
       planned.push({ kind: 'wait', tx, reason: 'expired' });
       continue;
     }
-    if (superseded.has(tx.txId)) {
-      const message = ERRORS.policy_superseded.title;
-      planned.push({ kind: 'refused', tx, message, code: 'policy_superseded' });
+    const objection = objections.get(tx.txId);
+    if (objection !== undefined) {
+      planned.push({ ...objection, tx });
       continue;
     }
     const freeze = freezeOn(standing, { ...tx, laneId: tx.fromLane });

@@ -13,7 +13,7 @@ export type WithdrawalContext = {
   /** Of the configuration's tiers, which decide where no document rules. */
   policyVersion: string;
   /** What is asked of approvers, and what the signer will ask for. */
-  settings: Pick<Settings, 'chains' | 'guard' | 'lanes'>;
+  settings: Pick<Settings, 'chains' | 'guard' | 'lanes' | 'screening'>;
   policies: Policies;
   log: Log;
 };

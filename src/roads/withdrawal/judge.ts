@@ -1,7 +1,7 @@
 import { walletGroupOf } from '../../base/config/index.ts';
 import type { Sql } from '../../base/db/index.ts';
 import { tenantNames } from '../../books/access/index.ts';
-import { readKnownSince } from '../../books/destination/index.ts';
+import { readKnownSince, type Screened } from '../../books/destination/index.ts';
 import {
   decideBatch,
   denied,
@@ -9,9 +9,11 @@ import {
   insertDecisions,
   type PolicyDecision,
   type PolicySubject,
+  type ScreeningInputs,
 } from '../../books/policy/index.ts';
 import type { WithdrawalContext } from './context.ts';
 import type { StepRow } from './rows.ts';
+import { riskOf } from './screen.ts';
 
 /** What policy says of a batch, in the transaction in which it said so. */
 type Judged = {
@@ -23,13 +25,17 @@ type Judged = {
   charge(sql: Sql, decisionIds: ReadonlyMap<string, string>): Promise<void>;
 };
 
+/** What screening said of rows before; empty where nobody is asked. */
+type ScreenedRows = ReadonlyMap<StepRow, Screened>;
+
 /** Whom a decision may deny: by a document anyone, which is known only behind the windows' locks. */
 export async function deniable(
   context: WithdrawalContext,
   rows: readonly StepRow[],
+  screened: ScreenedRows,
 ): Promise<readonly StepRow[]> {
   if ((await context.policies.present(context.db)) !== null) return rows;
-  const { decisionOf } = judgeByTiers(context, rows);
+  const { decisionOf } = judgeByTiers(context, rows, screened);
   return rows.filter((row) => decisionOf(row).verdict === 'deny');
 }
 
@@ -38,14 +44,15 @@ export async function judge(
   context: WithdrawalContext,
   sql: Sql,
   rows: readonly StepRow[],
+  screened: ScreenedRows,
 ): Promise<Judged> {
   const policy = await context.policies.forDecisions(sql);
-  if (policy === null) return judgeByTiers(context, rows);
+  if (policy === null) return judgeByTiers(context, rows, screened);
   // Who came first is asked first; what is not configured any more is denied unasked.
   const known = rows
     .filter((row) => context.assets.find(row.asset) !== undefined)
     .sort((a, b) => (a.id < b.id ? -1 : 1));
-  const subjects = await subjectsOf(context, sql, known);
+  const subjects = await subjectsOf(context, sql, known, screened);
   const { decisions, at, charge } = await decideBatch(
     sql,
     policy,
@@ -63,12 +70,13 @@ export async function judge(
         own,
         of.map((row) => {
           const { wallet = null, riskScore = null, knownSince = null } = facts.get(row.id) ?? {};
-          const inputs = { at, wallet, riskScore, knownSince };
+          const decision = decisionOf(row);
+          const asked = screeningInputs(screened.get(row), decision);
           return {
             ...subjectIds(row),
             policyVersion: policy.version,
-            decision: decisionOf(row),
-            inputs,
+            decision,
+            inputs: { at, wallet, riskScore, knownSince, ...asked },
           };
         }),
       ),
@@ -78,12 +86,16 @@ export async function judge(
 function judgeByTiers(
   { assets, policyVersion }: WithdrawalContext,
   rows: readonly StepRow[],
+  screened: ScreenedRows,
 ): Judged {
   const decisions = new Map(
     rows.map((row) => {
       const asset = assets.find(row.asset);
       const { amount } = row;
-      return [row.id, asset === undefined ? unknownAsset(row) : evaluateTiers({ asset, amount })];
+      const risk = riskOf(screened.get(row));
+      const decision =
+        asset === undefined ? unknownAsset(row) : evaluateTiers({ asset, amount }, risk);
+      return [row.id, decision];
     }),
   );
   const decisionOf = (row: StepRow) => decisions.get(row.id)!;
@@ -94,9 +106,22 @@ function judgeByTiers(
     store: (sql, of) =>
       insertDecisions(
         sql,
-        of.map((row) => ({ ...subjectIds(row), policyVersion, decision: decisionOf(row) })),
+        of.map((row) => {
+          const decision = decisionOf(row);
+          const inputs = screeningInputs(screened.get(row), decision);
+          const more = inputs === null ? {} : { inputs };
+          return { ...subjectIds(row), policyVersion, decision, ...more };
+        }),
       ),
   };
+}
+
+/** What a decision was told about its destination, and what is so when nobody can be asked again before it is paid. */
+function screeningInputs(
+  screened: Screened | undefined,
+  { whenUnscreened }: PolicyDecision,
+): { screening: ScreeningInputs } | null {
+  return screened === undefined ? null : { screening: { ...screened, whenUnscreened } };
 }
 
 const subjectIds = ({ id, tenantId }: StepRow) => ({ subjectId: id, tenantId });
@@ -106,39 +131,41 @@ function unknownAsset({ asset }: StepRow): PolicyDecision {
   return denied([], { rule: 'asset', detail: `${asset} is not configured` });
 }
 
+type SubjectRow = Pick<StepRow, 'tenantId' | 'account' | 'asset' | 'amount' | 'recipient'>;
+
 /** Withdrawals as policy sees them, in order; their assets are configured. */
 export async function subjectsOf(
   { assets, settings }: Pick<WithdrawalContext, 'assets' | 'settings'>,
   sql: Sql,
-  rows: readonly Pick<StepRow, 'tenantId' | 'account' | 'asset' | 'amount' | 'recipient'>[],
+  rows: readonly SubjectRow[],
+  screened: ReadonlyMap<SubjectRow, Screened>,
 ): Promise<PolicySubject[]> {
   const tenants = await tenantNames(sql, [...new Set(rows.map(({ tenantId }) => tenantId))]);
   const known = await readKnownSince(
     sql,
     rows.map(({ recipient: address, ...row }) => ({ ...row, address })),
   );
-  return rows.map(
-    ({ tenantId, account, asset: caip19, amount, recipient }, index): PolicySubject => {
-      const asset = assets.find(caip19)!;
-      const tenant = tenants.get(tenantId)!;
-      return {
-        kind: 'withdrawal',
-        tenantId,
-        tenant,
-        account,
-        asset: asset.caip19,
-        amount,
-        chain: asset.chain,
-        wallet: walletGroupOf(settings, { tenant, chainId: asset.chainId }) ?? tenant,
-        destination: recipient,
-        merchant: null,
-        endpoint: null,
-        spender: null,
-        contract: asset.address,
-        method: asset.address === null ? 'native' : 'transfer',
-        riskScore: null,
-        knownSince: known[index]!,
-      };
-    },
-  );
+  return rows.map((row, index): PolicySubject => {
+    const { tenantId, account, asset: caip19, amount, recipient } = row;
+    const asset = assets.find(caip19)!;
+    const tenant = tenants.get(tenantId)!;
+    return {
+      kind: 'withdrawal',
+      tenantId,
+      tenant,
+      account,
+      asset: asset.caip19,
+      amount,
+      chain: asset.chain,
+      wallet: walletGroupOf(settings, { tenant, chainId: asset.chainId }) ?? tenant,
+      destination: recipient,
+      merchant: null,
+      endpoint: null,
+      spender: null,
+      contract: asset.address,
+      method: asset.address === null ? 'native' : 'transfer',
+      ...riskOf(screened.get(row)),
+      knownSince: known[index]!,
+    };
+  });
 }

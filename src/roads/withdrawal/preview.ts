@@ -9,6 +9,7 @@ import { requirementsOf } from './approval/ask.ts';
 import type { WithdrawalContext } from './context.ts';
 import { subjectsOf } from './judge.ts';
 import { parseRequest, type RequestRules, type WithdrawalOrder } from './request.ts';
+import { riskOf, screenedOf } from './screen.ts';
 
 /** What would become of a request now; nothing is promised by it. */
 export type PreviewView = {
@@ -21,6 +22,8 @@ export type PreviewView = {
   /** What persons would have to say; each of the list. */
   approvals: unknown[];
   holds: { hold: string; rule: string }[];
+  /** What it would wait for before it is decided; null: nothing. */
+  waiting: 'screening' | null;
   trace: unknown;
   fee: string;
   balance: { available: string; required: string; sufficient: boolean };
@@ -47,6 +50,7 @@ export async function previewWithdrawal(
     commitAt: decision.tier?.commitAt ?? null,
     approvals: decision.verdict === 'deny' ? [] : [...required, ...asked],
     holds: decision.holds.map(({ hold, rule }) => ({ hold, rule })),
+    waiting: decision.waits ? 'screening' : null,
     trace: decision.trace,
     fee: formatAmount(asset.fee, asset.decimals),
     balance: await balanceOf(context, order),
@@ -68,11 +72,13 @@ async function decide(
     };
   }
   const policy = await context.policies.present(db);
-  if (policy === null) {
-    return { decision: evaluateTiers({ asset, amount }), policyVersion: context.policyVersion };
-  }
   const row = { tenantId, account, asset: asset.caip19, amount, recipient };
-  const [subject] = await subjectsOf(context, db, [row]);
+  const screened = await screenedOf(context, db, [row]);
+  if (policy === null) {
+    const decision = evaluateTiers({ asset, amount }, riskOf(screened.get(row)));
+    return { decision, policyVersion: context.policyVersion };
+  }
+  const [subject] = await subjectsOf(context, db, [row], screened);
   return { decision: await previewDecision(db, policy, subject!), policyVersion: policy.version };
 }
 

@@ -1,7 +1,7 @@
 import type { Requirement } from '../../base/config/index.ts';
 import { advance, inTransaction, type Sql } from '../../base/db/index.ts';
 import { Transient, WITHDRAWAL } from '../../base/kernel/index.ts';
-import { type Claim, complete, type Outcome } from '../../base/queue/index.ts';
+import { type Claim, complete, enqueue, type Outcome } from '../../base/queue/index.ts';
 import { releaseTransfer } from '../../books/ledger/index.ts';
 import { openHolds, type PolicyDecision } from '../../books/policy/index.ts';
 import { askApprovers, requirementsOf } from './approval/ask.ts';
@@ -9,11 +9,19 @@ import type { WithdrawalContext } from './context.ts';
 import { executeUnfrozen } from './execute.ts';
 import { deniable, judge } from './judge.ts';
 import { ledgerOrderOf, readSteps, type StepRow } from './rows.ts';
+import { screen } from './screen.ts';
+import { WITHDRAWAL_TOPICS } from './topics.ts';
+
+/** Screening is asked at once, and answers by a row. */
+const LOOK_AGAIN_MS = 250;
+/** It could not say, and is asked again by itself. */
+const STAY_AWAY_MS = 2_000;
 
 /**
  * RESERVED → APPROVED and on to EXECUTING unless it is frozen; AWAITING_APPROVAL where persons have to be asked; or
  * REJECTED with the reserve released. The decision is stored with version and trace, and what it takes from the
- * windows with it. A crash before the COMMIT leaves the job: it decides again, nothing was promised.
+ * windows with it. Where destinations are screened, whom nobody knows yet waits undecided. A crash before the COMMIT
+ * leaves the job: it decides again, nothing was promised.
  */
 export async function validateStep(context: WithdrawalContext, claimed: Claim): Promise<Outcome[]> {
   const rows = await readSteps(
@@ -21,12 +29,19 @@ export async function validateStep(context: WithdrawalContext, claimed: Claim): 
     claimed.jobs.map((job) => job.subjectId),
   );
   const reserved = rows.filter((row) => row.status === 'RESERVED');
-  const maybeDenied = await deniable(context, reserved);
+  const screened = await screen(context, context.db, reserved);
+  const unknown = new Set(
+    [...screened].flatMap(([{ id }, { kind }]) => (kind === 'wanted' ? id : [])),
+  );
+  const maybeDenied = await deniable(context, reserved, screened);
   await context.ledger.open(maybeDenied.map((row) => releaseTransfer(ledgerOrderOf(row))));
   await inTransaction(context.db, async (sql) => {
-    const ours = await complete(sql, claimed);
-    const mine = reserved.filter(({ id }) => ours.has(id));
-    const judged = await judge(context, sql, mine);
+    const ours = await complete(sql, claimed, finishedOf(claimed, unknown));
+    const asked = reserved.filter(({ id }) => ours.has(id));
+    const judged = await judge(context, sql, asked, screened);
+    const waiting = asked.filter((row) => judged.decisionOf(row).waits);
+    await lookLater(sql, waiting);
+    const mine = waiting.length === 0 ? asked : asked.filter((row) => !waiting.includes(row));
     const denied = mine.filter((row) => judged.decisionOf(row).verdict === 'deny');
     // Only where the first document came to rule in between.
     if (denied.some((row) => !maybeDenied.includes(row))) {
@@ -68,7 +83,25 @@ export async function validateStep(context: WithdrawalContext, claimed: Claim): 
     await executeUnfrozen(context, sql, approved);
     await judged.charge(sql, new Map(allowed.map((one) => [one.row.id, one.decisionId])));
   });
-  return [];
+  return [...unknown].map((subjectId) => {
+    return { kind: 'wait', subjectId, delayMs: LOOK_AGAIN_MS, reason: 'screening' };
+  });
+}
+
+function finishedOf({ jobs }: Claim, waiting: ReadonlySet<string>): string[] | undefined {
+  if (waiting.size === 0) return undefined;
+  return jobs.flatMap(({ subjectId }) => (waiting.has(subjectId) ? [] : subjectId));
+}
+
+/** Undecided, in the place of jobs that are done. */
+function lookLater(sql: Sql, rows: readonly StepRow[]): Promise<void> {
+  return enqueue(
+    sql,
+    rows.map(({ id, tenantId, correlationId }) => ({
+      ...{ topic: WITHDRAWAL_TOPICS.requested, subjectId: id, tenantId, trace: correlationId },
+      delayMs: STAY_AWAY_MS,
+    })),
+  );
 }
 
 type Decided = {

@@ -21,6 +21,7 @@ import { type Hold, readHolds } from '../../books/policy/index.ts';
 import { readProgress, type TxProgress } from '../../books/tx/read.ts';
 import type { WithdrawalContext } from './context.ts';
 import type { WithdrawalOrder } from './request.ts';
+import { readUnscreened } from './screen.ts';
 import type { PublicStatus, WithdrawalView } from './types.ts';
 
 type WithdrawalRow = {
@@ -83,6 +84,7 @@ export async function readViews(
     groups,
     decided.map((row) => row.id),
   );
+  const unscreened = await readUnscreened({ assets, settings }, sql, rows);
   const waiting = rows.flatMap(({ id, status }) => (status === 'AWAITING_APPROVAL' ? id : []));
   const holds = waiting.length === 0 ? [] : await readHolds(sql, waiting);
   const views = new Map(
@@ -93,6 +95,7 @@ export async function readViews(
         tally: tallies.get(row.id),
         holds: holds.filter(({ subjectId, answer }) => subjectId === row.id && answer === null),
         standing: unsigned(row) ? standing : [],
+        unscreened: unscreened.get(row.id),
       }),
     ]),
   );
@@ -111,12 +114,14 @@ type Beside = {
   tally: Tally | undefined;
   standing: readonly Freeze[];
   holds: readonly Hold[];
+  /** Of what is not decided yet. */
+  unscreened: WithdrawalView['waiting'] | undefined;
 };
 
 function toView(
   row: WithdrawalRow,
   assets: Assets,
-  { tx, tally, standing, holds }: Beside,
+  { tx, tally, standing, holds, unscreened }: Beside,
 ): WithdrawalView {
   const asset = assets.find(row.asset);
   const decimals = asset?.decimals ?? 0;
@@ -133,7 +138,7 @@ function toView(
       blockNumber: tx?.blockNumber?.toString() ?? null,
       blockHash: tx?.blockHash ?? null,
     },
-    waiting: waitingOf(row, tx, freeze) ?? waitingForPersons(row, holds),
+    waiting: waitingOf(row, tx, freeze) ?? unscreened ?? waitingForPersons(row, holds),
     account: row.account,
     asset: asset?.id ?? row.asset,
     amount: formatAmount(row.amount, decimals),

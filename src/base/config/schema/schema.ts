@@ -3,6 +3,7 @@ import { URGENCIES } from '../settings.ts';
 import { guardSections } from './guard.ts';
 import { Key } from './keys.ts';
 import { Address, Amount, closed, id, integer, NETWORK, PUBLIC_URL, Secret } from './parts.ts';
+import { Screening } from './screening.ts';
 import { Lane, Treasury } from './wallets.ts';
 
 const Rpc = Type.Object(
@@ -274,6 +275,7 @@ export const ConfigSchema = Type.Object(
     ),
     x402: Type.Optional(X402),
     policy: Type.Optional(PolicySection),
+    screening: Type.Optional(Screening),
     checks: Type.Optional(Checks),
   },
   closed,

@@ -195,6 +195,8 @@ const MEMBERS: [keyof Match, Match[keyof Match], Match[keyof Match]][] = [
   ['over', { usd: 1n, eur: 1n }, { usd: 1n }],
   ['riskOver', null, 10],
   ['riskOver', 10, 20],
+  ['riskCategories', undefined, ['mixer', 'bet']],
+  ['riskCategories', ['mixer', 'bet'], ['mixer']],
   ['when', null, DAILY],
   ['when', DAILY, { ...DAILY, days: ['mon'] }],
 ];
@@ -272,6 +274,14 @@ describe('tiers', () => {
     ['a tier that nothing reaches', [high], [high, low], N],
     ['commitAt finalized', [tier()], [tier({ commitAt: 'finalized' })], T],
     ['commitAt safe', [tier({ commitAt: 'finalized' })], [tier()], L],
+    ['a hold in the place of waiting', [tier()], [tier({ whenUnscreened: 'hold' })], L],
+    [
+      'nothing in the place of a hold',
+      [tier({ whenUnscreened: 'hold' })],
+      [tier({ whenUnscreened: 'allow' })],
+      L,
+    ],
+    ['waiting in the place of nothing', [tier({ whenUnscreened: 'allow' })], [tier()], T],
     ['more of a sample', [tier()], [tier({ auditSample: 0.5 })], T],
     ['less of a sample', [tier({ auditSample: 0.5 })], [tier({ auditSample: 0.4 })], L],
     [

@@ -105,7 +105,7 @@ function compareFields(from: Rule, to: Rule): Difference[] {
 
 function compareMatch(from: Rule, to: Rule): Difference[] {
   return (Object.keys(REACHES) as (keyof Match)[]).flatMap((member): Difference[] => {
-    const [was, is] = [from.match[member], to.match[member]];
+    const [was, is] = [from.match[member] ?? null, to.match[member] ?? null];
     if (canonical(was) === canonical(is)) return [];
     const reach = (REACHES[member] as (from: unknown, to: unknown) => Reach)(was, is);
     const effect = matchEffect(to.type, reach);

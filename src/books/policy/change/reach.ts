@@ -9,7 +9,7 @@ export type Reach = 'same' | 'narrower' | 'wider' | 'other';
 
 /** By the members of a match: one that is added here without a line does not compile. */
 export const REACHES: {
-  [Member in keyof Match]: (from: Match[Member], to: Match[Member]) => Reach;
+  [Member in keyof Match]-?: (from: Match[Member], to: Match[Member]) => Reach;
 } = {
   kinds: listReach,
   tenants: listReach,
@@ -24,6 +24,7 @@ export const REACHES: {
   over: overReach,
   riskOver: (from, to) => orderOf(to ?? Number.NEGATIVE_INFINITY, from ?? Number.NEGATIVE_INFINITY),
   when: whenReach,
+  riskCategories: (from, to) => listReach(from ?? null, to ?? null),
 };
 
 /** Null: any. */

@@ -56,8 +56,14 @@ function isAsStrict(one: PolicyTier, other: PolicyTier): boolean {
   return (
     (one.commitAt === 'finalized' || other.commitAt === 'safe') &&
     one.auditSample >= other.auditSample &&
+    strictness(one) >= strictness(other) &&
     implies(one.approvals, other.approvals)
   );
+}
+
+/** Without a word of screening: a clock that waits for it, a person, nothing. */
+function strictness({ whenUnscreened }: PolicyTier): number {
+  return whenUnscreened === undefined ? 2 : whenUnscreened === 'hold' ? 1 : 0;
 }
 
 /** The least that satisfies it: group → how many, one for each way. */

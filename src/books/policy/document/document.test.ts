@@ -57,6 +57,24 @@ describe('a policy document', () => {
     expect(policyVersion(read(TIERS, '- { id: a, type: allow }'))).not.toBe(policyVersion(yaml));
   });
 
+  it('keeps the version that it had before there was screening, where it says nothing of it', () => {
+    expect(policyVersion(read(TIERS))).toBe(
+      policyVersion(
+        read(TIERS.replace('finalized', 'finalized, screening: { whenUnavailable: wait }')),
+      ),
+    );
+    expect(canonicalPolicy(read(TIERS))).not.toMatch(/riskCategories|whenUnscreened/);
+    const said = read(
+      TIERS.replace('finalized', 'finalized, screening: { whenUnavailable: hold }'),
+      '- { id: d, type: deny, match: { riskCategories: [mixer] } }',
+    );
+    expect(said.rules).toMatchObject([
+      { tiers: [{ whenUnscreened: 'hold' }] },
+      { match: { riskCategories: ['mixer'] } },
+    ]);
+    expect(policyOfCanonical(canonicalPolicy(said))).toEqual(said);
+  });
+
   it('is stored and read back unchanged', () => {
     const policy = read(
       TIERS,
@@ -218,6 +236,21 @@ describe('a faulty document is refused with rule, line and column', () => {
       'an entry twice',
       `- { id: x, type: deny, match: { destinations: ["${A}", "${A}"] } }`,
       [/destinations\[1\]: found "0x1{40}" again/],
+    ],
+    [
+      'a category in other letters',
+      '- { id: x, type: deny, match: { riskCategories: [Mixer] } }',
+      [/riskCategories\[0\]: found "Mixer"; expected a category/],
+    ],
+    [
+      'a category twice',
+      '- { id: x, type: deny, match: { riskCategories: [mixer, mixer] } }',
+      [/riskCategories\[1\]: found "mixer" again/],
+    ],
+    [
+      'an outage that pays half',
+      '- { id: x, type: tiers, match: { assets: [ETH] }, tiers: [{ name: a, commitAt: safe, screening: { whenUnavailable: half } }] }',
+      [/whenUnavailable: found "half"; expected wait, hold, allow/],
     ],
     ['a scope of nothing', '- { id: x, type: scope }', [/neither contracts nor methods/]],
     [

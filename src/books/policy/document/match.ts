@@ -71,8 +71,10 @@ export function readMatch(
   for (const [name, value] of Object.entries(read)) {
     if (Array.isArray(value)) refuseTwice(value, at(name), faults);
   }
+  const categories = given(section.riskCategories);
+  if (categories !== null) refuseTwice(categories, at('riskCategories'), faults);
   const over = readAmounts(section.over, { world, assets: read.assets }, at('over'), faults);
-  return { ...read, over };
+  return { ...read, over, ...(categories === null ? {} : { riskCategories: categories }) };
 }
 
 function readAssetIds(

@@ -1,5 +1,5 @@
 import { type Static, type TSchema, Type } from 'typebox';
-import { DAYS, DIMENSIONS, HOLDS, KINDS, METHODS } from './types.ts';
+import { DAYS, DIMENSIONS, HOLDS, KINDS, METHODS, WHEN_UNSCREENED } from './types.ts';
 
 // `description` is what a fault calls allowed.
 const closed = { additionalProperties: false } as const;
@@ -64,6 +64,15 @@ const Match = Type.Object(
     spenders: Type.Optional(list(Address, 'address')),
     over: Type.Optional(Amount),
     riskOver: Type.Optional(Risk),
+    riskCategories: Type.Optional(
+      list(
+        Type.String({
+          pattern: '^[a-z0-9_]{1,64}$',
+          description: 'a category: 1 to 64 characters of a-z 0-9 _',
+        }),
+        'category',
+      ),
+    ),
     when: Type.Optional(When),
   },
   closed,
@@ -95,6 +104,9 @@ const Tier = Type.Object(
     maxRisk: Type.Optional(Risk),
     commitAt: Type.Enum(['safe', 'finalized']),
     approvals: Type.Optional(Approvals),
+    screening: Type.Optional(
+      Type.Object({ whenUnavailable: Type.Enum([...WHEN_UNSCREENED]) }, closed),
+    ),
     auditSample: Type.Optional(
       Type.Number({ minimum: 0, maximum: 1, description: 'a share from 0 to 1, like 0.05' }),
     ),

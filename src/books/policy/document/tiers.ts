@@ -22,6 +22,7 @@ export function readTiers(
   const tiers = sections.map((section = {}, index): PolicyTier => {
     const at = `${path}.tiers[${index}]`;
     begins.push(readAmounts(section.over, { world, assets }, `${at}.over`, faults));
+    const { whenUnavailable = 'wait' } = section.screening ?? {};
     return {
       name: section.name ?? '',
       upTo: readAmounts(section.upTo, { world, assets }, `${at}.upTo`, faults),
@@ -29,6 +30,7 @@ export function readTiers(
       commitAt: section.commitAt ?? 'finalized',
       approvals: readApprovals(section.approvals ?? {}, { world, path: `${at}.approvals`, faults }),
       auditSample: section.auditSample ?? 0,
+      ...(whenUnavailable === 'wait' ? {} : { whenUnscreened: whenUnavailable }),
     };
   });
   // Between numbers that were not read there is no order.

@@ -63,7 +63,14 @@ export type Match = {
   /** Only a risk score above this; an unknown score is above any. */
   riskOver: number | null;
   when: When | null;
+  // Absent, never null, where it is not set: versions and meters of documents from before it are what they were.
+  /** What screening calls the destination. */
+  riskCategories?: readonly string[];
 };
+
+/** What becomes of a payment about whose destination nobody could be asked. */
+export const WHEN_UNSCREENED = ['wait', 'hold', 'allow'] as const;
+export type WhenUnscreened = (typeof WHEN_UNSCREENED)[number];
 
 export type PolicyTier = {
   name: string;
@@ -75,6 +82,8 @@ export type PolicyTier = {
   approvals: Requirement | null;
   /** The share of decisions, 0 to 1, that people look at afterwards. */
   auditSample: number;
+  /** Absent: it waits. */
+  whenUnscreened?: Exclude<WhenUnscreened, 'wait'>;
 };
 
 /** Both together: of what a limit counts, so much and so many. At least one is set. */

@@ -79,7 +79,11 @@ function matcherOf(match: Match): Check {
     const set = new Set<string | null>(allowed);
     checks.push((subject) => set.has(subject[member]));
   }
-  const { over, riskOver } = match;
+  const { over, riskOver, riskCategories } = match;
+  if (riskCategories !== undefined) {
+    const set = new Set<string | null>(riskCategories);
+    checks.push(({ riskCategory }) => set.has(riskCategory));
+  }
   if (over !== null) {
     checks.push(({ asset, amount }) => over[asset] !== undefined && amount > over[asset]);
   }

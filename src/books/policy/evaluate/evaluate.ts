@@ -1,7 +1,8 @@
 import { tellDuration } from '../document/duration.ts';
-import type { PolicyTier, Rule } from '../document/types.ts';
+import type { PolicyTier, Rule, WhenUnscreened } from '../document/types.ts';
 import { holdsAt, tellWhen } from './calendar.ts';
 import type { CompiledPolicy, CompiledRule, Limit } from './compile.ts';
+import { SCREENING_HOLD, screeningDenies, screeningStep } from './screening.ts';
 import {
   dimensionOf,
   type HoldDemand,
@@ -27,12 +28,50 @@ type Said = Pick<TraceStep, 'verdict' | 'detail'>;
 export function evaluate(
   policy: CompiledPolicy,
   subject: PolicySubject,
-  { at, usage }: { at: number; usage: Usage },
-): { decision: PolicyDecision; takes: Take[] } {
+  moment: Moment,
+): Evaluated {
+  return subject.unscreened === null
+    ? evaluateRules(policy, subject, moment)
+    : evaluateUnscreened(policy, subject, moment);
+}
+
+type Moment = { at: number; usage: Usage };
+type Evaluated = { decision: PolicyDecision; takes: Take[] };
+
+/**
+ * Nobody could be asked about the destination. What would be denied at the lowest risk too is denied; the rest is as
+ * its tier says, by default it waits: a provider that is away is no reason to deny for ever.
+ */
+function evaluateUnscreened(
+  policy: CompiledPolicy,
+  subject: PolicySubject,
+  moment: Moment,
+): Evaluated {
+  const atBest = evaluateRules(policy, { ...subject, riskScore: 0 }, moment);
+  if (atBest.decision.verdict === 'deny') return atBest;
+  const evaluated = evaluateRules(policy, subject, moment);
+  const { decision, takes } = evaluated;
+  const when = decision.tier === null ? 'wait' : decision.whenUnscreened;
+  if (when === 'wait') {
+    const trace = [...atBest.decision.trace, screeningStep(when, subject)];
+    return { decision: { ...atBest.decision, trace, waits: true }, takes: [] };
+  }
+  const trace = [...decision.trace, screeningStep(when, subject)];
+  const holds = when === 'hold' ? [...decision.holds, SCREENING_HOLD] : decision.holds;
+  return { decision: { ...decision, trace, holds }, takes };
+}
+
+function evaluateRules(
+  policy: CompiledPolicy,
+  subject: PolicySubject,
+  { at, usage }: Moment,
+): Evaluated {
   const takes: Take[] = [];
   const trace: TraceStep[] = [];
   const silent: string[] = [];
   const holds: HoldDemand[] = [];
+  const denies = screeningDenies(subject);
+  if (denies !== null) trace.push({ ...denies, verdict: 'deny' });
   let allowed = false;
   let tier: PolicyTier | null = null;
   for (const one of policy.rules) {
@@ -57,11 +96,23 @@ export function evaluate(
     return { decision: { ...DENIED, reason, trace }, takes: [] };
   }
   const { name, commitAt, approvals, auditSample } = tier;
-  const said = { tier: { name, commitAt }, approvals, holds, auditSample };
+  const whenUnscreened: WhenUnscreened = tier.whenUnscreened ?? 'wait';
+  const said = {
+    ...{ tier: { name, commitAt }, approvals, holds, auditSample },
+    ...{ waits: false, whenUnscreened },
+  };
   return { decision: { verdict: 'allow', ...said, reason: null, trace }, takes };
 }
 
-const DENIED = { verdict: 'deny', tier: null, approvals: null, holds: [], auditSample: 0 } as const;
+const DENIED = {
+  verdict: 'deny',
+  tier: null,
+  approvals: null,
+  holds: [],
+  auditSample: 0,
+  waits: false,
+  whenUnscreened: 'wait',
+} as const;
 
 type Asked = { at: number; usage: Usage; takes: Take[] };
 

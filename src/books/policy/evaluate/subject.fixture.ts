@@ -20,6 +20,8 @@ export const subjectOf = (over: Partial<PolicySubject> = {}): PolicySubject => (
   contract: USDC.address,
   method: 'transfer',
   riskScore: null,
+  riskCategory: null,
+  unscreened: null,
   knownSince: null,
   ...over,
 });

@@ -1,6 +1,6 @@
 import type { Requirement } from '../../../base/config/index.ts';
 import type { Address } from '../../../base/kernel/index.ts';
-import type { Dimension, HoldName, Kind, Method } from '../document/types.ts';
+import type { Dimension, HoldName, Kind, Method, WhenUnscreened } from '../document/types.ts';
 
 /** What policy is asked about, whatever road asks. */
 export type PolicySubject = {
@@ -24,22 +24,37 @@ export type PolicySubject = {
   method: Method;
   /** 0 to 100; null: nobody knows. */
   riskScore: number | null;
+  /** What screening calls it, `sanctions` or a provider's word; null: nothing. */
+  riskCategory: string | null;
+  /** Why nobody could say how risky it is, where screening is configured; null: somebody did, or nobody is asked. */
+  unscreened: string | null;
   /** Since when, in ms since the epoch, the destination is in the address book; null: it is not. */
   knownSince: number | null;
 };
 
 export type TraceStep = {
-  /** The rule's id; `default` where none speaks; `*` for all of which `detail` is the list. */
+  /** The rule's id; `default` where none speaks; `@screening`, which every policy has; `*` for all of which `detail` is the list. */
   rule: string;
   verdict: 'allow' | 'deny' | 'pass' | 'hold' | 'no_match';
   detail: string;
 };
+
+/** What a decision was told by screening, as it is kept with it. */
+export type ScreeningInputs = { whenUnscreened: WhenUnscreened } & (
+  | { kind: 'known'; at: number; score: number; category: string | null; source: string }
+  | { kind: 'wanted' }
+  | { kind: 'unavailable'; reason: string }
+);
 
 export type HoldDemand = { rule: string; hold: HoldName; timeoutMs: number };
 
 /** What policy says. Of a denial nothing but trace and reason counts. */
 export type PolicyDecision = {
   verdict: 'allow' | 'deny';
+  /** It would be allowed, and has to wait for a word about its destination: it is asked about again. */
+  waits: boolean;
+  /** Of its tier: what becomes of it while nobody can be asked about its destination. */
+  whenUnscreened: WhenUnscreened;
   tier: { name: string; commitAt: 'safe' | 'finalized' } | null;
   approvals: Requirement | null;
   holds: readonly HoldDemand[];

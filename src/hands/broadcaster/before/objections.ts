@@ -1,0 +1,51 @@
+import { ERRORS } from '../../../base/kernel/index.ts';
+import { readScreened, wantScreened } from '../../../books/destination/index.ts';
+import { readScreeningInputs, readSuperseded } from '../../../books/policy/index.ts';
+import type { TxRow } from '../../../books/tx/index.ts';
+import type { BroadcasterContext } from '../context.ts';
+import { judgeRescreened, type Objection } from './decide-rescreen.ts';
+
+/**
+ * What has come between the decision about these transactions and a slot, by transaction: a tighter policy, a risk that
+ * was not known then, a verdict that is too old. Outside of any transaction; a crash leaves at most a question asked.
+ */
+export async function readObjections(
+  context: Pick<BroadcasterContext, 'db' | 'settings'>,
+  txs: readonly TxRow[],
+): Promise<Map<string, Objection>> {
+  const superseded = await readSuperseded(
+    context.db,
+    txs.map(({ txId }) => txId),
+  );
+  const message = ERRORS.policy_superseded.title;
+  const objections = await rescreen(context, txs);
+  for (const txId of superseded) {
+    objections.set(txId, { kind: 'refused', code: 'policy_superseded', message });
+  }
+  return objections;
+}
+
+/** Withdrawals alone are screened. */
+async function rescreen(
+  { db, settings }: Pick<BroadcasterContext, 'db' | 'settings'>,
+  txs: readonly TxRow[],
+): Promise<Map<string, Objection>> {
+  const objections = new Map<string, Objection>();
+  if (settings.screening === null) return objections;
+  const screened = txs.filter(({ ownerKind }) => ownerKind === 'withdrawal');
+  const places = screened.map(({ chainId, recipient: address }) => ({ chainId, address }));
+  const now = await readScreened(db, places, settings.screening.maxAgeMs);
+  await wantScreened(
+    db,
+    places.filter((_, index) => now[index]!.kind === 'wanted'),
+  );
+  const decided = await readScreeningInputs(
+    db,
+    screened.map(({ txId }) => txId),
+  );
+  screened.forEach(({ txId }, index) => {
+    const objection = judgeRescreened(decided.get(txId) ?? null, now[index]!);
+    if (objection !== null) objections.set(txId, objection);
+  });
+  return objections;
+}

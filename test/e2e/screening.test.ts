@@ -1,0 +1,218 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { Address } from '../../src/base/kernel/index.ts';
+import { Installation } from '../support/installation.ts';
+import { expectLaws, quiet, recipient } from '../support/laws.ts';
+import { ruleBy } from '../support/policy.ts';
+import { ScreeningStandIn } from '../support/screening-stand-in.ts';
+import { until } from '../support/until.ts';
+
+let host: ScreeningStandIn;
+let on: Installation;
+let next = 100;
+beforeAll(async () => {
+  host = await ScreeningStandIn.start();
+  on = await Installation.start({
+    ...{ lanes: 1, blockTime: 0.1 },
+    settings: (settings) => ({
+      ...settings,
+      screening: {
+        listFile: null,
+        provider: {
+          ...{ shape: 'payonce', url: host.url, header: { name: 'X-API-Key', value: 's3cret' } },
+          ...{ timeoutMs: 500, maxConcurrent: 4 },
+        },
+        maxAgeMs: 3_600_000,
+      },
+    }),
+  });
+  for (const account of ['alice', 'held', 'free']) await on.deposit(account, 'USDC', '1000');
+}, 60_000);
+afterEach(() => {
+  host.fault = null;
+});
+afterAll(async () => {
+  await on?.stop();
+  await host?.stop();
+});
+
+/** Nobody was ever asked about it. */
+const stranger = (): Address => {
+  next += 1;
+  return recipient(next);
+};
+async function withdraw(to: Address, account = 'alice'): Promise<string> {
+  const { body } = await on.withdraw({ account, asset: 'USDC', amount: '1', to });
+  return body['id'] as string;
+}
+const read = async (id: string) => (await on.call('GET', `/v1/withdrawals/${id}`)).body;
+const waitingFor = (id: string, reason: string) =>
+  until(`${id} waits: ${reason}`, async () => {
+    const view = await read(id);
+    const waiting = view['waiting'] as { reason: string; detail: string | null } | null;
+    return waiting?.reason === reason && { status: view['status'], detail: waiting.detail };
+  });
+const inputsOf = async (id: string) =>
+  (
+    await on.rows<{ screening: unknown; score: number | null }>(
+      `SELECT inputs->'screening' AS screening, (inputs->>'riskScore')::int AS score FROM decision WHERE subject_id = $1`,
+      [id],
+    )
+  )[0]!;
+const timesAsked = (to: Address) =>
+  host.asked.filter(({ addresses }) => addresses.includes(to)).length;
+
+describe('by the configuration’s tiers', () => {
+  it('a destination is asked about once, however many pay it, and what was said is kept with each decision', async () => {
+    const to = stranger();
+    const ids = await Promise.all([1, 2, 3].map(() => withdraw(to)));
+    for (const id of ids) expect(await on.waitFor(id)).toMatchObject({ status: 'COMPLETED' });
+    expect(timesAsked(to)).toBe(1);
+    expect((await inputsOf(ids[0]!)).screening).toMatchObject({
+      ...{ kind: 'known', score: 0, category: null, source: 'payonce', whenUnscreened: 'wait' },
+    });
+  });
+
+  it('nobody under sanctions is paid, and the reserve is released', async () => {
+    const to = stranger();
+    host.risks.set(to, { riskScore: 100, category: 'sanctions' });
+    expect(await on.waitFor(await withdraw(to))).toMatchObject({
+      status: 'REJECTED',
+      failure: { code: 'policy_denied', message: expect.stringMatching(/sanctions/) },
+    });
+  });
+
+  it.each<[string, NonNullable<ScreeningStandIn['fault']>]>([
+    ['does not answer', 'hang'],
+    ['breaks', { status: 503 }],
+    ['lies in shape', { text: '{"results":[{"riskScore":0}]}' }],
+  ])('while the provider %s a payment waits, says so, and goes on by itself', async (_, fault) => {
+    host.fault = fault;
+    const to = stranger();
+    const id = await withdraw(to);
+    const waiting = await waitingFor(id, 'screening_unavailable');
+    expect(waiting).toMatchObject({
+      status: 'RESERVED',
+      detail: expect.stringMatching(/^payonce: /),
+    });
+    expect(JSON.stringify(waiting)).not.toMatch(/s3cret|127\.0\.0\.1/);
+    const preview = { account: 'alice', asset: 'USDC', amount: '1', to };
+    const { body } = await on.call('POST', '/v1/withdrawals/preview', preview);
+    expect(body).toMatchObject({ verdict: 'allow', waiting: 'screening' });
+    host.fault = null;
+    expect(await on.waitFor(id)).toMatchObject({ status: 'COMPLETED' });
+  });
+
+  it('what waits can be cancelled', async () => {
+    host.fault = { status: 500 };
+    const id = await withdraw(stranger());
+    await waitingFor(id, 'screening_unavailable');
+    const { body } = await on.call('POST', `/v1/withdrawals/${id}/cancel`);
+    expect(body).toMatchObject({ status: 'CANCELLED' });
+  });
+});
+
+describe('by a document', () => {
+  beforeAll(() =>
+    ruleBy(
+      on,
+      `version: 1
+rules:
+  - { id: all, type: allow }
+  - { id: mixers, type: deny, match: { riskCategories: [mixer] } }
+  - { id: gate, type: hold, match: { accounts: [alice] }, hold: manual_review, timeout: 24h }
+  - id: alice
+    type: tiers
+    match: { assets: [USDC], accounts: [alice] }
+    tiers: [{ name: low, maxRisk: 30, commitAt: safe }, { name: high, commitAt: safe }]
+  - { id: held, type: tiers, match: { assets: [USDC], accounts: [held] }, tiers: [{ name: t, commitAt: safe, screening: { whenUnavailable: hold } }] }
+  - { id: free, type: tiers, match: { assets: [USDC], accounts: [free] }, tiers: [{ name: t, commitAt: safe, screening: { whenUnavailable: allow } }] }
+`,
+    ),
+  );
+
+  const holdOf = async (id: string) =>
+    until(`a hold of ${id}`, async () => {
+      const { body } = await on.call('GET', '/v1/holds');
+      const holds = body['holds'] as { id: string; withdrawalId: string; hold: string }[];
+      return holds.find(({ withdrawalId }) => withdrawalId === id);
+    });
+  const clear = async (id: string) =>
+    on.call('POST', `/v1/holds/${(await holdOf(id)).id}/clear`, {});
+  /** As if it had been said a day ago. */
+  const age = (to: Address) =>
+    on.rows(
+      `UPDATE screening SET screened_at = screened_at - interval '1 day' WHERE address = decode($1, 'hex')`,
+      [to.slice(2)],
+    );
+
+  it('score and category choose tier and rule', async () => {
+    const risky = stranger();
+    host.risks.set(risky, { riskScore: 31 });
+    const id = await withdraw(risky, 'alice');
+    await holdOf(id);
+    expect(await read(id)).toMatchObject({ riskTier: 'high' });
+    expect((await inputsOf(id)).score).toBe(31);
+    await clear(id);
+    expect(await on.waitFor(id)).toMatchObject({ status: 'COMPLETED' });
+    const mixer = stranger();
+    host.risks.set(mixer, { riskScore: 1, category: 'mixer' });
+    expect(await on.waitFor(await withdraw(mixer, 'free'))).toMatchObject({
+      status: 'REJECTED',
+      failure: { message: 'mixers: denied' },
+    });
+  });
+
+  it('a tier may let a person decide, or nobody, while the provider is away', async () => {
+    host.fault = { status: 500 };
+    const free = await withdraw(stranger(), 'free');
+    expect(await on.waitFor(free)).toMatchObject({ status: 'COMPLETED' });
+    expect((await inputsOf(free)).screening).toMatchObject({ kind: 'unavailable' });
+    const held = await withdraw(stranger(), 'held');
+    expect(await holdOf(held)).toMatchObject({ hold: 'screening' });
+    await clear(held);
+    expect(await on.waitFor(held)).toMatchObject({ status: 'COMPLETED' });
+  });
+
+  it('a word that is too old is asked for again before the nonce: the same again pays', async () => {
+    const to = stranger();
+    const id = await withdraw(to, 'alice');
+    await holdOf(id);
+    await age(to);
+    await clear(id);
+    expect(await on.waitFor(id)).toMatchObject({ status: 'COMPLETED' });
+    expect(timesAsked(to)).toBe(2);
+  });
+
+  it('a word that is too old is asked for again before the nonce: a worse one ends it without a nonce', async () => {
+    for (const worse of [{ riskScore: 100, category: 'sanctions' }, { riskScore: 40 }]) {
+      const to = stranger();
+      const id = await withdraw(to, 'alice');
+      await holdOf(id);
+      await age(to);
+      host.risks.set(to, worse);
+      await clear(id);
+      expect(await on.waitFor(id)).toMatchObject({
+        ...{ status: 'FAILED', nonceKey: null },
+        failure: { code: 'screening_refused' },
+      });
+    }
+  });
+
+  it('a word that is too old and can not be had again is waited for without a nonce', async () => {
+    const to = stranger();
+    const id = await withdraw(to, 'alice');
+    await holdOf(id);
+    await age(to);
+    host.fault = 'hang';
+    await clear(id);
+    expect(await waitingFor(id, 'screening_unavailable')).toMatchObject({ status: 'APPROVED' });
+    expect((await read(id))['nonceKey']).toBeNull();
+    host.fault = null;
+    expect(await on.waitFor(id)).toMatchObject({ status: 'COMPLETED' });
+  });
+
+  it('and the books agree with the chain', async () => {
+    await quiet(on);
+    await expectLaws(on);
+  });
+});
