@@ -476,6 +476,28 @@ CREATE TABLE event_sequencer (
 GRANT SELECT ON event_sequencer TO payonce_app;
 GRANT UPDATE (watermark, floor, position) ON event_sequencer TO payonce_app;
 
+CREATE TABLE expected_arrival (
+  owner_id uuid NOT NULL,
+  lane_id integer NOT NULL,
+  asset text NOT NULL,
+  sender bytea NOT NULL,
+  amount numeric(78,0) NOT NULL,
+  tx_hash bytea,
+  lapsed_at timestamp with time zone,
+  transfer_id uuid,
+  expected_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT expected_arrival_amount_check CHECK ((amount > (0)::numeric)),
+  CONSTRAINT expected_arrival_booked CHECK (((transfer_id IS NULL) OR (tx_hash IS NOT NULL))),
+  CONSTRAINT expected_arrival_ends CHECK (((lapsed_at IS NULL) OR ((tx_hash IS NULL) AND (transfer_id IS NULL)))),
+  CONSTRAINT expected_arrival_lane_id_fkey FOREIGN KEY (lane_id) REFERENCES lane(lane_id),
+  CONSTRAINT expected_arrival_pkey PRIMARY KEY (owner_id),
+  CONSTRAINT expected_arrival_sender_check CHECK ((octet_length(sender) = 20)),
+  CONSTRAINT expected_arrival_tx_hash_check CHECK ((octet_length(tx_hash) = 32))
+);
+CREATE INDEX expected_arrival_open ON public.expected_arrival USING btree (lane_id, asset, sender, amount) WHERE ((transfer_id IS NULL) AND (lapsed_at IS NULL));
+GRANT INSERT, SELECT ON expected_arrival TO payonce_app;
+GRANT UPDATE (tx_hash, lapsed_at, transfer_id) ON expected_arrival TO payonce_app;
+
 CREATE TABLE external_id (
   external_hash uuid NOT NULL,
   withdrawal_id uuid NOT NULL,
@@ -700,10 +722,10 @@ CREATE TABLE ledger_balance (
   CONSTRAINT ledger_balance_balance_check CHECK ((balance >= (0)::numeric)),
   CONSTRAINT ledger_balance_check CHECK ((normal_side =
 CASE
-    WHEN (kind = ANY (ARRAY['customer'::text, 'capital'::text, 'revenue'::text])) THEN 'credit'::text
+    WHEN (kind = ANY (ARRAY['customer'::text, 'capital'::text, 'revenue'::text, 'pending'::text])) THEN 'credit'::text
     ELSE 'debit'::text
 END)),
-  CONSTRAINT ledger_balance_kind_check CHECK ((kind = ANY (ARRAY['customer'::text, 'receivable'::text, 'custody'::text, 'capital'::text, 'hot'::text, 'in_transit'::text, 'gas_in_transit'::text, 'revenue'::text, 'network_fee_expense'::text, 'suspense'::text]))),
+  CONSTRAINT ledger_balance_kind_check CHECK ((kind = ANY (ARRAY['customer'::text, 'receivable'::text, 'custody'::text, 'capital'::text, 'hot'::text, 'in_transit'::text, 'gas_in_transit'::text, 'revenue'::text, 'network_fee_expense'::text, 'suspense'::text, 'expected'::text, 'pending'::text]))),
   CONSTRAINT ledger_balance_pkey PRIMARY KEY (account_no),
   CONSTRAINT ledger_balance_reserved_check CHECK ((reserved >= (0)::numeric)),
   CONSTRAINT ledger_balance_reserved_of_customer CHECK (((kind = 'customer'::text) OR (reserved = (0)::numeric))),
@@ -944,6 +966,7 @@ CREATE TABLE payment (
   correlation_id text NOT NULL,
   created_at timestamp with time zone NOT NULL DEFAULT now(),
   updated_at timestamp with time zone NOT NULL DEFAULT now(),
+  lane_id integer,
   CONSTRAINT payment_amount_check CHECK ((amount > (0)::numeric)),
   CONSTRAINT payment_authorization_id_check CHECK ((octet_length(authorization_id) = 32)),
   CONSTRAINT payment_authorization_id_key UNIQUE (authorization_id),
@@ -1433,7 +1456,7 @@ CREATE TABLE transfer (
   amounts numeric[] NOT NULL,
   at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
   CONSTRAINT transfer_amounts CHECK (((array_position(amounts, NULL::numeric) IS NULL) AND ((0)::numeric < ALL (amounts)))),
-  CONSTRAINT transfer_kind_check CHECK ((kind = ANY (ARRAY['DEPOSIT'::text, 'FUND'::text, 'RESERVE'::text, 'ASSIGN'::text, 'COMMIT'::text, 'RELEASE'::text, 'UNASSIGN'::text, 'REVERSE'::text, 'GAS'::text, 'ADJUST'::text]))),
+  CONSTRAINT transfer_kind_check CHECK ((kind = ANY (ARRAY['DEPOSIT'::text, 'FUND'::text, 'RESERVE'::text, 'ASSIGN'::text, 'COMMIT'::text, 'RELEASE'::text, 'UNASSIGN'::text, 'REVERSE'::text, 'GAS'::text, 'ADJUST'::text, 'EXPECT'::text, 'EARN'::text, 'UNEARN'::text, 'LAPSE'::text]))),
   CONSTRAINT transfer_pkey PRIMARY KEY (transfer_id),
   CONSTRAINT transfer_postings CHECK ((((cardinality(amounts) >= 1) AND (cardinality(amounts) <= 4)) AND (cardinality(debit_nos) = cardinality(amounts)) AND (cardinality(credit_nos) = cardinality(amounts)) AND (array_position(debit_nos, NULL::bigint) IS NULL) AND (array_position(credit_nos, NULL::bigint) IS NULL))),
   CONSTRAINT transfer_two_accounts CHECK (((debit_nos[1] <> credit_nos[1]) AND ((debit_nos[2] <> credit_nos[2]) IS NOT FALSE) AND ((debit_nos[3] <> credit_nos[3]) IS NOT FALSE) AND ((debit_nos[4] <> credit_nos[4]) IS NOT FALSE)))

@@ -20,6 +20,7 @@ export async function quiet(on: Installation, ms = 30_000): Promise<void> {
         `SELECT (SELECT count(*) FROM job WHERE topic <> 'payment.expire')
            + (SELECT count(*) FROM payment WHERE status IN ('RESERVED', 'BROADCASTED', 'INCLUDED', 'REVERSED'))
            + (SELECT count(*) FROM withdrawal WHERE status IN ('REQUESTED', 'RESERVED', 'APPROVED', 'EXECUTING', 'REVERSED'))
+           + (SELECT count(*) FROM expected_arrival WHERE transfer_id IS NULL AND lapsed_at IS NULL)
            + (SELECT count(*) FROM nonce_slot s WHERE s.nonce >= (
                SELECT max(to_nonce) FROM lane_stretch g WHERE g.lane_id = s.lane_id)) AS open`,
       );
@@ -52,7 +53,7 @@ export async function expectLaws(on: Installation): Promise<void> {
   expect(report.result).toBe('clean');
   const open = await on.rows(
     `SELECT kind, owner, asset, balance FROM ledger_account
-     WHERE kind IN ('reserved', 'in_transit', 'gas_in_transit') AND balance <> 0`,
+     WHERE kind IN ('reserved', 'in_transit', 'gas_in_transit', 'pending', 'expected') AND balance <> 0`,
   );
   expect(open).toEqual([]);
 }

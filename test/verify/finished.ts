@@ -74,7 +74,7 @@ rules:
   - { id: eth, type: tiers, match: { assets: [ETH] }, tiers: [{ name: low, commitAt: safe }] }
 `;
 
-/** A payment that is settled, one that only was verified, and a duplicate. */
+/** A payment that is settled, one to a wallet of our own, one that only was verified, and a duplicate. */
 async function pay(on: Installation): Promise<void> {
   const key = await merchantKey(on);
   const payer = await fundedPayer(on.anvil, on.token);
@@ -82,6 +82,9 @@ async function pay(on: Installation): Promise<void> {
   await ask(on.url, 'settle', await signedPayment(payer, on.token, { identifier }), key);
   await ask(on.url, 'settle', await signedPayment(payer, on.token, { identifier }), key);
   await ask(on.url, 'verify', await signedPayment(payer, on.token), key);
+  const payTo = on.settings.lanes[0]!.address;
+  const custodial = await merchantKey(on, { name: 'custodial', payTo: [payTo] });
+  await ask(on.url, 'settle', await signedPayment(payer, on.token, { payTo }), custodial);
   await quiet(on);
 }
 

@@ -1,8 +1,14 @@
-import { main, one, type Plant } from './plants.ts';
+import { ACCOUNT, balance, main, one, type Plant } from './plants.ts';
 
 const SETTLED = one('payment', `status = 'SETTLED'`);
 /** One violation for every law about payments. */
 export const PAYMENT_PLANTS: readonly Plant[] = [
+  main('ledger/earnings', `${balance('pending')} RETURNING ${ACCOUNT} AS subject`),
+  main(
+    'ledger/expected-amount',
+    `UPDATE expected_arrival SET amount = amount + 1 WHERE owner_id = ${one('expected_arrival', 'transfer_id IS NOT NULL', 'owner_id')}
+     RETURNING 'transfer ' || transfer_id AS subject`,
+  ),
   main(
     'tx/payment-intent',
     `UPDATE payment SET pay_to = payer WHERE payment_id = ${SETTLED} RETURNING 'payment ' || payment_id AS subject`,

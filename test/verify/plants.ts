@@ -15,7 +15,7 @@ export const OWNER = `(SELECT owner_id FROM tx WHERE tx_id = ${PAID})`;
 export const HASH = `'\\x${'ab'.repeat(32)}'`;
 /** The first stretch of the lane that pays with gas. */
 const STRETCH = `(SELECT min(up_to_block) FROM lane_stretch WHERE lane_id = 1 AND gas_by = 'balance' AND gas_reserved > 0)`;
-const ACCOUNT = `concat_ws(' ', kind, nullif(owner, ''), 'in', asset, 'of tenant', tenant_id)`;
+export const ACCOUNT = `concat_ws(' ', kind, nullif(owner, ''), 'in', asset, 'of tenant', tenant_id)`;
 export const balance = (kind: string) =>
   `UPDATE ledger_balance SET balance = balance + 1 WHERE account_no = ${one('ledger_balance', `kind = '${kind}'`, 'account_no')}`;
 const transfer = (kind: string) =>

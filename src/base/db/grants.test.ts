@@ -123,6 +123,8 @@ describe('the app role', () => {
         'event_batch INSERT',
         'event_order INSERT',
         'event_sequencer UPDATE (watermark, floor, position)',
+        'expected_arrival INSERT',
+        'expected_arrival UPDATE (tx_hash, lapsed_at, transfer_id)',
         'external_id INSERT',
         'finding DELETE',
         'finding INSERT',

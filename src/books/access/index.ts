@@ -30,6 +30,7 @@ export {
   bindKey,
   findMerchant,
   type Merchant,
+  merchantAccount,
   merchantOfKey,
   putMerchant,
 } from './merchants.ts';

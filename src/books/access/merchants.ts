@@ -12,11 +12,21 @@ export type Merchant = {
   assets: { asset: string; maxAmount: bigint | null }[];
   /** It gets a success as often as it asks, since it remembers what it has served. */
   replays: boolean;
+  /**
+   * Its payees that are wallets of this installation. What comes to a lane of its tenant's is owed to it; null: a lane
+   * that can not take its payments, since it is another tenant's or not in the books yet.
+   */
+  wallets: { chainId: number; address: Address; laneId: number | null }[];
 };
 
-type NewMerchant = Omit<Merchant, 'merchantId'>;
+type NewMerchant = Omit<Merchant, 'merchantId' | 'wallets'>;
 
 const NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
+
+/** The account that has what a merchant earned. */
+export function merchantAccount({ name }: Pick<Merchant, 'name'>): string {
+  return `merchant:${name}`;
+}
 
 type Row = Omit<Merchant, 'assets' | 'payTo'> & {
   payTo: string[];
@@ -26,7 +36,11 @@ type Row = Omit<Merchant, 'assets' | 'payTo'> & {
 const MERCHANT = `SELECT m.merchant_id AS "merchantId", m.tenant_id AS "tenantId", m.name, m.replays,
     ARRAY(SELECT '0x' || encode(p, 'hex') FROM unnest(m.pay_to) p) AS "payTo",
     (SELECT coalesce(json_agg(json_build_object('asset', a.asset, 'maxAmount', a.max_amount::text) ORDER BY a.asset), '[]')
-     FROM merchant_asset a WHERE a.merchant_id = m.merchant_id) AS assets
+     FROM merchant_asset a WHERE a.merchant_id = m.merchant_id) AS assets,
+    (SELECT coalesce(json_agg(json_build_object('chainId', l.chain_id, 'address', '0x' || encode(l.address, 'hex'),
+       'laneId', CASE WHEN l.tenant_id = m.tenant_id AND s.lane_id IS NOT NULL THEN l.lane_id END) ORDER BY l.lane_id), '[]')
+     FROM lane l LEFT JOIN lane_stretch s ON s.lane_id = l.lane_id AND s.above_block IS NULL
+     WHERE l.address = ANY(m.pay_to)) AS wallets
   FROM merchant m`;
 
 function merchantOf(row: Row): Merchant {
@@ -44,7 +58,10 @@ function merchantOf(row: Row): Merchant {
  * Makes a merchant, or brings the one of this name to these payees and assets; in the caller's transaction, so that a
  * crash leaves it as it was.
  */
-export async function putMerchant(sql: Sql, wanted: NewMerchant): Promise<Merchant | Refusal> {
+export async function putMerchant(
+  sql: Sql,
+  wanted: NewMerchant,
+): Promise<Omit<Merchant, 'wallets'> | Refusal> {
   if (!NAME.test(wanted.name)) {
     return refuse('invalid_request', "A merchant's name has 1 to 63 characters of a-z 0-9 -.");
   }
@@ -55,6 +72,10 @@ export async function putMerchant(sql: Sql, wanted: NewMerchant): Promise<Mercha
     [wanted.tenantId, wanted.name, wanted.payTo.map(fromHex), wanted.replays],
   );
   const merchantId = rows[0]!.id;
+  await sql.query('INSERT INTO account (tenant_id, name) VALUES ($1, $2) ON CONFLICT DO NOTHING', [
+    wanted.tenantId,
+    merchantAccount(wanted),
+  ]);
   await sql.query('DELETE FROM merchant_asset WHERE merchant_id = $1', [merchantId]);
   await sql.query(
     `INSERT INTO merchant_asset (merchant_id, asset, max_amount)

@@ -4,8 +4,15 @@
  * resolved once (constraints hold each of these). Writes happen in the caller's transaction, so a crash
  * leaves the whole movement or nothing.
  */
+export {
+  type EarningMove,
+  earningAccounts,
+  earningTransfers,
+  expectedTransfer,
+} from './earnings.ts';
 export { readAccount, readAmount, readAsset } from './fields.ts';
 export { Ledger, lockAccounts } from './ledger.ts';
+export type { AccountKey, Transfer } from './movement.ts';
 export {
   type Balance,
   type LaneBalance,
@@ -17,7 +24,6 @@ export {
 } from './read.ts';
 export { reserveCtes } from './reserve-sql.ts';
 export {
-  type AccountKey,
   adjustTransfer,
   arriveTransfer,
   assignTransfer,
@@ -29,6 +35,5 @@ export {
   reserveGasTransfer,
   reserveTransfer,
   reverseTransfer,
-  type Transfer,
   unassignTransfer,
 } from './transfers.ts';

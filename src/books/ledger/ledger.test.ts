@@ -194,7 +194,7 @@ describe('the ledger', () => {
     );
     await book(reserveTransfer(order));
     expect(await readBalances(at.app, { tenantId: at.tenantId, account })).toEqual([
-      { asset: USD, available: 897n, reserved: 103n },
+      { asset: USD, available: 897n, reserved: 103n, pending: 0n },
     ]);
     await book(assignTransfer(slot));
     expect(await balance('hot', '7')).toBe(400n);
@@ -209,7 +209,7 @@ describe('the ledger', () => {
       }),
     );
     expect(await readBalances(at.app, { tenantId: at.tenantId, account })).toEqual([
-      { asset: USD, available: 897n, reserved: 0n },
+      { asset: USD, available: 897n, reserved: 0n, pending: 0n },
     ]);
     expect(await balance('in_transit')).toBe(0n);
     expect(await balance('revenue')).toBe(3n);
@@ -231,7 +231,7 @@ describe('the ledger', () => {
     await book(releaseTransfer(order), unassignTransfer(slot));
     expect(await balance('hot', '7')).toBe(before);
     expect(await readBalances(at.app, { tenantId: at.tenantId, account })).toEqual([
-      { asset: USD, available: 11n, reserved: 0n },
+      { asset: USD, available: 11n, reserved: 0n, pending: 0n },
     ]);
   });
 
@@ -269,7 +269,7 @@ describe('the ledger', () => {
     await book(reserveTransfer({ ...order, generation: 2 }));
     await book(releaseTransfer({ ...order, generation: 2 }), releaseTransfer(order));
     expect(await readBalances(at.app, { tenantId: at.tenantId, account })).toEqual([
-      { asset: USD, available: 80n, reserved: 20n },
+      { asset: USD, available: 80n, reserved: 20n, pending: 0n },
     ]);
   });
 
@@ -343,7 +343,7 @@ describe('the ledger', () => {
     await book(deposit(account, most, 'huge'));
     await book(deposit(account, 1n, 'huge'));
     expect(await readBalances(at.app, { tenantId: at.tenantId, account })).toEqual([
-      { asset: 'huge', available: most + 1n, reserved: 0n },
+      { asset: 'huge', available: most + 1n, reserved: 0n, pending: 0n },
     ]);
   });
 
@@ -461,14 +461,14 @@ describe('the books as they are read', () => {
     const history = await Promise.all(
       moments.map((moment) => readBalancesAt(at.app, { ...query, at: moment })),
     );
-    const none = { asset: ETH, available: 0n, reserved: 0n };
+    const none = { asset: ETH, available: 0n, reserved: 0n, pending: 0n };
     expect(history).toEqual([
-      [{ asset: USD, available: 0n, reserved: 0n }, none],
-      [{ asset: USD, available: 100n, reserved: 0n }, none],
-      [{ asset: USD, available: 68n, reserved: 32n }, none],
+      [{ asset: USD, available: 0n, reserved: 0n, pending: 0n }, none],
+      [{ asset: USD, available: 100n, reserved: 0n, pending: 0n }, none],
+      [{ asset: USD, available: 68n, reserved: 32n, pending: 0n }, none],
       [
-        { asset: USD, available: 100n, reserved: 0n },
-        { asset: ETH, available: 7n, reserved: 0n },
+        { asset: USD, available: 100n, reserved: 0n, pending: 0n },
+        { asset: ETH, available: 7n, reserved: 0n, pending: 0n },
       ],
     ]);
     expect(await readBalances(at.app, query)).toEqual(history[3]);

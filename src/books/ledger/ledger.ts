@@ -1,6 +1,6 @@
 import type { Db, Sql } from '../../base/db/index.ts';
 import { Invariant } from '../../base/kernel/index.ts';
-import type { AccountKey, Transfer } from './transfers.ts';
+import type { AccountKey, Transfer } from './movement.ts';
 
 const REMEMBERED = 100_000;
 
@@ -258,7 +258,7 @@ type RowKey = Omit<AccountKey, 'kind'> & { kind: RowKind };
 type RowKind = Exclude<AccountKey['kind'], 'available' | 'reserved'> | 'customer';
 
 /** What is owed, and the owners' own, stands on the credit side. A check of the database agrees. */
-const CREDIT_NORMAL: readonly RowKind[] = ['customer', 'capital', 'revenue'];
+const CREDIT_NORMAL: readonly RowKind[] = ['customer', 'capital', 'revenue', 'pending'];
 
 function rowKindOf(kind: AccountKey['kind'] | RowKind): RowKind {
   return kind === 'available' || kind === 'reserved' ? 'customer' : kind;

@@ -1,6 +1,12 @@
 import type { Sql } from '../../base/db/index.ts';
 
-export type Balance = { asset: string; available: bigint; reserved: bigint };
+export type Balance = {
+  asset: string;
+  available: bigint;
+  reserved: bigint;
+  /** Of a merchant: owed as soon as its payers' payments are settled. */
+  pending: bigint;
+};
 
 /** A customer's balances per asset as they are now; null when there is no such account. */
 export async function readBalances(
@@ -10,10 +16,11 @@ export async function readBalances(
   const { rows } = await sql.query<Balance & { asset: string | null }>(
     `SELECT l.asset,
        coalesce(sum(l.balance) FILTER (WHERE l.kind = 'available'), 0) AS available,
-       coalesce(sum(l.balance) FILTER (WHERE l.kind = 'reserved'), 0) AS reserved
+       coalesce(sum(l.balance) FILTER (WHERE l.kind = 'reserved'), 0) AS reserved,
+       coalesce(sum(l.balance) FILTER (WHERE l.kind = 'pending'), 0) AS pending
      FROM account a
      LEFT JOIN ledger_account l ON l.tenant_id = a.tenant_id AND l.owner = a.name
-       AND l.kind IN ('available', 'reserved')
+       AND l.kind IN ('available', 'reserved', 'pending')
      WHERE a.tenant_id = $1 AND a.name = $2
      GROUP BY l.asset ORDER BY l.asset`,
     [query.tenantId, query.account],
@@ -30,7 +37,7 @@ export async function readBalancesAt(
   const { rows } = await sql.query<Balance & { asset: string | null }>(
     `WITH mine AS (
        SELECT account_no, kind, asset FROM ledger_account
-       WHERE tenant_id = $1 AND owner = $2 AND kind IN ('available', 'reserved')
+       WHERE tenant_id = $1 AND owner = $2 AND kind IN ('available', 'reserved', 'pending')
      ), moved AS (
        SELECT p.debit_no, p.credit_no, p.amount FROM transfer t JOIN posting p USING (transfer_id)
        WHERE t.tenant_id = $1 AND t.account = $2 AND t.at <= $3
@@ -45,7 +52,8 @@ export async function readBalancesAt(
      )
      SELECT total.asset,
        coalesce(sum(balance) FILTER (WHERE kind = 'available'), 0) AS available,
-       coalesce(sum(balance) FILTER (WHERE kind = 'reserved'), 0) AS reserved
+       coalesce(sum(balance) FILTER (WHERE kind = 'reserved'), 0) AS reserved,
+       coalesce(sum(balance) FILTER (WHERE kind = 'pending'), 0) AS pending
      FROM account a LEFT JOIN total ON true
      WHERE a.tenant_id = $1 AND a.name = $2
      GROUP BY total.asset ORDER BY total.asset`,

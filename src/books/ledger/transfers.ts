@@ -1,48 +1,4 @@
-/**
- * The ledger's movements as data; each posting moves `amount` from its credit account to its debit
- * account, so a transfer balances by construction. Which side an account stands on is the database's.
- */
-type AccountKind =
-  | 'available'
-  | 'reserved'
-  | 'receivable'
-  | 'custody'
-  | 'capital'
-  | 'hot'
-  | 'in_transit'
-  | 'gas_in_transit'
-  | 'revenue'
-  | 'network_fee_expense'
-  | 'suspense';
-
-/** owner: the customer's account for available, reserved, receivable; the lane's id for hot and gas_in_transit; else ''. */
-export type AccountKey = { tenantId: string; kind: AccountKind; owner: string; asset: string };
-
-type TransferKind =
-  | 'DEPOSIT'
-  | 'FUND'
-  | 'RESERVE'
-  | 'ASSIGN'
-  | 'COMMIT'
-  | 'RELEASE'
-  | 'UNASSIGN'
-  | 'REVERSE'
-  | 'GAS'
-  | 'ADJUST';
-
-type Posting = { debit: AccountKey; credit: AccountKey; amount: bigint };
-
-export type Transfer = {
-  tenantId: string;
-  kind: TransferKind;
-  /** The customer's account whose statement shows it; null when it touches none. */
-  account: string | null;
-  /** The withdrawal, tx or deposit it belongs to. */
-  subjectId: string | null;
-  generation: number;
-  correlationId: string | null;
-  postings: Posting[];
-};
+import { key, some, type Transfer, type TransferKind } from './movement.ts';
 
 type Order = {
   tenantId: string;
@@ -55,19 +11,7 @@ type Order = {
   fee: bigint;
 };
 
-const key = (tenantId: string, kind: AccountKind, owner: string, asset: string): AccountKey => ({
-  tenantId,
-  kind,
-  owner,
-  asset,
-});
-
-/** Zero amounts (a fee of nothing) are no postings. */
-function some(postings: Posting[]): Posting[] {
-  return postings.filter((posting) => posting.amount > 0n);
-}
-
-function ofOrder(order: Order, kind: TransferKind, postings: Posting[]): Transfer {
+function ofOrder(order: Order, kind: TransferKind, postings: Transfer['postings']): Transfer {
   const { tenantId, account, withdrawalId, generation, correlationId } = order;
   return {
     tenantId,
@@ -163,7 +107,7 @@ type Slot = {
 function ofSlot(
   slot: Pick<Slot, 'tenantId' | 'txId' | 'correlationId'>,
   kind: TransferKind,
-  postings: Posting[],
+  postings: Transfer['postings'],
 ): Transfer {
   const { tenantId, txId, correlationId } = slot;
   return {
@@ -285,7 +229,7 @@ export function adjustTransfer(adjustment: {
   return { ...ofLane(tenantId, 'ADJUST', [{ debit, credit, amount }]), subjectId, correlationId };
 }
 
-function ofLane(tenantId: string, kind: TransferKind, postings: Posting[]): Transfer {
+function ofLane(tenantId: string, kind: TransferKind, postings: Transfer['postings']): Transfer {
   return {
     tenantId,
     kind,

@@ -32,6 +32,7 @@ export {
   readOpenArrivals,
   setArrivalsBooked,
 } from './funds/arrivals.ts';
+export { endExpectations, expectArrivals, setExpectedBooked } from './funds/expected.ts';
 export {
   type BookedStretch,
   insertAdoptedStretch,

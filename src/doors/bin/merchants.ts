@@ -9,12 +9,11 @@ import {
   putMerchant,
 } from '../../books/access/index.ts';
 
+type Named = Pick<Merchant, 'merchantId' | 'tenantId' | 'name'>;
+
 /** Makes the merchants of a configuration, or brings them to what it says; the same again changes nothing. */
-export async function putMerchants(
-  db: Db,
-  wanted: readonly MerchantSettings[],
-): Promise<Merchant[]> {
-  const made: Merchant[] = [];
+export async function putMerchants(db: Db, wanted: readonly MerchantSettings[]): Promise<Named[]> {
+  const made: Named[] = [];
   for (const { tenant, ...merchant } of wanted) {
     const found = await findTenant(db, { name: tenant });
     if (found === null) {
@@ -32,7 +31,7 @@ export async function putMerchants(
 }
 
 /** A new key that acts for a merchant; it exists in this answer only. A crash in between leaves a key for nobody. */
-export async function createMerchantKey(db: Db, merchant: Merchant): Promise<string> {
+export async function createMerchantKey(db: Db, merchant: Named): Promise<string> {
   const order = { tenantId: merchant.tenantId, name: `merchant ${merchant.name}` };
   const scopes = ['payments:settle', 'payments:read'] as const;
   const made = await createKey(db, { ...order, scopes });

@@ -2,6 +2,7 @@ import { Assets, type Settings } from '../../base/config/index.ts';
 import type { Db } from '../../base/db/index.ts';
 import { type Log, systemClock } from '../../base/kernel/index.ts';
 import { findMerchant, type Merchant, merchantOfKey } from '../../books/access/index.ts';
+import { Ledger } from '../../books/ledger/index.ts';
 import { FacilitatorService, supportedOf } from '../../roads/x402/index.ts';
 import type { Services } from '../http/index.ts';
 import { portOf } from './chains.ts';
@@ -20,6 +21,7 @@ export function x402Services(
   const pools = new Map(settings.chains.map((chain) => [chain.chainId, portOf(chain, log)]));
   const facilitator = new FacilitatorService({
     db,
+    ledger: new Ledger(db),
     settings,
     log,
     assets: new Assets(settings.assets),

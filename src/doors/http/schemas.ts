@@ -132,11 +132,13 @@ const balance = object(
     posted: amount,
     reserved: amount,
     available: amount,
+    pending: amount,
     postedAtomic: atomic,
     reservedAtomic: atomic,
     availableAtomic: atomic,
+    pendingAtomic: atomic,
   },
-  { $id: 'Balance', description: 'posted = available + reserved' },
+  { $id: 'Balance', description: 'posted = available + reserved; pending becomes available' },
 );
 
 const transfer = object(

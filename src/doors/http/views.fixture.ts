@@ -37,9 +37,11 @@ export const BALANCE: BalanceView = {
   posted: '100',
   reserved: '30',
   available: '70',
+  pending: '0',
   postedAtomic: '100000000',
   reservedAtomic: '30000000',
   availableAtomic: '70000000',
+  pendingAtomic: '0',
 };
 
 export function transferView(): TransferView {

@@ -23,6 +23,7 @@ export class FakeX402 implements X402 {
       payTo: [`0x${'cd'.repeat(20)}`],
       assets: [],
       replays: false,
+      wallets: [],
     };
   }
 

@@ -3,6 +3,7 @@ import { caip19, Transient } from '../../base/kernel/index.ts';
 import {
   type AccountKey,
   adjustTransfer,
+  expectedTransfer,
   gasTransfer,
   type Ledger,
   type Transfer,
@@ -13,20 +14,21 @@ import {
   type OpenArrival,
   type OpenStretch,
   setArrivalsBooked,
+  setExpectedBooked,
 } from '../../books/tx/index.ts';
 import type { Booking } from './decide-gas.ts';
 import { fundingAccounts, fundingTransfers } from './fund.ts';
 
 type Due = { stretch: OpenStretch; booking: Booking };
 
-/** Arrivals of one asset on one lane; never empty. */
+/** Arrivals of one asset on one lane, all of them expected or none; never empty. */
 export type Arrived = OpenArrival[];
 
-/** Grouped by lane and asset: dust that somebody sends a thousand times is one transfer. */
+/** Grouped by lane, asset and whether they were expected: dust that somebody sends a thousand times is one transfer. */
 export function groupArrivals(arrivals: readonly OpenArrival[]): Arrived[] {
   const groups = new Map<string, Arrived>();
   for (const arrival of arrivals) {
-    const name = `${arrival.laneId} ${arrival.asset}`;
+    const name = `${arrival.laneId} ${arrival.asset} ${arrival.expectedBy !== null}`;
     const group = groups.get(name);
     if (group === undefined) groups.set(name, [arrival]);
     else group.push(arrival);
@@ -61,8 +63,16 @@ export function accountsOf(due: readonly Due[], arrived: readonly Arrived[]): Tr
         ...(amount < 0n ? [adjustTransfer({ ...native, amount: -amount, movement: 'left' })] : []),
       ];
     }),
-    ...arrived.map(([one]) => fundingAccounts(one!)),
+    ...arrived.map((group) =>
+      isExpected(group) ? expectedTransfer(summed(group)) : fundingAccounts(group[0]!),
+    ),
   ];
+}
+
+const isExpected = ([one]: Arrived) => one!.expectedBy !== null;
+
+function summed(group: Arrived): OpenArrival {
+  return { ...group[0]!, amount: group.reduce((sum, { amount }) => sum + amount, 0n) };
 }
 
 /** Writes the transfers, the rows that make them single, and what each is booked by. Arrivals first: gas may need them. */
@@ -77,15 +87,15 @@ export async function book(
   const funded = items.filter((item) => item.arrived > 0n);
   const spent = items.filter(({ stretch }) => stretch.gasReserved > 0n);
   const lost = items.filter((item) => item.arrived < 0n);
+  const expected = arrived.filter(isExpected);
+  const found = arrived.filter((group) => !isExpected(group));
   const fundings = [
-    ...arrived.map((logs) => ({
-      ...logs[0]!,
-      amount: logs.reduce((sum, { amount }) => sum + amount, 0n),
-    })),
+    ...found.map(summed),
     ...funded.map((item) => ({ ...nativeOf(item.stretch), amount: item.arrived })),
   ];
   const ids = await ledger.post(sql, [
     ...fundingTransfers(fundings, balanceOf),
+    ...expected.map((group) => expectedTransfer(summed(group))),
     ...spent.map(gasOf),
     ...lost.map((item) =>
       adjustTransfer({ ...nativeOf(item.stretch), amount: -item.arrived, movement: 'left' }),
@@ -93,14 +103,16 @@ export async function book(
   ]);
   const next = ids.values();
   const idOf = () => next.next().value!;
-  const logs = arrived.flatMap((group) => {
+  const bookedBy = (group: Arrived) => {
     const transferId = idOf();
     return group.map((arrival) => ({ ...arrival, transferId }));
-  });
+  };
+  const strangers = found.flatMap(bookedBy);
   const arrivalIds = new Map(funded.map((item) => [item, idOf()]));
+  const payments = expected.flatMap(bookedBy);
   const gasIds = new Map(spent.map((item) => [item, idOf()]));
   for (const item of lost) arrivalIds.set(item, idOf());
-  if ((await setArrivalsBooked(sql, logs)) < logs.length) throw new Transient('booked meanwhile');
+  await setBooked(sql, [...strangers, ...payments]);
   const stretches = items.map(
     (item): BookedStretch => ({
       ...item.stretch,
@@ -112,6 +124,18 @@ export async function book(
   );
   await insertStretches(sql, stretches);
   return stretches;
+}
+
+async function setBooked(
+  sql: Sql,
+  arrivals: readonly (OpenArrival & { transferId: string })[],
+): Promise<void> {
+  const expected = arrivals.flatMap(({ expectedBy, transferId }) =>
+    expectedBy === null ? [] : [{ ownerId: expectedBy, transferId }],
+  );
+  const booked =
+    (await setArrivalsBooked(sql, arrivals)) + (await setExpectedBooked(sql, expected));
+  if (booked < arrivals.length + expected.length) throw new Transient('booked meanwhile');
 }
 
 /** What is missing is booked as far as the lane's free funds go; the rest is missing in the next stretch too. */

@@ -86,7 +86,9 @@ async function tell(
     type: stretch.arrived > 0n ? 'lane.funded' : 'lane.unexplained',
     data: factsOf(stretch),
   }));
-  const tokens = arrived.map((logs) => {
+  // What was expected is told by its payment.
+  const found = arrived.filter(([one]) => one!.expectedBy === null);
+  const tokens = found.map((logs) => {
     const { tenantId, chainId, address, asset } = logs[0]!;
     const amountAtomic = String(logs.reduce((sum, { amount }) => sum + amount, 0n));
     const txHashes = [...new Set(logs.map(({ txHash }) => txHash))].slice(0, NAMED);

@@ -139,7 +139,7 @@ export class DepositService {
     return rows?.map((row) => this.#balanceView(row)) ?? null;
   }
 
-  #balanceView({ asset: name, available, reserved }: Balance): BalanceView {
+  #balanceView({ asset: name, available, reserved, pending }: Balance): BalanceView {
     const asset = this.#context.assets.find(name);
     const decimals = asset?.decimals ?? 0;
     const posted = available + reserved;
@@ -148,9 +148,11 @@ export class DepositService {
       posted: formatAmount(posted, decimals),
       reserved: formatAmount(reserved, decimals),
       available: formatAmount(available, decimals),
+      pending: formatAmount(pending, decimals),
       postedAtomic: posted.toString(),
       reservedAtomic: reserved.toString(),
       availableAtomic: available.toString(),
+      pendingAtomic: pending.toString(),
     };
   }
 

@@ -12,15 +12,17 @@ export type DepositView = {
   createdAt: string;
 };
 
-/** posted = available + reserved. */
+/** posted = available + reserved; pending becomes available. */
 export type BalanceView = {
   asset: string;
   posted: string;
   reserved: string;
   available: string;
+  pending: string;
   postedAtomic: string;
   reservedAtomic: string;
   availableAtomic: string;
+  pendingAtomic: string;
 };
 
 /** One line of an account's statement: what a transfer added (negative: took). */

@@ -3,10 +3,11 @@ import type { Assets, Settings } from '../../base/config/index.ts';
 import { type Db, inTransaction } from '../../base/db/index.ts';
 import { type Clock, caip19, type Log, messageOf, Transient } from '../../base/kernel/index.ts';
 import type { Merchant } from '../../books/access/index.ts';
+import type { Ledger } from '../../books/ledger/index.ts';
 import { type Checked, checkOffline } from './check/check.ts';
 import { OnChain } from './check/on-chain.ts';
 import { Group } from './group.ts';
-import { type Claimed, claimPayments, type Wish } from './payment/claim.ts';
+import { type Claimed, claimPayments, openEarnings, type Wish } from './payment/claim.ts';
 import { endDeliveries, notePending, releaseLease, takeOnce } from './payment/delivery.ts';
 import { type Known, lookUp } from './payment/look-up.ts';
 import { type Outcome, outcomeOf } from './payment/outcome.ts';
@@ -28,6 +29,7 @@ import { type PaymentRequest, readRequest } from './wire/request.ts';
 
 type ServiceContext = {
   db: Db;
+  ledger: Ledger;
   assets: Assets;
   settings: Pick<Settings, 'policyVersion' | 'x402' | 'lanes'>;
   ports(chainId: number): ChainPort | undefined;
@@ -52,7 +54,7 @@ export class FacilitatorService {
   readonly #endings: Group<{ id: string; delivered: boolean }, null>;
 
   constructor(context: ServiceContext) {
-    const { db, clock, settings, assets } = context;
+    const { db, clock, settings, assets, ledger } = context;
     this.#context = context;
     this.#chain = new OnChain(context.ports);
     this.#waiters = new PaymentWaiters({ clock, read: (ids) => readPayments(db, ids) });
@@ -61,8 +63,11 @@ export class FacilitatorService {
     const leaseMs = settings.x402.verifyLeaseMs;
     this.#claims = new Group({
       ...GROUP,
-      work: (wishes) =>
-        inTransaction(db, (sql) => claimPayments(sql, wishes, { policyVersion, assets, leaseMs })),
+      work: async (wishes) => {
+        await openEarnings(ledger, wishes);
+        const options = { policyVersion, assets, leaseMs, ledger };
+        return inTransaction(db, (sql) => claimPayments(sql, wishes, options));
+      },
     });
     this.#deliveries = new Group({
       ...GROUP,

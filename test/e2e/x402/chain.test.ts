@@ -1,16 +1,14 @@
-import { encodeFunctionData, parseAbi } from 'viem';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Hex } from '../../../src/base/kernel/index.ts';
 import { Installation } from '../../support/installation.ts';
 import { expectLaws, quiet } from '../../support/laws.ts';
 import { until } from '../../support/until.ts';
 import {
   ask,
   fundedPayer,
+  landByHand,
   merchantKey,
   PAY_TO,
   PRICE,
-  type Signed,
   signedPayment,
 } from '../../support/x402/payers.ts';
 
@@ -62,33 +60,6 @@ const statusOf = async (hash: unknown) => {
   );
   return row?.status;
 };
-
-const ABI = parseAbi([
-  'function transferWithAuthorization(address,address,uint256,uint256,uint256,bytes32,uint8,bytes32,bytes32)',
-  'function transfer(address,uint256)',
-]);
-
-/** Somebody else's transaction with the same authorization. */
-async function landByHand({ paymentPayload }: Signed): Promise<string> {
-  const { authorization: of, signature } = paymentPayload.payload;
-  const [, , , from] = await on.anvil.rpc<string[]>('eth_accounts');
-  const data = encodeFunctionData({
-    abi: ABI,
-    functionName: 'transferWithAuthorization',
-    args: [
-      of['from'] as Hex,
-      of['to'] as Hex,
-      BigInt(of['value']!),
-      BigInt(of['validAfter']!),
-      BigInt(of['validBefore']!),
-      of['nonce'] as Hex,
-      Number.parseInt(signature.slice(-2), 16),
-      signature.slice(0, 66) as Hex,
-      `0x${signature.slice(66, 130)}`,
-    ],
-  });
-  return on.anvil.rpc('eth_sendTransaction', { from, to: on.token, data });
-}
 
 describe('a payment under way', () => {
   it(
@@ -164,7 +135,7 @@ describe('a payment under way', () => {
       const first = await untilSigned(body);
       const ours = first.body['transaction'];
       await on.anvil.rpc('anvil_dropTransaction', ours);
-      const theirs = await landByHand(body);
+      const theirs = await landByHand(on, body);
       await on.anvil.mine(1);
       const told = await until('the payment to be told as paid', async () => {
         await on.anvil.mine(1);
@@ -188,7 +159,7 @@ describe('what is not valid', () => {
       invalidReason: 'invalid_exact_evm_insufficient_balance',
     });
     const used = await signedPayment(await fundedPayer(on.anvil, on.token), on.token);
-    const landed = await landByHand(used);
+    const landed = await landByHand(on, used);
     await until('the landing', () => on.anvil.rpc<unknown>('eth_getTransactionReceipt', landed));
     expect((await verify(used)).body).toMatchObject({
       isValid: false,

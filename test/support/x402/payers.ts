@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { encodeFunctionData, parseAbi } from 'viem';
 import { type Account, generatePrivateKey, privateKeyToAccount } from 'viem/accounts';
 import { openPool } from '../../../src/base/db/index.ts';
 import { type Address, caip19, type Hex } from '../../../src/base/kernel/index.ts';
@@ -141,4 +142,34 @@ export async function ask(
     body: typeof body === 'string' ? body : JSON.stringify(body),
   });
   return { status: answer.status, body: (await answer.json()) as Record<string, unknown> };
+}
+
+const ABI = parseAbi([
+  'function transferWithAuthorization(address,address,uint256,uint256,uint256,bytes32,uint8,bytes32,bytes32)',
+  'function transfer(address,uint256)',
+]);
+
+/** Somebody else's transaction with the same authorization. */
+export async function landByHand(
+  on: Pick<Installation, 'anvil' | 'token'>,
+  { paymentPayload }: Signed,
+): Promise<string> {
+  const { authorization: of, signature } = paymentPayload.payload;
+  const [, , , from] = await on.anvil.rpc<string[]>('eth_accounts');
+  const data = encodeFunctionData({
+    abi: ABI,
+    functionName: 'transferWithAuthorization',
+    args: [
+      of['from'] as Hex,
+      of['to'] as Hex,
+      BigInt(of['value']!),
+      BigInt(of['validAfter']!),
+      BigInt(of['validBefore']!),
+      of['nonce'] as Hex,
+      Number.parseInt(signature.slice(-2), 16),
+      signature.slice(0, 66) as Hex,
+      `0x${signature.slice(66, 130)}`,
+    ],
+  });
+  return on.anvil.rpc('eth_sendTransaction', { from, to: on.token, data });
 }

@@ -49,6 +49,8 @@ export async function insertArrivals(
 
 /** A final Transfer log to a lane that is not booked. */
 export type OpenArrival = {
+  /** Whose order to pay brought it; null: nobody's that we know of. */
+  expectedBy: string | null;
   tenantId: string;
   laneId: number;
   chainId: number;
@@ -59,6 +61,10 @@ export type OpenArrival = {
   logIndex: number;
 };
 
+/**
+ * What can be booked, and what of it was expected. Equal ones of one transaction are told apart by nothing but their
+ * number. One that may be what somebody is about to pay waits until that has ended.
+ */
 export async function readOpenArrivals(
   sql: Sql,
   laneIds: readonly number[],
@@ -68,10 +74,24 @@ export async function readOpenArrivals(
     name: 'arrival_open',
     types: HEX_BYTES,
     text: `
+      WITH came AS (
+        SELECT *, row_number() OVER (PARTITION BY tx_hash, lane_id, asset, sender, amount ORDER BY log_index) AS nth
+        FROM arrival WHERE lane_id = ANY($1::int[]) AND transfer_id IS NULL
+      ), due AS (
+        SELECT *, row_number() OVER (PARTITION BY tx_hash, lane_id, asset, sender, amount ORDER BY owner_id) AS nth
+        FROM expected_arrival WHERE lane_id = ANY($1::int[]) AND transfer_id IS NULL AND tx_hash IS NOT NULL
+          AND lapsed_at IS NULL
+      )
       SELECT l.tenant_id AS "tenantId", l.lane_id AS "laneId", l.chain_id AS "chainId", l.address, a.asset, a.amount,
-        a.tx_hash AS "txHash", a.log_index AS "logIndex"
-      FROM arrival a JOIN lane l USING (lane_id)
-      WHERE a.lane_id = ANY($1::int[]) AND a.transfer_id IS NULL ORDER BY a.lane_id, a.block_number LIMIT $2`,
+        a.tx_hash AS "txHash", a.log_index AS "logIndex", d.owner_id AS "expectedBy"
+      FROM came a JOIN lane l USING (lane_id)
+      LEFT JOIN due d ON d.tx_hash = a.tx_hash AND d.lane_id = a.lane_id AND d.asset = a.asset
+        AND d.sender = a.sender AND d.amount = a.amount AND d.nth = a.nth
+      WHERE d.owner_id IS NOT NULL OR NOT EXISTS (
+        SELECT 1 FROM expected_arrival e WHERE e.lane_id = a.lane_id AND e.asset = a.asset AND e.sender = a.sender
+          AND e.amount = a.amount AND e.tx_hash IS NULL AND e.lapsed_at IS NULL AND e.transfer_id IS NULL
+          AND e.expected_at <= a.seen_at)
+      ORDER BY a.lane_id, a.block_number LIMIT $2`,
     values: [laneIds, limit],
   });
   return rows.map((row) => ({ ...row, chainId: Number(row.chainId) }));

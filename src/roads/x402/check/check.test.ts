@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { PAY_TO, PRICE, type Signed, signedPayment } from '../../../../test/support/x402/payers.ts';
 import { Assets, developmentSettings } from '../../../base/config/index.ts';
 import { caip19, type Hex } from '../../../base/kernel/index.ts';
+import type { Merchant } from '../../../books/access/index.ts';
 import { readRequest } from '../wire/request.ts';
 import { checkOffline } from './check.ts';
 
@@ -27,10 +28,14 @@ const merchant = {
 };
 
 /** A reason, or ok. */
-function judge(body: unknown): string {
+function judge(body: unknown, wallets: Merchant['wallets'] = []): string {
   const request = readRequest(body);
   if ('reason' in request) return request.reason;
-  const checked = checkOffline(request, { merchant, assets, now: NOW * 1000 });
+  const checked = checkOffline(request, {
+    merchant: { ...merchant, wallets },
+    assets,
+    now: NOW * 1000,
+  });
   if (typeof checked === 'string') return checked;
   return checked.signedByKey ? 'ok' : 'only its wallet can say';
 }
@@ -220,6 +225,21 @@ describe('a payment with something wrong in one place', () => {
     expect(judge(withAt([...payload, 'signature'], high))).toBe('only its wallet can say');
     const compact = signature.slice(0, -2);
     expect(judge(withAt([...payload, 'signature'], compact))).toBe('invalid_exact_evm_signature');
+  });
+});
+
+describe('a payee that is a wallet of the installation', () => {
+  const wallet = (chainId: number, laneId: number | null) => [{ chainId, address: PAY_TO, laneId }];
+  it.each<[string, Merchant['wallets'], string]>([
+    ['of the merchant’s tenant', wallet(31_337, 7), 'ok'],
+    [
+      'of another tenant, or not in the books',
+      wallet(31_337, null),
+      'invalid_payment_requirements',
+    ],
+    ['on another chain', wallet(1, null), 'ok'],
+  ])('%s', (_, wallets, verdict) => {
+    expect(judge(good, wallets)).toBe(verdict);
   });
 });
 

@@ -22,7 +22,7 @@ export type Checked = {
  */
 export function checkOffline(
   given: PaymentRequest,
-  known: { merchant: Pick<Merchant, 'payTo' | 'assets'>; assets: Assets; now: number },
+  known: { merchant: Pick<Merchant, 'payTo' | 'assets' | 'wallets'>; assets: Assets; now: number },
 ): Checked | Reason {
   const { chainId, asked } = given;
   const name = caip19(chainId, asked.token);

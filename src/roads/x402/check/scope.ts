@@ -1,5 +1,5 @@
 import type { AssetSettings } from '../../../base/config/index.ts';
-import { ZERO_ADDRESS } from '../../../base/kernel/index.ts';
+import { type Address, ZERO_ADDRESS } from '../../../base/kernel/index.ts';
 import type { Merchant } from '../../../books/access/index.ts';
 import type { Reason } from '../wire/reasons.ts';
 import type { PaymentRequest } from '../wire/request.ts';
@@ -8,7 +8,7 @@ import type { PaymentRequest } from '../wire/request.ts';
 const LEAST_SECONDS_LEFT = 6n;
 
 type Known = {
-  merchant: Pick<Merchant, 'payTo' | 'assets'>;
+  merchant: Pick<Merchant, 'payTo' | 'assets' | 'wallets'>;
   /** The token that is asked for; undefined: none that is configured for payments. */
   asset: AssetSettings | undefined;
   /** Seconds since the epoch. */
@@ -39,14 +39,22 @@ export function judgeScope(
   return signed.payer === ZERO_ADDRESS ? 'invalid_exact_evm_signature' : null;
 }
 
+/** The own wallet that a payee is; undefined: it is somebody else's. */
+export function walletOf({ wallets }: Pick<Merchant, 'wallets'>, chainId: number, payTo: Address) {
+  return wallets.find((one) => one.chainId === chainId && one.address === payTo);
+}
+
 function mayHave(
-  { payTo, assets }: Known['merchant'],
-  { caip19, tiers }: AssetSettings,
+  { payTo, assets, wallets }: Known['merchant'],
+  { caip19, tiers, chainId }: AssetSettings,
   asked: PaymentRequest['asked'],
 ): boolean {
   const allowed = assets.find(({ asset }) => asset === caip19);
   if (allowed === undefined || asked.amount <= 0n) return false;
   if (allowed.maxAmount !== null && asked.amount > allowed.maxAmount) return false;
   if (!tiers.some(({ upTo }) => upTo === null || asked.amount <= upTo)) return false;
-  return payTo.includes(asked.payTo) && asked.payTo !== ZERO_ADDRESS;
+  if (!payTo.includes(asked.payTo) || asked.payTo === ZERO_ADDRESS) return false;
+  const wallet = walletOf({ wallets }, chainId, asked.payTo);
+  // What came to another tenant's wallet, or to one that is not in the books, would be credited to nobody.
+  return wallet === undefined || wallet.laneId !== null;
 }

@@ -7,9 +7,11 @@ import {
   PAYMENT,
   type PaymentState,
 } from '../../../base/kernel/index.ts';
-import type { Merchant } from '../../../books/access/index.ts';
+import { type Merchant, merchantAccount } from '../../../books/access/index.ts';
+import { earningAccounts, type Ledger } from '../../../books/ledger/index.ts';
 import { tierOf } from '../../../books/policy/index.ts';
 import type { Checked } from '../check/check.ts';
+import { walletOf } from '../check/scope.ts';
 import { reserve } from './reserve.ts';
 
 /** A payment that was checked, and what its merchant wants of it. */
@@ -52,7 +54,7 @@ const COLUMNS = `payment_id AS id, authorization_id AS "authorizationId", mercha
 export async function claimPayments(
   sql: Sql,
   wishes: readonly Wish[],
-  options: { policyVersion: string; assets: Assets; leaseMs: number },
+  options: { policyVersion: string; assets: Assets; leaseMs: number; ledger: Ledger },
 ): Promise<Claimed[]> {
   await insertNew(sql, wishes);
   const byDigest = await lockByDigest(sql, wishes);
@@ -81,6 +83,26 @@ export async function claimPayments(
   return claims;
 }
 
+/** Makes the accounts that reserving these may touch; outside transactions. */
+export async function openEarnings(ledger: Ledger, wishes: readonly Wish[]): Promise<void> {
+  const custodial = wishes.filter(({ to, merchant, checked: { request } }) => {
+    return to === 'settle' && walletOf(merchant, request.chainId, request.asked.payTo);
+  });
+  await ledger.open(
+    custodial.map(({ merchant, asset, checked, correlationId }) =>
+      earningAccounts({
+        kind: 'EXPECT',
+        paymentId: checked.authorizationId,
+        tenantId: merchant.tenantId,
+        account: merchantAccount(merchant),
+        asset: asset.caip19,
+        amount: checked.request.signed.amount,
+        correlationId,
+      }),
+    ),
+  );
+}
+
 /** Sorted, so that two processes wait for each other in one order. */
 async function insertNew(sql: Sql, wishes: readonly Wish[]): Promise<void> {
   const sorted = [...wishes].sort((a, b) =>
@@ -106,16 +128,16 @@ async function insertRows(
       WITH made AS (
         INSERT INTO payment (tenant_id, merchant_id, status, endpoint, idempotency_key, fingerprint, authorization_id,
           converged_on, chain_id, asset, token, payer, pay_to, amount, valid_after, valid_before, nonce, signature,
-          wait_until, commit_at, risk_tier, correlation_id)
+          wait_until, commit_at, risk_tier, correlation_id, lane_id)
         SELECT tenant_id, merchant_id, 'AUTH_SIGNED', endpoint, CASE WHEN converged_on IS NULL THEN idempotency_key END,
           fingerprint, authorization_id, converged_on, chain_id, asset, token, payer, pay_to, amount, valid_after,
-          valid_before, nonce, signature, wait_until, commit_at, risk_tier, correlation_id
+          valid_before, nonce, signature, wait_until, commit_at, risk_tier, correlation_id, lane_id
         FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::uuid[], $6::bytea[], $7::uuid[], $8::bigint[],
           $9::text[], $10::bytea[], $11::bytea[], $12::bytea[], $13::numeric[], $14::numeric[], $15::numeric[],
-          $16::bytea[], $17::bytea[], $18::text[], $19::text[], $20::text[], $21::text[])
+          $16::bytea[], $17::bytea[], $18::text[], $19::text[], $20::text[], $21::text[], $22::int[])
           AS u(tenant_id, merchant_id, endpoint, idempotency_key, fingerprint, authorization_id, converged_on, chain_id,
             asset, token, payer, pay_to, amount, valid_after, valid_before, nonce, signature, wait_until, commit_at,
-            risk_tier, correlation_id)
+            risk_tier, correlation_id, lane_id)
         ON CONFLICT DO NOTHING RETURNING payment_id, tenant_id, correlation_id
       )
       INSERT INTO event_batch (tenant_id, type, to_state, size, subject_ids, correlation_ids)
@@ -143,6 +165,9 @@ async function insertRows(
       of((wish) => tierFor(wish).commitAt),
       of((wish) => tierFor(wish).name),
       of(({ correlationId }) => correlationId),
+      of(({ merchant, checked: { request } }) => {
+        return walletOf(merchant, request.chainId, request.asked.payTo)?.laneId ?? null;
+      }),
     ],
   });
 }

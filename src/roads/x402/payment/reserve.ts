@@ -3,9 +3,11 @@ import { advance, type Sql } from '../../../base/db/index.ts';
 import { packAuthorization } from '../../../base/effect/index.ts';
 import { PAYMENT, type PaymentState } from '../../../base/kernel/index.ts';
 import { enqueue } from '../../../base/queue/index.ts';
+import type { Ledger } from '../../../books/ledger/index.ts';
 import { evaluateTiers, insertDecisions } from '../../../books/policy/index.ts';
 import { openTxs } from '../../../books/tx/index.ts';
 import { OWNER_KIND, PAYMENT_TOPICS } from '../topics.ts';
+import { expectEarnings } from './earning.ts';
 import { type PaymentRow, readPayments } from './rows.ts';
 
 /** Times beyond are as good as never. */
@@ -13,7 +15,7 @@ const LAST_SECOND = 253_402_300_799n;
 const LONGEST_DELAY_MS = 30 * 24 * 3_600_000;
 
 /**
- * RESERVED, with the decision, the transaction that is to pay and the look at its expiry, in the caller's
+ * RESERVED, with what its merchant may expect, the decision, the transaction that is to pay and the look at its expiry, in the caller's
  * transaction. What is paid is what the row holds, also where a duplicate of it was handed in. The intent is the
  * authorization: whatever runs twice, the database refuses a second one.
  */
@@ -21,7 +23,7 @@ export async function reserve(
   sql: Sql,
   rows: ReadonlyMap<string, { status: PaymentState }>,
   ids: readonly string[],
-  options: { policyVersion: string; assets: Assets },
+  options: { policyVersion: string; assets: Assets; ledger: Ledger },
 ): Promise<void> {
   if (ids.length === 0) return;
   const assetOf = (caip19: string) => options.assets.find(caip19)!;
@@ -38,6 +40,7 @@ export async function reserve(
     ids.map((id) => ({ id, from: 'AUTH_VERIFIED', to: 'RESERVED' })),
   );
   const reserved = [...(await readPayments(sql, [...moved])).values()];
+  await expectEarnings(sql, options.ledger, reserved);
   const decided = reserved.map(({ id, tenantId, asset, amount }) => {
     const decision = evaluateTiers({ asset: assetOf(asset), amount });
     return { tenantId, subjectId: id, policyVersion: options.policyVersion, decision };

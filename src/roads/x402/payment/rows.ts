@@ -1,5 +1,6 @@
 import { HEX_BYTES, type Sql } from '../../../base/db/index.ts';
 import type { Address, Hex, PaymentState, SettleAt, TxState } from '../../../base/kernel/index.ts';
+import { merchantAccount } from '../../../books/access/index.ts';
 
 /** A payment with what its transaction and the canonical chain show of it. */
 export type PaymentRow = {
@@ -38,11 +39,15 @@ export type PaymentRow = {
   } | null;
   /** Where the canonical chain holds the payment, whoever sent it. */
   paid: { txHash: Hex; blockNumber: number; blockHash: Hex } | null;
+  /** The own wallet that it pays to, and the merchant's account that it is owed to; null: it pays somebody else. */
+  custody: { laneId: number; account: string } | null;
   /** Null: the chain was never walked. */
   head: { latest: number; safe: number; finalized: number; halted: boolean } | null;
 };
 
-type Raw = Omit<PaymentRow, 'chainId' | 'tx' | 'paid' | 'head'> & {
+type Raw = Omit<PaymentRow, 'chainId' | 'tx' | 'paid' | 'custody' | 'head'> & {
+  lane_id: number | null;
+  merchant_name: string;
   chain_id: bigint;
   tx_id: string | null;
   tx_status: TxState;
@@ -64,12 +69,12 @@ const SELECT = `
     p.chain_id, p.asset, p.token, p.payer, p.pay_to AS "payTo", p.amount, p.valid_after AS "validAfter",
     p.valid_before AS "validBefore", p.nonce, p.signature, p.wait_until AS "waitUntil", p.commit_at AS "commitAt",
     p.delivered_at IS NOT NULL AS delivered, p.failure_code AS "failureCode", p.correlation_id AS "correlationId",
-    p.created_at AS "createdAt", p.updated_at AS "updatedAt",
+    p.created_at AS "createdAt", p.updated_at AS "updatedAt", p.lane_id, m.name AS merchant_name,
     t.tx_id, t.status AS tx_status, t.waiting, t.failure_code AS tx_failure, a.tx_hash AS newest_hash,
     coalesce(c.tx_hash, l.tx_hash) AS paid_hash, coalesce(c.block_number, l.block_number) AS block_number,
     coalesce(c.block_hash, l.block_hash) AS block_hash, h.latest, h.safe, h.finalized,
     h.halted_reason IS NOT NULL AS halted
-  FROM payment p
+  FROM payment p JOIN merchant m USING (merchant_id)
   LEFT JOIN tx t ON t.owner_id = p.payment_id
   LEFT JOIN nonce_slot s ON s.tx_id = t.tx_id
   LEFT JOIN LATERAL (
@@ -100,9 +105,20 @@ export async function readPayments(
   return new Map(rows.map((row) => [row.id, fromRaw(row)]));
 }
 
+/** By id, as every other step does. */
+export async function lockPayments(sql: Sql, ids: readonly string[]): Promise<void> {
+  if (ids.length === 0) return;
+  await sql.query({
+    name: 'payment_lock',
+    text: `SELECT 1 FROM payment WHERE payment_id = ANY($1::uuid[]) ORDER BY payment_id FOR UPDATE`,
+    values: [ids],
+  });
+}
+
 function fromRaw(row: Raw): PaymentRow {
   const { chain_id, tx_id, tx_status, waiting, tx_failure, newest_hash, ...more } = row;
-  const { paid_hash, block_number, block_hash, latest, safe, finalized, halted, ...rest } = more;
+  const { paid_hash, block_number, block_hash, latest, safe, finalized, halted, ...most } = more;
+  const { lane_id, merchant_name, ...rest } = most;
   return {
     ...rest,
     chainId: Number(chain_id),
@@ -120,6 +136,10 @@ function fromRaw(row: Raw): PaymentRow {
       paid_hash === null
         ? null
         : { txHash: paid_hash, blockNumber: Number(block_number), blockHash: block_hash },
+    custody:
+      lane_id === null
+        ? null
+        : { laneId: lane_id, account: merchantAccount({ name: merchant_name }) },
     head:
       latest === null
         ? null

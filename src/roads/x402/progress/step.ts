@@ -8,16 +8,24 @@ import {
   type JobRequest,
   type Outcome,
 } from '../../../base/queue/index.ts';
+import {
+  type EarningMove,
+  earningAccounts,
+  earningTransfers,
+  type Ledger,
+} from '../../../books/ledger/index.ts';
 import { lockHeads, readTxs, stopUnclaimed } from '../../../books/tx/index.ts';
 import { OnChain } from '../check/on-chain.ts';
+import { earningMove, endArrivals, isCustodial } from '../payment/earning.ts';
 import { atLeast, levelOf } from '../payment/outcome.ts';
-import { type PaymentRow, readPayments } from '../payment/rows.ts';
+import { lockPayments, type PaymentRow, readPayments } from '../payment/rows.ts';
 import { PAYMENT_TOPICS } from '../topics.ts';
 import { decideProgress, type Evidence, hasEnded, type Progress } from './decide-progress.ts';
 import { findLanding, insertLandings, type Landing } from './landing.ts';
 
 export type PaymentContext = {
   db: Db;
+  ledger: Ledger;
   /** As far as enough of their nodes agree: ends rest on them. */
   agreed: ReadonlyMap<number, { port: ChainPort }>;
   log: Log;
@@ -37,6 +45,8 @@ export async function progressStep(context: PaymentContext, claimed: Claim): Pro
   const rows = [...(await readPayments(context.db, ids)).values()];
   const seen = await Promise.all(rows.map((row) => look(context, row)));
   const again = new Set(seen.filter(isOpen).map(({ row }) => row.id));
+  const custodial = rows.filter(isCustodial);
+  await context.ledger.open(custodial.map((row) => earningAccounts(earningMove('EARN', row))));
   await inTransaction(context.db, async (sql) => {
     const ours = await complete(
       sql,
@@ -49,7 +59,7 @@ export async function progressStep(context: PaymentContext, claimed: Claim): Pro
       new Map(acting.map(({ row }) => [row.id, row.chainId])),
       acting.flatMap(({ landing }) => landing ?? []),
     );
-    await act(sql, acting);
+    await act(context.ledger, sql, acting);
   });
   return [...again].map((subjectId) => ({
     kind: 'wait',
@@ -84,8 +94,9 @@ function isOpen({ row, evidence, landing }: Seen): boolean {
   return evidence === undefined || decideProgress(row, evidence).kind === 'stay';
 }
 
-async function act(sql: Sql, seen: readonly Seen[]): Promise<void> {
+async function act(ledger: Ledger, sql: Sql, seen: readonly Seen[]): Promise<void> {
   if (seen.length === 0) return;
+  const balanceOf = await lockEarnings(ledger, sql, seen);
   await lockHeads(sql, [...new Set(seen.map(({ row }) => row.chainId))], 'share');
   const now = await readPayments(
     sql,
@@ -96,11 +107,19 @@ async function act(sql: Sql, seen: readonly Seen[]): Promise<void> {
     const progress = decideProgress(current, evidence);
     return progress.kind === 'move' ? [{ row: current, progress }] : [];
   });
-  await movePaths(sql, moves);
+  const entered = await movePaths(sql, moves);
+  const earned = moves.flatMap(({ row }) => earnedBy(row, entered.get(row.id) ?? []));
+  await ledger.post(sql, earningTransfers(earned, balanceOf));
+  const reached = [...now.values()].map((row) => ({
+    ...row,
+    status: entered.get(row.id)?.at(-1) ?? row.status,
+  }));
+  await endArrivals(sql, reached);
   // Paid by somebody else's transaction: nobody tells when that becomes final.
-  const waiting = [...now.values()].filter(
-    (row) => hasEnded(row) && row.paid !== null && !atLeast(levelOf(row), row.commitAt),
-  );
+  const waiting = [...now.values()].filter((row) => {
+    const until = isCustodial(row) ? 'finalized' : row.commitAt;
+    return hasEnded(row) && row.paid !== null && !atLeast(levelOf(row), until);
+  });
   await enqueue(
     sql,
     waiting.map((row) => ({
@@ -115,8 +134,40 @@ async function act(sql: Sql, seen: readonly Seen[]): Promise<void> {
 
 type Move = { row: PaymentRow; progress: Progress & { kind: 'move' } };
 
-/** Each by its own path, all that take the same step at once. */
-async function movePaths(sql: Sql, moves: readonly Move[]): Promise<void> {
+/**
+ * The rows first, as where they are reserved, then the accounts; both before the heads. Of payments to others there is
+ * nothing to lock.
+ */
+async function lockEarnings(ledger: Ledger, sql: Sql, seen: readonly Seen[]) {
+  const rows = seen.map(({ row }) => row).filter(isCustodial);
+  await lockPayments(
+    sql,
+    rows.map(({ id }) => id),
+  );
+  const accounts = rows.map((row) => earningAccounts(earningMove('EARN', row)));
+  return ledger.lock(sql, accounts);
+}
+
+/** What the states that it entered mean for its merchant. */
+function earnedBy(row: PaymentRow, entered: readonly PaymentState[]): EarningMove[] {
+  if (!isCustodial(row)) return [];
+  return entered.flatMap((state) => {
+    const kind = EARNS[state];
+    return kind === undefined ? [] : [earningMove(kind, row)];
+  });
+}
+
+const EARNS: Partial<Record<PaymentState, EarningMove['kind']>> = {
+  SETTLED: 'EARN',
+  RESETTLED: 'EARN',
+  REVERSED: 'UNEARN',
+  CHAIN_FAILED: 'LAPSE',
+  EXPIRED: 'LAPSE',
+};
+
+/** Each by its own path, all that take the same step at once. Returns the states that each entered, in order. */
+async function movePaths(sql: Sql, moves: readonly Move[]): Promise<Map<string, PaymentState[]>> {
+  const entered = new Map<string, PaymentState[]>();
   let standing = moves.map(({ row, progress }) => ({
     id: row.id,
     at: row.status,
@@ -130,10 +181,14 @@ async function movePaths(sql: Sql, moves: readonly Move[]): Promise<void> {
       standing.map(({ id, at, path }) => ({ id, from: at, to: path[0]! })),
       { failure_code: { type: 'text', values: standing.map(({ failure }) => failure) } },
     );
+    for (const { id, path } of standing) {
+      if (moved.has(id)) entered.set(id, [...(entered.get(id) ?? []), path[0]!]);
+    }
     standing = standing
       .filter(({ id, path }) => moved.has(id) && path.length > 1)
       .map((item) => ({ ...item, at: item.path[0] as PaymentState, path: item.path.slice(1) }));
   }
+  return entered;
 }
 
 /**

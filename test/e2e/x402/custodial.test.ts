@@ -1,0 +1,218 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Address } from '../../../src/base/kernel/index.ts';
+import { Installation } from '../../support/installation.ts';
+import { expectLaws, quiet } from '../../support/laws.ts';
+import { until } from '../../support/until.ts';
+import {
+  ask,
+  fundedPayer,
+  landByHand,
+  merchantKey,
+  PRICE,
+  signedPayment,
+} from '../../support/x402/payers.ts';
+
+/** The payee is our own wallet: the money is here, and owed to the merchant. */
+let on: Installation;
+let key: string;
+let payTo: Address;
+beforeAll(async () => {
+  on = await Installation.start({
+    lanes: 1,
+    settings: (settings) => ({ ...settings, x402: { ...settings.x402, waitMs: 2_000 } }),
+  });
+  payTo = on.settings.lanes[0]!.address;
+  key = await merchantKey(on, { payTo: [payTo] });
+}, 120_000);
+afterAll(() => on?.stop());
+
+const settle = (body: unknown) => ask(on.url, 'settle', body, key);
+const untilPaid = (body: unknown) =>
+  until(
+    'the success',
+    async () => {
+      const { body: told } = await settle(body);
+      return (told['success'] === true || told['errorReason'] === 'duplicate_settlement') && told;
+    },
+    60_000,
+  );
+
+type Balance = { available: string; pending: string; reserved: string };
+async function has(merchant = 'shop'): Promise<[available: string, pending: string]> {
+  const path = `/v1/accounts/merchant:${merchant}/balances`;
+  const { body } = await on.call<{ balances: Balance[] }>('GET', path);
+  const [balance] = body.balances;
+  return balance === undefined ? ['0', '0'] : [balance.available, balance.pending];
+}
+
+async function bookedAs(kind: string): Promise<bigint> {
+  const rows = await on.rows<{ balance: bigint }>(
+    `SELECT balance FROM ledger_account WHERE kind = $1 AND asset LIKE '%erc20%'`,
+    [kind],
+  );
+  return rows.reduce((sum, { balance }) => sum + balance, 0n);
+}
+
+/** Blocks come only when they are asked for: safe is 4 below the latest, finalized 8. */
+async function paused(work: () => Promise<void>): Promise<void> {
+  await on.anvil.rpc('evm_setIntervalMining', 0);
+  try {
+    await work();
+  } finally {
+    await on.anvil.rpc('evm_setIntervalMining', 1);
+  }
+}
+
+/** Blocks one by one until it is so. */
+const mineUntil = (what: string, so: () => Promise<unknown>) =>
+  until(what, async () => {
+    await on.anvil.mine(1);
+    return so();
+  });
+
+describe('a payment to a wallet of ours', () => {
+  it('is pending for its merchant, then available, and arrives once', async () => {
+    const before = { capital: await bookedAs('capital'), hot: await bookedAs('hot') };
+    const body = await signedPayment(await fundedPayer(on.anvil, on.token), on.token, { payTo });
+    await paused(async () => {
+      await until('the reserve', async () => {
+        await settle(body);
+        return (await has())[1] === '0.01';
+      });
+      expect(await has()).toEqual(['0', '0.01']);
+      await mineUntil('the commit', async () => (await has())[0] === '0.01');
+      expect(await has()).toEqual(['0.01', '0']);
+    });
+    await quiet(on);
+    expect(await bookedAs('expected')).toBe(0n);
+    expect((await bookedAs('hot')) - before.hot).toBe(BigInt(PRICE));
+    // What came as a payment is nobody's gift.
+    expect(await bookedAs('capital')).toBe(before.capital);
+    await expectLaws(on);
+  }, 60_000);
+
+  it('is told from what the same payer sends beside it', async () => {
+    const before = { capital: await bookedAs('capital'), hot: await bookedAs('hot') };
+    const payer = await fundedPayer(on.anvil, on.token);
+    const gift = await signedPayment(payer, on.token, { payTo });
+    const body = await signedPayment(payer, on.token, { payTo });
+    await paused(async () => {
+      await until('the hash', async () => (await settle(body)).body['transaction'] !== '');
+      // The other authorization, of the same amount to the same wallet, which nobody handed in.
+      await landByHand(on, gift);
+    });
+    await untilPaid(body);
+    await quiet(on);
+    await until('the gift to be booked', async () => {
+      return (await bookedAs('capital')) - before.capital === BigInt(PRICE);
+    });
+    expect((await bookedAs('hot')) - before.hot).toBe(2n * BigInt(PRICE));
+    expect(await has()).toEqual(['0.02', '0']);
+    await expectLaws(on);
+  }, 60_000);
+
+  it('that somebody else landed is owed all the same', async () => {
+    const body = await signedPayment(await fundedPayer(on.anvil, on.token), on.token, { payTo });
+    await paused(async () => {
+      const hash = await until('the hash', async () => (await settle(body)).body['transaction']);
+      await on.anvil.rpc('anvil_dropTransaction', hash);
+      const theirs = await landByHand(on, body);
+      await mineUntil('the block', () => on.anvil.rpc('eth_getTransactionReceipt', theirs));
+    });
+    await untilPaid(body);
+    await quiet(on, 60_000);
+    expect(await has()).toEqual(['0.03', '0']);
+    expect(await bookedAs('expected')).toBe(0n);
+    await expectLaws(on);
+  }, 120_000);
+
+  it('that never comes lapses', async () => {
+    const payer = await fundedPayer(on.anvil, on.token, BigInt(PRICE));
+    const body = await signedPayment(payer, on.token, { payTo });
+    const other = await signedPayment(payer, on.token, { payTo });
+    await paused(async () => {
+      await until('the hash', async () => (await settle(body)).body['transaction'] !== '');
+      expect(await has()).toEqual(['0.03', '0.01']);
+      // The payer's money goes another way before ours is mined.
+      const hash = (await settle(body)).body['transaction'];
+      await on.anvil.rpc('anvil_dropTransaction', hash);
+      await landByHand(on, other);
+    });
+    await until(
+      'the failure',
+      async () =>
+        (await settle(body)).body['errorReason'] === 'invalid_exact_evm_transaction_failed',
+      60_000,
+    );
+    await quiet(on, 60_000);
+    expect(await has()).toEqual(['0.03', '0']);
+    expect(await bookedAs('expected')).toBe(0n);
+    await expectLaws(on);
+  }, 120_000);
+});
+
+describe('a reorg below what was committed', () => {
+  it('takes back what the merchant has, lets it owe what it spent, and gives it again', async () => {
+    const own = await merchantKey(on, { name: 'second', payTo: [payTo] });
+    const body = await signedPayment(await fundedPayer(on.anvil, on.token), on.token, {
+      payTo,
+      amount: '5000000',
+    });
+    const statusOf = async () => {
+      const [row] = await on.rows<{ status: string }>(
+        `SELECT status FROM payment WHERE amount = 5000000`,
+      );
+      return row?.status;
+    };
+    await paused(async () => {
+      const hash = await until(
+        'the hash',
+        async () => (await ask(on.url, 'settle', body, own)).body['transaction'],
+      );
+      const mined = await until('the block', async () => {
+        await on.anvil.mine(1);
+        return on.anvil.rpc<{ blockNumber: string } | null>('eth_getTransactionReceipt', hash);
+      });
+      // To safe and not to finality.
+      const latest = () => on.anvil.rpc<string>('eth_blockNumber').then(Number);
+      await on.anvil.mine(Number(mined.blockNumber) + 5 - (await latest()));
+      await until('the commit', async () => (await statusOf()) === 'SETTLED');
+      expect(await has('second')).toEqual(['5', '0']);
+      const paidOut = await on.withdraw({
+        account: 'merchant:second',
+        asset: 'USDC',
+        amount: '4',
+        to: `0x${'ee'.repeat(20)}`,
+      });
+      expect(paidOut.status).toBe(202);
+      await on.anvil.rpc('anvil_reorg', (await latest()) - Number(mined.blockNumber) + 1, []);
+      await until('the reversal', async () => (await statusOf()) === 'REVERSED');
+      const owed = await bookedAs('receivable');
+      expect(owed).toBeGreaterThan(0n);
+      expect(await has('second')).toEqual(['0', '5']);
+      await mineUntil('the same bytes in a block', () =>
+        on.anvil.rpc('eth_getTransactionReceipt', hash),
+      );
+    });
+    await until('the second settling', async () => (await statusOf()) === 'RESETTLED', 60_000);
+    await quiet(on, 60_000);
+    expect(await bookedAs('receivable')).toBe(0n);
+    await expectLaws(on);
+  }, 120_000);
+});
+
+describe('a wallet of another tenant', () => {
+  it('is nobody’s payee', async () => {
+    await on.addTenant('stranger');
+    const theirs = await merchantKey(on, { tenant: 'stranger', payTo: [payTo] });
+    const body = await signedPayment(await fundedPayer(on.anvil, on.token), on.token, { payTo });
+    for (const question of ['verify', 'settle'] as const) {
+      expect(await ask(on.url, question, body, theirs)).toMatchObject({
+        status: 200,
+        body: {
+          [question === 'verify' ? 'invalidReason' : 'errorReason']: 'invalid_payment_requirements',
+        },
+      });
+    }
+  }, 60_000);
+});
