@@ -527,7 +527,9 @@ CREATE TABLE foreign_inclusion (
   did jsonb NOT NULL,
   seen_at timestamp with time zone NOT NULL DEFAULT now(),
   adopted_at timestamp with time zone,
+  paid boolean,
   CONSTRAINT foreign_inclusion_block_hash_check CHECK ((octet_length(block_hash) = 32)),
+  CONSTRAINT foreign_inclusion_check CHECK (((paid IS NULL) OR pays_intent)),
   CONSTRAINT foreign_inclusion_lane_id_fkey FOREIGN KEY (lane_id) REFERENCES lane(lane_id),
   CONSTRAINT foreign_inclusion_nonce_check CHECK ((nonce >= 0)),
   CONSTRAINT foreign_inclusion_pkey PRIMARY KEY (tx_hash, block_hash),
@@ -535,7 +537,7 @@ CREATE TABLE foreign_inclusion (
 );
 CREATE INDEX foreign_inclusion_slot ON public.foreign_inclusion USING btree (lane_id, nonce);
 GRANT INSERT, SELECT ON foreign_inclusion TO payonce_app;
-GRANT UPDATE (adopted_at) ON foreign_inclusion TO payonce_app;
+GRANT UPDATE (adopted_at, paid) ON foreign_inclusion TO payonce_app;
 
 CREATE TABLE idempotency_key (
   key_hash uuid NOT NULL,
@@ -1209,7 +1211,7 @@ CREATE TABLE reconciliation_break (
   detail jsonb NOT NULL,
   opened_at timestamp with time zone NOT NULL DEFAULT now(),
   resolved_at timestamp with time zone,
-  CONSTRAINT reconciliation_break_kind_check CHECK ((kind = ANY (ARRAY['effect_mismatch'::text, 'paid_after_release'::text, 'final_taken_back'::text]))),
+  CONSTRAINT reconciliation_break_kind_check CHECK ((kind = ANY (ARRAY['effect_mismatch'::text, 'foreign_payment'::text, 'paid_after_release'::text, 'final_taken_back'::text]))),
   CONSTRAINT reconciliation_break_kind_subject_id_key UNIQUE (kind, subject_id),
   CONSTRAINT reconciliation_break_lane_id_fkey FOREIGN KEY (lane_id) REFERENCES lane(lane_id),
   CONSTRAINT reconciliation_break_pkey PRIMARY KEY (break_id),

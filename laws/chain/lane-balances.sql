@@ -6,6 +6,11 @@ WITH final AS (
   FROM attempt a JOIN inclusion i USING (attempt_id)
   JOIN block b ON b.chain_id = i.chain_id AND b.height = i.block_number AND b.hash = i.block_hash
   WHERE i.chain_id = ($1::jsonb ->> 'chain')::bigint AND i.block_number <= ($1::jsonb ->> 'finalized')::bigint
+  -- Paid by another's transaction, as two persons decided.
+  UNION ALL
+  SELECT x.lane_id, x.nonce, x.block_number, true FROM foreign_inclusion x
+  JOIN block b ON b.chain_id = x.chain_id AND b.height = x.block_number AND b.hash = x.block_hash
+  WHERE x.chain_id = ($1::jsonb ->> 'chain')::bigint AND x.block_number <= ($1::jsonb ->> 'finalized')::bigint AND x.paid
 ), held AS (
   -- A token as of the finalized block, the native coin as of the end of the lane's last stretch: what came or was paid
   -- since then is booked with the next one. What a lane held at a later block is judged once that is final.

@@ -11,6 +11,12 @@ WITH linked AS (
   FROM attempt a JOIN tx t USING (tx_id) JOIN inclusion i USING (attempt_id)
   JOIN block b ON b.chain_id = i.chain_id AND b.height = i.block_number AND b.hash = i.block_hash
   WHERE a.kind = 'effect' AND t.token IS NULL AND i.succeeded
+  -- And what two persons took for the payment of a slot.
+  UNION ALL
+  SELECT x.lane_id, x.nonce, x.block_number, NULL, t.amount
+  FROM foreign_inclusion x JOIN nonce_slot s USING (lane_id, nonce) JOIN tx t ON t.tx_id = s.tx_id AND t.token IS NULL
+  JOIN block b ON b.chain_id = x.chain_id AND b.height = x.block_number AND b.hash = x.block_hash
+  WHERE x.paid
 ), whole AS (
   SELECT lane_id, min(up_to_block) AS above, max(up_to_block) AS up_to, max(to_nonce) AS to_nonce, sum(sent) AS sent, sum(received) AS received
   FROM lane_stretch GROUP BY 1

@@ -6,6 +6,8 @@ WITH last AS (
 ), due AS (
   SELECT lane_id, 'slots below ' || p.final_nonce || ' are final, below ' || nonce || ' booked' AS found
   FROM last JOIN lane_progress p USING (lane_id) WHERE p.final_nonce > last.nonce
+    -- What another's transaction sent is booked when two persons have decided.
+    AND NOT EXISTS (SELECT 1 FROM reconciliation_break k WHERE k.kind = 'foreign_payment' AND k.lane_id = last.lane_id AND k.resolved_at IS NULL)
   UNION ALL
   SELECT lane_id, count(*) || ' arrivals are not booked' FROM arrival a WHERE transfer_id IS NULL
     AND NOT EXISTS (SELECT 1 FROM expected_arrival e WHERE e.lane_id = a.lane_id AND e.asset = a.asset AND e.sender = a.sender AND e.amount = a.amount

@@ -21,7 +21,7 @@ WITH moving AS (
     ELSE status = 'INCLUDED' AND EXISTS (SELECT 1 FROM attempt a JOIN inclusion i USING (attempt_id)
       JOIN block b ON b.chain_id = i.chain_id AND b.height = i.block_number AND b.hash = i.block_hash
       WHERE a.lane_id = m.lane_id AND a.nonce = m.nonce AND i.block_number > m.finalized)
-      OR EXISTS (SELECT 1 FROM reconciliation_break k WHERE k.kind = 'effect_mismatch' AND k.subject_id = m.tx_id) END AS moves
+      OR EXISTS (SELECT 1 FROM reconciliation_break k WHERE k.kind IN ('effect_mismatch', 'foreign_payment') AND k.subject_id = m.tx_id) END AS moves
   FROM moving m
 )
 SELECT 'tx ' || tx_id AS subject, concat_ws(', ', status, 'slot ' || lane_id || ':' || nonce, 'consumed below ' || mined_nonce) AS found, 'what takes it on' AS expected

@@ -10,8 +10,8 @@ WITH final AS (
   SELECT s.tx_id, 'REPLACED' FROM foreign_inclusion x JOIN nonce_slot s USING (lane_id, nonce)
   JOIN block b ON b.chain_id = x.chain_id AND b.height = x.block_number AND b.hash = x.block_hash
   JOIN chain_head h ON h.chain_id = x.chain_id AND x.block_number <= h.finalized
-  -- What may have paid stays open until a person has decided; so does what is not signed yet.
-  JOIN tx ended ON ended.tx_id = s.tx_id AND ended.status <> 'SLOTTED' WHERE NOT x.pays_intent
+  -- What may have paid stays open until two persons have decided; so does what is not signed yet.
+  JOIN tx ended ON ended.tx_id = s.tx_id AND ended.status <> 'SLOTTED' WHERE NOT x.pays_intent OR x.paid IS NOT NULL
 )
 SELECT 'tx ' || t.tx_id AS subject, t.status AS found, coalesce(f.shows, 'no final inclusion') AS expected
 FROM tx t LEFT JOIN nonce_slot s USING (tx_id) LEFT JOIN final f USING (tx_id)

@@ -231,6 +231,13 @@ const TX = [
      RETURNING 'tx ' || ${PAID} AS subject`,
   ),
   main(
+    'tx/foreign-parked',
+    `INSERT INTO foreign_inclusion (tx_hash, block_hash, chain_id, block_number, lane_id, nonce, pays_intent, did)
+     SELECT ${HASH}, i.block_hash, i.chain_id, i.block_number, a.lane_id, a.nonce, true, '{}'
+     FROM attempt a JOIN inclusion i USING (attempt_id) JOIN block b ON b.chain_id = i.chain_id AND b.hash = i.block_hash
+     WHERE a.tx_id = ${PAID} RETURNING 'tx ' || ${PAID} AS subject`,
+  ),
+  main(
     'tx/blocks-linked',
     `UPDATE block SET parent_hash = ${HASH} WHERE height = (SELECT max(height) FROM block) RETURNING 'block ' || chain_id || ':' || height AS subject`,
   ),

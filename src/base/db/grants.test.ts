@@ -129,7 +129,7 @@ describe('the app role', () => {
         'finding DELETE',
         'finding INSERT',
         'foreign_inclusion INSERT',
-        'foreign_inclusion UPDATE (adopted_at)',
+        'foreign_inclusion UPDATE (adopted_at, paid)',
         'idempotency_key INSERT',
         'inclusion INSERT',
         'job DELETE',

@@ -409,6 +409,11 @@ export const ERRORS = {
     title: 'A mined transaction does not show the intended effect',
     help: 'The reserve stays; an operator decides with evidence.',
   },
+  foreign_payment: {
+    kind: 'invariant',
+    title: 'A transaction that is not ours used a nonce and seems to have paid its withdrawal',
+    help: 'The reserve stays until two persons have decided with evidence: `payonce breaks`.',
+  },
   chain_halted: {
     kind: 'invariant',
     title: 'A chain is halted',

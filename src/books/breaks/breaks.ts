@@ -3,10 +3,15 @@ import { writeEvents } from '../../base/event/index.ts';
 
 /**
  * effect_mismatch: mined, final, and not what was wanted; its withdrawal is parked with its reserve.
+ * foreign_payment: a final transaction that is not ours used its nonce and seems to have paid it; its reserve waits.
  * paid_after_release: paid in the end, after its reserve was released on an end that was taken back.
  * final_taken_back: nonces of a lane were final and were taken back, so their gas was booked for another chain.
  */
-export type BreakKind = 'effect_mismatch' | 'paid_after_release' | 'final_taken_back';
+export type BreakKind =
+  | 'effect_mismatch'
+  | 'foreign_payment'
+  | 'paid_after_release'
+  | 'final_taken_back';
 
 type NewBreak = {
   tenantId: string;

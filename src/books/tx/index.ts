@@ -8,7 +8,6 @@
 
 export { type GapFees, openFillers } from './adoption/fillers.ts';
 export {
-  endReplaced,
   type ForeignUse,
   insertForeign,
   type MissingNonce,
@@ -17,6 +16,15 @@ export {
   recountForeign,
   type SlotIntent,
 } from './adoption/foreign.ts';
+export {
+  endForeignPayment,
+  endReplaced,
+  FOREIGN_PAYMENT,
+  readForeignPayment,
+  readForeignPayments,
+  replacedBy,
+  type UsedSlot,
+} from './adoption/foreign-end.ts';
 export { type LaneUse, readLaneUse, reopenLane } from './adoption/use.ts';
 export {
   collectSignatures,
@@ -91,7 +99,7 @@ export { readBids, readPassedOver, type SlotBids } from './replace/bids.ts';
 export { closeSlotOf } from './replace/close.ts';
 export { orderReplacements, type Replacement } from './replace/order.ts';
 export { dropWishes, insertWish } from './replace/wishes.ts';
-export { leavesLane, readTxs, readTxsOfOwners, type TxRow } from './rows.ts';
+export { isPaidByForeign, leavesLane, readTxs, readTxsOfOwners, type TxRow } from './rows.ts';
 export {
   insertSlots,
   type NewSlot,

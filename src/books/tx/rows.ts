@@ -69,6 +69,11 @@ export function leavesLane({
   return payerAuthorization === null ? amount : 0n;
 }
 
+/** Ended by a foreign transaction that two persons took for its payment. */
+export function isPaidByForeign({ status, failureCode }: Pick<TxRow, 'status' | 'failureCode'>) {
+  return status === 'REPLACED' && failureCode === null;
+}
+
 /** Transactions by their owners' ids. */
 export async function readTxsOfOwners(
   sql: Sql,

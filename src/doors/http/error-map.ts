@@ -111,6 +111,7 @@ export const ANSWERS: Readonly<Record<ErrorCode, Answer>> = {
   replaced: ended,
   state_move_refused: halted,
   effect_mismatch: halted,
+  foreign_payment: halted,
   chain_halted: halted,
   endpoint_wrong_chain: halted,
   signing_frozen: halted,

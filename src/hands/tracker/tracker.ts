@@ -26,6 +26,7 @@ import { observeArrivals } from './arrivals.ts';
 import { type TrackerContext, takeHead } from './context.ts';
 import { decideFinal, firstBlock, levelsOf, looksDue } from './decide.ts';
 import { findForeign, ownProgress, recordForeign } from './foreign/foreign.ts';
+import { parkForeignPayments } from './foreign/park.ts';
 import { type Found, observeInclusions } from './inclusions.ts';
 import { askTags, observeWalk, type Walk } from './observe.ts';
 import { parkMismatches } from './park.ts';
@@ -117,7 +118,10 @@ async function extend(
     }
     await crossSafe(sql, chainId, head.safe, safe);
     await crossFinalized(context, sql, head.finalized, finalized);
-    if (used) await endReplaced(sql, chainId);
+    if (used) {
+      await endReplaced(sql, chainId);
+      await parkForeignPayments(context, sql);
+    }
     await requestGas(sql, await insertArrivals(sql, chainId, arrivals));
     if (looksDue(head.finalized, finalized)) await requestGas(sql, await readLanes(sql, chainId));
     // Room in the windows: whoever waits for a slot need not poll for it.

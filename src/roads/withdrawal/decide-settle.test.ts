@@ -30,7 +30,7 @@ const TABLE: Row[] = [
   ['REVERTED', 'safe', 'safe', false, 'wait'],
   ['CANCELLED', 'safe', 'finalized', false, 'fail filled'],
   ['CANCELLED', 'safe', 'included', false, 'wait'],
-  ['REPLACED', 'safe', 'none', false, 'fail filled'],
+  ['REPLACED', 'safe', 'none', false, 'wait'],
 ];
 
 it.each(TABLE)(
@@ -41,6 +41,16 @@ it.each(TABLE)(
     expect(action.kind === 'fail' ? `fail ${action.code}` : action.kind).toBe(expected);
   },
 );
+
+it('fails where another transaction used its nonce; where that paid it, two persons have ended it', () => {
+  const shown = { level: 'none', paid: false } as const;
+  const tx = { status: 'REPLACED', settleAt: 'safe', failureMessage: null, slot: {} } as const;
+  for (const from of ['EXECUTING', 'REVERSED'] as const) {
+    const failed = decideSettle(from, { ...tx, failureCode: 'replaced' }, shown);
+    expect(failed).toMatchObject({ kind: 'fail', code: 'replaced' });
+    expect(decideSettle(from, { ...tx, failureCode: null }, shown)).toEqual({ kind: 'wait' });
+  }
+});
 
 it('fails with the reason that the transaction has', () => {
   const told = { failureCode: 'signer_refused', failureMessage: 'cap' };

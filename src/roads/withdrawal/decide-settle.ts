@@ -1,4 +1,5 @@
 import type { ErrorCode, Level, SettleAt, TxState } from '../../base/kernel/index.ts';
+import { isPaidByForeign } from '../../books/tx/index.ts';
 
 export type SettleAction =
   | { kind: 'wait' }
@@ -39,7 +40,7 @@ export function decideSettle(
         : { kind: 'wait' };
     case 'CANCELLED':
     case 'REPLACED': {
-      if (!isAtEnd(tx, chain)) return { kind: 'wait' };
+      if (!isAtEnd(tx, chain) || isPaidByForeign(tx)) return { kind: 'wait' };
       const code = (tx.failureCode as ErrorCode | null) ?? 'filled';
       // What else was wrong with it is no longer why it ends.
       return code === 'cancelled_by_client'

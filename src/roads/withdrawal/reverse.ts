@@ -2,7 +2,13 @@ import { advance, inTransaction, type Sql } from '../../base/db/index.ts';
 import { WITHDRAWAL } from '../../base/kernel/index.ts';
 import { type Claim, complete, enqueue, type Outcome } from '../../base/queue/index.ts';
 import { reverseTransfer, type Transfer } from '../../books/ledger/index.ts';
-import { lockHeads, readSettled, readTxsOfOwners, type TxRow } from '../../books/tx/index.ts';
+import {
+  isPaidByForeign,
+  lockHeads,
+  readSettled,
+  readTxsOfOwners,
+  type TxRow,
+} from '../../books/tx/index.ts';
 import type { WithdrawalContext } from './context.ts';
 import { isPaidAt } from './decide-settle.ts';
 import { ledgerOrderOf, readSteps, type StepRow } from './rows.ts';
@@ -28,7 +34,10 @@ export async function reverseStep(context: WithdrawalContext, claimed: Claim): P
   );
   const items = committed.flatMap((row): Item[] => {
     const tx = txs.get(row.id);
-    return tx === undefined ? [] : [{ row, tx, transfer: reverseTransfer(nextOrderOf(row)) }];
+    // Of one that two persons committed the chain had nothing of ours to take back.
+    return tx === undefined || isPaidByForeign(tx)
+      ? []
+      : [{ row, tx, transfer: reverseTransfer(nextOrderOf(row)) }];
   });
   await context.ledger.open(items.map((item) => item.transfer));
   await inTransaction(context.db, (sql) => act(context, sql, claimed, items));

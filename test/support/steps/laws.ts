@@ -13,7 +13,7 @@ const INCLUDED = `EXISTS (
 /** A nonce that somebody else used for good, and not for what its slot is for. */
 const USED_BY_OTHERS = `SELECT FROM foreign_inclusion f
   JOIN block b ON b.chain_id = f.chain_id AND b.height = f.block_number AND b.hash = f.block_hash
-  JOIN chain_head h ON h.chain_id = f.chain_id AND f.block_number <= h.finalized WHERE NOT f.pays_intent`;
+  JOIN chain_head h ON h.chain_id = f.chain_id AND f.block_number <= h.finalized WHERE (NOT f.pays_intent OR f.paid = false)`;
 
 /** Hold at every moment. Each gives a row for each break of it. */
 const ALWAYS = {

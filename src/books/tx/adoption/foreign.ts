@@ -1,20 +1,15 @@
-import { advance, HEX_BYTES, type Sql } from '../../../base/db/index.ts';
-import { type Address, fromHex, type Hex, TX, type TxState } from '../../../base/kernel/index.ts';
-import { enqueue } from '../../../base/queue/index.ts';
-import { requestGas } from '../funds/stretches.ts';
-import { setFinalProgress } from '../inclusions.ts';
-import { finalTopic } from '../topics.ts';
+import { HEX_BYTES, type Sql } from '../../../base/db/index.ts';
+import { type Address, fromHex, type Hex } from '../../../base/kernel/index.ts';
 
 /** Rows of foreign_inclusion `f` that stand in the canonical chain. */
 const CANONICAL = `foreign_inclusion f
   JOIN block b ON b.chain_id = f.chain_id AND b.height = f.block_number AND b.hash = f.block_hash`;
 
-/** What the tx of a slot wants. */
+/** What the tx of a slot owes to somebody outside, from its lane. */
 export type SlotIntent = {
   token: Address | null;
   recipient: Address;
   amount: bigint;
-  payerAuthorization: Hex | null;
 };
 
 /** A consumed nonce of which no transaction is known. */
@@ -23,7 +18,10 @@ export type MissingNonce = {
   nonce: bigint;
   /** The transaction stands in this block or above it. */
   fromBlock: number;
-  /** Null: the nonce has no slot. */
+  /**
+   * Null: the nonce has no slot, or one whose tx asks no person what became of it. Whether a payer's authorization was
+   * taken the chain says itself, and what moves between own wallets stays the tenant's.
+   */
   intent: SlotIntent | null;
 };
 
@@ -43,7 +41,6 @@ export async function readMissingNonces(
     token: Address | null;
     recipient: Address | null;
     amount: bigint | null;
-    payer_authorization: Hex | null;
   }>({
     name: 'foreign_missing',
     types: HEX_BYTES,
@@ -59,14 +56,14 @@ export async function readMissingNonces(
         LIMIT $3
       )
       SELECT m.nonce, coalesce(below.height, (SELECT min(height) FROM block WHERE chain_id = m.chain_id)) AS from_block,
-        t.token, t.recipient, t.amount, t.payer_authorization
+        t.token, t.recipient, t.amount
       FROM missing m
       LEFT JOIN LATERAL (
         SELECT i.block_number AS height FROM attempt a JOIN inclusion i USING (attempt_id)
         JOIN block b ON b.chain_id = i.chain_id AND b.height = i.block_number AND b.hash = i.block_hash
         WHERE a.lane_id = m.lane_id AND a.nonce < m.nonce ORDER BY a.nonce DESC LIMIT 1) below ON true
       LEFT JOIN nonce_slot s ON s.lane_id = m.lane_id AND s.nonce = m.nonce
-      LEFT JOIN tx t ON t.tx_id = s.tx_id
+      LEFT JOIN tx t ON t.tx_id = s.tx_id AND t.payer_authorization IS NULL AND t.to_lane IS NULL AND t.amount > 0
       ORDER BY m.nonce`,
     values: [laneId, consumed, limit],
   });
@@ -77,12 +74,7 @@ export async function readMissingNonces(
     intent:
       row.recipient === null
         ? null
-        : {
-            token: row.token,
-            recipient: row.recipient,
-            amount: row.amount!,
-            payerAuthorization: row.payer_authorization,
-          },
+        : { token: row.token, recipient: row.recipient, amount: row.amount! },
   }));
 }
 
@@ -112,8 +104,11 @@ export async function insertForeign(
     types: HEX_BYTES,
     text: `
       WITH made AS (
-        INSERT INTO foreign_inclusion (tx_hash, block_hash, chain_id, block_number, lane_id, nonce, pays_intent, did)
-        SELECT u.tx_hash, u.block_hash, b.chain_id, b.height, u.lane_id, u.nonce, u.pays_intent, u.did
+        INSERT INTO foreign_inclusion (tx_hash, block_hash, chain_id, block_number, lane_id, nonce, pays_intent, did, paid)
+        SELECT u.tx_hash, u.block_hash, b.chain_id, b.height, u.lane_id, u.nonce, u.pays_intent, u.did,
+          -- What was decided about a transaction holds in whatever block it is.
+          (SELECT bool_or(f.paid) FROM foreign_inclusion f
+            WHERE f.lane_id = u.lane_id AND f.nonce = u.nonce AND f.tx_hash = u.tx_hash AND u.pays_intent)
         FROM unnest($2::bytea[], $3::bytea[], $4::bigint[], $5::int[], $6::bigint[], $7::bool[], $8::jsonb[])
           AS u(tx_hash, block_hash, block_number, lane_id, nonce, pays_intent, did)
         JOIN block b ON b.chain_id = $1 AND b.height = u.block_number AND b.hash = u.block_hash
@@ -162,65 +157,4 @@ export async function recountForeign(sql: Sql, blockHashes: readonly Hex[]): Pro
         GROUP BY lane_id) f WHERE p.lane_id = f.lane_id`,
     values: [blockHashes.map(fromHex)],
   });
-}
-
-/**
- * Ends transactions whose nonce a foreign one used for good, without paying: REPLACED, their owners are told,
- * and their gas is given back. The caller holds the chain's head. A slot that is not signed yet is
- * ended by a later call: its signature is on its way. One that seems paid is left to a person.
- */
-export async function endReplaced(sql: Sql, chainId: number): Promise<void> {
-  const { rows } = await sql.query<{
-    tx_id: string;
-    tenantId: string;
-    owner_kind: string;
-    owner_id: string;
-    correlation_id: string;
-    status: TxState;
-    laneId: number;
-    nonce: bigint;
-    tx_hash: Hex;
-  }>({
-    name: 'foreign_final',
-    types: HEX_BYTES,
-    text: `
-      SELECT t.tx_id, t.tenant_id AS "tenantId", t.owner_kind, t.owner_id, t.correlation_id, t.status,
-        f.lane_id AS "laneId", f.nonce, f.tx_hash
-      FROM ${CANONICAL}
-      JOIN chain_head h ON h.chain_id = f.chain_id AND f.block_number <= h.finalized
-      JOIN nonce_slot s ON s.lane_id = f.lane_id AND s.nonce = f.nonce
-      JOIN tx t ON t.tx_id = s.tx_id
-      WHERE f.chain_id = $1 AND NOT f.pays_intent AND t.status IN ('SIGNED', 'BROADCASTED', 'INCLUDED')`,
-    values: [chainId],
-  });
-  if (rows.length === 0) return;
-  const ended = await advance(
-    sql,
-    TX,
-    rows.map((row) => ({
-      id: row.tx_id,
-      from: row.status,
-      to: 'REPLACED',
-      data: { txHash: row.tx_hash },
-    })),
-    {
-      failure_code: { type: 'text', values: rows.map(() => 'replaced') },
-      failure_message: {
-        type: 'text',
-        values: rows.map((row) => `its nonce was used by ${row.tx_hash}, which is not ours`),
-      },
-    },
-  );
-  const moved = rows.filter((row) => ended.has(row.tx_id));
-  await enqueue(
-    sql,
-    moved.map((row) => ({
-      topic: finalTopic(row.owner_kind),
-      subjectId: row.owner_id,
-      tenantId: row.tenantId,
-      trace: row.correlation_id,
-    })),
-  );
-  await setFinalProgress(sql, moved);
-  await requestGas(sql, moved);
 }

@@ -11,8 +11,15 @@ export type LaneUse = {
   unsettled: number;
   /** Final Transfer logs to the lane that are not booked. */
   arriving: number;
-  /** Foreign transactions that nobody has adopted, ascending by nonce. */
-  foreign: { nonce: bigint; txHash: Hex; blockNumber: number; paysIntent: boolean; did: unknown }[];
+  /** Foreign transactions that nobody has adopted, ascending by nonce. `paid`: what two persons decided, null: nothing. */
+  foreign: {
+    nonce: bigint;
+    txHash: Hex;
+    blockNumber: number;
+    paysIntent: boolean;
+    paid: boolean | null;
+    did: unknown;
+  }[];
 };
 
 const MOST_GAPS = 64;
@@ -38,7 +45,7 @@ export async function readLaneUse(sql: Sql, laneId: number, consumed: bigint): P
     Omit<LaneUse['foreign'][number], 'blockNumber'> & { blockNumber: bigint }
   >({
     types: HEX_BYTES,
-    text: `SELECT f.nonce, f.tx_hash AS "txHash", f.block_number AS "blockNumber", f.pays_intent AS "paysIntent", f.did
+    text: `SELECT f.nonce, f.tx_hash AS "txHash", f.block_number AS "blockNumber", f.pays_intent AS "paysIntent", f.paid, f.did
       FROM foreign_inclusion f
       JOIN block b ON b.chain_id = f.chain_id AND b.height = f.block_number AND b.hash = f.block_hash
       WHERE f.lane_id = $1 AND f.adopted_at IS NULL ORDER BY f.nonce`,

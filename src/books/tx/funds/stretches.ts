@@ -42,7 +42,8 @@ const receivedSql = (lane: string, above: string, upTo: string) => `
 
 /**
  * The open stretches of lanes, up to the finalized block or the one given. Slots become final in the order of
- * their nonces; one whose nonce somebody else used has its reserve in the sum and nothing else.
+ * their nonces; one whose nonce somebody else used has its reserve in the sum and nothing else. None goes past a use of
+ * which two persons have not decided what it paid.
  */
 export async function readOpenStretches(
   sql: Sql,
@@ -65,6 +66,11 @@ export async function readOpenStretches(
       CROSS JOIN LATERAL (SELECT up_to_block, to_nonce, native_balance FROM lane_stretch
         WHERE lane_id = l.lane_id ORDER BY up_to_block DESC LIMIT 1) last
       CROSS JOIN LATERAL (SELECT least(h.finalized, $2::bigint) AS height) until
+      CROSS JOIN LATERAL (SELECT least(p.final_nonce, min(f.nonce)) AS nonce FROM foreign_inclusion f
+        JOIN block b ON b.chain_id = f.chain_id AND b.height = f.block_number AND b.hash = f.block_hash
+        JOIN nonce_slot s ON s.lane_id = f.lane_id AND s.nonce = f.nonce
+        JOIN tx t ON t.tx_id = s.tx_id AND t.status IN ('SLOTTED', 'SIGNED', 'BROADCASTED', 'INCLUDED')
+        WHERE f.lane_id = l.lane_id AND f.nonce >= last.to_nonce AND f.pays_intent AND f.paid IS NULL) known
       CROSS JOIN LATERAL (
         SELECT max(top) AS top, sum(gas_reserved) AS reserved, sum(least) AS least, sum(most) AS most, sum(sent) AS sent
         FROM (
@@ -82,14 +88,15 @@ export async function readOpenStretches(
             JOIN tx t ON t.tx_id = a.tx_id
             CROSS JOIN LATERAL (SELECT least(a.max_fee_per_gas, b.base_fee_per_gas + a.max_priority_fee_per_gas) AS price) f
             WHERE a.lane_id = s.lane_id AND a.nonce = s.nonce AND i.block_number <= until.height
-            -- A nonce that another used cost its slot nothing.
+            -- A nonce that another used cost its slot nothing; it sent what two persons took for its payment.
             UNION ALL
-            SELECT 0, 0, NULL FROM foreign_inclusion f
+            SELECT 0, 0, CASE WHEN f.paid AND t.token IS NULL THEN t.amount END FROM foreign_inclusion f
+            JOIN tx t ON t.tx_id = s.tx_id
             JOIN block b ON b.chain_id = f.chain_id AND b.height = f.block_number AND b.hash = f.block_hash
             WHERE f.lane_id = s.lane_id AND f.nonce = s.nonce AND f.block_number <= until.height
             LIMIT 1
           ) i ON true
-          WHERE s.lane_id = l.lane_id AND s.nonce >= last.to_nonce AND s.nonce < p.final_nonce
+          WHERE s.lane_id = l.lane_id AND s.nonce >= last.to_nonce AND s.nonce < known.nonce
         ) mined WHERE nonce <= top
       ) m
       WHERE l.lane_id = ANY($1::int[]) AND until.height > last.up_to_block ORDER BY l.lane_id`,

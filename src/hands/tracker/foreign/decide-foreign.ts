@@ -1,5 +1,4 @@
 import type { Receipt, TransactionOnChain } from '../../../base/chain/index.ts';
-import { payerOf } from '../../../base/effect/index.ts';
 import { type Address, TRANSFER_TOPIC } from '../../../base/kernel/index.ts';
 import type { SlotIntent } from '../../../books/tx/index.ts';
 
@@ -21,15 +20,12 @@ export function judgeForeign(
 ): { paysIntent: boolean; did: Record<string, unknown> } {
   const succeeded = receipt.status === 'success';
   const moved = succeeded ? movedFrom(lane, receipt) : [];
-  const paying = intent?.payerAuthorization
-    ? movedFrom(payerOf({ ...intent, from: lane }), receipt)
-    : moved;
   const paysIntent =
     intent !== null &&
     succeeded &&
     (intent.token === null
       ? shown.to === intent.recipient && shown.value > 0n
-      : paying.some(({ token, to }) => token === intent.token && to === intent.recipient));
+      : moved.some(({ token, to }) => token === intent.token && to === intent.recipient));
   return {
     paysIntent,
     did: {

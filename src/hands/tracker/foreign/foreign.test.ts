@@ -17,8 +17,8 @@ const log = (to: Address, amount: bigint, token = TOKEN, from = LANE) => ({
 });
 
 describe('a foreign transaction on a nonce of ours', () => {
-  const token = { token: TOKEN, recipient: PAYEE, amount: 5n, payerAuthorization: null };
-  const native = { token: null, recipient: PAYEE, amount: 5n, payerAuthorization: null };
+  const token = { token: TOKEN, recipient: PAYEE, amount: 5n };
+  const native = { token: null, recipient: PAYEE, amount: 5n };
   const call = { to: TOKEN, value: 0n, data: '0xa9059cbb00' as Hex };
   const done = { status: 'success' as const, logs: [log(PAYEE, 5n)] };
   it.each<

@@ -16,13 +16,15 @@ const counts = (finalized: bigint, latest: bigint, pending: bigint) => ({
   counts: { finalized, latest, pending },
   accounted: finalized,
 });
-const foreign = (paysIntent: boolean) =>
-  use({ foreign: [{ nonce: 6n, txHash: '0xab', blockNumber: 1, paysIntent, did: {} }] });
+const foreign = (paysIntent: boolean, paid: boolean | null = null) =>
+  use({ foreign: [{ nonce: 6n, txHash: '0xab', blockNumber: 1, paysIntent, paid, did: {} }] });
 
 describe('a closed lane', () => {
   it.each<[string, Partial<AdoptionFacts>, string]>([
     ['in agreement', {}, 'open 7 []'],
     ['with a foreign use that paid nothing of ours', foreign(false), 'open 7 []'],
+    ['with a foreign use that was taken for a payment', foreign(true, true), 'open 7 []'],
+    ['with a foreign use that was not', foreign(true, false), 'open 7 []'],
     ['that others took it further', { ...counts(9n, 9n, 9n), nextNonce: 7n }, 'open 9 []'],
     [
       'with less and more than the books',

@@ -67,9 +67,11 @@ function obstaclesOf({ pausedReason, counts, accounted, use }: AdoptionFacts): O
       `the chain has consumed the nonces below ${counts.finalized} and the transactions below ${accounted} are known: let a worker walk to the latest block, on a node that has the state of the blocks in between`,
     );
   }
-  for (const { txHash, nonce } of use.foreign.filter(({ paysIntent }) => paysIntent)) {
+  for (const { txHash, nonce } of use.foreign.filter(
+    (one) => one.paysIntent && one.paid === null,
+  )) {
     add(
-      `transaction ${txHash} at nonce ${nonce} seems to have paid the withdrawal of its slot: a person has to decide that first`,
+      `transaction ${txHash} at nonce ${nonce} seems to have paid the withdrawal of its slot: two persons have to resolve that break first`,
     );
   }
   return obstacles;

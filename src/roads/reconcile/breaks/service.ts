@@ -3,6 +3,7 @@ import { writeAudit, writeEvents } from '../../../base/event/index.ts';
 import { isRefusal, isUuid, type Refusal, refuse, Transient } from '../../../base/kernel/index.ts';
 import {
   type Break,
+  type BreakKind,
   insertAction,
   lockBreak,
   readBreaks,
@@ -15,6 +16,9 @@ import { type Order, parseOrder, storeAdjustment } from './form.ts';
 import { type BreakView, readViews } from './view.ts';
 
 type Said = { breakId: string; by: Speaker; correlationId: string } & Order;
+
+/** Whose reserves wait for the decision. */
+const OWNED: readonly BreakKind[] = ['effect_mismatch', 'foreign_payment'];
 
 const NO_BREAK = refuse('not_found', 'There is no break with this id for this tenant.');
 
@@ -88,7 +92,7 @@ export class BreakService {
     }
     if (action === 'adjust') return null;
     const owner = this.#ownerOf(found);
-    if (found.kind !== 'effect_mismatch' || owner === null) {
+    if (!OWNED.includes(found.kind) || owner === null) {
       const detail = `A break of kind ${found.kind} is resolved by adjust; ${action} is not possible.`;
       return refuse('break_not_resolvable', detail);
     }
