@@ -18,7 +18,7 @@ import {
 import { until } from '../support/until.ts';
 
 let persons: string[];
-const n = 0;
+let n = 0;
 
 const openBreaks = async () =>
   (
@@ -57,6 +57,7 @@ describe('a foreign transaction that seems to pay the withdrawal of its nonce', 
     'keeps the reserve until two persons $action ($asset, $sends)',
     async ({ asset, action, sends }) => {
       await quiet(on);
+      n += 1;
       const to = recipient(2_000 + n);
       const id = await submit(to, asset === 'ETH' ? { asset, amount: '2' } : {});
       await on.waitFor(id, 'BROADCASTED');
