@@ -109,6 +109,8 @@ describe('a foreign transaction that seems to pay the withdrawal of its nonce', 
       );
       expect(end).toEqual([{ status: 'REPLACED', paid: commits }]);
 
+      // Blocks come only when asked for, and what is behind may have been mined by the last ones.
+      await mine(10);
       await quiet(on);
       const { plan } = await adopt(WORD);
       // Coin is booked by the balance; of a token the books miss what was released and had left.
