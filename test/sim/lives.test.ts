@@ -66,6 +66,10 @@ const LIVES: [string, Action[]][] = [
     'a reorg gives a nonce back that somebody else had taken',
     [...[request(0), work, foreign({}), observe, mine], { ...takenBack, depth: 3, toPool: false }],
   ],
+  [
+    'a reorg gives a nonce back that nobody ever uses again',
+    [foreign({ what: 'token' }), observe, { ...takenBack, mine: 2, depth: 3, toPool: false }],
+  ],
 ];
 
 describe('a life of an installation', () => {

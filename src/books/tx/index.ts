@@ -13,6 +13,7 @@ export {
   type MissingNonce,
   readForeignOrphans,
   readMissingNonces,
+  readUsedLanes,
   recountForeign,
   type SlotIntent,
 } from './adoption/foreign.ts';

@@ -3,8 +3,20 @@ import { sign } from '../../../test/conformance/chain-under-test.ts';
 import { FakeChain, FakeNode } from '../../../test/support/fake-chain/index.ts';
 import { MainDatabase } from '../../../test/support/main-database.ts';
 import { effectOf } from '../../base/effect/index.ts';
-import { type Address, type Hex, silentLog, systemClock } from '../../base/kernel/index.ts';
-import { insertAdoption, readHeads, readLanes, registerLane } from '../../books/tx/index.ts';
+import {
+  type Address,
+  fromHex,
+  type Hex,
+  silentLog,
+  systemClock,
+} from '../../base/kernel/index.ts';
+import {
+  insertAdoption,
+  readHeads,
+  readLanes,
+  registerLane,
+  reopenLane,
+} from '../../books/tx/index.ts';
 import type { TrackerContext } from './context.ts';
 import { beginChain, trackRound } from './index.ts';
 
@@ -24,6 +36,8 @@ afterAll(() => on.stop());
 /** A chain of its own with 20 blocks, of which 14 are final, and a tracker that has not begun. */
 function fresh(): {
   chain: FakeChain;
+  /** The same chain so far, going on by itself. */
+  branch: FakeChain;
   node: FakeNode;
   context: TrackerContext;
   walk(): Promise<void>;
@@ -31,10 +45,14 @@ function fresh(): {
   const chainId = next;
   next += 1;
   const tokens = [{ address: TOKEN, decimals: 6 }];
-  const chain = new FakeChain({ seed: chainId, chainId, slotsInEpoch: 3, tokens });
-  chain.give(DONOR, 10n ** 20n);
-  chain.give(DONOR, 1_000n, TOKEN);
-  chain.mine(20);
+  const grow = () => {
+    const chain = new FakeChain({ seed: chainId, chainId, slotsInEpoch: 3, tokens });
+    chain.give(DONOR, 10n ** 20n);
+    chain.give(DONOR, 1_000n, TOKEN);
+    chain.mine(20);
+    return chain;
+  };
+  const [chain, branch] = [grow(), grow()];
   const node = new FakeNode(chain);
   const context = {
     ...{ db: on.app, owner: 'one', chainId, port: node, tokens: [TOKEN] },
@@ -46,7 +64,7 @@ function fresh(): {
   const walk = async () => {
     while (await trackRound(context));
   };
-  return { chain, node, context, walk };
+  return { chain, branch, node, context, walk };
 }
 
 const headOf = async ({ chainId }: TrackerContext) => (await readHeads(on.app)).get(chainId)!;
@@ -141,5 +159,52 @@ describe('arrivals', () => {
     expect((await headOf(context)).finalized).toBe(before);
     await walk();
     expect(await rows(context.chainId)).toMatchObject([{ amount: 7n }, { amount: 8n }]);
+  });
+});
+
+describe('a use by somebody else', () => {
+  const laneOf = async ({ chainId }: TrackerContext) => (await readLanes(on.app, chainId))[0]!;
+  const adopt = async (context: TrackerContext, consumed: bigint) =>
+    expect(await reopenLane(on.app, await laneOf(context), consumed)).toBe(true);
+
+  it('freezes its lane again when a branch that was left for another comes back', async () => {
+    const { chain, branch, context, walk } = fresh();
+    await beginChain(context);
+    const { tenantId } = on;
+    const { chainId } = context;
+    const lane = { tenantId, chainId, address: DONOR, purpose: 'pay', firstNonce: 0n } as const;
+    await registerLane(on.app, { ...lane, atBlock: 14 }, 'adopting');
+    await adopt(context, 0n);
+    await walk();
+    const { hash, bytes } = sign(KEY, { nonce: 0n, to: LANE, chainId });
+    chain.take(bytes);
+    const shown = async () => {
+      const { minedNonce, pausedReason, nextNonce } = await laneOf(context);
+      return [minedNonce, pausedReason, nextNonce];
+    };
+    for (let block = 0; block < 3; block += 1) {
+      chain.mine();
+      await walk();
+    }
+    expect(await shown()).toEqual([1n, 'foreign_nonce', 0n]);
+
+    branch.mine(4);
+    const onBranch = { ...context, port: new FakeNode(branch) };
+    while (await trackRound(onBranch));
+    expect(await shown()).toEqual([0n, 'foreign_nonce', 0n]);
+    await adopt(context, 0n);
+    expect(await shown()).toEqual([0n, null, 0n]);
+
+    chain.mine(2);
+    await walk();
+    chain.mine();
+    await walk();
+    expect(await shown()).toEqual([1n, 'foreign_nonce', 0n]);
+    const uses = `SELECT adopted_at AS "adoptedAt" FROM foreign_inclusion WHERE tx_hash = $1`;
+    expect(await on.rows(uses, [fromHex(hash)])).toEqual([{ adoptedAt: null }]);
+    await adopt(context, 1n);
+    chain.mine();
+    await walk();
+    expect(await shown()).toEqual([1n, null, 1n]);
   });
 });

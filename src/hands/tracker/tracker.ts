@@ -109,16 +109,13 @@ async function extend(
     await tellIncluded(sql, found);
     await moveHead(sql, chainId, { latest: tip, safe, finalized });
     await setProgress(sql, ownProgress(lanes, found), tip);
-    const used = lanes.some((lane) => lane.pausedReason === 'foreign_nonce');
-    if (used) {
-      await recountForeign(
-        sql,
-        walk.blocks.map(({ hash }) => hash),
-      );
-    }
+    await recountForeign(
+      sql,
+      walk.blocks.map(({ hash }) => hash),
+    );
     await crossSafe(sql, chainId, head.safe, safe);
     await crossFinalized(context, sql, head.finalized, finalized);
-    if (used) {
+    if (lanes.some((lane) => lane.pausedReason === 'foreign_nonce')) {
       await endReplaced(sql, chainId);
       await parkForeignPayments(context, sql);
     }

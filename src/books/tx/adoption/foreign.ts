@@ -148,6 +148,19 @@ export async function readForeignOrphans(
   return rows;
 }
 
+/**
+ * Lanes with uses in the canonical chain that nobody has adopted. Such a lane may be open: it was adopted while a reorg
+ * had taken the use back, and then that branch came again.
+ */
+export async function readUsedLanes(sql: Sql, chainId: number): Promise<Set<number>> {
+  const { rows } = await sql.query<{ lane_id: number }>({
+    name: 'foreign_lanes',
+    text: `SELECT DISTINCT f.lane_id FROM ${CANONICAL} WHERE f.chain_id = $1 AND f.adopted_at IS NULL`,
+    values: [chainId],
+  });
+  return new Set(rows.map((row) => row.lane_id));
+}
+
 /** Counts known foreign uses again whose blocks, once reorged away, are canonical again with these. */
 export async function recountForeign(sql: Sql, blockHashes: readonly Hex[]): Promise<void> {
   await sql.query({

@@ -63,7 +63,8 @@ export async function readLaneUse(sql: Sql, laneId: number, consumed: bigint): P
 
 /**
  * Opens a lane at the nonce that the chain has come to and marks what others did on it as adopted, in the
- * caller's transaction. False, and nothing done: it is open, or its nonces moved since they were observed.
+ * caller's transaction. What a reorg took back is not there to be adopted: its branch may come again.
+ * False, and nothing done: it is open, or its nonces moved since they were observed.
  */
 export async function reopenLane(
   sql: Sql,
@@ -80,7 +81,9 @@ export async function reopenLane(
   );
   if (rowCount === 0) return false;
   await sql.query(
-    'UPDATE foreign_inclusion SET adopted_at = now() WHERE lane_id = $1 AND adopted_at IS NULL',
+    `UPDATE foreign_inclusion f SET adopted_at = now() FROM block b
+     WHERE f.lane_id = $1 AND f.adopted_at IS NULL
+       AND b.chain_id = f.chain_id AND b.height = f.block_number AND b.hash = f.block_hash`,
     [lane.laneId],
   );
   return true;

@@ -12,6 +12,7 @@ import {
   pauseLanes,
   readBlockHashes,
   readMissingNonces,
+  readUsedLanes,
 } from '../../../books/tx/index.ts';
 import { type TrackerContext, takeHead } from '../context.ts';
 import type { Found } from '../inclusions.ts';
@@ -63,9 +64,9 @@ export async function foreignLanes<Lane extends AskedLane>(
 type Foreign = { lanes: LaneRow[]; uses: ForeignUse[] };
 
 /**
- * Lanes that somebody else used as of a block that we hold, and the transactions that did it. A transaction
- * that the node can not show now is looked for again at the next block: until then its lane is frozen
- * and its nonce not accounted for.
+ * Lanes that somebody else used as of a block that we hold, and the transactions that did it as far as they are new. A
+ * transaction that the node can not show now is looked for again at the next block: until then its lane is
+ * frozen and its nonce not accounted for.
  */
 export async function findForeign(
   context: Pick<TrackerContext, 'db' | 'chainId' | 'port' | 'log'>,
@@ -94,7 +95,11 @@ export async function findForeign(
       }
     }
   }
-  return { lanes: found.map(({ lane }) => lane), uses };
+  const known = await readUsedLanes(context.db, context.chainId);
+  const unfrozen = lanes.filter(
+    ({ laneId, pausedReason }) => known.has(laneId) && pausedReason !== 'foreign_nonce',
+  );
+  return { lanes: [...unfrozen, ...found.map(({ lane }) => lane)], uses };
 }
 
 async function findUse(
