@@ -21,6 +21,12 @@ const takenBack = {
   ...({ do: 'reorg', mine: 0, settle: false, depth: 1 } as const),
   ...({ transactions: 'none', toPool: true } as const),
 };
+const wantedBack: Action[] = [
+  request(0),
+  // What it did stands, so that its slot is given in the one pass below and not signed there.
+  { do: 'disturb', due: 2, at: 17, verdict: 'kill' },
+  ...[foreign({ what: 'nothing' }), { ...work, passes: 1 }, { do: 'cancel', n: 0 } as const],
+];
 
 /** Lives that say one thing each; those of seeds say everything at once. */
 const LIVES: [string, Action[]][] = [
@@ -69,6 +75,14 @@ const LIVES: [string, Action[]][] = [
   [
     'a reorg gives a nonce back that nobody ever uses again',
     [foreign({ what: 'token' }), observe, { ...takenBack, mine: 2, depth: 3, toPool: false }],
+  ],
+  [
+    'somebody else takes the nonce of a payment that its client wants back before it is signed',
+    wantedBack,
+  ],
+  [
+    'a reorg gives the nonce of such a payment back',
+    [...wantedBack, observe, mine, work, { ...takenBack, depth: 3, toPool: false }],
   ],
 ];
 

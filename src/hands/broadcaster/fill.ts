@@ -20,7 +20,11 @@ export async function fillStep(context: BroadcasterContext, claimed: Claim): Pro
     claimed.jobs.map((job) => job.subjectId),
     0,
   );
-  const open = slots.filter((slot) => !slot.consumed && !slot.filling);
+  // Only what is signed comes to an end, so a slot of which nothing is gets its filler even where somebody else used its
+  // nonce; and a reorg may give that back.
+  const open = slots.filter(
+    (slot) => !slot.filling && (!slot.consumed || slot.maxFeePerGas === 0n),
+  );
   const planned = await plan(context, open);
   const orders = planned.flatMap((item) => ('order' in item ? [item.order] : []));
   const waits = planned.flatMap((item) => ('wait' in item ? [item] : []));
@@ -55,7 +59,8 @@ async function plan(context: BroadcasterContext, slots: readonly SlotBids[]): Pr
       return { slot, wait: chain?.kind ?? 'chain_unreachable', delayMs: 1_000 };
     }
     if (!held.has(laneId)) return { slot, wait: 'lane_lease', delayMs: 1_000 };
-    const free = left.get(laneId) ?? 0n;
+    // The gas of a consumed one may be booked already.
+    const free = slot.consumed ? 0n : (left.get(laneId) ?? 0n);
     const action = decideBid('filler', slot, chain.fees, free);
     if (action.kind !== 'order') {
       return { slot, wait: action.kind === 'at_cap' ? 'fee_cap' : 'lane_gas', delayMs: 5_000 };

@@ -20,9 +20,9 @@ export type Replacement = {
 
 /**
  * Orders further attempts of slots from the signer, in the caller's transaction, which holds the lanes'
- * accounts: for slots that are as they were decided by, open, and on a lane that `owner` leases. Returns the
- * tx ids ordered for; the caller books what their reserves rose by. A filler withdraws orders of the
- * effect that nobody claimed.
+ * accounts: for slots that are as they were decided by, open (or never signed, with no more set aside), and on a lane
+ * that `owner` leases. Returns the tx ids ordered for; the caller books what their reserves rose by. A filler
+ * withdraws orders of the effect that nobody claimed.
  *
  * Locks slots, and beside them the progress of their lanes: while this act is open no block of ours can consume
  * them, so the gas of a slot is never booked with another reserve than it then has.
@@ -93,12 +93,14 @@ async function lockUnchanged(
     name: 'slot_lock_unchanged',
     text: `
       SELECT s.tx_id, l.epoch
-      FROM unnest($2::uuid[], $3::numeric[], $4::text[]) AS o(tx_id, gas_reserved, fill_reason)
+      FROM unnest($2::uuid[], $3::numeric[], $4::text[], $5::numeric[])
+        AS o(tx_id, gas_reserved, fill_reason, gas_wanted)
       JOIN nonce_slot s ON s.tx_id = o.tx_id
+      JOIN tx t ON t.tx_id = s.tx_id
       JOIN lane l ON l.lane_id = s.lane_id
       JOIN lane_progress p ON p.lane_id = s.lane_id
       WHERE l.lease_owner = $1 AND l.lease_until > clock_timestamp()
-        AND s.nonce >= greatest(p.mined_nonce, p.final_nonce)
+        AND (s.nonce >= greatest(p.mined_nonce, p.final_nonce) OR t.status = 'SLOTTED' AND o.gas_wanted = s.gas_reserved)
         AND s.gas_reserved = o.gas_reserved AND s.fill_reason IS NOT DISTINCT FROM o.fill_reason
       ORDER BY s.lane_id, s.nonce FOR UPDATE OF s FOR SHARE OF p`,
     values: [
@@ -106,6 +108,7 @@ async function lockUnchanged(
       replacements.map(({ slot }) => slot.txId),
       replacements.map(({ slot }) => slot.gasReserved),
       replacements.map(({ slot }) => slot.fillReason),
+      replacements.map(({ gasReserved }) => gasReserved),
     ],
   });
   return new Map(rows.map((row) => [row.tx_id, row.epoch]));
