@@ -9,8 +9,8 @@ import {
   PUBLIC_DEVELOPMENT_KEYS,
   rpcCall,
 } from '../src/doors/dev/index.ts';
-import { sign } from '../test/conformance/chain-under-test.ts';
 import { RpcFaultProxy } from '../test/support/rpc-fault-proxy.ts';
+import { sign } from '../test/support/sign.ts';
 import { fund } from './accept.ts';
 import { checkLedger, checkPaidOnce } from './check.ts';
 import { Child } from './child.ts';

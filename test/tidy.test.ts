@@ -87,6 +87,20 @@ describe('imports', () => {
     expect(past.map(([from, target]) => `${from} imports ${target}`)).toEqual([]);
   });
 
+  it('of what is compiled lead to what is compiled: scripts/prepare.mjs removes the rest from dist', () => {
+    const isCompiled = (path: string) =>
+      /^(src|bench)\/|^(scripts|test\/support|test\/proof)\/[^/]+$/.test(path) &&
+      !/\.(test|fixture)\.ts$/.test(path);
+    const past = all
+      .filter(({ path }) => isCompiled(path))
+      .flatMap(({ path, imports: some }) =>
+        some.flatMap(({ target }) =>
+          target !== null && !isCompiled(target) ? [[path, target]] : [],
+        ),
+      );
+    expect(past.map(([from, target]) => `${from} imports ${target}`)).toEqual([]);
+  });
+
   it('never lead round in a circle, types included', () => {
     expect(importCycles()).toEqual([]);
   });

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import type { Hex } from '../../src/base/kernel/index.ts';
-import { type Begin, GWEI, hashesOf, PAYEE } from './chain-under-test.ts';
+import { GWEI } from '../support/sign.ts';
+import { type Begin, hashesOf, PAYEE } from './chain-under-test.ts';
 
 const ABSENT: Hex = `0x${'00'.repeat(31)}01`;
 

@@ -1,15 +1,9 @@
 import { expect, it } from 'vitest';
 import { checkEffect, effectOf, fillerOf, paidByTransfers } from '../../src/base/effect/index.ts';
 import { type Address, TRANSFER_TOPIC, Transient } from '../../src/base/kernel/index.ts';
+import { GWEI } from '../support/sign.ts';
 import { pool, reorgs } from './chain-port-pool.ts';
-import {
-  type Begin,
-  beginOn,
-  type ChainUnderTest,
-  GWEI,
-  hashesOf,
-  PAYEE,
-} from './chain-under-test.ts';
+import { type Begin, beginOn, type ChainUnderTest, hashesOf, PAYEE } from './chain-under-test.ts';
 
 const POOR: Address = `0x${'5b'.repeat(20)}`;
 

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ByHand, GWEI } from '../support/by-hand.ts';
-import { seedOf } from '../support/fake-chain/index.ts';
 import type { Answer, Installation } from '../support/installation.ts';
 import { tokenPayments } from '../support/laws.ts';
+import { seedOf } from '../support/seed.ts';
 import { Random } from '../support/steps/random.ts';
 import { until } from '../support/until.ts';
 

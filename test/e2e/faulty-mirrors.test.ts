@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { seedOf } from '../support/fake-chain/index.ts';
 import { Installation } from '../support/installation.ts';
 import { expectLaws, quiet, recipient, tokenPayments } from '../support/laws.ts';
 import { Mirrors } from '../support/mirrors.ts';
@@ -12,6 +11,7 @@ import {
   staleAt,
   wrongChainId,
 } from '../support/rpc-lies.ts';
+import { seedOf } from '../support/seed.ts';
 import { until } from '../support/until.ts';
 
 const FULL = process.env['PAYONCE_PROOF'] === 'full';

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { seedOf } from '../support/fake-chain/index.ts';
 import { Installation } from '../support/installation.ts';
 import { expectLaws, quiet, recipient, tokenPayments } from '../support/laws.ts';
 import { RpcFaultProxy, type RpcRule } from '../support/rpc-fault-proxy.ts';
+import { seedOf } from '../support/seed.ts';
 
 const COUNT = 200;
 const SEND = 'eth_sendRawTransaction';

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { rpcCall } from '../../src/doors/dev/index.ts';
-import { seedOf } from '../support/fake-chain/index.ts';
 import { Installation } from '../support/installation.ts';
 import { expectLaws, quiet, recipient, tokenPayments } from '../support/laws.ts';
 import { Mirrors } from '../support/mirrors.ts';
+import { seedOf } from '../support/seed.ts';
 
 const COUNT = 60;
 

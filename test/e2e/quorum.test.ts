@@ -1,10 +1,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { seedOf } from '../support/fake-chain/index.ts';
 import { Installation } from '../support/installation.ts';
 import { expectLaws, quiet, recipient, tokenPayments } from '../support/laws.ts';
 import { Mirrors } from '../support/mirrors.ts';
 import type { RpcRule } from '../support/rpc-fault-proxy.ts';
 import { flippedReceipts, forgedLogs, hastyTags } from '../support/rpc-lies.ts';
+import { seedOf } from '../support/seed.ts';
 import { until } from '../support/until.ts';
 
 const COUNT = 20;

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { GWEI } from '../support/by-hand.ts';
-import { seedOf } from '../support/fake-chain/index.ts';
 import { Installation } from '../support/installation.ts';
 import { expectLaws, quiet, recipient, tokenPayments } from '../support/laws.ts';
+import { seedOf } from '../support/seed.ts';
 import { Random } from '../support/steps/random.ts';
 import { until } from '../support/until.ts';
 

@@ -1,6 +1,7 @@
 import type { SendClass } from '../../src/base/chain/index.ts';
 import type { Hex } from '../../src/base/kernel/index.ts';
-import { GWEI, PAYEE, sign } from '../conformance/chain-under-test.ts';
+import { PAYEE } from '../conformance/chain-under-test.ts';
+import { GWEI, sign } from '../support/sign.ts';
 import { CONTRACT, LANE, type NodeName } from './nodes.ts';
 
 type Signed = { hash: Hex; bytes: Buffer };

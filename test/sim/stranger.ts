@@ -1,7 +1,7 @@
 import { type Effect, effectOf, fillerOf } from '../../src/base/effect/index.ts';
 import type { Address, Hex } from '../../src/base/kernel/index.ts';
 import { PUBLIC_DEVELOPMENT_KEYS } from '../../src/doors/dev/index.ts';
-import { sign } from '../conformance/chain-under-test.ts';
+import { sign } from '../support/sign.ts';
 import type { Road } from '../support/steps/road.ts';
 import { TOKEN } from '../support/steps/surroundings.ts';
 

@@ -8,8 +8,7 @@ import {
   PUBLIC_DEVELOPMENT_KEYS,
   rpcCall,
 } from '../../src/doors/dev/index.ts';
-import { GWEI, PAYEE, sign } from '../conformance/chain-under-test.ts';
-import { randomOf, seedOf } from './fake-chain/index.ts';
+import { PAYEE } from '../conformance/chain-under-test.ts';
 import { Mirrors } from './mirrors.ts';
 import type { RpcFault, RpcRule } from './rpc-fault-proxy.ts';
 import {
@@ -20,6 +19,8 @@ import {
   staleAt,
   wrongChainId,
 } from './rpc-lies.ts';
+import { randomOf, seedOf } from './seed.ts';
+import { GWEI, sign } from './sign.ts';
 import { until } from './until.ts';
 
 const SEED = seedOf('mirrors');

@@ -1,7 +1,7 @@
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { systemClock } from '../../src/base/kernel/index.ts';
-import { type Random, randomOf } from './fake-chain/index.ts';
+import { type Random, randomOf } from './seed.ts';
 
 /**
  * What can go wrong between a client and its node. Of a whole request:

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { sign } from '../../../test/conformance/chain-under-test.ts';
 import { FakeChain, FakeNode } from '../../../test/support/fake-chain/index.ts';
 import { MainDatabase } from '../../../test/support/main-database.ts';
+import { sign } from '../../../test/support/sign.ts';
 import { effectOf } from '../../base/effect/index.ts';
 import {
   type Address,

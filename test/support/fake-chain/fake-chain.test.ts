@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { effectOf } from '../../../src/base/effect/index.ts';
 import { type Address, type Hex, Transient } from '../../../src/base/kernel/index.ts';
 import { chainPortConformance } from '../../conformance/chain-port.ts';
-import { type ChainUnderTest, sign } from '../../conformance/chain-under-test.ts';
+import type { ChainUnderTest } from '../../conformance/chain-under-test.ts';
+import { sign } from '../sign.ts';
 import { FakeChain, type FakeChainOptions, FakeNode, type Fault } from './index.ts';
 
 // Public development key: account 1 of the "test … junk" mnemonic.

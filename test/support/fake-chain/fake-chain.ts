@@ -1,6 +1,6 @@
 import { type Address, type Hex, keccak256 } from '../../../src/base/kernel/index.ts';
+import { type Random, randomOf } from '../seed.ts';
 import { Pool } from './pool.ts';
-import { type Random, randomOf } from './random.ts';
 import { readTransaction } from './transaction.ts';
 import type { Block, FakeChainOptions, Receipt, ReorgOptions, Transaction } from './types.ts';
 import { PLAIN_GAS, World } from './world.ts';

@@ -10,5 +10,4 @@
  */
 export { FakeChain } from './fake-chain.ts';
 export { FakeNode } from './fake-node.ts';
-export { type Random, randomOf, seedOf } from './random.ts';
 export type { FakeChainOptions, Fault } from './types.ts';

@@ -1,4 +1,4 @@
-import { randomOf, type Random as Source } from '../fake-chain/index.ts';
+import { randomOf, type Random as Source } from '../seed.ts';
 
 /** Choices that a seed repeats. */
 export class Random {
