@@ -257,6 +257,7 @@ class Validator {
       riskScore: null,
       riskCategory: null,
       unscreened: null,
+      lookAlike: null,
       knownSince: null,
     };
   }

@@ -34,6 +34,7 @@ CREATE TABLE address_book_entry (
   CONSTRAINT address_book_entry_removed_by_fkey FOREIGN KEY (removed_by) REFERENCES person(person_id),
   CONSTRAINT address_book_entry_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenant(tenant_id)
 );
+CREATE INDEX address_book_entry_ends ON public.address_book_entry USING btree (tenant_id, payonce_ends(address)) WHERE (removed_at IS NULL);
 CREATE UNIQUE INDEX address_book_entry_once ON public.address_book_entry USING btree (tenant_id, address, COALESCE(account, ''::text)) WHERE (removed_at IS NULL);
 GRANT INSERT (tenant_id, address, account, label, added_by) ON address_book_entry TO payonce_app;
 GRANT SELECT ON address_book_entry TO payonce_app;
@@ -910,6 +911,24 @@ CREATE INDEX operator_session_passkey ON public.operator_session USING btree (cr
 GRANT DELETE, INSERT, SELECT ON operator_session TO payonce_app;
 GRANT UPDATE (seen_at) ON operator_session TO payonce_app;
 
+CREATE TABLE paid_destination (
+  tenant_id uuid NOT NULL,
+  address bytea NOT NULL,
+  CONSTRAINT paid_destination_address_check CHECK ((octet_length(address) = 20)),
+  CONSTRAINT paid_destination_pkey PRIMARY KEY (tenant_id, address)
+);
+CREATE INDEX paid_destination_ends ON public.paid_destination USING btree (tenant_id, payonce_ends(address));
+GRANT INSERT, SELECT ON paid_destination TO payonce_app;
+
+CREATE TABLE paid_destination_cursor (
+  singleton boolean NOT NULL DEFAULT true,
+  position bigint NOT NULL DEFAULT 0,
+  CONSTRAINT paid_destination_cursor_pkey PRIMARY KEY (singleton),
+  CONSTRAINT paid_destination_cursor_singleton_check CHECK (singleton)
+);
+GRANT SELECT ON paid_destination_cursor TO payonce_app;
+GRANT UPDATE (position) ON paid_destination_cursor TO payonce_app;
+
 CREATE TABLE passkey (
   credential_id text NOT NULL,
   operator_id uuid NOT NULL,
@@ -1656,6 +1675,12 @@ BEGIN
   END IF;
   RETURN NULL;
 END $function$;
+
+CREATE OR REPLACE FUNCTION public.payonce_ends(address bytea)
+ RETURNS bytea
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN (SUBSTRING(address FROM 1 FOR 2) || SUBSTRING(address FROM 19 FOR 2));
 
 CREATE OR REPLACE FUNCTION public.payonce_event_id(batch uuid, n bigint)
  RETURNS uuid

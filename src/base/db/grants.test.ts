@@ -117,6 +117,8 @@ describe('the app role', () => {
         'policy_hold_answer INSERT',
         'policy_limit INSERT',
         'policy_version INSERT',
+        'paid_destination INSERT',
+        'paid_destination_cursor UPDATE (position)',
         'screening INSERT (chain_id, address)',
         'screening UPDATE (risk_score, category, source, screened_at, wanted_at, ask_at, failures, failure)',
         'deposit_reference INSERT',

@@ -25,6 +25,7 @@ export type { PolicyWorld } from './document/match.ts';
 export { policyWorld, readPolicy, tellPolicyFault } from './document/read.ts';
 export { policySchema } from './document/schema.ts';
 export type { Policy } from './document/types.ts';
+export type { CompiledPolicy } from './evaluate/compile.ts';
 export { denied, evaluateTiers, tierOf } from './evaluate/configured.ts';
 export type { PolicyDecision, PolicySubject, ScreeningInputs } from './evaluate/subject.ts';
 export { answerHold, closeHolds, openHolds } from './holds/answer.ts';

@@ -48,6 +48,7 @@ async function readPolicyVersion(sql: Sql, version: string): Promise<CompiledPol
 /** The policy that rules, remembered by this process for as long as its version does. */
 export class Policies {
   #ruling: RulingPolicy | null = null;
+  #seen: CompiledPolicy | null = null;
 
   /** The policy that rules until this transaction ends; null: the configuration's tiers. */
   async forDecisions(sql: Sql): Promise<RulingPolicy | null> {
@@ -65,10 +66,10 @@ export class Policies {
       text: 'SELECT version FROM policy_effective',
     });
     const version = rows[0]!.version;
-    if (version === null || version === this.#ruling?.version) {
-      return version === null ? null : this.#ruling;
-    }
-    return readPolicyVersion(sql, version);
+    if (version === null) return null;
+    if (version === this.#ruling?.version) return this.#ruling;
+    if (version !== this.#seen?.version) this.#seen = await readPolicyVersion(sql, version);
+    return this.#seen;
   }
 
   async #load(sql: Sql, version: string | null): Promise<RulingPolicy | null> {

@@ -2,8 +2,9 @@ import { Assets, type Settings } from '../../base/config/index.ts';
 import type { Db } from '../../base/db/index.ts';
 import type { Log } from '../../base/kernel/index.ts';
 import { listTenants } from '../../books/access/index.ts';
+import { notePaid } from '../../books/destination/index.ts';
 import { readDueChecks } from '../../books/finding/index.ts';
-import { activateDue } from '../../books/policy/index.ts';
+import { activateDue, type Policies } from '../../books/policy/index.ts';
 import { checkFunds, topUpLanes } from '../../hands/treasury/index.ts';
 import { booksChecks, type Check, runCheck } from '../../roads/reconcile/index.ts';
 import { installationOf } from './role.ts';
@@ -64,4 +65,10 @@ export async function runDueChecks(worker: {
 export async function activateDuePolicies(db: Db): Promise<boolean> {
   await activateDue(db, async () => (await listTenants(db)).map(({ tenantId }) => tenantId));
   return false;
+}
+
+/** Whom tenants have paid is known as soon as a rule asks what looks like it. */
+export async function notePaidDestinations(db: Db, policies: Policies): Promise<boolean> {
+  const policy = await policies.present(db);
+  return policy?.asksLookAlike === true && notePaid(db);
 }

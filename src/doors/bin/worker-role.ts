@@ -36,7 +36,7 @@ import {
 } from '../../roads/withdrawal/index.ts';
 import { paymentHandlers } from '../../roads/x402/index.ts';
 import { openChain, portOf, tellQuorum } from './chains.ts';
-import { activateDuePolicies, CHECKS_MS, runDueChecks } from './checks.ts';
+import { activateDuePolicies, CHECKS_MS, notePaidDestinations, runDueChecks } from './checks.ts';
 import { freezeLoop, screeningLoop } from './quiet-loops.ts';
 import { databaseReady, installationOf, type RoleHandle } from './role.ts';
 import { sealLoops } from './seal-loop.ts';
@@ -263,6 +263,7 @@ function cronLoops(worker: Worker): Loop[] {
   const loop = (name: string, idleMs: number, round: () => Promise<boolean>) =>
     new Loop({ name, idleMs, clock: systemClock, log, round });
   let quiet = false;
+  const policies = new Policies();
   return [
     loop('sequence', 500, async () => {
       // Twice a second while there is something to number, once while there is not.
@@ -275,6 +276,7 @@ function cronLoops(worker: Worker): Loop[] {
     }),
     // A second late at most: what loosens may wait, and nothing that tightens does.
     loop('policies', 1_000, () => activateDuePolicies(db)),
+    loop('paid-destinations', 2_000, () => notePaidDestinations(db, policies)),
     ...sealLoops(worker),
     loop('checks', CHECKS_MS, () => runDueChecks(worker)),
     loop('sweep', 300_000, async () => {

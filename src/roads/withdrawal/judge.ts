@@ -1,8 +1,9 @@
 import { walletGroupOf } from '../../base/config/index.ts';
 import type { Sql } from '../../base/db/index.ts';
 import { tenantNames } from '../../books/access/index.ts';
-import { readKnownSince, type Screened } from '../../books/destination/index.ts';
+import { readKnownSince, readLookAlikes, type Screened } from '../../books/destination/index.ts';
 import {
+  type CompiledPolicy,
   decideBatch,
   denied,
   evaluateTiers,
@@ -52,7 +53,7 @@ export async function judge(
   const known = rows
     .filter((row) => context.assets.find(row.asset) !== undefined)
     .sort((a, b) => (a.id < b.id ? -1 : 1));
-  const subjects = await subjectsOf(context, sql, known, screened);
+  const subjects = await subjectsOf(context, sql, known, { screened, policy });
   const { decisions, at, charge } = await decideBatch(
     sql,
     policy,
@@ -69,14 +70,16 @@ export async function judge(
       insertDecisions(
         own,
         of.map((row) => {
-          const { wallet = null, riskScore = null, knownSince = null } = facts.get(row.id) ?? {};
+          const of = facts.get(row.id);
+          const { wallet = null, riskScore = null, knownSince = null } = of ?? {};
+          const like = of?.lookAlike ? { lookAlike: of.lookAlike } : {};
           const decision = decisionOf(row);
           const asked = screeningInputs(screened.get(row), decision);
           return {
             ...subjectIds(row),
             policyVersion: policy.version,
             decision,
-            inputs: { at, wallet, riskScore, knownSince, ...asked },
+            inputs: { at, wallet, riskScore, knownSince, ...like, ...asked },
           };
         }),
       ),
@@ -138,13 +141,20 @@ export async function subjectsOf(
   { assets, settings }: Pick<WithdrawalContext, 'assets' | 'settings'>,
   sql: Sql,
   rows: readonly SubjectRow[],
-  screened: ReadonlyMap<SubjectRow, Screened>,
+  about: { screened: ReadonlyMap<SubjectRow, Screened>; policy: CompiledPolicy },
 ): Promise<PolicySubject[]> {
+  const { screened, policy } = about;
   const tenants = await tenantNames(sql, [...new Set(rows.map(({ tenantId }) => tenantId))]);
   const known = await readKnownSince(
     sql,
     rows.map(({ recipient: address, ...row }) => ({ ...row, address })),
   );
+  const alike = policy.asksLookAlike
+    ? await readLookAlikes(
+        sql,
+        rows.map(({ tenantId, recipient: address }) => ({ tenantId, address })),
+      )
+    : [];
   return rows.map((row, index): PolicySubject => {
     const { tenantId, account, asset: caip19, amount, recipient } = row;
     const asset = assets.find(caip19)!;
@@ -165,6 +175,7 @@ export async function subjectsOf(
       contract: asset.address,
       method: asset.address === null ? 'native' : 'transfer',
       ...riskOf(screened.get(row)),
+      lookAlike: alike[index] ?? null,
       knownSince: known[index]!,
     };
   });

@@ -78,7 +78,7 @@ async function decide(
     const decision = evaluateTiers({ asset, amount }, riskOf(screened.get(row)));
     return { decision, policyVersion: context.policyVersion };
   }
-  const [subject] = await subjectsOf(context, db, [row], screened);
+  const [subject] = await subjectsOf(context, db, [row], { screened, policy });
   return { decision: await previewDecision(db, policy, subject!), policyVersion: policy.version };
 }
 

@@ -196,6 +196,8 @@ const MEMBERS: [keyof Match, Match[keyof Match], Match[keyof Match]][] = [
   ['riskOver', null, 10],
   ['riskOver', 10, 20],
   ['riskCategories', undefined, ['mixer', 'bet']],
+  ['lookAlike', undefined, true],
+  ['lookAlike', undefined, false],
   ['riskCategories', ['mixer', 'bet'], ['mixer']],
   ['when', null, DAILY],
   ['when', DAILY, { ...DAILY, days: ['mon'] }],
@@ -214,6 +216,7 @@ describe('a match', () => {
 
   it.each<[keyof Match, unknown, unknown]>([
     ['accounts', ['a'], ['b']],
+    ['lookAlike', true, false],
     ['over', { usd: 1n }, { eur: 1n }],
     ['over', { usd: 1n, eur: 2n }, { usd: 2n, eur: 1n }],
     ['when', DAILY, { ...DAILY, timeZone: 'Asia/Seoul' }],

@@ -24,6 +24,7 @@ export const REACHES: {
   over: overReach,
   riskOver: (from, to) => orderOf(to ?? Number.NEGATIVE_INFINITY, from ?? Number.NEGATIVE_INFINITY),
   when: whenReach,
+  lookAlike: flagReach,
   riskCategories: (from, to) => listReach(from ?? null, to ?? null),
 };
 
@@ -35,6 +36,13 @@ export function listReach(from: readonly string[] | null, to: readonly string[] 
   const lost = from.some((one) => !after.has(one));
   const won = to.some((one) => !before.has(one));
   return lost ? (won ? 'other' : 'narrower') : won ? 'wider' : 'same';
+}
+
+/** Undefined, or null as it is compared: either way. */
+function flagReach(from?: boolean | null, to?: boolean | null): Reach {
+  const [before, after] = [from ?? null, to ?? null];
+  if (before === after) return 'same';
+  return after === null ? 'wider' : before === null ? 'narrower' : 'other';
 }
 
 /** The higher the amount that must be exceeded, the fewer payments; an asset that is not named has none. */

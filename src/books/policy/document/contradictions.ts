@@ -117,7 +117,7 @@ function canMeet(a: Match, b: Match): boolean {
 /** Whatever `narrow` matches, `wide` matches too. */
 function covers(wide: Match, narrow: Match): boolean {
   if (wide.over !== null || wide.riskOver !== null || wide.when !== null) return false;
-  if (wide.riskCategories !== undefined) return false;
+  if (wide.riskCategories !== undefined || wide.lookAlike !== undefined) return false;
   return LISTS.every((name) => {
     const list: readonly string[] | null = wide[name];
     return list === null || (narrow[name]?.every((value) => list.includes(value)) ?? false);

@@ -63,14 +63,14 @@ describe('a policy document', () => {
         read(TIERS.replace('finalized', 'finalized, screening: { whenUnavailable: wait }')),
       ),
     );
-    expect(canonicalPolicy(read(TIERS))).not.toMatch(/riskCategories|whenUnscreened/);
+    expect(canonicalPolicy(read(TIERS))).not.toMatch(/riskCategories|lookAlike|whenUnscreened/);
     const said = read(
       TIERS.replace('finalized', 'finalized, screening: { whenUnavailable: hold }'),
-      '- { id: d, type: deny, match: { riskCategories: [mixer] } }',
+      '- { id: d, type: deny, match: { riskCategories: [mixer], lookAlike: true } }',
     );
     expect(said.rules).toMatchObject([
       { tiers: [{ whenUnscreened: 'hold' }] },
-      { match: { riskCategories: ['mixer'] } },
+      { match: { riskCategories: ['mixer'], lookAlike: true } },
     ]);
     expect(policyOfCanonical(canonicalPolicy(said))).toEqual(said);
   });

@@ -74,7 +74,12 @@ export function readMatch(
   const categories = given(section.riskCategories);
   if (categories !== null) refuseTwice(categories, at('riskCategories'), faults);
   const over = readAmounts(section.over, { world, assets: read.assets }, at('over'), faults);
-  return { ...read, over, ...(categories === null ? {} : { riskCategories: categories }) };
+  const { lookAlike } = section;
+  return {
+    ...{ ...read, over },
+    ...(categories === null ? {} : { riskCategories: categories }),
+    ...(lookAlike === undefined ? {} : { lookAlike }),
+  };
 }
 
 function readAssetIds(

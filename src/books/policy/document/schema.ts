@@ -73,6 +73,7 @@ const Match = Type.Object(
         'category',
       ),
     ),
+    lookAlike: Type.Optional(Type.Boolean({ description: 'true or false' })),
     when: Type.Optional(When),
   },
   closed,

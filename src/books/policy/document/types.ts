@@ -66,6 +66,8 @@ export type Match = {
   // Absent, never null, where it is not set: versions and meters of documents from before it are what they were.
   /** What screening calls the destination. */
   riskCategories?: readonly string[];
+  /** Whether the destination looks like another one that is known. */
+  lookAlike?: boolean;
 };
 
 /** What becomes of a payment about whose destination nobody could be asked. */

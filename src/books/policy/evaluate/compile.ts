@@ -41,6 +41,8 @@ export type CompiledPolicy = {
   limits: readonly Limit[];
   /** By key. */
   meters: ReadonlyMap<string, Meter>;
+  /** A rule of it asks whether a destination looks like a known one. */
+  asksLookAlike: boolean;
 };
 
 /** A policy made ready for many subjects. */
@@ -53,7 +55,9 @@ export function compilePolicy(version: string, policy: Policy): CompiledPolicy {
       when === null ? mayMatch : (subject, at) => mayMatch(subject) && holdsAt(when, at);
     return { rule, mayMatch, matches, limits: limitsOf(rule, meters) };
   });
-  return { version, rules, limits: rules.flatMap(({ limits }) => limits), meters };
+  const limits = rules.flatMap((rule) => rule.limits);
+  const asksLookAlike = policy.rules.some(({ match }) => match.lookAlike !== undefined);
+  return { version, rules, limits, meters, asksLookAlike };
 }
 
 type Check = (subject: PolicySubject) => boolean;
@@ -79,7 +83,7 @@ function matcherOf(match: Match): Check {
     const set = new Set<string | null>(allowed);
     checks.push((subject) => set.has(subject[member]));
   }
-  const { over, riskOver, riskCategories } = match;
+  const { over, riskOver, riskCategories, lookAlike } = match;
   if (riskCategories !== undefined) {
     const set = new Set<string | null>(riskCategories);
     checks.push(({ riskCategory }) => set.has(riskCategory));
@@ -89,6 +93,9 @@ function matcherOf(match: Match): Check {
   }
   if (riskOver !== null) {
     checks.push(({ riskScore }) => riskScore === null || riskScore > riskOver);
+  }
+  if (lookAlike !== undefined) {
+    checks.push((subject) => (subject.lookAlike !== null) === lookAlike);
   }
   return (subject) => {
     for (const check of checks) if (!check(subject)) return false;

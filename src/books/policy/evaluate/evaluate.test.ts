@@ -211,64 +211,6 @@ describe('tiers', () => {
   });
 });
 
-describe('screening', () => {
-  const away = { unscreened: 'toy: nothing' };
-  const low = (more: string) =>
-    `- { id: t, type: tiers, match: { assets: [USDC] }, tiers: [{ name: low, maxRisk: 30, commitAt: safe${more} }, { name: high, commitAt: finalized${more} }] }`;
-  const when = (what: string) => low(`, screening: { whenUnavailable: ${what} }`);
-
-  it('denies whoever is under sanctions, whatever the rules say', () => {
-    expect(ask([ALL, TIERS], { riskScore: 100, riskCategory: 'sanctions' })).toMatchObject({
-      ...{ verdict: 'deny', waits: false },
-      reason: '@screening: the destination is under sanctions',
-    });
-  });
-
-  it.each([
-    ['mixer', 'deny'],
-    ['bet', 'deny'],
-    ['shop', 'allow'],
-    [null, 'allow'],
-  ])('of the category %s: %s, where a rule denies some', (riskCategory, verdict) => {
-    const no = '- { id: no, type: deny, match: { riskCategories: [mixer, bet] } }';
-    expect(ask([ALL, no, low('')], { riskScore: 5, riskCategory }).verdict).toBe(verdict);
-  });
-
-  it('that can not be asked is waited for, and takes nothing meanwhile', () => {
-    for (const rules of [
-      [ALL, low('')],
-      [ALL, when('wait')],
-      // Unknown would be above any limit; at the lowest risk it would be paid.
-      [ALL, low('').replace(/, \{ name: high.*\}\] /, '] ')],
-      [ALL, low(''), '- { id: no, type: deny, match: { riskOver: 80 } }'],
-    ]) {
-      const { verdict, waits, trace } = ask(rules, away);
-      expect({ verdict, waits }).toEqual({ verdict: 'allow', waits: true });
-      expect(trace.at(-1)).toMatchObject({ rule: '@screening', verdict: 'hold' });
-    }
-  });
-
-  it('that can not be asked changes nothing about what is denied anyway', () => {
-    const cap = '- { id: cap, type: cap, match: { assets: [USDC] }, amount: "1" }';
-    expect(ask([ALL, when('allow'), cap], away)).toMatchObject({ verdict: 'deny', waits: false });
-  });
-
-  it('that can not be asked is what its tier says: a hold, or nothing', () => {
-    const held = ask([ALL, when('hold')], away);
-    expect(held).toMatchObject({ verdict: 'allow', waits: false, tier: { name: 'high' } });
-    expect(held.holds).toEqual([{ rule: '@screening', hold: 'screening', timeoutMs: 86_400_000 }]);
-    const allowed = ask([ALL, when('allow')], away);
-    expect(allowed).toMatchObject({ verdict: 'allow', waits: false, holds: [] });
-    expect(allowed.trace.at(-1)).toMatchObject({ rule: '@screening', verdict: 'pass' });
-  });
-
-  it('that answers leaves no trace of itself but in the score', () => {
-    const { tier, trace } = ask([ALL, when('hold')], { riskScore: 30 });
-    expect(tier?.name).toBe('low');
-    expect(trace.map(({ rule }) => rule)).not.toContain('@screening');
-  });
-});
-
 describe('meters', () => {
   const metersOf = (...rules: string[]) => [
     ...compilePolicy('policy:test', policyOf(TIERS, ...rules)).meters.keys(),

@@ -72,6 +72,9 @@ function evaluateRules(
   const holds: HoldDemand[] = [];
   const denies = screeningDenies(subject);
   if (denies !== null) trace.push({ ...denies, verdict: 'deny' });
+  if (subject.lookAlike !== null) {
+    trace.push({ rule: '@look_alike', verdict: 'pass', detail: `looks like ${subject.lookAlike}` });
+  }
   let allowed = false;
   let tier: PolicyTier | null = null;
   for (const one of policy.rules) {

@@ -22,6 +22,7 @@ export const subjectOf = (over: Partial<PolicySubject> = {}): PolicySubject => (
   riskScore: null,
   riskCategory: null,
   unscreened: null,
+  lookAlike: null,
   knownSince: null,
   ...over,
 });

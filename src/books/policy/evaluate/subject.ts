@@ -28,12 +28,14 @@ export type PolicySubject = {
   riskCategory: string | null;
   /** Why nobody could say how risky it is, where screening is configured; null: somebody did, or nobody is asked. */
   unscreened: string | null;
+  /** A destination that is known and that this one, which is not, looks like; null: nobody, or no rule asks. */
+  lookAlike: Address | null;
   /** Since when, in ms since the epoch, the destination is in the address book; null: it is not. */
   knownSince: number | null;
 };
 
 export type TraceStep = {
-  /** The rule's id; `default` where none speaks; `@screening`, which every policy has; `*` for all of which `detail` is the list. */
+  /** The rule's id; `default` where none speaks; `@screening` and `@look_alike`, which every policy has; `*` for all of which `detail` is the list. */
   rule: string;
   verdict: 'allow' | 'deny' | 'pass' | 'hold' | 'no_match';
   detail: string;
