@@ -1,7 +1,8 @@
 -- min_code_version: 1
 -- Foreign transactions that seem to have paid the intent of a slot wait for two persons.
 
--- What they decided: it paid what its slot is for, or not. Null: there is no such question, or no answer yet.
+-- What they decided: it paid what its slot is for, or not. Null: there is no such question, or no answer yet. False
+-- without them where the order of its slot was withdrawn unclaimed: nobody is owed anything.
 ALTER TABLE foreign_inclusion ADD COLUMN paid boolean, ADD CHECK (paid IS NULL OR pays_intent);
 GRANT UPDATE (paid) ON foreign_inclusion TO payonce_app;
 

@@ -12,6 +12,7 @@ import {
   on,
   startShared,
   submit,
+  told,
   view,
   WORD,
 } from '../support/shared-key.ts';
@@ -126,4 +127,35 @@ describe('a foreign transaction that seems to pay the withdrawal of its nonce', 
       );
     },
   );
+
+  it('is not asked about where its client had the reserve back before anybody signed', async () => {
+    await quiet(on);
+    await on.stopRole('signer');
+    const to = recipient(2_100);
+    const id = await submit(to);
+    await until('a slot', async () => (await view(id))['nonceKey'] !== null);
+    const { nextNonce } = await lane();
+    const { to: callee, ...call } = effectOf({ token: on.token, recipient: to, amount: 5n });
+    await foreignSend(nextNonce - 1n, { to: callee, ...call });
+    await frozen();
+    await until('the transaction', async () => {
+      await mine(1);
+      return (await told('lane.foreign_nonce')).at(-1)!.data['nonce'] === String(nextNonce - 1n);
+    });
+    await on.call('POST', `/v1/withdrawals/${id}/cancel`);
+    expect(await on.waitFor(id, 'CANCELLED')).toMatchObject({ status: 'CANCELLED' });
+    await on.startSigner();
+    await until('its end', async () => {
+      await mine(1);
+      const tx = await on.rows(`SELECT FROM tx WHERE owner_id = $1 AND status = 'REPLACED'`, [id]);
+      return tx.length === 1;
+    });
+    expect(await openBreaks()).toEqual([]);
+    await mine(10);
+    await quiet(on);
+    const { plan } = await adopt(WORD);
+    expect(plan).toMatchObject({ kind: 'open', differences: [{ amount: -5n }] });
+    await expectLaws(on);
+    expect(await resolutions(id)).toEqual(['RELEASE']);
+  });
 });

@@ -38,13 +38,23 @@ const USED = `
 
 /**
  * Ends transactions whose nonce a foreign one used for good, without paying: REPLACED, their owners are told,
- * and their gas is given back. The caller holds the chain's head. One that seems paid is left to two persons.
+ * and their gas is given back. The caller holds the chain's head. One that seems paid is left to two persons, save where
+ * its owner has its reserve back already, since its order was withdrawn before anybody claimed it.
  */
 export async function endReplaced(sql: Sql, chainId: number): Promise<void> {
+  await sql.query({
+    name: 'foreign_unclaimed',
+    text: `UPDATE foreign_inclusion f SET paid = false
+      WHERE f.chain_id = $1 AND f.pays_intent AND f.paid IS NULL
+        AND EXISTS (SELECT 1 FROM signature_request r WHERE r.lane_id = f.lane_id AND r.nonce = f.nonce)
+        AND NOT EXISTS (SELECT 1 FROM signature_request r WHERE r.lane_id = f.lane_id AND r.nonce = f.nonce
+          AND r.kind = 'effect' AND (r.cancelled_at IS NULL OR r.claimed_at IS NOT NULL))`,
+    values: [chainId],
+  });
   const { rows } = await sql.query<UsedSlot>({
     name: 'foreign_final',
     types: HEX_BYTES,
-    text: `${USED} AND f.chain_id = $1 AND NOT f.pays_intent`,
+    text: `${USED} AND f.chain_id = $1 AND (NOT f.pays_intent OR NOT f.paid)`,
     values: [chainId],
   });
   const moved = await endUsed(sql, rows, 'replaced');
@@ -64,7 +74,8 @@ export async function readForeignPayments(sql: Sql, chainId: number): Promise<Us
   const { rows } = await sql.query<UsedSlot>({
     name: 'foreign_payments',
     types: HEX_BYTES,
-    text: `${USED} AND f.chain_id = $1 AND f.pays_intent AND t.waiting IS DISTINCT FROM '${FOREIGN_PAYMENT}'`,
+    text: `${USED} AND f.chain_id = $1 AND f.pays_intent AND f.paid IS NULL
+      AND t.waiting IS DISTINCT FROM '${FOREIGN_PAYMENT}'`,
     values: [chainId],
   });
   return rows;
