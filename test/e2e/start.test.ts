@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -149,6 +149,23 @@ describe('npm start', () => {
     await said(third, `(pid ${dev.pids.postgres}) runs and does not answer`);
     process.kill(dev.pids.postgres!, 'SIGCONT');
     await said(third, `(pid ${dev.pids.postgres}) answers again`);
+
+    // Sealed by a key of its own from the first start on: the same over restarts.
+    const verified = await until('a block, and everything in order', async () => {
+      const { status, stdout } = spawnSync(
+        process.execPath,
+        [
+          join(projectRoot(), 'scripts', 'payonce.mjs'),
+          'verify',
+          '--audit',
+          '--state-dir',
+          stateDir,
+        ],
+        { encoding: 'utf8' },
+      );
+      return status === 0 && /audit .*: [1-9]\d* blocks/.test(stdout) && stdout;
+    });
+    expect(verified).toContain('0 broken');
 
     // The end: exit 0, nothing of dev.json alive, the port free.
     const last = readDevFile(stateDir)!;

@@ -7,6 +7,7 @@
  */
 export { FileAnchor } from './anchor.ts';
 export type { Signed } from './blocks.ts';
+export { rawPublicKey } from './check.ts';
 export { type AuditReport, checkBlocks, type Trusted } from './check-blocks.ts';
 export { leafHash, rootOfPath } from './merkle.ts';
 export { proveRows, type RowProof, readItems } from './proofs.ts';

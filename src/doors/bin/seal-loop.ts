@@ -5,7 +5,7 @@ import { Loop } from '../../base/queue/index.ts';
 import { FileAnchor, Sealer } from '../../books/audit/index.ts';
 
 /** Between two looks at what may be sealed; what is behind is sealed without a rest. */
-const SEAL_MS = 1_000;
+const SEAL_MS = 5_000;
 
 /** None where the configuration has no audit section. */
 export function sealLoops({

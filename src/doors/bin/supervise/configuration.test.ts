@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { newAuditKey } from '../../../../test/support/audit-key.ts';
 import { developmentSettings, readSettings } from '../../../base/config/index.ts';
 import type { Address } from '../../../base/kernel/index.ts';
 import { DEVELOPMENT_LANES } from './chain.ts';
@@ -16,11 +17,15 @@ const folder = mkdtempSync(join(tmpdir(), 'payonce-config-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const token = '0x5fbdb2315678afecb367f032d93f642f64180aa3' as Address;
+const sealing = newAuditKey(folder);
+writeFileSync(join(folder, 'audit.pem'), sealing.key);
+const audit = { ...sealing, keyFile: join(folder, 'audit.pem') };
 const text = developmentConfig({
   rpcUrl: 'http://127.0.0.1:8545',
   token,
   lanes: DEVELOPMENT_LANES,
   http: { host: '127.0.0.1', port: 9090 },
+  audit,
 });
 
 function fileOf(content: string): string {
@@ -39,6 +44,8 @@ test('the development configuration means exactly the development settings', () 
       token,
       lanes: DEVELOPMENT_LANES,
       http: { port: 9090 },
+      // A secret of a file is read without the end of its last line.
+      audit: { ...sealing, key: sealing.key.trimEnd() },
     }),
   );
 });

@@ -6,7 +6,12 @@ import {
   readSettings,
   type Settings,
 } from '../../../base/config/index.ts';
-import { type Address, ConfigurationError, formatAmount } from '../../../base/kernel/index.ts';
+import {
+  type Address,
+  ConfigurationError,
+  formatAmount,
+  type Hex,
+} from '../../../base/kernel/index.ts';
 
 export type DevelopmentLane = { address: Address; keyId: string; privateKey: string };
 
@@ -19,9 +24,16 @@ export function developmentConfig(options: {
   token: Address;
   lanes: readonly DevelopmentLane[];
   http: { host: string; port: number };
+  audit: { keyFile: string; publicKey: Hex; anchorFile: string };
 }): string {
   // The URLs stay in the environment, as everywhere; these are placeholders that are not written.
-  const settings = developmentSettings({ ...options, databaseUrl: '', signerDatabaseUrl: '' });
+  const { keyFile, publicKey, anchorFile } = options.audit;
+  const settings = developmentSettings({
+    ...options,
+    databaseUrl: '',
+    signerDatabaseUrl: '',
+    audit: { key: '', publicKey, anchorFile },
+  });
   const shown = describeSettings(settings) as {
     chains: { fees: { maxFeePerGasGwei: string; minPriorityFeePerGasGwei: string } }[];
     lanes: unknown[];
@@ -34,7 +46,9 @@ export function developmentConfig(options: {
         id: keyId,
         development: { privateKey },
       })),
+      audit: { key: { file: keyFile } },
     },
+    audit: { publicKeys: [publicKey], anchor: { file: anchorFile } },
     http: options.http,
     chains: settings.chains.map(({ id, chainId, rpc, window, finality, ...chain }, index) => ({
       id,

@@ -34,6 +34,7 @@ import {
 import { type Databases, databasesOf, migrateBoth, startServer } from './databases.ts';
 import { releaseDead } from './dead-leases.ts';
 import { KeptServer } from './kept-server.ts';
+import { sealingKey } from './sealing-key.ts';
 import { statePath, writePrivate } from './state-files.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -232,7 +233,9 @@ export class Installation {
     );
     this.#configFile = statePath(stateDir, 'config');
     const http = this.#httpFlags();
-    const text = developmentConfig({ rpcUrl: node.url, token, lanes: DEVELOPMENT_LANES, http });
+    const audit = sealingKey(stateDir);
+    const lanes = DEVELOPMENT_LANES;
+    const text = developmentConfig({ rpcUrl: node.url, token, lanes, http, audit });
     writePrivate(this.#configFile, text);
   }
 

@@ -11,6 +11,8 @@ const FILES = {
   config: 'config.yaml',
   /** Where a configuration without `signer.witness.file` has it: beside itself. */
   witness: 'payonce.witness',
+  auditKey: 'audit.pem',
+  anchors: 'audit.anchors',
 } as const;
 
 export type StateFile = {
