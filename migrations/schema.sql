@@ -254,6 +254,7 @@ CREATE TABLE audit_entry (
   CONSTRAINT audit_entry_actor_check CHECK ((actor <> ''::text)),
   CONSTRAINT audit_entry_pkey PRIMARY KEY (entry_id)
 ) PARTITION BY RANGE (entry_id);
+CREATE INDEX audit_entry_by_tenant ON ONLY public.audit_entry USING btree (tenant_id, entry_id);
 GRANT INSERT, SELECT ON audit_entry TO payonce_app;
 
 CREATE TABLE audit_signature (

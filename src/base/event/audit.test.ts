@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MainDatabase } from '../../../test/support/main-database.ts';
 import { inTransaction } from '../db/index.ts';
-import { writeAudit } from './index.ts';
+import { readAudit, writeAudit } from './index.ts';
 
 let at: MainDatabase;
 beforeAll(async () => {
@@ -49,6 +49,30 @@ describe('audit entries', () => {
   ])('are refused with %s', async (_what, entry) => {
     const refused = writeAudit(at.app, [{ tenantId: at.tenantId, ...entry }]);
     await expect(refused).rejects.toMatchObject({ code: '23514' });
+  });
+
+  it('are read newest first and by pages, by room, action and subject, each by its own tenant', async () => {
+    const { rows } = await at.owner.query<{ tenant_id: string }>(
+      `INSERT INTO tenant (name) VALUES ('reader') RETURNING tenant_id`,
+    );
+    const tenantId = rows[0]!.tenant_id;
+    const acts = ['lane.paused', 'lane.resumed', 'lanes.odd', 'hold.cleared'];
+    for (const action of acts) {
+      const subject = action === 'lane.paused' ? '1' : '2';
+      await writeAudit(at.app, [{ tenantId, action, actor: 'ann', subject }]);
+    }
+    const read = async (query: { action?: string; subject?: string; before?: string }) =>
+      (await readAudit(at.app, { tenantId, limit: 3, before: null, ...query })).map(
+        ({ action }) => action,
+      );
+    expect(await read({})).toEqual(['hold.cleared', 'lanes.odd', 'lane.resumed']);
+    const [, , last] = await readAudit(at.app, { tenantId, limit: 3, before: null });
+    expect(await read({ before: last!.id })).toEqual(['lane.paused']);
+    expect(await read({ action: 'lane' })).toEqual(['lane.resumed', 'lane.paused']);
+    expect(await read({ action: 'lane.paused' })).toEqual(['lane.paused']);
+    expect(await read({ subject: '2', action: 'lane' })).toEqual(['lane.resumed']);
+    const others = await readAudit(at.app, { tenantId: at.tenantId, limit: 9, before: null });
+    expect(others.map(({ action }) => action)).toEqual(['api_key.made']);
   });
 
   it('can not be changed or deleted by the program', async () => {

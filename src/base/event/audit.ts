@@ -1,5 +1,15 @@
 import type { Sql } from '../db/index.ts';
 
+export type AuditRow = {
+  id: string;
+  action: string;
+  actor: string;
+  subject: string | null;
+  correlationId: string | null;
+  detail: Record<string, unknown>;
+  at: Date;
+};
+
 type AuditEntry = {
   /** Null: it concerns the whole installation. */
   tenantId: string | null;
@@ -32,4 +42,30 @@ export async function writeAudit(sql: Sql, entries: readonly AuditEntry[]): Prom
       entries.map((entry) => JSON.stringify(entry.detail ?? {})),
     ],
   );
+}
+
+/** What was done in a tenant, newest first; `before`: the id of the last one read. */
+export async function readAudit(
+  sql: Sql,
+  query: {
+    tenantId: string;
+    /** An action, or a room with all of its actions: `api_key`. */
+    action?: string;
+    subject?: string;
+    limit: number;
+    before: string | null;
+  },
+): Promise<AuditRow[]> {
+  const { tenantId, action = null, subject = null, limit, before } = query;
+  const { rows } = await sql.query<AuditRow>({
+    name: 'audit_read',
+    text: `
+      SELECT entry_id AS id, action, actor, subject, correlation_id AS "correlationId", detail, at
+      FROM audit_entry
+      WHERE tenant_id = $1 AND ($2::text IS NULL OR action = $2 OR starts_with(action, $2 || '.'))
+        AND ($3::text IS NULL OR subject = $3) AND ($4::uuid IS NULL OR entry_id < $4)
+      ORDER BY entry_id DESC LIMIT $5`,
+    values: [tenantId, action, subject, before, limit],
+  });
+  return rows;
 }

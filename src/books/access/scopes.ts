@@ -13,6 +13,7 @@ const SCOPES = [
   'holds:clear',
   'admin:approvals',
   'admin:address-book',
+  'admin:audit',
   'admin:breaks',
   'admin:breaks:read',
   'admin:chains',

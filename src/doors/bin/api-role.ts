@@ -1,6 +1,6 @@
 import { Assets, type Settings } from '../../base/config/index.ts';
 import { type Db, Listener, openPool } from '../../base/db/index.ts';
-import { historyEpoch, lastPosition, readEvents } from '../../base/event/index.ts';
+import { historyEpoch, lastPosition, readAudit, readEvents } from '../../base/event/index.ts';
 import { type Log, systemClock } from '../../base/kernel/index.ts';
 import { KeyCache, LastUse, NonceBook, RateLimiter } from '../../books/access/index.ts';
 import { Ledger } from '../../books/ledger/index.ts';
@@ -154,6 +154,7 @@ async function servicesOf(
     events: async (tenantId, after, limit) =>
       (await readEvents(db, { tenantId, after, limit })).map(eventView),
     lastPosition: (tenantId) => lastPosition(db, tenantId),
+    audit: (tenantId, filter, page) => readAudit(db, { tenantId, ...filter, ...page }),
     historyEpoch: () => historyEpoch(db),
     onEvents(callback) {
       readers.add(callback);

@@ -15,6 +15,7 @@ export type List =
         | 'approvals'
         | 'holds'
         | 'address-book'
+        | 'audit'
         | 'policies';
       tenantId: string;
     }

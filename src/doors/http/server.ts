@@ -18,6 +18,7 @@ import { addHoldRoutes } from './policy/holds.ts';
 import { addPreviewRoute } from './policy/preview.ts';
 import { correlationIdOf, sendProblem, stamp } from './reply.ts';
 import { addApiKeyRoutes } from './routes/api-keys.ts';
+import { addAuditRoutes } from './routes/audit.ts';
 import type { App, RouteContext } from './routes/context.ts';
 import { addAddressBookRoutes } from './routes/control/address-book.ts';
 import { addFreezeRoutes } from './routes/control/freeze.ts';
@@ -110,6 +111,7 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   addX402Routes(app, context);
   addPolicyRoutes(app, context);
   addAddressBookRoutes(app, context);
+  addAuditRoutes(app, context);
   addOperatorRoutes(app, context);
   addSessionRoutes(app, context);
   addPasskeyRoutes(app, context);

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { AuditRow } from '../../base/event/index.ts';
 import { type Refusal, refuse, systemClock } from '../../base/kernel/index.ts';
 import { type Grant, RateLimiter } from '../../books/access/index.ts';
 import type { BalanceView, DepositView, TransferView } from '../../roads/deposit/index.ts';
@@ -60,6 +61,7 @@ export class FakeServices implements Services {
   statement: TransferView[] = [];
   found: (BreakView & { tenantId: string })[] = [];
   history: (EventView & { tenantId: string })[] = [];
+  acts: (AuditRow & { tenantId: string })[] = [];
   epoch = 'epoch-1';
   eventReads = 0;
   listeners = new Set<() => void>();
@@ -201,6 +203,24 @@ export class FakeServices implements Services {
   async lastPosition(tenantId: string): Promise<bigint> {
     const mine = this.history.filter((event) => event.tenantId === tenantId);
     return mine.at(-1)?.position ?? 0n;
+  }
+
+  async audit(
+    tenantId: string,
+    { action, subject }: { action?: string; subject?: string },
+    { limit, before }: Page,
+  ): Promise<AuditRow[]> {
+    return this.acts
+      .filter(
+        (row) =>
+          row.tenantId === tenantId &&
+          (action === undefined || row.action === action) &&
+          (subject === undefined || row.subject === subject) &&
+          (before === null || row.id < before),
+      )
+      .sort((a, b) => (a.id < b.id ? 1 : -1))
+      .slice(0, limit)
+      .map(({ tenantId: _, ...row }) => row);
   }
 
   async historyEpoch(): Promise<string> {

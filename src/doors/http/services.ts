@@ -1,3 +1,4 @@
+import type { AuditRow } from '../../base/event/index.ts';
 import type { Address, Refusal } from '../../base/kernel/index.ts';
 import type {
   ApiKey,
@@ -205,6 +206,12 @@ export type Services = {
 
   events(tenantId: string, after: bigint, limit: number): Promise<EventView[]>;
   lastPosition(tenantId: string): Promise<bigint>;
+  /** Newest first. */
+  audit(
+    tenantId: string,
+    filter: { action?: string; subject?: string },
+    page: Page,
+  ): Promise<AuditRow[]>;
   historyEpoch(): Promise<string>;
   /** Calls back when there may be new events; returns what ends it. A lost call costs a poll. */
   onEvents(callback: () => void): () => void;

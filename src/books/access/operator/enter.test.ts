@@ -175,6 +175,8 @@ describe('a login', () => {
     expect(failed).toMatchObject([
       { tenantId: people.at.tenantId, data: { why: expect.stringContaining('counter') } },
     ]);
+    // Whoever it was did nothing.
+    expect((await people.acts(operatorId)).at(-1)![0]).toBe('operator.logged_in');
     key.counter = 100;
     await people.login({ key });
   });

@@ -182,6 +182,13 @@ describe('suspension', () => {
       ...{ tenantId: people.at.tenantId, subjectId: gus.operatorId },
       data: { by: ann.operatorId },
     });
+    const [own, by] = [gus, ann].map(({ operatorId }) => `operator ${operatorId}`);
+    // The last two: what was said twice was done once.
+    expect((await people.acts(gus.operatorId)).slice(-2)).toEqual([
+      ['operator.suspended', by],
+      ['operator.resumed', by],
+    ]);
+    expect(await people.acts(gus.operatorId)).toContainEqual(['operator.registered', own]);
   });
 });
 

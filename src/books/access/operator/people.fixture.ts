@@ -108,6 +108,15 @@ export class People {
     );
   }
 
+  /** What the audit has about a person: action and actor, oldest first. */
+  async acts(operatorId: string): Promise<[string, string][]> {
+    const rows = await this.at.rows<{ action: string; actor: string }>(
+      'SELECT action, actor FROM audit_entry WHERE subject = $1 ORDER BY entry_id',
+      [operatorId],
+    );
+    return rows.map(({ action, actor }) => [action, actor]);
+  }
+
   stop(): Promise<void> {
     return this.at.stop();
   }

@@ -3,7 +3,7 @@ import { GRANTS, type Grant } from '../scopes.ts';
 import { beyondOperator, ROLE_SCOPES, rolesWith, scopesOf } from './roles.ts';
 
 const READS = [
-  ...['withdrawals:read', 'ledger:read', 'payments:read', 'events:read'],
+  ...['withdrawals:read', 'ledger:read', 'payments:read', 'events:read', 'admin:audit'],
   ...['admin:breaks:read', 'admin:chains:read', 'admin:lanes:read'],
 ];
 

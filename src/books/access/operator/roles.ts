@@ -8,6 +8,7 @@ const READS: readonly Scope[] = [
   'ledger:read',
   'payments:read',
   'events:read',
+  'admin:audit',
   'admin:breaks:read',
   'admin:chains:read',
   'admin:lanes:read',

@@ -1,5 +1,5 @@
 import type { Sql } from '../../../base/db/index.ts';
-import { writeEvents } from '../../../base/event/index.ts';
+import { writeAudit, writeEvents } from '../../../base/event/index.ts';
 
 /** Who acts. Without an operator it is the installation's owner, at the command line or the start. */
 export type Actor = { operatorId: string | null; correlationId?: string };
@@ -16,7 +16,10 @@ type OperatorEvent =
   | 'operator.passkey_added'
   | 'operator.passkey_removed';
 
-/** One event in each of the tenants, in the transaction of what it tells. */
+/**
+ * One event in each of the tenants, in the transaction of what it tells, and an audit entry. A login that failed is
+ * nobody's act: it has no entry.
+ */
 export async function tell(
   sql: Sql,
   type: OperatorEvent,
@@ -28,14 +31,28 @@ export async function tell(
   },
 ): Promise<void> {
   const { operatorId, tenantIds, by, data } = about;
+  const { correlationId } = by;
   await writeEvents(
     sql,
     tenantIds.map((tenantId) => ({
       tenantId,
       type,
       subjectId: operatorId,
-      ...(by.correlationId === undefined ? {} : { correlationId: by.correlationId }),
+      ...(correlationId === undefined ? {} : { correlationId }),
       data: { ...data, by: by.operatorId ?? 'owner' },
+    })),
+  );
+  if (type === 'operator.login_failed') return;
+  const actor = by.operatorId === null ? "the installation's owner" : `operator ${by.operatorId}`;
+  await writeAudit(
+    sql,
+    tenantIds.map((tenantId) => ({
+      tenantId,
+      action: type,
+      actor,
+      subject: operatorId,
+      ...(correlationId === undefined ? {} : { correlationId }),
+      detail: data ?? {},
     })),
   );
 }
