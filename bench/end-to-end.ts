@@ -51,8 +51,8 @@ type EndToEndSize = {
 };
 
 const ACCOUNTS = 1_000;
-/** Three windows of 64 give at most 192 a block: more withdrawals only take longer. */
-const NARROW_LANES = 3;
+/** Windows of 64 give at most 64 a block and lane: more withdrawals only take longer. */
+const NARROW_LANES = [1, 3];
 const NARROW_MOST = 1_500;
 const CONNECTIONS = 256;
 /** Compiled and cached as in a process that has run for a minute. */
@@ -68,7 +68,7 @@ export async function measureEndToEnd(
   const paced = size.pacedPerSecond;
   const plural = (lanes: number) => (lanes === 1 ? '1 lane' : `${lanes} lanes`);
   const wide = size.lanes.map((lanes): Setting => ({ lanes, window: WIDE_WINDOW }));
-  const narrow: Setting = { lanes: NARROW_LANES, window: DEFAULT_WINDOW };
+  const narrow = NARROW_LANES.map((lanes): Setting => ({ lanes, window: DEFAULT_WINDOW }));
   const burst = (setting: Setting, withdrawals: number): EndToEndCase => ({
     ...setting,
     ...{ name: `burst, ${plural(setting.lanes)}`, withdrawals, ratePerSecond: null },
@@ -82,12 +82,12 @@ export async function measureEndToEnd(
       withdrawals: paced * size.pacedSeconds,
       ratePerSecond: paced,
     },
-    burst(narrow, Math.min(size.withdrawals, NARROW_MOST)),
+    ...narrow.map((setting) => burst(setting, Math.min(size.withdrawals, NARROW_MOST))),
   ].map((item) => ({ case: item, runs: [] }));
   const ruler: RulerResult[] = [];
   const awaited: RulerResult[] = [];
   for (let round = 1; round <= size.rounds; round += 1) {
-    for (const setting of [...wide, narrow]) {
+    for (const setting of [...wide, ...narrow]) {
       const here = cases.filter(
         ({ case: item }) => item.lanes === setting.lanes && item.window === setting.window,
       );

@@ -5,6 +5,7 @@ import type { IdleResult, IdleRun } from './idle.ts';
 import { medians, type Spread, spreadOf } from './measure.ts';
 import { type PolicyResult, policyTargets } from './policy.ts';
 import { requestsEach, trackingMs } from './rpc-tables.ts';
+import { DEFAULT_WINDOW } from './stage.ts';
 import { number } from './table.ts';
 import type { TrackingResult } from './tracking.ts';
 
@@ -63,9 +64,13 @@ function endToEndTargets({ cases, awaited }: EndToEndResult): Found[] {
   const p99 = spreadOf((paced?.runs ?? []).map((run) => run.broadcastMs.p99)).median;
   const memory = cases.flatMap((item) => item.runs.map((run) => run.peakMiB['api'] ?? 0));
   const own = Math.min(...bursts.map((item) => ownMicros(item.runs)));
+  const narrow = (lanes: number) =>
+    bursts.find(({ case: item }) => item.window === DEFAULT_WINDOW && item.lanes === lanes)!;
+  const [one, three] = [1, 3].map((lanes) => median(narrow(lanes).runs).median);
   return [
     ['end to end, withdrawals/s', 1_000, best],
     ['end to end ÷ ruler 3', 20, best / median(awaited.runs).median],
+    ['three lanes ÷ one, default window', 1.5, three! / one!],
     ['own CPU µs a withdrawal', 700, own, 'most'],
     ['accepted to broadcast at the steady rate, p99 ms', 1_000, p99, 'most'],
     ['api, highest MiB', 300, Math.max(...memory), 'most'],
