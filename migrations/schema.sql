@@ -989,6 +989,7 @@ CREATE TABLE payment (
   created_at timestamp with time zone NOT NULL DEFAULT now(),
   updated_at timestamp with time zone NOT NULL DEFAULT now(),
   lane_id integer,
+  refunded numeric(78,0) NOT NULL DEFAULT 0,
   CONSTRAINT payment_amount_check CHECK ((amount > (0)::numeric)),
   CONSTRAINT payment_authorization_id_check CHECK ((octet_length(authorization_id) = 32)),
   CONSTRAINT payment_authorization_id_key UNIQUE (authorization_id),
@@ -1003,6 +1004,8 @@ CREATE TABLE payment (
   CONSTRAINT payment_pay_to_check CHECK ((octet_length(pay_to) = 20)),
   CONSTRAINT payment_payer_check CHECK ((octet_length(payer) = 20)),
   CONSTRAINT payment_pkey PRIMARY KEY (payment_id),
+  CONSTRAINT payment_refund_of_settled CHECK (((refunded = (0)::numeric) OR (status = ANY (ARRAY['REFUND_PENDING'::text, 'REFUNDED'::text])))),
+  CONSTRAINT payment_refunded CHECK (((refunded >= (0)::numeric) AND (refunded <= amount))),
   CONSTRAINT payment_status CHECK ((status = ANY (ARRAY['REQUESTED'::text, 'CHALLENGED'::text, 'AUTH_SIGNED'::text, 'AUTH_VERIFIED'::text, 'RESERVED'::text, 'BROADCASTED'::text, 'INCLUDED'::text, 'FINALIZED'::text, 'LEDGER_COMMITTED'::text, 'SETTLED'::text, 'REVERSED'::text, 'RESETTLED'::text, 'REFUND_PENDING'::text, 'REFUNDED'::text, 'AUTH_REJECTED'::text, 'DUPLICATE_REQUEST'::text, 'CHAIN_FAILED'::text, 'EXPIRED'::text]))),
   CONSTRAINT payment_token_check CHECK ((octet_length(token) = 20)),
   CONSTRAINT payment_wait_until_check CHECK ((wait_until = ANY (ARRAY['included'::text, 'safe'::text, 'finalized'::text])))
@@ -1011,7 +1014,7 @@ CREATE INDEX payment_tenant ON public.payment USING btree (tenant_id, payment_id
 CREATE TRIGGER payment_insert AFTER INSERT ON public.payment REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION payment_insert_check();
 CREATE TRIGGER payment_update AFTER UPDATE ON public.payment REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION payment_update_check();
 GRANT INSERT, SELECT ON payment TO payonce_app;
-GRANT UPDATE (status, leased_until, delivering_until, delivered_at, pending_told_at, failure_code, updated_at) ON payment TO payonce_app;
+GRANT UPDATE (status, leased_until, delivering_until, delivered_at, pending_told_at, failure_code, updated_at, refunded) ON payment TO payonce_app;
 
 CREATE TABLE payment_landing (
   payment_id uuid NOT NULL,
@@ -1026,6 +1029,32 @@ CREATE TABLE payment_landing (
 );
 CREATE INDEX payment_landing_hash ON public.payment_landing USING btree (tx_hash);
 GRANT INSERT, SELECT ON payment_landing TO payonce_app;
+
+CREATE TABLE payout_order (
+  order_id uuid NOT NULL,
+  tenant_id uuid NOT NULL,
+  owner_kind text NOT NULL,
+  account text NOT NULL,
+  asset text NOT NULL,
+  amount numeric(78,0) NOT NULL,
+  recipient bytea NOT NULL,
+  metadata jsonb NOT NULL,
+  correlation_id text NOT NULL,
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  withdrawal_id uuid,
+  outcome text,
+  failure_code text,
+  CONSTRAINT payout_order_amount_check CHECK ((amount > (0)::numeric)),
+  CONSTRAINT payout_order_failure CHECK (((failure_code IS NOT NULL) = (NOT (outcome IS DISTINCT FROM 'unpaid'::text)))),
+  CONSTRAINT payout_order_outcome_check CHECK ((outcome = ANY (ARRAY['paid'::text, 'unpaid'::text]))),
+  CONSTRAINT payout_order_owner_kind_check CHECK ((owner_kind = 'refund'::text)),
+  CONSTRAINT payout_order_paid CHECK (((outcome IS DISTINCT FROM 'paid'::text) OR (withdrawal_id IS NOT NULL))),
+  CONSTRAINT payout_order_pkey PRIMARY KEY (order_id),
+  CONSTRAINT payout_order_recipient_check CHECK ((octet_length(recipient) = 20)),
+  CONSTRAINT payout_order_withdrawal_id_key UNIQUE (withdrawal_id)
+);
+GRANT INSERT, SELECT ON payout_order TO payonce_app;
+GRANT UPDATE (withdrawal_id, outcome, failure_code) ON payout_order TO payonce_app;
 
 CREATE TABLE person (
   person_id uuid NOT NULL,
@@ -1241,6 +1270,28 @@ CREATE INDEX reconciliation_break_owner ON public.reconciliation_break USING btr
 CREATE INDEX reconciliation_break_tenant ON public.reconciliation_break USING btree (tenant_id, break_id);
 GRANT INSERT, SELECT ON reconciliation_break TO payonce_app;
 GRANT UPDATE (detail, opened_at, resolved_at) ON reconciliation_break TO payonce_app;
+
+CREATE TABLE refund (
+  refund_id uuid NOT NULL,
+  tenant_id uuid NOT NULL,
+  payment_id uuid NOT NULL,
+  amount numeric(78,0) NOT NULL,
+  reason text NOT NULL,
+  idempotency_key text NOT NULL,
+  correlation_id text NOT NULL,
+  status text NOT NULL DEFAULT 'PENDING'::text,
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  ended_at timestamp with time zone,
+  CONSTRAINT refund_amount_check CHECK ((amount > (0)::numeric)),
+  CONSTRAINT refund_ended CHECK (((ended_at IS NULL) = (status = 'PENDING'::text))),
+  CONSTRAINT refund_payment_id_fkey FOREIGN KEY (payment_id) REFERENCES payment(payment_id),
+  CONSTRAINT refund_pkey PRIMARY KEY (refund_id),
+  CONSTRAINT refund_reason_check CHECK (((octet_length(reason) >= 1) AND (octet_length(reason) <= 1020))),
+  CONSTRAINT refund_status_check CHECK ((status = ANY (ARRAY['PENDING'::text, 'PAID'::text, 'FAILED'::text])))
+);
+CREATE INDEX refund_payment ON public.refund USING btree (payment_id, refund_id);
+GRANT INSERT, SELECT ON refund TO payonce_app;
+GRANT UPDATE (status, ended_at) ON refund TO payonce_app;
 
 CREATE TABLE reserve (
   withdrawal_id uuid NOT NULL,

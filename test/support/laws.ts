@@ -20,6 +20,7 @@ export async function quiet(on: Installation, ms = 30_000): Promise<void> {
         `SELECT (SELECT count(*) FROM job WHERE topic <> 'payment.expire')
            + (SELECT count(*) FROM payment WHERE status IN ('RESERVED', 'BROADCASTED', 'INCLUDED', 'REVERSED'))
            + (SELECT count(*) FROM withdrawal WHERE status IN ('REQUESTED', 'RESERVED', 'APPROVED', 'EXECUTING', 'REVERSED'))
+           + (SELECT count(*) FROM refund WHERE status = 'PENDING')
            + (SELECT count(*) FROM expected_arrival WHERE transfer_id IS NULL AND lapsed_at IS NULL)
            + (SELECT count(*) FROM nonce_slot s WHERE s.nonce >= (
                SELECT max(to_nonce) FROM lane_stretch g WHERE g.lane_id = s.lane_id)) AS open`,

@@ -7,7 +7,7 @@ import { mintTo, quiet, recipient } from '../support/laws.ts';
 import { ruleBy } from '../support/policy.ts';
 import { movesOf, TOP_UP, withTreasury } from '../support/treasury-wallet.ts';
 import { until } from '../support/until.ts';
-import { ask, fundedPayer, merchantKey, signedPayment } from '../support/x402/payers.ts';
+import { ask, fundedPayer, merchantKey, refund, signedPayment } from '../support/x402/payers.ts';
 
 /** Refuses every call. */
 const REFUSES = '0x60006000fd';
@@ -74,7 +74,7 @@ rules:
   - { id: eth, type: tiers, match: { assets: [ETH] }, tiers: [{ name: low, commitAt: safe }] }
 `;
 
-/** A payment that is settled, one to a wallet of our own, one that only was verified, and a duplicate. */
+/** A payment that is settled, one to a wallet of our own and given back, one that only was verified, and a duplicate. */
 async function pay(on: Installation): Promise<void> {
   const key = await merchantKey(on);
   const payer = await fundedPayer(on.anvil, on.token);
@@ -85,6 +85,11 @@ async function pay(on: Installation): Promise<void> {
   const payTo = on.settings.lanes[0]!.address;
   const custodial = await merchantKey(on, { name: 'custodial', payTo: [payTo] });
   await ask(on.url, 'settle', await signedPayment(payer, on.token, { payTo }), custodial);
+  await quiet(on);
+  const [paid] = await on.rows<{ id: string }>(
+    'SELECT payment_id AS id FROM payment WHERE lane_id IS NOT NULL',
+  );
+  await refund(on, custodial, paid!.id, { reason: 'a test' });
   await quiet(on);
 }
 

@@ -5,6 +5,19 @@ const SETTLED = one('payment', `status = 'SETTLED'`);
 export const PAYMENT_PLANTS: readonly Plant[] = [
   main('ledger/earnings', `${balance('pending')} RETURNING ${ACCOUNT} AS subject`),
   main(
+    'ledger/refunds',
+    `UPDATE refund SET amount = amount + 1 WHERE status = 'PAID' RETURNING 'payment ' || payment_id AS subject`,
+  ),
+  main(
+    'state/refund-pays-payer',
+    `UPDATE withdrawal SET recipient = decode(repeat('66', 20), 'hex') WHERE withdrawal_id =
+       (SELECT withdrawal_id FROM payout_order) RETURNING (SELECT 'refund ' || refund_id FROM refund) AS subject`,
+  ),
+  main(
+    'queue/refunds-move',
+    `UPDATE refund SET status = 'PENDING' RETURNING 'refund ' || refund_id AS subject`,
+  ),
+  main(
     'ledger/expected-amount',
     `UPDATE expected_arrival SET amount = amount + 1 WHERE owner_id = ${one('expected_arrival', 'transfer_id IS NOT NULL', 'owner_id')}
      RETURNING 'transfer ' || transfer_id AS subject`,

@@ -217,6 +217,21 @@ export const ERRORS = {
     title: 'The lane waits for its adoption',
     help: 'Chain and books do not agree about the wallet; `payonce lanes adopt` shows what is so and opens it.',
   },
+  not_refundable: {
+    kind: 'refusal',
+    title: 'The payment can not be refunded now',
+    help: 'reason says why: not_settled (nothing was paid), or not_final (a reorg may take it back: ask again when its confirmation is finalized). Nothing is stored for the key.',
+  },
+  not_custodial: {
+    kind: 'refusal',
+    title: 'The payment went to a wallet that is not ours',
+    help: "Refunds are paid from the merchant's account, merchant:<name>: deposit to it first, or let the merchant pay its payer itself.",
+  },
+  refund_exceeds_payment: {
+    kind: 'refusal',
+    title: 'A refund gives back more than was paid',
+    help: 'refundable is what has neither gone back nor is on its way; leave amount out to give back all of it.',
+  },
   not_sweepable: {
     kind: 'refusal',
     title: 'The wallet can not be swept',

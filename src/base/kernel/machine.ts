@@ -95,6 +95,7 @@ export type ApprovalState = keyof typeof APPROVAL.moves;
  * A payment enters at REQUESTED where we ask for it, and at AUTH_SIGNED where its merchant hands it in. RESERVED holds its
  * authorization for ever: before it nothing is signed. DUPLICATE_REQUEST is the end of a re-signed authorization, which
  * stands for the payment that it converged on and is never sent. Of SETTLED only a declared reorg takes it back.
+ * REFUND_PENDING has given back nothing yet or is about to give back more; parts may go back one after the other.
  */
 export const PAYMENT = machine({
   name: 'payment',
@@ -115,7 +116,7 @@ export const PAYMENT = machine({
     REVERSED: ['RESETTLED', 'CHAIN_FAILED', 'EXPIRED'],
     RESETTLED: ['REFUND_PENDING', 'REVERSED'],
     REFUND_PENDING: ['REFUNDED'],
-    REFUNDED: [],
+    REFUNDED: ['REFUND_PENDING'],
     AUTH_REJECTED: [],
     DUPLICATE_REQUEST: [],
     CHAIN_FAILED: [],

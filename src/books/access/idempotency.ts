@@ -2,7 +2,7 @@ import type { Sql } from '../../base/db/index.ts';
 import { keyHash, type Refusal, refuse } from '../../base/kernel/index.ts';
 
 /** The operation is the kind of resource, so a single request and a batch item share their key. */
-type Operation = 'withdrawal' | 'deposit' | 'speed-up';
+type Operation = 'withdrawal' | 'deposit' | 'speed-up' | 'refund';
 
 export function idempotencyHash(tenantId: string, operation: Operation, key: string): string {
   return keyHash('idempotency', tenantId, operation, key);

@@ -7,6 +7,7 @@ const SCOPES = [
   'withdrawals:read',
   'payments:read',
   'payments:settle',
+  'payments:refund',
   'ledger:credit',
   'ledger:read',
   'events:read',

@@ -33,7 +33,7 @@ export async function putMerchants(db: Db, wanted: readonly MerchantSettings[]):
 /** A new key that acts for a merchant; it exists in this answer only. A crash in between leaves a key for nobody. */
 export async function createMerchantKey(db: Db, merchant: Named): Promise<string> {
   const order = { tenantId: merchant.tenantId, name: `merchant ${merchant.name}` };
-  const scopes = ['payments:settle', 'payments:read'] as const;
+  const scopes = ['payments:settle', 'payments:read', 'payments:refund'] as const;
   const made = await createKey(db, { ...order, scopes });
   if (isRefusal(made)) throw new ConfigurationError(made.detail);
   await bindKey(db, made.keyId, merchant.merchantId);

@@ -3,7 +3,7 @@ import type { Db } from '../../base/db/index.ts';
 import { type Log, systemClock } from '../../base/kernel/index.ts';
 import { findMerchant, type Merchant, merchantOfKey } from '../../books/access/index.ts';
 import { Ledger } from '../../books/ledger/index.ts';
-import { FacilitatorService, supportedOf } from '../../roads/x402/index.ts';
+import { FacilitatorService, PaymentService, supportedOf } from '../../roads/x402/index.ts';
 import type { Services } from '../http/index.ts';
 import { portOf } from './chains.ts';
 
@@ -19,12 +19,14 @@ export function x402Services(
   log: Log,
 ): { services: Services['x402']; drain(): Promise<void> } {
   const pools = new Map(settings.chains.map((chain) => [chain.chainId, portOf(chain, log)]));
+  const assets = new Assets(settings.assets);
+  const payments = new PaymentService({ db, assets });
   const facilitator = new FacilitatorService({
     db,
     ledger: new Ledger(db),
     settings,
     log,
-    assets: new Assets(settings.assets),
+    assets,
     ports: (chainId) => pools.get(chainId),
     clock: systemClock,
   });
@@ -53,8 +55,10 @@ export function x402Services(
       merchantOfKey: (keyId) => hold(keyId, () => merchantOfKey(db, keyId)),
       verify: (...asked) => facilitator.verify(...asked),
       settle: (...asked) => facilitator.settle(...asked),
-      get: (...asked) => facilitator.get(...asked),
-      find: (...asked) => facilitator.find(...asked),
+      get: (...asked) => payments.get(...asked),
+      find: (...asked) => payments.find(...asked),
+      refund: (...asked) => payments.refund(...asked),
+      refunds: (...asked) => payments.refunds(...asked),
     },
     drain: () => facilitator.drain(),
   };

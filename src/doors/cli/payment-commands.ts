@@ -176,13 +176,13 @@ function addSpeedUp(program: Command, run: Run): void {
 }
 
 /** The key that was given, or a new one; told before the request leaves, since only it can repeat it. */
-function takeKey(run: Run, flags: { idempotencyKey?: string; json?: boolean }): string {
+export function takeKey(run: Run, flags: { idempotencyKey?: string; json?: boolean }): string {
   const key = flags.idempotencyKey ?? `cli-${randomToken()}`;
   (flags.json ? run.stderr : run.stdout).write(`idempotency key: ${key}\n`);
   return key;
 }
 
-async function post<Body>(
+export async function post<Body>(
   client: ApiClient,
   path: string,
   order: { idempotencyKey: string; body: unknown },

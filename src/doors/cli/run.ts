@@ -21,6 +21,7 @@ import { addFreezeCommands } from './operate/freeze.ts';
 import { addKeyCommands } from './operate/keys.ts';
 import { addLaneCommands } from './operate/lanes.ts';
 import { addOperatorCommands } from './operate/operators.ts';
+import { addRefund } from './operate/refund.ts';
 import { addPaymentCommands } from './payment-commands.ts';
 import { addPolicyCommands } from './policy/commands.ts';
 import { addVerify } from './verify-command.ts';
@@ -72,6 +73,7 @@ function buildProgram(run: Run): Command {
   addCronCommands(program, run);
   addPolicyCommands(program, run);
   addPaymentCommands(program, run);
+  addRefund(program, run);
   addChains(program, run);
   addBreakCommands(program, run);
   addFreezeCommands(program, run);

@@ -31,7 +31,13 @@ import type {
   WithdrawalFilter,
   WithdrawalView,
 } from '../../roads/withdrawal/index.ts';
-import type { Answer, PaymentView, Supported } from '../../roads/x402/index.ts';
+import type {
+  Answer,
+  PaymentView,
+  RefundVerdict,
+  RefundView,
+  Supported,
+} from '../../roads/x402/index.ts';
 import type { EventView } from './event-view.ts';
 import type { OperatorServices, SessionServices } from './people-services.ts';
 
@@ -145,6 +151,9 @@ type X402Services = {
     of: PaymentScope,
     keys: { authorizationId?: `0x${string}`; txHash?: `0x${string}`; identifier?: string },
   ): Promise<PaymentView[]>;
+  refund(of: PaymentScope, id: string, request: Order): Promise<RefundVerdict>;
+  /** Null: there is no such payment. */
+  refunds(of: PaymentScope, id: string): Promise<RefundView[] | null>;
 };
 
 /** The one policy of the installation: two persons change it, one vetoes. */

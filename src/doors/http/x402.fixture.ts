@@ -1,5 +1,6 @@
+import { refuse } from '../../base/kernel/index.ts';
 import type { Merchant } from '../../books/access/index.ts';
-import type { Answer, PaymentView } from '../../roads/x402/index.ts';
+import type { Answer, PaymentView, RefundVerdict, RefundView } from '../../roads/x402/index.ts';
 import type { Services } from './services.ts';
 
 type X402 = Services['x402'];
@@ -59,7 +60,34 @@ export class FakeX402 implements X402 {
   async find({ tenantId }: { tenantId: string }) {
     return tenantId === this.#tenantId ? [PAYMENT] : [];
   }
+
+  /** What it answers to a refund of its payment. */
+  verdict: RefundVerdict = { kind: 'created', view: REFUND };
+
+  async refund({ tenantId }: { tenantId: string }, id: string): Promise<RefundVerdict> {
+    if (tenantId === this.#tenantId && id === PAYMENT_ID) return this.verdict;
+    return { kind: 'refused', refusal: refuse('not_found', 'There is none.') };
+  }
+
+  async refunds({ tenantId }: { tenantId: string }, id: string) {
+    return tenantId === this.#tenantId && id === PAYMENT_ID ? [REFUND] : null;
+  }
 }
+
+const REFUND: RefundView = {
+  id: '01890000-0000-7000-8000-00000000f403',
+  paymentId: PAYMENT_ID,
+  status: 'PENDING',
+  amount: '0.01',
+  amountAtomic: '10000',
+  reason: 'late',
+  withdrawalId: null,
+  failure: null,
+  idempotencyKey: 'k',
+  correlationId: 'c',
+  createdAt: '2026-01-01T00:00:00.000Z',
+  endedAt: null,
+};
 
 const HASH = `0x${'ab'.repeat(32)}`;
 const PAYMENT: PaymentView = {
@@ -75,6 +103,7 @@ const PAYMENT: PaymentView = {
   authorizationId: HASH,
   paymentIdentifier: null,
   convergedOn: null,
+  refundedAtomic: '0',
   resource: null,
   txHash: HASH,
   waitUntil: 'included',

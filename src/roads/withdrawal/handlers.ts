@@ -1,5 +1,6 @@
 import type { Handler } from '../../base/queue/index.ts';
 import { APPROVAL_TOPICS } from '../../books/approval/index.ts';
+import { PAYOUT_TOPICS } from '../../books/payout/index.ts';
 import { HOLD_TOPICS } from '../../books/policy/index.ts';
 import { approveStep } from './approval/approve.ts';
 import { unapprovedStep } from './approval/unapproved.ts';
@@ -7,6 +8,7 @@ import { unheldStep } from './approval/unheld.ts';
 import type { WithdrawalContext } from './context.ts';
 import { executeStep } from './execute.ts';
 import { expireStep } from './expire.ts';
+import { payoutStep } from './payout/step.ts';
 import { reverseStep } from './reverse.ts';
 import { settleStep } from './settle.ts';
 import { WITHDRAWAL_TOPICS } from './topics.ts';
@@ -50,6 +52,12 @@ export function validatorHandlers(context: WithdrawalContext): Handler[] {
       batch: BATCH,
       backoff: FAST,
       run: (claimed) => unapprovedStep(context, claimed),
+    },
+    {
+      topic: PAYOUT_TOPICS.ordered,
+      batch: BATCH,
+      backoff: FAST,
+      run: (claimed) => payoutStep(context, claimed),
     },
     {
       topic: WITHDRAWAL_TOPICS.expire,

@@ -6,7 +6,10 @@
  */
 
 export type { PaymentView } from './payment/view.ts';
+export { PaymentService } from './payments.ts';
 export { paymentHandlers } from './progress/handlers.ts';
+export type { RefundView } from './refund/rows.ts';
+export type { RefundVerdict } from './refund/service.ts';
 export { FacilitatorService } from './service.ts';
 export { type Supported, supportedOf } from './supported.ts';
 export type { Answer } from './wire/answers.ts';

@@ -11,8 +11,7 @@ import { type Claimed, claimPayments, openEarnings, type Wish } from './payment/
 import { endDeliveries, notePending, releaseLease, takeOnce } from './payment/delivery.ts';
 import { type Known, lookUp } from './payment/look-up.ts';
 import { type Outcome, outcomeOf } from './payment/outcome.ts';
-import { findPayments, type PaymentRow, readPayments } from './payment/rows.ts';
-import { type PaymentView, viewOf } from './payment/view.ts';
+import { readPayments } from './payment/rows.ts';
 import { PaymentWaiters } from './waiters.ts';
 import {
   type Answer,
@@ -130,23 +129,6 @@ export class FacilitatorService {
       const body = { errorReason: 'unexpected_settle_error', ...about, transaction: '' };
       return { status: 202, body };
     }
-  }
-
-  async get(of: { tenantId: string; merchantId: string | null }, id: string) {
-    const row = (await readPayments(this.#context.db, [id])).get(id);
-    return row !== undefined && isOf(row, of) ? viewOf(row) : null;
-  }
-
-  async find(
-    of: { tenantId: string; merchantId: string | null },
-    keys: Parameters<typeof findPayments>[2],
-  ): Promise<PaymentView[]> {
-    const ids = await findPayments(this.#context.db, of.tenantId, keys);
-    const rows = await readPayments(this.#context.db, ids);
-    return ids.flatMap((id) => {
-      const row = rows.get(id);
-      return row !== undefined && isOf(row, of) ? [viewOf(row)] : [];
-    });
   }
 
   /** Waits are cut, what is being written is finished. */
@@ -282,11 +264,4 @@ const ON_ITS_WAY_MS = 50;
 
 function hasEnded({ kind }: Outcome): boolean {
   return kind === 'paid' || kind === 'failed';
-}
-
-function isOf(
-  row: PaymentRow,
-  { tenantId, merchantId }: { tenantId: string; merchantId: string | null },
-): boolean {
-  return row.tenantId === tenantId && (merchantId === null || row.merchantId === merchantId);
 }

@@ -173,3 +173,23 @@ export async function landByHand(
   });
   return on.anvil.rpc('eth_sendTransaction', { from, to: on.token, data });
 }
+
+/** Asks for a refund with a merchant's key. */
+export async function refund(
+  on: Pick<Installation, 'url'>,
+  merchant: string,
+  paymentId: string,
+  body: Record<string, unknown>,
+  idempotencyKey: string = randomBytes(8).toString('hex'),
+): Promise<Told> {
+  const answer = await fetch(`${on.url}/v1/payments/${paymentId}/refunds`, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/json',
+      'idempotency-key': idempotencyKey,
+      authorization: `Bearer ${merchant}`,
+    },
+    body: JSON.stringify(body),
+  });
+  return { status: answer.status, body: (await answer.json()) as Record<string, unknown> };
+}

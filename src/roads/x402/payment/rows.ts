@@ -7,6 +7,7 @@ export type PaymentRow = {
   id: string;
   tenantId: string;
   merchantId: string;
+  merchantName: string;
   status: PaymentState;
   endpoint: string;
   identifier: string | null;
@@ -18,6 +19,8 @@ export type PaymentRow = {
   payer: Address;
   payTo: Address;
   amount: bigint;
+  /** On its way back to the payer, or there. */
+  refunded: bigint;
   validAfter: bigint;
   validBefore: bigint;
   nonce: Hex;
@@ -47,7 +50,6 @@ export type PaymentRow = {
 
 type Raw = Omit<PaymentRow, 'chainId' | 'tx' | 'paid' | 'custody' | 'head'> & {
   lane_id: number | null;
-  merchant_name: string;
   chain_id: bigint;
   tx_id: string | null;
   tx_status: TxState;
@@ -69,7 +71,8 @@ const SELECT = `
     p.chain_id, p.asset, p.token, p.payer, p.pay_to AS "payTo", p.amount, p.valid_after AS "validAfter",
     p.valid_before AS "validBefore", p.nonce, p.signature, p.wait_until AS "waitUntil", p.commit_at AS "commitAt",
     p.delivered_at IS NOT NULL AS delivered, p.failure_code AS "failureCode", p.correlation_id AS "correlationId",
-    p.created_at AS "createdAt", p.updated_at AS "updatedAt", p.lane_id, m.name AS merchant_name,
+    p.created_at AS "createdAt", p.updated_at AS "updatedAt", p.lane_id, m.name AS "merchantName",
+    p.refunded,
     t.tx_id, t.status AS tx_status, t.waiting, t.failure_code AS tx_failure, a.tx_hash AS newest_hash,
     coalesce(c.tx_hash, l.tx_hash) AS paid_hash, coalesce(c.block_number, l.block_number) AS block_number,
     coalesce(c.block_hash, l.block_hash) AS block_hash, h.latest, h.safe, h.finalized,
@@ -118,7 +121,7 @@ export async function lockPayments(sql: Sql, ids: readonly string[]): Promise<vo
 function fromRaw(row: Raw): PaymentRow {
   const { chain_id, tx_id, tx_status, waiting, tx_failure, newest_hash, ...more } = row;
   const { paid_hash, block_number, block_hash, latest, safe, finalized, halted, ...most } = more;
-  const { lane_id, merchant_name, ...rest } = most;
+  const { lane_id, ...rest } = most;
   return {
     ...rest,
     chainId: Number(chain_id),
@@ -139,7 +142,7 @@ function fromRaw(row: Raw): PaymentRow {
     custody:
       lane_id === null
         ? null
-        : { laneId: lane_id, account: merchantAccount({ name: merchant_name }) },
+        : { laneId: lane_id, account: merchantAccount({ name: rest.merchantName }) },
     head:
       latest === null
         ? null

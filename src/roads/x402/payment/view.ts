@@ -17,6 +17,8 @@ export type PaymentView = {
   paymentIdentifier: string | null;
   /** The payment that this one stands for, where its payer signed twice. */
   convergedOn: string | null;
+  /** On its way back to the payer, or there. */
+  refundedAtomic: string;
   resource: string | null;
   txHash: string | null;
   waitUntil: string;
@@ -45,6 +47,7 @@ export function viewOf(row: PaymentRow): PaymentView {
     authorizationId: row.authorizationId,
     paymentIdentifier: row.identifier,
     convergedOn: row.convergedOn,
+    refundedAtomic: row.refunded.toString(),
     resource: row.endpoint === '' ? null : row.endpoint,
     txHash: row.paid?.txHash ?? row.tx?.newestHash ?? null,
     waitUntil: row.waitUntil,

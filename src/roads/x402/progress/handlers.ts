@@ -1,4 +1,6 @@
 import type { Handler } from '../../../base/queue/index.ts';
+import { payoutEndedTopic } from '../../../books/payout/index.ts';
+import { refundEndedStep } from '../refund/ended.ts';
 import { PAYMENT_TOPICS } from '../topics.ts';
 import { expireStep, type PaymentContext, progressStep } from './step.ts';
 
@@ -17,6 +19,12 @@ export function paymentHandlers(context: PaymentContext): Handler[] {
         run: (claimed) => progressStep(context, claimed),
       }),
     ),
+    {
+      topic: payoutEndedTopic('refund'),
+      batch: BATCH,
+      backoff: FAST,
+      run: (claimed) => refundEndedStep(context, claimed),
+    },
     { topic: expire, batch: BATCH, backoff: FAST, run: (claimed) => expireStep(context, claimed) },
   ];
 }

@@ -9,6 +9,9 @@ import { problems } from '../../schemas.ts';
 import type { Services } from '../../services.ts';
 import type { App, RouteContext } from '../context.ts';
 import { fault } from '../request.ts';
+import { addMerchantRoutes } from './merchants.ts';
+import { addRefundRoutes } from './refunds.ts';
+import { scopeOf } from './scope.ts';
 
 const tags = ['x402'];
 
@@ -20,7 +23,8 @@ const NO_MERCHANT = refuse(
 const NOT_FOUND = refuse('not_found', 'There is no payment with this id for this key.');
 
 /** The facilitator's routes, in the form of the official packages, and payments as they stand. */
-export function addX402Routes(app: App, { services }: RouteContext): void {
+export function addX402Routes(app: App, context: RouteContext): void {
+  const { services } = context;
   addSupported(app, services);
   addQuestion(
     app,
@@ -31,6 +35,8 @@ export function addX402Routes(app: App, { services }: RouteContext): void {
   addQuestion(app, services, 'settle', 'Move the money, once; the answer within a few seconds');
   addPayment(app, services);
   addPayments(app, services);
+  addRefundRoutes(app, context);
+  addMerchantRoutes(app, context);
 }
 
 function addSupported(app: App, services: Services): void {
@@ -203,13 +209,6 @@ function addPayments(app: App, services: Services): void {
   );
 }
 
-/** A merchant's key sees its payments, a tenant's own key or operator all of them. */
-async function scopeOf(services: Services, request: FastifyRequest) {
-  const { tenantId, keyId } = request.principal;
-  const merchant = keyId === null ? null : await services.x402.merchantOfKey(keyId);
-  return { tenantId, merchantId: merchant?.merchantId ?? null };
-}
-
 const text = Type.String();
 const maybe = Type.Union([text, Type.Null()]);
 const Payment = Type.Object({
@@ -229,6 +228,7 @@ const Payment = Type.Object({
   authorizationId: text,
   paymentIdentifier: maybe,
   convergedOn: maybe,
+  refundedAtomic: text,
   resource: maybe,
   txHash: maybe,
   waitUntil: text,

@@ -1,0 +1,61 @@
+import type { Assets } from '../../base/config/index.ts';
+import type { Db } from '../../base/db/index.ts';
+import { refuse } from '../../base/kernel/index.ts';
+import { findPayments, type PaymentRow, readPayments } from './payment/rows.ts';
+import { type PaymentView, viewOf } from './payment/view.ts';
+import type { RefundRequest } from './refund/request.ts';
+import { type RefundView, readRefunds, refundView } from './refund/rows.ts';
+import { type RefundVerdict, refundPayment } from './refund/service.ts';
+
+/** Whose payments: a merchant's, or (null) all of the tenant's. */
+type Scope = { tenantId: string; merchantId: string | null };
+
+const NOT_FOUND = refuse('not_found', 'There is no payment with this id for this key.');
+
+/** Payments as they stand, and what of them goes back. */
+export class PaymentService {
+  readonly #context: { db: Db; assets: Assets };
+
+  constructor(context: { db: Db; assets: Assets }) {
+    this.#context = context;
+  }
+
+  async get(of: Scope, id: string): Promise<PaymentView | null> {
+    const row = await this.#read(of, id);
+    return row === null ? null : viewOf(row);
+  }
+
+  async find(of: Scope, keys: Parameters<typeof findPayments>[2]): Promise<PaymentView[]> {
+    const ids = await findPayments(this.#context.db, of.tenantId, keys);
+    const rows = await readPayments(this.#context.db, ids);
+    return ids.flatMap((id) => {
+      const row = rows.get(id);
+      return row !== undefined && isOf(row, of) ? [viewOf(row)] : [];
+    });
+  }
+
+  /** Gives back all or a part of a payment to whom paid it, once for each key. */
+  async refund(of: Scope, id: string, request: RefundRequest): Promise<RefundVerdict> {
+    const row = await this.#read(of, id);
+    if (row === null) return { kind: 'refused', refusal: NOT_FOUND };
+    return refundPayment(this.#context, row, request);
+  }
+
+  /** Of a payment, oldest first; null: there is no such payment. */
+  async refunds(of: Scope, id: string): Promise<RefundView[] | null> {
+    const row = await this.#read(of, id);
+    if (row === null) return null;
+    const asset = this.#context.assets.find(row.asset) ?? { decimals: 0 };
+    const refunds = await readRefunds(this.#context.db, { paymentIds: [id] });
+    return refunds.map((refund) => refundView(refund, asset));
+  }
+
+  async #read(of: Scope, id: string): Promise<PaymentRow | null> {
+    const row = (await readPayments(this.#context.db, [id])).get(id);
+    return row !== undefined && isOf(row, of) ? row : null;
+  }
+}
+
+function isOf(row: PaymentRow, { tenantId, merchantId }: Scope): boolean {
+  return row.tenantId === tenantId && (merchantId === null || row.merchantId === merchantId);
+}
