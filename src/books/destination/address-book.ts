@@ -107,3 +107,26 @@ export async function readKnownSince(
   });
   return rows.map(({ since }) => since?.getTime() ?? null);
 }
+
+/** The same as it was at a moment of each, ms since the epoch. */
+export async function readKnownAt(
+  sql: Sql,
+  destinations: readonly (Destination & { at: number })[],
+): Promise<(number | null)[]> {
+  const { rows } = await sql.query<{ since: Date | null }>({
+    name: 'address_book_known_at',
+    text: `SELECT (SELECT min(e.added_at) FROM address_book_entry e
+          WHERE e.tenant_id = u.tenant_id AND e.address = u.address AND (e.account IS NULL OR e.account = u.account)
+            AND e.added_at <= u.at AND (e.removed_at IS NULL OR e.removed_at > u.at)) AS since
+      FROM (SELECT tenant_id, account, address, to_timestamp(ms / 1000.0) AS at, n
+        FROM unnest($1::uuid[], $2::text[], $3::bytea[], $4::float8[]) WITH ORDINALITY AS d(tenant_id, account, address, ms, n)) u
+      ORDER BY n`,
+    values: [
+      destinations.map(({ tenantId }) => tenantId),
+      destinations.map(({ account }) => account),
+      destinations.map(({ address }) => fromHex(address)),
+      destinations.map(({ at }) => at),
+    ],
+  });
+  return rows.map(({ since }) => since?.getTime() ?? null);
+}

@@ -9,6 +9,7 @@ export {
   type AddressBookEntry,
   addEntry,
   readEntries,
+  readKnownAt,
   readKnownSince,
   removeEntry,
 } from './address-book.ts';

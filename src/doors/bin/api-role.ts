@@ -1,7 +1,7 @@
 import { Assets, type Settings } from '../../base/config/index.ts';
 import { type Db, Listener, openPool } from '../../base/db/index.ts';
 import { historyEpoch, lastPosition, readAudit, readEvents } from '../../base/event/index.ts';
-import { type Log, systemClock } from '../../base/kernel/index.ts';
+import { isRefusal, type Log, systemClock } from '../../base/kernel/index.ts';
 import { KeyCache, LastUse, NonceBook, RateLimiter } from '../../books/access/index.ts';
 import { Ledger } from '../../books/ledger/index.ts';
 import { Policies, policyWorld } from '../../books/policy/index.ts';
@@ -14,6 +14,8 @@ import { BreakService, orderChainResume } from '../../roads/reconcile/index.ts';
 import {
   ApprovalService,
   HoldService,
+  parseSimulation,
+  simulatePolicy,
   WithdrawalResolver,
   WithdrawalService,
 } from '../../roads/withdrawal/index.ts';
@@ -26,6 +28,9 @@ import { operatorServices } from './operators.ts';
 import { databaseReady, installationOf, type RoleHandle } from './role.ts';
 import { walletServices } from './wallets.ts';
 import { x402Services } from './x402.ts';
+
+/** Withdrawals in one answer: a second or two of this process, which answers others meanwhile. */
+const MOST_SIMULATED = 10_000;
 
 type ApiOptions = { settings: Settings; log: Log; port: number; host: string };
 
@@ -165,6 +170,11 @@ async function servicesOf(
     approvals: new ApprovalService({ db, settings, installationId }),
     holds: new HoldService({ db }),
     preview: (tenantId, request) => withdrawals.preview(tenantId, request),
+    simulate: async (tenantId, body) => {
+      const asked = parseSimulation(body, policyWorld(settings));
+      if (isRefusal(asked)) return asked;
+      return simulatePolicy({ assets, settings }, db, { ...asked, tenantId, most: MOST_SIMULATED });
+    },
     breaks: (tenantId, filter, page) => breaks.list(tenantId, filter, page),
     readBreak: (tenantId, id) => breaks.get(tenantId, id),
     resolveBreak: (by, id, said) => breaks.resolve(by.tenantId, id, { by, ...said }),

@@ -61,3 +61,20 @@ export class FakePolicies implements Policies {
     return 'refused' in found ? found : Object.assign(found, part);
   }
 }
+
+/** Everything is allowed. */
+export const fakePreview: Services['preview'] = async () => ({
+  ...{ verdict: 'allow', reason: null, policyVersion: 'config:1', riskTier: 'low' },
+  ...{ commitAt: 'safe', approvals: [], holds: [], waiting: null, trace: [], fee: '0.5' },
+  balance: { available: '10', required: '5.5', sufficient: true },
+});
+
+/** There were no withdrawals. */
+export const fakeSimulate: Services['simulate'] = async (_, body) => {
+  const { document } = body as { document: string };
+  if (document === 'faulty') return refuse('policy_faulty', 'Faults.');
+  return {
+    ...{ version: 'policy:1', looked: 0, warmedUp: 0, truncated: false },
+    ...{ outcomes: [], differences: [], more: false },
+  };
+};

@@ -60,6 +60,7 @@ const ROUTES: Record<string, Scope> = {
   'POST /v1/operators/{id}/suspend': 'operators',
   'POST /v1/policies': 'admin:policy',
   'POST /v1/policies/diff': 'admin:policy',
+  'POST /v1/policies/simulate': 'admin:policy',
   'POST /v1/policies/{id}/confirm': 'admin:policy',
   'POST /v1/policies/{id}/propose': 'admin:policy',
   'POST /v1/policies/{id}/veto': 'admin:policy',

@@ -16,6 +16,7 @@ import { problem, problemOfThrown } from './error-map.ts';
 import type { StreamTiming } from './event-stream.ts';
 import { addHoldRoutes } from './policy/holds.ts';
 import { addPreviewRoute } from './policy/preview.ts';
+import { addSimulateRoute } from './policy/simulate.ts';
 import { correlationIdOf, sendProblem, stamp } from './reply.ts';
 import { addApiKeyRoutes } from './routes/api-keys.ts';
 import { addAuditRoutes } from './routes/audit.ts';
@@ -98,6 +99,7 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   const context: RouteContext = { services, drain, log, timing: options.timing ?? TIMING };
   addWithdrawalRoutes(app, context);
   addPreviewRoute(app, context);
+  addSimulateRoute(app, context);
   addReplacementRoutes(app, context);
   addLedgerRoutes(app, context);
   addEventRoutes(app, context);

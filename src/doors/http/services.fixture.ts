@@ -5,7 +5,6 @@ import { type Grant, RateLimiter } from '../../books/access/index.ts';
 import type { BalanceView, DepositView, TransferView } from '../../roads/deposit/index.ts';
 import type { BreakView, ResumeView } from '../../roads/reconcile/index.ts';
 import type {
-  PreviewView,
   PublicStatus,
   Verdict,
   WithdrawalFilter,
@@ -17,7 +16,7 @@ import { FakeApprovals } from './approvals/approvals.fixture.ts';
 import type { EventView } from './event-view.ts';
 import { FakeFreezes } from './freezes.fixture.ts';
 import { FakeOperators, FakeSessions } from './operators.fixture.ts';
-import { FakePolicies } from './policies.fixture.ts';
+import { FakePolicies, fakePreview, fakeSimulate } from './policies.fixture.ts';
 import { FakeHolds } from './policy/holds.fixture.ts';
 import type { DepositVerdict, KeyPrincipal, Order, Page, Principal, Services } from './services.ts';
 import { BALANCE, DEPOSIT, EVENT, withdrawalView } from './views.fixture.ts';
@@ -80,21 +79,8 @@ export class FakeServices implements Services {
   /** Resolves the running waitFor calls. */
   reached = new Set<() => void>();
 
-  async preview(): Promise<PreviewView> {
-    return {
-      verdict: 'allow',
-      reason: null,
-      policyVersion: 'config:1',
-      riskTier: 'low',
-      commitAt: 'safe',
-      approvals: [],
-      holds: [],
-      waiting: null,
-      trace: [],
-      fee: '0.5',
-      balance: { available: '10', required: '5.5', sufficient: true },
-    };
-  }
+  preview = fakePreview;
+  simulate = fakeSimulate;
 
   async submit(tenantId: string, requests: Order[]): Promise<Verdict[]> {
     await this.gate;

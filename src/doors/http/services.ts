@@ -27,6 +27,7 @@ import type {
   HoldView,
   PreviewView,
   PublicStatus,
+  Simulation,
   Verdict,
   WithdrawalFilter,
   WithdrawalView,
@@ -191,6 +192,8 @@ export type Services = {
     tenantId: string,
     request: { body: unknown; correlationId: string },
   ): Promise<PreviewView | Refusal>;
+  /** What a document would have said of the tenant's past withdrawals; changes nothing. */
+  simulate(tenantId: string, body: unknown): Promise<Simulation | Refusal>;
   get(tenantId: string, id: string): Promise<WithdrawalView | null>;
   list(tenantId: string, filter: WithdrawalFilter, page: Page): Promise<WithdrawalView[]>;
   /** Resolves at that stage or beyond, at any end, after the time-out, or when the signal aborts. */

@@ -143,11 +143,11 @@ export class WindowBook {
 }
 
 /** A bucket counts until all of it is out of the window. */
-function isOpen({ bucketMs, windowMs }: Meter, bucket: number, at: number): boolean {
+export function isOpen({ bucketMs, windowMs }: Meter, bucket: number, at: number): boolean {
   return bucketMs === null || windowMs === null || (bucket + 1) * bucketMs > at - windowMs;
 }
 
-function spentWithin(buckets: readonly Bucket[], meter: Meter, at: number): Spent {
+export function spentWithin(buckets: readonly Bucket[], meter: Meter, at: number): Spent {
   const sum = { amount: 0n, count: 0 };
   for (const [bucket, amount, count] of buckets) {
     if (!isOpen(meter, bucket, at)) continue;

@@ -1,16 +1,5 @@
-import {
-  type Fault,
-  isRefusal,
-  parseForm,
-  type Refusal,
-  refuse,
-} from '../../../base/kernel/index.ts';
-import {
-  type Policy,
-  type PolicyWorld,
-  readPolicy,
-  tellPolicyFault,
-} from '../../../books/policy/index.ts';
+import { isRefusal, parseForm, type Refusal } from '../../../base/kernel/index.ts';
+import { type Policy, type PolicyWorld, readPolicyBody } from '../../../books/policy/index.ts';
 import { readReason } from '../reason.ts';
 
 type Draft = { document: string; policy: Policy; reason: string };
@@ -29,22 +18,6 @@ export function parseDraft(
     return document === null || reason === null ? null : { document, reason };
   });
   if (isRefusal(form)) return form;
-  const { policy, faults } = readPolicy(form.document, world);
-  if (policy !== null) return { ...form, policy };
-  return refuse(
-    'policy_faulty',
-    `${faults.length} faults, the first: ${tellPolicyFault(faults[0]!)}.`,
-    {
-      faults: faults.map((fault): Fault => {
-        const { line, column, rule, path, found, expected } = fault;
-        const place = `line ${line}, column ${column}${rule === null ? '' : `, rule ${rule}`}`;
-        return {
-          pointer: '/document',
-          code: 'policy_faulty',
-          got: `${place}${path === '' ? '' : `, ${path}`}: ${found}`,
-          expected,
-        };
-      }),
-    },
-  );
+  const policy = readPolicyBody(form.document, world);
+  return isRefusal(policy) ? policy : { ...form, policy };
 }

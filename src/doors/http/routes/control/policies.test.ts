@@ -39,6 +39,15 @@ it('a document is compared without being kept', async () => {
   expect((await call('POST', '/v1/policies/diff')).statusCode).toBe(400);
 });
 
+it('a document is tried on past withdrawals of the tenant', async () => {
+  const simulate = (body?: object) => call('POST', '/v1/policies/simulate', body);
+  const told = await simulate({ document: 'version: 1' });
+  expect(told.json()).toMatchObject({ looked: 0, outcomes: [], differences: [], more: false });
+  const faulty = await simulate({ document: 'faulty' });
+  expect([faulty.statusCode, faulty.json().code]).toEqual([422, 'policy_faulty']);
+  expect((await simulate()).statusCode).toBe(400);
+});
+
 it('a change takes its steps by two persons, and a veto by one', async () => {
   const { id } = (await draft()).json();
   const path = `/v1/policies/${id.toUpperCase()}`;

@@ -1,0 +1,72 @@
+import { Type } from 'typebox';
+import { isRefusal } from '../../../base/kernel/index.ts';
+import type { Simulation } from '../../../roads/withdrawal/index.ts';
+import { guard } from '../auth.ts';
+import { sendRefusal } from '../reply.ts';
+import type { App, RouteContext } from '../routes/context.ts';
+import { EMPTY_BODY } from '../routes/request.ts';
+import { problems } from '../schemas.ts';
+
+const text = Type.String();
+const whole = Type.Integer();
+const outcome = Type.Enum(['denied', 'allowed', 'approved', 'held', 'held_and_approved']);
+const tier = Type.Unsafe<string | null>({ type: ['string', 'null'] });
+const said = Type.Object({ outcome, tier });
+const Told = Type.Unsafe<Simulation>(
+  Type.Object({
+    version: text,
+    looked: Type.Integer({ description: 'Withdrawals of the days asked for' }),
+    warmedUp: Type.Integer({
+      description: 'Withdrawals before them, which only filled the windows',
+    }),
+    truncated: Type.Boolean({ description: 'There were more: the oldest were left out' }),
+    outcomes: Type.Array(Type.Object({ was: outcome, would: outcome, count: whole })),
+    differences: Type.Array(
+      Type.Object({
+        withdrawalId: Type.String({ format: 'uuid' }),
+        decidedAt: Type.String({ format: 'date-time' }),
+        account: text,
+        asset: Type.String({ description: 'CAIP-19' }),
+        amountAtomic: text,
+        was: said,
+        would: said,
+        reason: Type.Unsafe<string | null>({
+          type: ['string', 'null'],
+          description: 'The rule that would deny or hold it, and why',
+        }),
+      }),
+      { description: 'Oldest first' },
+    ),
+    more: Type.Boolean({ description: 'There are more differences than are told' }),
+  }),
+);
+const Body = Type.Object(
+  {
+    document: Type.String({ description: 'A policy document, YAML or JSON, as text' }),
+    days: Type.Optional(Type.Integer({ minimum: 1, maximum: 366, default: 30 })),
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 200, default: 200 })),
+  },
+  { additionalProperties: false },
+);
+
+export function addSimulateRoute(app: App, { services }: RouteContext): void {
+  app.post(
+    '/v1/policies/simulate',
+    {
+      onRequest: guard(services, 'admin:policy'),
+      schema: {
+        tags: ['Policy'],
+        summary: 'Ask what a document would have said of past withdrawals; changes nothing',
+        description:
+          "The tenant's own, the newest 10,000 at most; `payonce policy simulate` looks at more.",
+        body: Body,
+        response: { 200: Told, ...problems },
+      },
+    },
+    async (request, reply) => {
+      if (request.body === undefined) return sendRefusal(request, reply, EMPTY_BODY);
+      const told = await services.simulate(request.principal.tenantId, request.body);
+      return isRefusal(told) ? sendRefusal(request, reply, told) : reply.send(told);
+    },
+  );
+}
