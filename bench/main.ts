@@ -17,6 +17,7 @@ import { readMachine } from './machine.ts';
 import { measurePolicy } from './policy.ts';
 import { during, say } from './progress.ts';
 import { type Report, tableOf, writeReport } from './report.ts';
+import { measureSigning } from './signing.ts';
 import { type Server, startServer } from './stage.ts';
 import { measureTracking } from './tracking.ts';
 
@@ -25,7 +26,7 @@ const HELP = `Usage: npm run bench -- [options]
 Measures this machine: PostgreSQL, a development chain, api, worker and signer are started here and
 removed at the end. A full run takes about a quarter of an hour, --quick about six minutes.
 
-  --only accept|policy|e2e|rpc|idle  a part of it
+  --only accept|policy|e2e|signer|rpc|idle  a part of it
   --quick               1,500 withdrawals end to end instead of 5,000, and shorter runs
   --withdrawals N       end to end, in each run
   --lanes N,N           end to end with these numbers of lanes (default 1,3; at most 8)
@@ -38,7 +39,7 @@ removed at the end. A full run takes about a quarter of an hour, --quick about s
 
 Exit codes: 0 well · 1 a check failed · 2 usage, or PostgreSQL without durability · 3 something did not run.`;
 
-const PARTS = ['accept', 'policy', 'e2e', 'rpc', 'idle'] as const;
+const PARTS = ['accept', 'policy', 'e2e', 'signer', 'rpc', 'idle'] as const;
 type Part = (typeof PARTS)[number];
 
 type Options = {
@@ -131,6 +132,10 @@ async function bench(server: Server, options: Options, report: Report): Promise<
     };
     report.endToEnd = await measureEndToEnd(server, size, profileDir);
   }
+  if (only === null || only === 'signer') {
+    say('signer: alone with PostgreSQL, its orders waiting');
+    report.signing = await measureSigning(server, { rounds, signatures: quick ? 3_000 : 10_000 });
+  }
   if (only === null || only === 'rpc') {
     say('rpc: what the node is asked, and what following its blocks costs');
     const paced = { rounds, perSecond: 500, seconds: quick ? 5 : 20 };
@@ -168,7 +173,15 @@ async function main(args: readonly string[]): Promise<number> {
     const at = new Date().toISOString();
     report = {
       ...{ label, at, quick, rounds, machine },
-      ...{ accept: null, policy: null, endToEnd: null, calls: null, tracking: null, idle: null },
+      ...{
+        accept: null,
+        policy: null,
+        endToEnd: null,
+        signing: null,
+        calls: null,
+        tracking: null,
+        idle: null,
+      },
     };
     await Promise.race([bench(server, options, report), interrupted]);
     say(`written: ${writeReport(join(projectFolder(), 'bench', 'results'), report)}`);
@@ -182,8 +195,8 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-function isBegun({ accept, policy, endToEnd, calls, tracking, idle }: Report): boolean {
-  return [accept, policy, endToEnd, calls, tracking, idle].some((part) => part !== null);
+function isBegun({ accept, policy, endToEnd, signing, calls, tracking, idle }: Report): boolean {
+  return [accept, policy, endToEnd, signing, calls, tracking, idle].some((part) => part !== null);
 }
 
 class Interrupted extends Error {}

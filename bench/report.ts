@@ -8,6 +8,7 @@ import { medians, spreadOf } from './measure.ts';
 import { BLOCK_SECONDS, SLOTS_IN_EPOCH } from './node.ts';
 import { policyTable } from './policy.ts';
 import { callsTable, trackingTable } from './rpc-tables.ts';
+import { signingTable } from './signing.ts';
 import { columns, ms, number, spread } from './table.ts';
 import { idlePercent, type Measured, median, ownMicros, targetsOf } from './targets.ts';
 
@@ -20,7 +21,7 @@ export type Report = Measured & {
 };
 
 export function tableOf(report: Report): string {
-  const { machine, accept, policy, endToEnd, calls, tracking, idle } = report;
+  const { machine, accept, policy, endToEnd, signing, calls, tracking, idle } = report;
   const blocks = [
     [
       `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB · Node ${machine.node} · PostgreSQL ${machine.postgres}`,
@@ -33,6 +34,7 @@ export function tableOf(report: Report): string {
   if (accept !== null) blocks.push(acceptTable(accept));
   if (policy !== null) blocks.push(policyTable(policy));
   if (endToEnd !== null) blocks.push(endToEndTable(endToEnd));
+  if (signing !== null) blocks.push(signingTable(signing));
   if (calls !== null) blocks.push(callsTable(calls));
   if (tracking !== null) blocks.push(trackingTable(tracking));
   if (idle !== null) blocks.push(idleTable(idle));
@@ -49,11 +51,19 @@ export function tableOf(report: Report): string {
 }
 
 /** Said when something else was busy: the figures are then below what this machine can do. */
-function disturbanceOf({ accept, endToEnd, tracking, idle, machine }: Report): string | null {
+function disturbanceOf({
+  accept,
+  endToEnd,
+  signing,
+  tracking,
+  idle,
+  machine,
+}: Report): string | null {
   const cases = [
     ...(accept?.cases ?? []),
     ...(endToEnd?.cases ?? []),
     ...(tracking?.cases ?? []),
+    ...(signing === null ? [] : [signing]),
     ...(idle === null ? [] : [idle]),
   ];
   const runs = cases.flatMap((item) => item.runs.map((run) => run.othersCores));

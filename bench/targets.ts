@@ -6,6 +6,7 @@ import { medians, type Spread, spreadOf } from './measure.ts';
 import { type PolicyResult, policyTargets } from './policy.ts';
 import { requestsEach, trackingMs } from './rpc-tables.ts';
 import { DEFAULT_WINDOW } from './stage.ts';
+import { type SigningResult, signaturesEach } from './signing.ts';
 import { number } from './table.ts';
 import type { TrackingResult } from './tracking.ts';
 
@@ -18,17 +19,20 @@ export type Measured = {
   accept: AcceptResult | null;
   policy: PolicyResult | null;
   endToEnd: EndToEndResult | null;
+  signing: SigningResult | null;
   calls: CallsResult | null;
   tracking: TrackingResult | null;
   idle: IdleResult | null;
 };
 
 /** Medians of the runs against what this stage of the project is to reach. */
-export function targetsOf({ accept, policy, endToEnd, calls, tracking, idle }: Measured): Target[] {
+export function targetsOf(measured: Measured): Target[] {
+  const { accept, policy, endToEnd, signing, calls, tracking, idle } = measured;
   const found: Found[] = [
     ...(accept === null ? [] : acceptTargets(accept)),
     ...(policy === null ? [] : policyTargets(policy)),
     ...(endToEnd === null ? [] : endToEndTargets(endToEnd)),
+    ...(signing === null ? [] : [signingTarget(signing)]),
     ...(calls === null ? [] : [callsTarget(requestsEach(calls).median)]),
     ...(tracking === null ? [] : [trackingTarget(tracking)]),
     ...(idle === null ? [] : idleTargets(idle)),
@@ -76,6 +80,12 @@ function endToEndTargets({ cases, awaited }: EndToEndResult): Found[] {
     ['api, highest MiB', 300, Math.max(...memory), 'most'],
   ];
 }
+
+const signingTarget = (signing: SigningResult): Found => [
+  'signatures/s, journal included',
+  5_000,
+  signaturesEach(signing).median,
+];
 
 const callsTarget = (each: number): Found => [
   'requests to the node a withdrawal',
