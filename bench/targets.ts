@@ -5,8 +5,8 @@ import type { IdleResult, IdleRun } from './idle.ts';
 import { medians, type Spread, spreadOf } from './measure.ts';
 import { type PolicyResult, policyTargets } from './policy.ts';
 import { requestsEach, trackingMs } from './rpc-tables.ts';
-import { DEFAULT_WINDOW } from './stage.ts';
 import { type SigningResult, signaturesEach } from './signing.ts';
+import { DEFAULT_WINDOW } from './stage.ts';
 import { number } from './table.ts';
 import type { TrackingResult } from './tracking.ts';
 
