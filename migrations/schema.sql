@@ -346,6 +346,17 @@ CREATE UNIQUE INDEX chain_resume_open ON public.chain_resume USING btree (chain_
 GRANT INSERT, SELECT ON chain_resume TO payonce_app;
 GRANT UPDATE (done_at, fork, orphans, refusal) ON chain_resume TO payonce_app;
 
+CREATE TABLE challenge (
+  challenge_id uuid NOT NULL DEFAULT payonce_uuid7(),
+  endpoint_id uuid NOT NULL,
+  request_hash bytea NOT NULL,
+  expires_at timestamp with time zone NOT NULL,
+  CONSTRAINT challenge_pkey PRIMARY KEY (challenge_id),
+  CONSTRAINT challenge_request_hash_check CHECK ((octet_length(request_hash) = 32))
+);
+CREATE INDEX challenge_expires ON public.challenge USING btree (expires_at);
+GRANT DELETE, INSERT, SELECT ON challenge TO payonce_app;
+
 CREATE TABLE check_run (
   check_name text NOT NULL,
   created_at timestamp with time zone NOT NULL DEFAULT now(),
@@ -540,6 +551,42 @@ CREATE TABLE foreign_inclusion (
 CREATE INDEX foreign_inclusion_slot ON public.foreign_inclusion USING btree (lane_id, nonce);
 GRANT INSERT, SELECT ON foreign_inclusion TO payonce_app;
 GRANT UPDATE (adopted_at, paid) ON foreign_inclusion TO payonce_app;
+
+CREATE TABLE gateway_call (
+  call_id uuid NOT NULL,
+  tenant_id uuid NOT NULL,
+  endpoint_id uuid NOT NULL,
+  request_hash bytea NOT NULL,
+  authorization_id bytea NOT NULL,
+  payment_id uuid NOT NULL,
+  correlation_id text NOT NULL,
+  status text NOT NULL,
+  receipt jsonb,
+  forwarding_until timestamp with time zone,
+  answer_status integer,
+  answer_headers jsonb,
+  answer_body bytea,
+  failure_code text,
+  refund_id uuid,
+  refund_refused text,
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  updated_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT gateway_call_authorization_id_check CHECK ((octet_length(authorization_id) = 32)),
+  CONSTRAINT gateway_call_authorization_id_key UNIQUE (authorization_id),
+  CONSTRAINT gateway_call_endpoint_id_fkey FOREIGN KEY (endpoint_id) REFERENCES priced_endpoint(endpoint_id),
+  CONSTRAINT gateway_call_failure CHECK (((status <> ALL (ARRAY['FAILED'::text, 'UNPAID'::text])) OR (failure_code IS NOT NULL))),
+  CONSTRAINT gateway_call_paid CHECK (((status = ANY (ARRAY['PAYING'::text, 'UNPAID'::text])) OR (receipt IS NOT NULL))),
+  CONSTRAINT gateway_call_payment_id_key UNIQUE (payment_id),
+  CONSTRAINT gateway_call_pkey PRIMARY KEY (call_id),
+  CONSTRAINT gateway_call_refund CHECK (((status = 'FAILED'::text) OR ((refund_id IS NULL) AND (refund_refused IS NULL)))),
+  CONSTRAINT gateway_call_request_hash_check CHECK ((octet_length(request_hash) = 32)),
+  CONSTRAINT gateway_call_served CHECK ((((status = 'SERVED'::text) = (answer_body IS NOT NULL)) AND ((answer_body IS NULL) OR ((answer_status IS NOT NULL) AND (answer_headers IS NOT NULL))))),
+  CONSTRAINT gateway_call_status CHECK ((status = ANY (ARRAY['PAYING'::text, 'PAID'::text, 'FORWARDING'::text, 'SERVED'::text, 'FAILED'::text, 'UNPAID'::text])))
+);
+CREATE TRIGGER gateway_call_insert AFTER INSERT ON public.gateway_call REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION gateway_call_insert_check();
+CREATE TRIGGER gateway_call_update AFTER UPDATE ON public.gateway_call REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION gateway_call_update_check();
+GRANT INSERT, SELECT ON gateway_call TO payonce_app;
+GRANT UPDATE (status, receipt, forwarding_until, answer_status, answer_headers, answer_body, failure_code, refund_id, refund_refused, updated_at) ON gateway_call TO payonce_app;
 
 CREATE TABLE idempotency_key (
   key_hash uuid NOT NULL,
@@ -1234,6 +1281,39 @@ CREATE VIEW posting AS
     LATERAL UNNEST(t.debit_nos, t.credit_nos, t.amounts) WITH ORDINALITY p(debit_no, credit_no, amount, n);
 GRANT SELECT ON posting TO payonce_app;
 
+CREATE TABLE priced_endpoint (
+  endpoint_id uuid NOT NULL DEFAULT payonce_uuid7(),
+  tenant_id uuid NOT NULL,
+  merchant_id uuid NOT NULL,
+  method text NOT NULL,
+  path text NOT NULL,
+  asset text NOT NULL,
+  price numeric(78,0) NOT NULL,
+  pay_to bytea NOT NULL,
+  upstream text NOT NULL,
+  on_failure text NOT NULL,
+  timeout_ms integer NOT NULL,
+  max_response_bytes integer NOT NULL,
+  description text,
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  removed_at timestamp with time zone,
+  CONSTRAINT priced_endpoint_max_response_bytes_check CHECK (((max_response_bytes >= 0) AND (max_response_bytes <= 16777216))),
+  CONSTRAINT priced_endpoint_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES merchant(merchant_id),
+  CONSTRAINT priced_endpoint_method_check CHECK ((method = ANY (ARRAY['GET'::text, 'POST'::text, 'PUT'::text, 'PATCH'::text, 'DELETE'::text]))),
+  CONSTRAINT priced_endpoint_on_failure_check CHECK ((on_failure = ANY (ARRAY['refund'::text, 'retry'::text, 'keep'::text]))),
+  CONSTRAINT priced_endpoint_path_check CHECK (((path ~ '^/'::text) AND (octet_length(path) <= 512))),
+  CONSTRAINT priced_endpoint_pay_to_check CHECK ((octet_length(pay_to) = 20)),
+  CONSTRAINT priced_endpoint_pkey PRIMARY KEY (endpoint_id),
+  CONSTRAINT priced_endpoint_price_check CHECK ((price > (0)::numeric)),
+  CONSTRAINT priced_endpoint_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenant(tenant_id),
+  CONSTRAINT priced_endpoint_timeout_ms_check CHECK (((timeout_ms >= 100) AND (timeout_ms <= 120000))),
+  CONSTRAINT priced_endpoint_upstream_check CHECK (((upstream ~ '^https?://'::text) AND (octet_length(upstream) <= 2048)))
+);
+CREATE UNIQUE INDEX priced_endpoint_path ON public.priced_endpoint USING btree (merchant_id, method, path) WHERE (removed_at IS NULL);
+CREATE INDEX priced_endpoint_tenant ON public.priced_endpoint USING btree (tenant_id, merchant_id);
+GRANT INSERT, SELECT ON priced_endpoint TO payonce_app;
+GRANT UPDATE (removed_at) ON priced_endpoint TO payonce_app;
+
 CREATE TABLE proposal (
   subject text NOT NULL,
   content text NOT NULL,
@@ -1686,6 +1766,44 @@ BEGIN
   IF FOUND THEN
     RAISE EXCEPTION 'approval %: % to % is not a move', bad.id, bad.was, coalesce(bad.wanted, 'another id')
       USING ERRCODE = 'check_violation', CONSTRAINT = 'approval_transition';
+  END IF;
+  RETURN NULL;
+END $function$;
+
+CREATE OR REPLACE FUNCTION public.gateway_call_insert_check()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET enable_nestloop TO 'off'
+AS $function$
+DECLARE
+  bad text;
+BEGIN
+  SELECT n.status INTO bad FROM new_rows n
+    LEFT JOIN state_initial s ON s.machine = 'gateway_call' AND s.state = n.status
+    WHERE s.state IS NULL LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION 'gateway_call: % is not a state to start in', bad USING ERRCODE = 'check_violation', CONSTRAINT = 'gateway_call_initial';
+  END IF;
+  RETURN NULL;
+END $function$;
+
+CREATE OR REPLACE FUNCTION public.gateway_call_update_check()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET enable_nestloop TO 'off'
+AS $function$
+DECLARE
+  bad record;
+BEGIN
+  SELECT o.call_id AS id, o.status AS was, n.status AS wanted INTO bad
+    FROM old_rows o
+    LEFT JOIN new_rows n ON n.call_id = o.call_id
+    LEFT JOIN state_transition s
+      ON s.machine = 'gateway_call' AND s.from_state = o.status AND s.to_state = n.status
+    WHERE n.status IS NULL OR (n.status <> o.status AND s.machine IS NULL) LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION 'gateway_call %: % to % is not a move', bad.id, bad.was, coalesce(bad.wanted, 'another id')
+      USING ERRCODE = 'check_violation', CONSTRAINT = 'gateway_call_transition';
   END IF;
   RETURN NULL;
 END $function$;

@@ -7,6 +7,7 @@ WITH rows AS (
   UNION ALL SELECT 'tx', tx_id, status FROM tx WHERE tx_id >= ($1::jsonb ->> 'since')::uuid
   UNION ALL SELECT 'approval', request_id, status FROM approval_request WHERE request_id >= ($1::jsonb ->> 'since')::uuid
   UNION ALL SELECT 'policy_change', change_id, status FROM policy_change WHERE change_id >= ($1::jsonb ->> 'since')::uuid
+  UNION ALL SELECT 'gateway_call', call_id, status FROM gateway_call WHERE call_id >= ($1::jsonb ->> 'since')::uuid
 ), passed AS (
   SELECT e.type, e.subject_id, s.state, sum(s.by) AS stays
   FROM event e CROSS JOIN LATERAL (VALUES (e.to_state, 1), (e.from_state, -1)) AS s(state, by)

@@ -157,7 +157,13 @@ describe('a well-formed file', () => {
         },
       ],
       treasury: [],
-      x402: { merchants: [], anonymous: null, waitMs: 8_000, verifyLeaseMs: 20_000 },
+      x402: {
+        merchants: [],
+        anonymous: null,
+        waitMs: 8_000,
+        verifyLeaseMs: 20_000,
+        upstreamNetworks: [],
+      },
       guard: {
         approvals: {
           ...{ approvers: [], groups: [], thresholds: [], webauthn: null },

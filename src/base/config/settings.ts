@@ -1,4 +1,4 @@
-import type { Address, Hex, SettleAt } from '../kernel/index.ts';
+import type { Address, Hex, Network, SettleAt } from '../kernel/index.ts';
 import type { GuardSettings } from './guard/settings.ts';
 import type { ScreeningSettings } from './screening/settings.ts';
 
@@ -51,6 +51,8 @@ export type Settings = {
     waitMs: number;
     /** How long a merchant that had a payment verified has it for itself. */
     verifyLeaseMs: number;
+    /** Where upstreams of the gateway may be beside public addresses. */
+    upstreamNetworks: Network[];
   };
   policy: {
     /** How long a change of the policy that loosens waits until it rules. */

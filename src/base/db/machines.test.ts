@@ -5,6 +5,7 @@ import { MainDatabase } from '../../../test/support/main-database.ts';
 import {
   APPROVAL,
   canMove,
+  GATEWAY_CALL,
   isEnd,
   MACHINES,
   PAYMENT,
@@ -115,6 +116,14 @@ const ALLOWED: Record<string, readonly string[]> = {
     'SCHEDULED>WITHDRAWN',
     'EFFECTIVE>SUPERSEDED',
   ],
+  gateway_call: [
+    'PAYING>PAID',
+    'PAYING>UNPAID',
+    'PAID>FORWARDING',
+    'FORWARDING>SERVED',
+    'FORWARDING>PAID',
+    'FORWARDING>FAILED',
+  ],
 };
 const STATES: Record<string, readonly string[]> = {
   withdrawal: [
@@ -166,6 +175,7 @@ const STATES: Record<string, readonly string[]> = {
   policy_change: [
     ...['DRAFT', 'PROPOSED', 'SCHEDULED', 'EFFECTIVE', 'SUPERSEDED', 'VETOED', 'WITHDRAWN'],
   ],
+  gateway_call: ['PAYING', 'PAID', 'FORWARDING', 'SERVED', 'FAILED', 'UNPAID'],
 };
 const INITIAL: Record<string, readonly string[]> = {
   withdrawal: ['REQUESTED', 'RESERVED', 'REJECTED'],
@@ -173,6 +183,7 @@ const INITIAL: Record<string, readonly string[]> = {
   approval: ['PENDING'],
   payment: ['REQUESTED', 'AUTH_SIGNED'],
   policy_change: ['DRAFT'],
+  gateway_call: ['PAYING'],
 };
 
 describe('the machines as data', () => {
@@ -216,6 +227,8 @@ describe('the machines as data', () => {
       'utf8',
     );
     expect(change).toContain(machineSql(POLICY_CHANGE));
+    const call = readFileSync(join(projectRoot(), 'migrations/main/0031_gateway.sql'), 'utf8');
+    expect(call).toContain(machineSql(GATEWAY_CALL));
   });
 });
 
@@ -226,6 +239,10 @@ describe('the machines in the database', () => {
     // Whatever else must be so in a state is left out: here moves alone are looked at.
     await at.rows(
       `ALTER TABLE policy_change DROP CONSTRAINT policy_change_confirmed, DROP CONSTRAINT policy_change_ended`,
+    );
+    await at.rows(
+      `ALTER TABLE gateway_call DROP CONSTRAINT gateway_call_paid, DROP CONSTRAINT gateway_call_served,
+         DROP CONSTRAINT gateway_call_failure, DROP CONSTRAINT gateway_call_endpoint_id_fkey`,
     );
     await at.rows('DROP INDEX policy_change_ruling');
     await at.rows('INSERT INTO person VALUES (gen_random_uuid())');
@@ -261,7 +278,7 @@ describe('the machines in the database', () => {
       const starts = initial.filter((row) => row.machine === name).map((row) => row.state);
       expect(starts.sort()).toEqual([...INITIAL[name]!].sort());
     }
-    expect(moves).toHaveLength(93);
+    expect(moves).toHaveLength(99);
   });
 
   it.each(MACHINES)(
@@ -405,4 +422,9 @@ const INSERT: Record<string, string> = {
       correlation_id, status)
     SELECT $1, version, 'neutral', false, '[]', 'why', person_id, 'c', s
     FROM unnest($2::text[]) s, policy_version, person RETURNING change_id AS id`,
+  gateway_call: `INSERT INTO gateway_call (call_id, tenant_id, endpoint_id, request_hash, authorization_id, payment_id,
+      correlation_id, status)
+    SELECT gen_random_uuid(), $1, gen_random_uuid(), sha256(''), sha256(gen_random_uuid()::text::bytea),
+      gen_random_uuid(), 'c', s
+    FROM unnest($2::text[]) s RETURNING call_id AS id`,
 };

@@ -217,6 +217,26 @@ export const ERRORS = {
     title: 'The lane waits for its adoption',
     help: 'Chain and books do not agree about the wallet; `payonce lanes adopt` shows what is so and opens it.',
   },
+  endpoint_refused: {
+    kind: 'refusal',
+    title: 'The price could never be paid',
+    help: 'Let the merchant have the asset, the amount and the payee first, or choose another onFailure; detail says which.',
+  },
+  payment_pending: {
+    kind: 'refusal',
+    title: 'The payment or the answer to it is under way',
+    help: 'Send the same request with the same payment again: it is not charged twice.',
+  },
+  payment_conflict: {
+    kind: 'refusal',
+    title: 'The payment belongs to another request',
+    help: 'Ask without a payment for a challenge of this request, and sign for that.',
+  },
+  upstream_failed: {
+    kind: 'refusal',
+    title: 'The API behind the gateway did not answer',
+    help: 'onFailure says what becomes of the payment: refund (it goes back when it is final), retry (ask again with the same payment) or keep.',
+  },
   not_refundable: {
     kind: 'refusal',
     title: 'The payment can not be refunded now',

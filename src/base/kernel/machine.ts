@@ -146,7 +146,34 @@ export const POLICY_CHANGE = machine({
 });
 export type PolicyChangeState = keyof typeof POLICY_CHANGE.moves;
 
-export const MACHINES: readonly Machine[] = [WITHDRAWAL, TX, APPROVAL, PAYMENT, POLICY_CHANGE];
+/**
+ * A request that a payment was signed for. PAYING knows nothing of the payment's outcome; nothing is forwarded before
+ * PAID. FORWARDING goes back to PAID where the same payment may try again.
+ */
+export const GATEWAY_CALL = machine({
+  name: 'gateway_call',
+  table: 'gateway_call',
+  idColumn: 'call_id',
+  initial: ['PAYING'],
+  moves: {
+    PAYING: ['PAID', 'UNPAID'],
+    PAID: ['FORWARDING'],
+    FORWARDING: ['SERVED', 'PAID', 'FAILED'],
+    SERVED: [],
+    FAILED: [],
+    UNPAID: [],
+  },
+});
+export type GatewayCallState = keyof typeof GATEWAY_CALL.moves;
+
+export const MACHINES: readonly Machine[] = [
+  WITHDRAWAL,
+  TX,
+  APPROVAL,
+  PAYMENT,
+  POLICY_CHANGE,
+  GATEWAY_CALL,
+];
 
 /** True when the machine has no way out of this state. */
 export function isEnd<State extends string>(of: Machine<State>, state: State): boolean {

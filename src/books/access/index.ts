@@ -29,6 +29,7 @@ export { LastUse } from './last-use.ts';
 export {
   bindKey,
   findMerchant,
+  findMerchantOf,
   type Merchant,
   merchantAccount,
   merchantOfKey,

@@ -102,6 +102,18 @@ export async function findMerchant(
   return rows.map(merchantOf)[0] ?? null;
 }
 
+export async function findMerchantOf(
+  sql: Sql,
+  { tenantId, name }: { tenantId: string; name: string },
+): Promise<Merchant | null> {
+  const { rows } = await sql.query<Row>({
+    types: HEX_BYTES,
+    text: `${MERCHANT} WHERE m.tenant_id = $1 AND m.name = $2 AND m.disabled_at IS NULL`,
+    values: [tenantId, name],
+  });
+  return rows.map(merchantOf)[0] ?? null;
+}
+
 /** For whom a key acts; null: for none that is in service. */
 export async function merchantOfKey(sql: Sql, keyId: string): Promise<Merchant | null> {
   const { rows } = await sql.query<Row>({

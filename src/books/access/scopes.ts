@@ -8,6 +8,7 @@ const SCOPES = [
   'payments:read',
   'payments:settle',
   'payments:refund',
+  'payments:price',
   'ledger:credit',
   'ledger:read',
   'events:read',

@@ -62,11 +62,11 @@ export async function startApi({ settings, log, port, host }: ApiOptions): Promi
   let listening = port;
   const origin = () => settings.http.publicUrl ?? localOrigin(listening);
   const { services, withdrawals } = await servicesOf(settings, db, log, readers);
-  const x402 = x402Services(db, settings, log);
+  const x402 = x402Services(db, settings, log, origin);
   const server = await buildServer({
     services: {
       ...services,
-      x402: x402.services,
+      ...x402.services,
       ...operatorServices(db, origin),
       authenticate: (bearer) => keys.authenticate(bearer),
       rateLimits: new RateLimiter({ clock: systemClock, ...settings.http.rateLimits }),
@@ -110,7 +110,14 @@ function policyServices(settings: Settings, db: Db, log: Log): Services['policie
 
 type DatabaseServices = Omit<
   Services,
-  'authenticate' | 'noteUse' | 'operators' | 'rateLimits' | 'readiness' | 'sessions' | 'x402'
+  | 'authenticate'
+  | 'noteUse'
+  | 'operators'
+  | 'rateLimits'
+  | 'readiness'
+  | 'sessions'
+  | 'x402'
+  | 'gateway'
 >;
 
 async function servicesOf(

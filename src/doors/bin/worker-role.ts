@@ -28,13 +28,14 @@ import {
 } from '../../hands/broadcaster/index.ts';
 import { Mismatches, TipWatch, trackRound } from '../../hands/tracker/index.ts';
 import { treasuryHandlers } from '../../hands/treasury/index.ts';
+import { dropChallenges, gatewayHandlers } from '../../roads/gateway/index.ts';
 import {
   settlerHandlers,
   sweepStanding,
   validatorHandlers,
   type WithdrawalContext,
 } from '../../roads/withdrawal/index.ts';
-import { paymentHandlers } from '../../roads/x402/index.ts';
+import { PaymentService, paymentHandlers } from '../../roads/x402/index.ts';
 import { openChain, portOf, tellQuorum } from './chains.ts';
 import { activateDuePolicies, CHECKS_MS, notePaidDestinations, runDueChecks } from './checks.ts';
 import { freezeLoop, screeningLoop } from './quiet-loops.ts';
@@ -158,6 +159,7 @@ async function handlersOf(worker: Worker, broadcaster: BroadcasterContext): Prom
     settings,
     policies: new Policies(),
   };
+  const payments = new PaymentService({ db, assets });
   return [
     ...(worker.has('validator') ? validatorHandlers(withdrawal) : []),
     ...(worker.has('broadcaster') ? broadcasterHandlers(broadcaster) : []),
@@ -165,6 +167,7 @@ async function handlersOf(worker: Worker, broadcaster: BroadcasterContext): Prom
       ? [
           ...settlerHandlers(withdrawal),
           ...paymentHandlers(worker),
+          ...gatewayHandlers({ db, refund: (...asked) => payments.refund(...asked) }),
           ...treasuryHandlers({ ...worker, chains: worker.agreed }),
         ]
       : []),
@@ -284,6 +287,7 @@ function cronLoops(worker: Worker): Loop[] {
       if (found > 0) log.warn({ withdrawals: found }, 'stood still; announced again');
       return false;
     }),
+    loop('challenges', 600_000, async () => (await dropChallenges(db)) === 10_000),
     loop('partitions', 6 * 3_600_000, async () => {
       await db.query('SELECT payonce_make_partitions()');
       return false;

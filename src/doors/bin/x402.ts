@@ -3,6 +3,7 @@ import type { Db } from '../../base/db/index.ts';
 import { type Log, systemClock } from '../../base/kernel/index.ts';
 import { findMerchant, type Merchant, merchantOfKey } from '../../books/access/index.ts';
 import { Ledger } from '../../books/ledger/index.ts';
+import { EndpointService, GatewayService } from '../../roads/gateway/index.ts';
 import { FacilitatorService, PaymentService, supportedOf } from '../../roads/x402/index.ts';
 import type { Services } from '../http/index.ts';
 import { portOf } from './chains.ts';
@@ -17,7 +18,8 @@ export function x402Services(
   db: Db,
   settings: Settings,
   log: Log,
-): { services: Services['x402']; drain(): Promise<void> } {
+  origin: () => string,
+): { services: Pick<Services, 'x402' | 'gateway'>; drain(): Promise<void> } {
   const pools = new Map(settings.chains.map((chain) => [chain.chainId, portOf(chain, log)]));
   const assets = new Assets(settings.assets);
   const payments = new PaymentService({ db, assets });
@@ -29,6 +31,15 @@ export function x402Services(
     assets,
     ports: (chainId) => pools.get(chainId),
     clock: systemClock,
+  });
+  const endpoints = new EndpointService({ db, assets });
+  const gateway = new GatewayService({
+    db,
+    assets,
+    log,
+    facilitator,
+    clock: systemClock,
+    opened: settings.x402.upstreamNetworks,
   });
   const supported = supportedOf(settings);
   const held = new Map<string, Held>();
@@ -45,21 +56,34 @@ export function x402Services(
   const { anonymous } = settings.x402;
   return {
     services: {
-      supported: () => supported,
-      anonymous: async () =>
-        anonymous === null
-          ? null
-          : hold('', () =>
-              findMerchant(db, { tenant: anonymous.tenant, name: anonymous.merchant }),
-            ),
-      merchantOfKey: (keyId) => hold(keyId, () => merchantOfKey(db, keyId)),
-      verify: (...asked) => facilitator.verify(...asked),
-      settle: (...asked) => facilitator.settle(...asked),
-      get: (...asked) => payments.get(...asked),
-      find: (...asked) => payments.find(...asked),
-      refund: (...asked) => payments.refund(...asked),
-      refunds: (...asked) => payments.refunds(...asked),
+      gateway: {
+        origin,
+        answer: (request) => gateway.answer(request),
+        put: (...asked) => endpoints.put(...asked),
+        list: (by) => endpoints.list(by),
+        get: (...asked) => endpoints.get(...asked),
+        remove: (...asked) => endpoints.remove(...asked),
+      },
+      x402: {
+        supported: () => supported,
+        anonymous: async () =>
+          anonymous === null
+            ? null
+            : hold('', () =>
+                findMerchant(db, { tenant: anonymous.tenant, name: anonymous.merchant }),
+              ),
+        merchantOfKey: (keyId) => hold(keyId, () => merchantOfKey(db, keyId)),
+        verify: (...asked) => facilitator.verify(...asked),
+        settle: (...asked) => facilitator.settle(...asked),
+        get: (...asked) => payments.get(...asked),
+        find: (...asked) => payments.find(...asked),
+        refund: (...asked) => payments.refund(...asked),
+        refunds: (...asked) => payments.refunds(...asked),
+      },
     },
-    drain: () => facilitator.drain(),
+    async drain() {
+      await gateway.drain();
+      await facilitator.drain();
+    },
   };
 }

@@ -22,13 +22,14 @@ describe('the error map', () => {
       401: 'unauthenticated signature_required signature_incomplete signature_invalid signature_stale signature_replayed passkey_refused',
       403: 'missing_scope address_not_allowed grant_too_wide missing_role cross_site_request login_not_fresh own_rights operator_elsewhere approver_unknown approver_is_initiator',
       404: 'not_found account_not_found invitation_ended',
-      409: 'external_id_conflict not_cancellable not_replaceable key_ended lane_frozen not_refundable not_custodial not_sweepable break_not_resolvable chain_not_halted second_person_required last_security_admin already_active not_registered operator_exists approval_closed approval_expired hold_closed policy_change_refused',
+      409: 'external_id_conflict not_cancellable not_replaceable key_ended lane_frozen payment_conflict not_refundable not_custodial not_sweepable break_not_resolvable chain_not_halted second_person_required last_security_admin already_active not_registered operator_exists approval_closed approval_expired hold_closed policy_change_refused',
       413: 'body_too_large',
       415: 'unsupported_media_type',
-      422: 'idempotency_key_conflict unknown_asset amount_below_minimum amount_above_limit insufficient_balance refund_exceeds_payment destination_refused policy_denied approval_signature_invalid policy_faulty',
+      422: 'idempotency_key_conflict unknown_asset amount_below_minimum amount_above_limit insufficient_balance refund_exceeds_payment endpoint_refused destination_refused policy_denied approval_signature_invalid policy_faulty',
       429: 'rate_limited',
       500: 'internal',
-      503: 'unavailable',
+      502: 'upstream_failed',
+      503: 'unavailable payment_pending',
     };
     const listed = Object.entries(contract).flatMap(([status, codes]) =>
       codes.split(' ').map((code) => [code, Number(status)]),

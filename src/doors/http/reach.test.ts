@@ -11,6 +11,7 @@ import { FakeServices, OTHER_TENANT, TENANT } from './services.fixture.ts';
 const ROUTES: Record<string, Scope> = {
   'DELETE /v1/address-book/{id}': 'admin:address-book',
   'DELETE /v1/freeze/{id}': 'admin:freeze',
+  'DELETE /v1/priced-endpoints/{id}': 'payments:price',
   'GET /v1/accounts/{account}/balances': 'ledger:read',
   'GET /v1/accounts/{account}/transfers': 'ledger:read',
   'GET /v1/address-book': 'admin:address-book',
@@ -27,6 +28,8 @@ const ROUTES: Record<string, Scope> = {
   'GET /v1/payments': 'payments:read',
   'GET /v1/payments/{id}': 'payments:read',
   'GET /v1/payments/{id}/refunds': 'payments:read',
+  'GET /v1/priced-endpoints': 'payments:read',
+  'GET /v1/priced-endpoints/{id}': 'payments:read',
   'GET /v1/merchants/{merchant}/balances': 'payments:read',
   'GET /v1/merchants/{merchant}/transfers': 'payments:read',
   'GET /v1/holds': 'holds:clear',
@@ -52,6 +55,7 @@ const ROUTES: Record<string, Scope> = {
   'POST /v1/holds/{id}/clear': 'holds:clear',
   'POST /v1/holds/{id}/reject': 'holds:clear',
   'POST /v1/payments/{id}/refunds': 'payments:refund',
+  'POST /v1/priced-endpoints': 'payments:price',
   'POST /v1/operators': 'operators',
   'POST /v1/operators/{id}/activate': 'operators',
   'POST /v1/operators/{id}/invite': 'operators',
@@ -109,6 +113,8 @@ const PUBLIC = [
   'GET /openapi.json',
   'GET /readyz',
   'GET /x402/supported',
+  // What they cost is paid to them.
+  ...['DELETE', 'GET', 'PATCH', 'POST', 'PUT'].map((method) => `${method} /gateway/{merchant}/*`),
 ];
 const LISTED = [...Object.keys(ROUTES), ...OWN, ...ENTRANCES, ...PUBLIC];
 /** What else of a family, or all of it, opens a route. */
@@ -172,7 +178,9 @@ function routed(): string[] {
     const [, indent, part, methods] = read as unknown as [string, string, string, string];
     prefixes.splice(indent.length / 4, Number.POSITIVE_INFINITY, part);
     const path = prefixes.join('').replaceAll(/:(\w+)/g, '{$1}');
-    return methods.split(', ').map((method) => `${method} ${path}`);
+    // Of a path that ends in a wildcard the picture has the wildcard alone; there is one.
+    const whole = path === '*' ? '/gateway/{merchant}/*' : path;
+    return methods.split(', ').map((method) => `${method} ${whole}`);
   });
 }
 

@@ -110,7 +110,7 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   addReconciliationRoutes(app, context);
   addApiKeyRoutes(app, context);
   addFreezeRoutes(app, context);
-  addX402Routes(app, context);
+  await addX402Routes(app, context);
   addPolicyRoutes(app, context);
   addAddressBookRoutes(app, context);
   addAuditRoutes(app, context);

@@ -15,6 +15,7 @@ import { FakeApiKeys, principalOf } from './api-keys.fixture.ts';
 import { FakeApprovals } from './approvals/approvals.fixture.ts';
 import type { EventView } from './event-view.ts';
 import { FakeFreezes } from './freezes.fixture.ts';
+import { FakeGateway } from './gateway.fixture.ts';
 import { FakeOperators, FakeSessions } from './operators.fixture.ts';
 import { FakePolicies, fakePreview, fakeSimulate } from './policies.fixture.ts';
 import { FakeHolds } from './policy/holds.fixture.ts';
@@ -26,14 +27,7 @@ import { FakeX402 } from './x402.fixture.ts';
 export const TENANT = '01890000-0000-7000-8000-000000000001';
 export const OTHER_TENANT = '01890000-0000-7000-8000-000000000002';
 
-const ALL: Grant[] = [
-  'withdrawals:*',
-  'payments:*',
-  'ledger:credit',
-  'ledger:read',
-  'events:read',
-  'admin',
-];
+const ALL: Grant[] = ['withdrawals:*', 'payments:*', 'ledger:*', 'events:read', 'admin'];
 
 /** The rooms below the door, in memory, for tests. `fault` makes every call throw it. */
 export class FakeServices implements Services {
@@ -67,6 +61,7 @@ export class FakeServices implements Services {
   ready = true;
   wallets = new FakeWallets(TENANT);
   approvals = new FakeApprovals(TENANT);
+  gateway = new FakeGateway(TENANT);
   holds = new FakeHolds(TENANT);
   apiKeys = new FakeApiKeys(TENANT);
   freezes = new FakeFreezes(TENANT);

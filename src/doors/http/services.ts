@@ -21,6 +21,7 @@ import type {
   PolicyOrder,
 } from '../../roads/control/index.ts';
 import type { BalanceView, DepositView, TransferView } from '../../roads/deposit/index.ts';
+import type { EndpointView, GatewayAnswer, GatewayRequest } from '../../roads/gateway/index.ts';
 import type { BreakView, ResumeView } from '../../roads/reconcile/index.ts';
 import type {
   ApprovalView,
@@ -157,6 +158,19 @@ type X402Services = {
   refunds(of: PaymentScope, id: string): Promise<RefundView[] | null>;
 };
 
+type MerchantScope = PaymentScope & { actor: string; correlationId: string };
+
+/** Priced endpoints, and the requests that pay for themselves. */
+type GatewayServices = {
+  /** Where payers find us: part of what they are told that they pay for. */
+  origin(): string;
+  answer(request: GatewayRequest): Promise<GatewayAnswer>;
+  put(by: MerchantScope, body: unknown): Promise<EndpointView | Refusal>;
+  list(by: MerchantScope): Promise<EndpointView[]>;
+  get(by: MerchantScope, id: string): Promise<EndpointView | Refusal>;
+  remove(by: MerchantScope, id: string): Promise<EndpointView | Refusal>;
+};
+
 /** The one policy of the installation: two persons change it, one vetoes. */
 type PolicyServices = {
   list(page: Page): Promise<PolicyChangeView[]>;
@@ -241,6 +255,7 @@ export type Services = {
   wallets: WalletServices;
   approvals: ApprovalServices;
   x402: X402Services;
+  gateway: GatewayServices;
   holds: HoldServices;
   apiKeys: ApiKeyServices;
   freezes: FreezeServices;

@@ -148,6 +148,11 @@ const X402 = Type.Object(
       ),
     ),
     waitSeconds: Type.Optional(integer(1, 60, ' seconds')),
+    upstreamNetworks: Type.Optional(
+      Type.Array(Type.String({ description: NETWORK }), {
+        description: `a list of networks, each ${NETWORK}`,
+      }),
+    ),
     verifyLeaseSeconds: Type.Optional(integer(0, 300, ' seconds (0: none)')),
   },
   closed,

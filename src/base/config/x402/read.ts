@@ -1,7 +1,8 @@
-import { parseAmount } from '../../kernel/index.ts';
+import { parseAmount, parseNetwork } from '../../kernel/index.ts';
 import { readAddress } from '../assets.ts';
 import { refuseRepeat } from '../chains.ts';
 import { type Faults, shown } from '../faults.ts';
+import { NETWORK } from '../schema/parts.ts';
 import type { ConfigFile } from '../schema/schema.ts';
 import type { AssetSettings, MerchantSettings, Settings } from '../settings.ts';
 import type { Loose } from '../shape.ts';
@@ -29,6 +30,12 @@ export function readX402(
     anonymous: anonymous === undefined ? null : { tenant, merchant },
     waitMs: waitSeconds * 1000,
     verifyLeaseMs: verifyLeaseSeconds * 1000,
+    upstreamNetworks: (section.upstreamNetworks ?? []).flatMap((text, index) => {
+      const network = text === undefined ? null : parseNetwork(text);
+      if (network !== null) return [network];
+      faults.add(`x402.upstreamNetworks[${index}]`, shown(text), NETWORK);
+      return [];
+    }),
   };
 }
 

@@ -9,6 +9,8 @@ import { problems } from '../../schemas.ts';
 import type { Services } from '../../services.ts';
 import type { App, RouteContext } from '../context.ts';
 import { fault } from '../request.ts';
+import { addEndpointRoutes } from './endpoints.ts';
+import { addGatewayRoutes } from './gateway.ts';
 import { addMerchantRoutes } from './merchants.ts';
 import { addRefundRoutes } from './refunds.ts';
 import { scopeOf } from './scope.ts';
@@ -23,7 +25,7 @@ const NO_MERCHANT = refuse(
 const NOT_FOUND = refuse('not_found', 'There is no payment with this id for this key.');
 
 /** The facilitator's routes, in the form of the official packages, and payments as they stand. */
-export function addX402Routes(app: App, context: RouteContext): void {
+export async function addX402Routes(app: App, context: RouteContext): Promise<void> {
   const { services } = context;
   addSupported(app, services);
   addQuestion(
@@ -37,6 +39,8 @@ export function addX402Routes(app: App, context: RouteContext): void {
   addPayments(app, services);
   addRefundRoutes(app, context);
   addMerchantRoutes(app, context);
+  addEndpointRoutes(app, context);
+  await addGatewayRoutes(app, context);
 }
 
 function addSupported(app: App, services: Services): void {

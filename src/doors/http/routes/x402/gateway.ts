@@ -1,0 +1,65 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Type } from 'typebox';
+import type { GatewayAnswer } from '../../../../roads/gateway/index.ts';
+import { sendRefusal } from '../../reply.ts';
+import { problems } from '../../schemas.ts';
+import type { App, RouteContext } from '../context.ts';
+
+const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
+const MERCHANT = /^([a-z0-9][a-z0-9-]*)\.([a-z0-9][a-z0-9-]*)$/;
+
+/**
+ * Requests that pay for themselves. What an upstream answers comes from our origin, where the console has its sessions: it
+ * is sandboxed, and never stored by a cache on the way.
+ */
+export async function addGatewayRoutes(app: App, { services }: RouteContext): Promise<void> {
+  await app.register(async (scope) => {
+    scope.removeAllContentTypeParsers();
+    // Whatever it is, it is the upstream's to read.
+    scope.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => {
+      done(null, body);
+    });
+    scope.route({
+      method: [...METHODS],
+      url: '/gateway/:merchant/*',
+      exposeHeadRoute: false,
+      schema: {
+        tags: ['x402'],
+        security: [],
+        summary: 'Ask a priced API: 402 with a challenge, then the answer for its payment',
+        description:
+          'The merchant is `tenant.name`. With PAYMENT-SIGNATURE the request is forwarded once; asked again with the same payment it gets the kept answer.',
+        params: Type.Object({ merchant: Type.String(), '*': Type.String() }),
+        response: { ...problems },
+      },
+      handler: async (request, reply) => {
+        const { merchant } = request.params as { merchant: string };
+        const [, tenant = '', name = ''] = MERCHANT.exec(merchant) ?? [];
+        const [path = '', query] = request.url.split(/\?(.*)/s);
+        const url = `${services.gateway.origin()}${request.url}`;
+        const answer = await services.gateway.answer({
+          tenant,
+          merchant: name,
+          method: request.method,
+          path: path.slice(`/gateway/${merchant}`.length),
+          search: query === undefined ? '' : `?${query}`,
+          url,
+          headers: request.headers,
+          body: Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0),
+          correlationId: request.id,
+        });
+        return send(request, reply, answer);
+      },
+    });
+  });
+}
+
+function send(request: FastifyRequest, reply: FastifyReply, answer: GatewayAnswer): FastifyReply {
+  reply.headers(answer.headers);
+  if (answer.kind === 'problem') return sendRefusal(request, reply, answer.refusal);
+  return reply
+    .code(answer.status)
+    .header('content-security-policy', "sandbox; default-src 'none'; frame-ancestors 'none'")
+    .header('cache-control', answer.status === 402 ? 'no-store' : 'private, no-store')
+    .send(answer.body);
+}

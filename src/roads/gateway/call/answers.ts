@@ -1,0 +1,54 @@
+import type { Readable } from 'node:stream';
+import { type Refusal, refuse } from '../../../base/kernel/index.ts';
+import type { Call } from './rows.ts';
+import { encode } from './wire.ts';
+
+export type GatewayAnswer =
+  | { kind: 'answer'; status: number; headers: Record<string, string>; body: Buffer | Readable }
+  | { kind: 'problem'; refusal: Refusal; headers: Record<string, string> };
+
+export const NOT_FOUND = refuse('not_found', 'Nothing is offered here.');
+export const PENDING = refuse(
+  'payment_pending',
+  'The payment or its answer is under way: send the same request with the same payment again.',
+);
+export const TAKEN = refuse(
+  'payment_conflict',
+  'This payment is another request’s: ask without a payment for a new challenge.',
+);
+
+export function problem(refusal: Refusal): GatewayAnswer {
+  return { kind: 'problem', refusal, headers: {} };
+}
+
+/** What the payer is told of its payment. */
+export function receiptOf({
+  success,
+  transaction,
+  network,
+  payer,
+  amount,
+  extra,
+}: Record<string, unknown>) {
+  return { success, transaction, network, payer, amount, extra };
+}
+
+export function paidHeaders({ receipt }: Call): Record<string, string> {
+  return receipt === null ? {} : { 'payment-response': encode(receipt) };
+}
+
+/** Paid, and no answer: what becomes of the money is the endpoint's policy. */
+export function upstreamFailed(call: Call): GatewayAnswer {
+  const { onFailure, paymentId, refundId, refundRefused } = call;
+  const next = {
+    refund: 'The payment goes back to its payer.',
+    retry: 'Ask again with the same payment: it is tried again and not charged.',
+    keep: 'The payment is kept.',
+  }[onFailure];
+  const refused = refundRefused === null ? {} : { refundRefused };
+  const members = { paymentId, onFailure, ...(refundId === null ? {} : { refundId }), ...refused };
+  const refusal = refuse('upstream_failed', `The API behind the gateway did not answer. ${next}`, {
+    members,
+  });
+  return { kind: 'problem', refusal, headers: paidHeaders(call) };
+}

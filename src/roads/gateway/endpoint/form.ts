@@ -1,0 +1,110 @@
+import type { AssetSettings, Assets } from '../../../base/config/index.ts';
+import {
+  type Address,
+  type Fields,
+  parseAddress,
+  parseAmount,
+  parseForm,
+  type Refusal,
+} from '../../../base/kernel/index.ts';
+import { readAsset } from '../../../books/ledger/index.ts';
+import { plainPath } from './match.ts';
+import { METHODS, type NewEndpoint, ON_FAILURE } from './rows.ts';
+
+const FIELDS = new Set([
+  ...['merchant', 'method', 'path', 'asset', 'price', 'payTo', 'upstream', 'onFailure'],
+  ...['timeoutMs', 'maxResponseBytes', 'description'],
+]);
+const MOST_PATH = 512;
+const MOST_URL = 2_048;
+
+type Form = Omit<NewEndpoint, 'tenantId' | 'merchantId' | 'asset'> & {
+  merchant: string;
+  asset: AssetSettings;
+};
+
+/** Reads a price: all faults of form at once. Whether the merchant may have it is judged after. */
+export function parseEndpoint(body: unknown, assets: Assets): Form | Refusal {
+  return parseForm(body, FIELDS, (fields): Form | null => {
+    const asset = readAsset(assets, fields);
+    const read = {
+      merchant: fields.label('merchant'),
+      method: readOneOf(fields, 'method', METHODS),
+      path: readPath(fields),
+      price: readPrice(fields, asset),
+      payTo: readPayTo(fields),
+      upstream: readUpstream(fields),
+      onFailure: readOneOf(fields, 'onFailure', ON_FAILURE, 'refund'),
+      timeoutMs: readInteger(fields, 'timeoutMs', { from: 100, to: 120_000, usual: 30_000 }),
+      maxResponseBytes: readInteger(fields, 'maxResponseBytes', {
+        from: 0,
+        to: 16_777_216,
+        usual: 1_048_576,
+      }),
+    };
+    const description = fields.label('description', true);
+    if (asset === null || Object.values(read).some((value) => value === null)) return null;
+    return { ...(read as Omit<Form, 'asset' | 'description'>), asset, description };
+  });
+}
+
+function readOneOf<Word extends string>(
+  fields: Fields,
+  name: string,
+  words: readonly Word[],
+  usual?: Word,
+): Word | null {
+  if (usual !== undefined && fields.raw(name) === undefined) return usual;
+  const rule = { code: 'invalid_request', expected: `one of ${words.join(', ')}` } as const;
+  return fields.text(name, rule, (text) => words.find((word) => word === text));
+}
+
+function readPath(fields: Fields): string | null {
+  const expected = `a plain path of at most ${MOST_PATH} characters, like /weather/seoul or /weather/*`;
+  return fields.text('path', { code: 'invalid_request', expected }, (text) => {
+    const fits = text.length <= MOST_PATH && plainPath(text) !== null;
+    return fits && !text.slice(0, -1).includes('*') ? text : undefined;
+  });
+}
+
+function readPrice(fields: Fields, asset: AssetSettings | null): bigint | null {
+  const decimals = asset?.decimals ?? 77;
+  const expected = `a positive decimal string with at most ${decimals} decimals, like "0.01"`;
+  return fields.text('price', { code: 'invalid_amount', expected }, (text) => {
+    const parsed = parseAmount(text, decimals);
+    return typeof parsed === 'bigint' && parsed > 0n ? parsed : undefined;
+  });
+}
+
+function readPayTo(fields: Fields): Address | null {
+  const expected = '0x and 40 hex digits; mixed case must carry the EIP-55 checksum';
+  return fields.text('payTo', { code: 'invalid_address', expected }, (text) => {
+    const parsed = parseAddress(text);
+    return parsed === 'syntax' || parsed === 'checksum' ? undefined : parsed;
+  });
+}
+
+/** Of http or https, without user, query or fragment. Where it may be is judged when it is asked. */
+function readUpstream(fields: Fields): string | null {
+  const expected = `an http or https URL of at most ${MOST_URL} characters, without user, query and fragment`;
+  return fields.text('upstream', { code: 'invalid_request', expected }, (text) => {
+    if (text.length > MOST_URL || !URL.canParse(text)) return undefined;
+    const url = new URL(text);
+    const plain = url.username + url.password + url.search + url.hash === '';
+    const spoken = url.protocol === 'https:' || url.protocol === 'http:';
+    return plain && spoken ? url.href : undefined;
+  });
+}
+
+function readInteger(
+  fields: Fields,
+  name: string,
+  { from, to, usual }: { from: number; to: number; usual: number },
+): number | null {
+  const given = fields.raw(name);
+  if (given === undefined) return usual;
+  const fits = Number.isInteger(given) && Number(given) >= from && Number(given) <= to;
+  if (fits) return given as number;
+  fields.fault(name, 'invalid_request', given, `a whole number from ${from} to ${to}`);
+  return null;
+}

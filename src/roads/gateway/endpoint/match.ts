@@ -1,0 +1,33 @@
+import type { PricedEndpoint } from './rows.ts';
+
+/**
+ * The path below a merchant as a URL writes it, or null where it is not written so: dots that go up, an empty part, a
+ * backslash, an encoded slash or dot would be one path here and another at the upstream.
+ */
+export function plainPath(path: string): string | null {
+  const visible = /^\/[\x21-\x7e]*$/.test(path);
+  if (!visible || /\/\/|\\|%2f|%5c|%2e|[#?]/i.test(path)) return null;
+  const url = new URL(`http://h${path}`);
+  return url.pathname === path ? path : null;
+}
+
+/** The endpoint that prices a path: the one of exactly this path, else the longest of those that end in `/*`. */
+export function matchEndpoint(
+  endpoints: readonly PricedEndpoint[],
+  asked: { method: string; path: string },
+): PricedEndpoint | null {
+  const fitting = endpoints.filter(({ method, path }) => {
+    if (method !== asked.method) return false;
+    return path.endsWith('/*') ? asked.path.startsWith(path.slice(0, -1)) : path === asked.path;
+  });
+  const rank = ({ path }: PricedEndpoint) => (path.endsWith('/*') ? path.length : 1_000_000);
+  return fitting.sort((a, b) => rank(b) - rank(a))[0] ?? null;
+}
+
+/** Where a request goes: the upstream's own path, then what was asked below the merchant. */
+export function upstreamUrl(upstream: string, path: string, search: string): URL {
+  const url = new URL(upstream);
+  url.pathname = `${url.pathname.replace(/\/$/, '')}${path}`;
+  url.search = search;
+  return url;
+}

@@ -1,0 +1,293 @@
+import type { AssetSettings, Assets } from '../../base/config/index.ts';
+import { type Db, inTransaction } from '../../base/db/index.ts';
+import {
+  type Clock,
+  type Hex,
+  type Log,
+  messageOf,
+  type Network,
+} from '../../base/kernel/index.ts';
+import { findMerchant, type Merchant } from '../../books/access/index.ts';
+import {
+  type GatewayAnswer,
+  NOT_FOUND,
+  PENDING,
+  paidHeaders,
+  problem,
+  receiptOf,
+  TAKEN,
+  upstreamFailed,
+} from './call/answers.ts';
+import { judgeChallenge } from './call/challenge.ts';
+import {
+  type Call,
+  insertChallenge,
+  openCall,
+  readAnswer,
+  readCall,
+  readChallenge,
+  setFailed,
+  setPaid,
+  setUnpaid,
+  takeCall,
+} from './call/rows.ts';
+import {
+  authorizationOf,
+  encode,
+  MAX_TIMEOUT_SECONDS,
+  readSignature,
+  requestHash,
+  requirementsOf,
+  type SignedHeader,
+  settlementOf,
+} from './call/wire.ts';
+import { matchEndpoint, plainPath } from './endpoint/match.ts';
+import { endpointsOf, type PricedEndpoint, readEndpoint } from './endpoint/rows.ts';
+import { Forwarder } from './forward/forwarder.ts';
+
+/** Declared here and given by bin: the gateway asks for payments as any merchant of the facilitator does. */
+type Facilitator = {
+  verify(merchant: Merchant, body: unknown, correlationId: string): Promise<Told>;
+  settle(merchant: Merchant, body: unknown, correlationId: string): Promise<Told>;
+};
+type Told = { status: number; body: Record<string, unknown> };
+
+export type GatewayRequest = {
+  tenant: string;
+  merchant: string;
+  method: string;
+  /** Below the merchant, as it came; its query with the question mark, or ''. */
+  path: string;
+  search: string;
+  /** The whole URL, by which it is told what was paid for. */
+  url: string;
+  headers: Readonly<Record<string, string | string[] | undefined>>;
+  body: Buffer;
+  correlationId: string;
+};
+
+/** A request with its price, and what of it identifies it. */
+type Asked = {
+  request: GatewayRequest;
+  endpoint: PricedEndpoint;
+  asset: AssetSettings;
+  merchant: Merchant;
+  hash: Hex;
+};
+
+const WAIT_MS = 15_000;
+const LOOK_MS = 100;
+
+/**
+ * A price in front of an HTTP API. Unpaid: 402 with a challenge for exactly this request. Paid: verified, written down,
+ * settled, then forwarded once, and answered from what was kept for whoever asks again with the same payment.
+ */
+export class GatewayService {
+  readonly #context: {
+    db: Db;
+    assets: Assets;
+    clock: Clock;
+    log: Log;
+    facilitator: Facilitator;
+    opened: readonly Network[];
+  };
+  readonly #forwarder: Forwarder;
+
+  constructor(context: {
+    db: Db;
+    assets: Assets;
+    clock: Clock;
+    log: Log;
+    facilitator: Facilitator;
+    /** Networks of upstreams that are closed otherwise. */
+    opened: readonly Network[];
+  }) {
+    this.#context = context;
+    this.#forwarder = new Forwarder(context);
+  }
+
+  async answer(request: GatewayRequest): Promise<GatewayAnswer> {
+    const asked = await this.#find(request);
+    if (asked === null) return problem(NOT_FOUND);
+    const header = request.headers['payment-signature'];
+    if (header === undefined) {
+      const first = request.headers['x-payment'] !== undefined;
+      return this.#challenge(asked, first ? 'invalid_x402_version' : 'payment_required');
+    }
+    const signed = typeof header === 'string' ? readSignature(header) : null;
+    if (signed === null) return this.#challenge(asked, 'invalid_payload');
+    const call = await this.#callOf(asked, signed);
+    return 'kind' in call ? call : this.#resume(asked, signed, call);
+  }
+
+  /** Answers that are on their way from upstreams are written down. */
+  drain(): Promise<void> {
+    return this.#forwarder.drain();
+  }
+
+  async #find(request: GatewayRequest): Promise<Asked | null> {
+    const { db, assets } = this.#context;
+    const { tenant, merchant: name, method, search, body } = request;
+    const path = plainPath(request.path);
+    if (path === null) return null;
+    const match = async (removed: boolean) => {
+      const endpoints = await endpointsOf(db, { tenant, merchant: name, removed });
+      return matchEndpoint(endpoints, { method, path });
+    };
+    // What was offered or paid holds, also where the price was taken away since.
+    const paying = request.headers['payment-signature'] !== undefined;
+    const endpoint = (await match(false)) ?? (paying ? await match(true) : null);
+    const asset = endpoint && assets.find(endpoint.asset);
+    const merchant = endpoint && (await findMerchant(db, { tenant, name }));
+    if (!endpoint || !merchant || asset?.eip712 === undefined) return null;
+    const { merchantId } = merchant;
+    const hash = requestHash({ merchantId, method, path, search, body });
+    return { request, endpoint, asset, merchant, hash };
+  }
+
+  /** 402: what this request costs, and why what came does not pay it. */
+  async #challenge(
+    { request, endpoint, asset, hash }: Asked,
+    error: string,
+  ): Promise<GatewayAnswer> {
+    if (endpoint.removedAt !== null) return problem(NOT_FOUND);
+    const id = await insertChallenge(this.#context.db, {
+      endpointId: endpoint.id,
+      requestHash: hash,
+      lifeMs: MAX_TIMEOUT_SECONDS * 1000,
+    });
+    const { description } = endpoint;
+    const required = {
+      x402Version: 2,
+      error,
+      resource: { url: request.url, ...(description === null ? {} : { description }) },
+      accepts: [requirementsOf(endpoint, asset, id)],
+    };
+    return {
+      kind: 'answer',
+      status: 402,
+      headers: {
+        'content-type': 'application/json',
+        'payment-required': encode(required),
+      },
+      body: Buffer.from(JSON.stringify(required)),
+    };
+  }
+
+  /**
+   * The call that a payment stands for: one that is known, or a new one once the payment is found good for this request. The
+   * row is there before anything is reserved, so that a crash after it finds what was meant.
+   */
+  async #callOf(asked: Asked, signed: SignedHeader): Promise<Call | GatewayAnswer> {
+    const { db, facilitator } = this.#context;
+    const { asset, hash, merchant, request } = asked;
+    const authorizationId = authorizationOf(signed, asset);
+    const known = await readCall(db, { authorizationId });
+    if (known !== null) return this.#own(asked, known);
+    const challenge = await readChallenge(db, signed.challengeId);
+    const misfit = judgeChallenge(challenge, { requestHash: hash });
+    if (misfit !== null) return this.#challenge(asked, misfit);
+    // What was offered holds, also where there is another price by now.
+    const offered = (await readEndpoint(db, challenge!.endpointId))!;
+    const body = this.#settlement(asked, signed, offered);
+    const told = await facilitator.verify(merchant, body, request.correlationId);
+    const found = await readCall(db, { authorizationId });
+    if (found !== null) return this.#own(asked, found);
+    const paymentId = (told.body['extra'] as { paymentId?: string } | undefined)?.paymentId;
+    const reason = told.body['invalidReason'];
+    if (told.body['isValid'] !== true || paymentId === undefined) {
+      // Signed anew under one identifier: it stands for the first.
+      const first = paymentId === undefined ? null : await readCall(db, { paymentId });
+      if (first !== null) return this.#own(asked, first);
+      if (told.status !== 200 && told.status !== 409) return problem(PENDING);
+      const taken = told.status === 409 || reason === 'duplicate_settlement';
+      if (taken) return problem(TAKEN);
+      return this.#challenge(asked, String(reason));
+    }
+    const { tenantId } = merchant;
+    const { correlationId } = request;
+    const id = challenge!.id;
+    const endpointId = offered.id;
+    const requestHash = hash;
+    await openCall(db, {
+      ...{ id, tenantId, endpointId, requestHash, authorizationId, paymentId, correlationId },
+    });
+    const opened = (await readCall(db, { authorizationId })) ?? (await readCall(db, { paymentId }));
+    return opened === null ? this.#challenge(asked, 'challenge_used') : this.#own(asked, opened);
+  }
+
+  /** A payment pays the one request that it was signed for. */
+  #own(asked: Asked, call: Call): Call | Promise<GatewayAnswer> {
+    return call.requestHash === asked.hash
+      ? call
+      : this.#challenge(asked, 'challenge_of_another_request');
+  }
+
+  #settlement({ asset, request }: Asked, signed: SignedHeader, offered: PricedEndpoint) {
+    return settlementOf(signed, requirementsOf(offered, asset, signed.challengeId), request.url);
+  }
+
+  /** Takes a call on from where it stands to its answer, or as far as the wait goes. */
+  async #resume(asked: Asked, signed: SignedHeader, first: Call): Promise<GatewayAnswer> {
+    const { db, clock } = this.#context;
+    const deadline = clock.monotonic() + WAIT_MS;
+    let call = first;
+    for (;;) {
+      if (call.status === 'SERVED') return this.#served(call);
+      if (call.status === 'FAILED') return upstreamFailed(call);
+      if (call.status === 'UNPAID') return this.#challenge(asked, call.failureCode!);
+      if (call.status === 'PAYING') {
+        if (!(await this.#pay(asked, signed, call))) return problem(PENDING);
+      } else if (call.status === 'PAID') {
+        const forwarded = await this.#forward(asked, call);
+        if (forwarded !== null) return forwarded;
+      } else if (call.overdue) {
+        // Whoever forwarded it is gone, and the upstream may have been asked.
+        await inTransaction(db, (sql) => setFailed(sql, call, 'upstream_unknown'));
+      } else if (clock.monotonic() >= deadline) {
+        return problem(PENDING);
+      } else await clock.sleep(LOOK_MS);
+      call = (await readCall(db, { id: call.id }))!;
+    }
+  }
+
+  /** False: nobody knows yet whether it is paid. */
+  async #pay(asked: Asked, signed: SignedHeader, call: Call): Promise<boolean> {
+    const { db, facilitator } = this.#context;
+    const offered = (await readEndpoint(db, call.endpointId))!;
+    // The gateway remembers what it served, so it is told of a success as often as it asks.
+    const merchant = { ...asked.merchant, replays: true };
+    const body = this.#settlement(asked, signed, offered);
+    const told = await facilitator.settle(merchant, body, call.correlationId);
+    const { success, errorReason } = told.body;
+    if (success === true) await setPaid(db, call, receiptOf(told.body));
+    else if (told.status !== 200 || success !== false || errorReason === 'settlement_pending') {
+      return false;
+    } else await setUnpaid(db, call, String(errorReason));
+    return true;
+  }
+
+  /** Null: another one has it. */
+  async #forward(asked: Asked, call: Call): Promise<GatewayAnswer | null> {
+    const { db, log } = this.#context;
+    const offered = (await readEndpoint(db, call.endpointId))!;
+    const taken = await inTransaction(db, (sql) => takeCall(sql, call, offered.timeoutMs));
+    if (!taken) return null;
+    const held: Call = { ...call, status: 'FORWARDING' };
+    try {
+      const { status, headers, body } = await this.#forwarder.forward(held, offered, asked.request);
+      return { kind: 'answer', status, headers: { ...headers, ...paidHeaders(call) }, body };
+    } catch (error) {
+      const { correlationId } = call;
+      log.warn({ correlationId, callId: call.id, error: messageOf(error) }, 'an upstream failed');
+      await inTransaction(db, (sql) => setFailed(sql, held, 'upstream_failed'));
+      return upstreamFailed(call);
+    }
+  }
+
+  async #served(call: Call): Promise<GatewayAnswer> {
+    const { status, headers, body } = await readAnswer(this.#context.db, call.id);
+    const replayed = { ...headers, ...paidHeaders(call), 'idempotent-replayed': 'true' };
+    return { kind: 'answer', status, headers: replayed, body };
+  }
+}
