@@ -1,7 +1,15 @@
 import { dirname } from 'node:path';
 import ts from 'typescript';
 import { describe, expect, it } from 'vitest';
-import { closureOf, exportsOf, importCycles, isTest, placeOf, sources } from './tidy/sources.ts';
+import {
+  closureOf,
+  exportsOf,
+  importCycles,
+  isTest,
+  placeOf,
+  readText,
+  sources,
+} from './tidy/sources.ts';
 
 const FLOORS = ['base', 'books', 'hands', 'roads', 'doors'];
 const BASE_ORDER = ['kernel', 'config', 'db', 'event', 'queue', 'chain', 'effect'];
@@ -276,5 +284,16 @@ describe('rooms', () => {
       (room) => room.includes('/') && room !== 'doors/bin' && !sources.has(`src/${room}/index.ts`),
     );
     expect(without).toEqual([]);
+  });
+});
+
+describe('what merchants take', () => {
+  it('is exported, and reaches nothing of the server and no package', () => {
+    const door = 'src/doors/merchant/index.ts';
+    const { exports } = JSON.parse(readText('package.json')) as { exports: Record<string, string> };
+    expect(exports['./x402']).toBe(`./dist/${door.replace(/ts$/, 'js')}`);
+    const { files, packages } = closureOf(door);
+    expect([...files].filter((path) => !path.startsWith('src/doors/merchant/'))).toEqual([]);
+    expect([...packages]).toEqual(['node']);
   });
 });

@@ -9,6 +9,7 @@ import { decodePaymentResponseHeader, wrapFetchWithPayment, x402Client } from '@
 // @ts-expect-error
 import express from 'express';
 import type { Address } from '../../../src/base/kernel/index.ts';
+import { patient, serveOnce } from '../../../src/doors/merchant/index.ts';
 import { NETWORK, PAY_TO, PRICE } from './payers.ts';
 
 /** An express merchant as its package's readme has it, unmodified, in front of a facilitator. */
@@ -28,9 +29,15 @@ export class Shop {
     return this.#served();
   }
 
-  static async open(facilitatorUrl: string, token: Address, key?: string): Promise<Shop> {
+  /** `helped`: with what we give to merchants beside the packages. */
+  static async open(
+    facilitatorUrl: string,
+    token: Address,
+    key?: string,
+    { helped = false } = {},
+  ): Promise<Shop> {
     const headers = key === undefined ? undefined : { Authorization: `Bearer ${key}` };
-    const facilitator = new HTTPFacilitatorClient({
+    const plain = new HTTPFacilitatorClient({
       url: `${facilitatorUrl}/x402`,
       ...(headers === undefined
         ? {}
@@ -43,6 +50,7 @@ export class Shop {
             }),
           }),
     });
+    const facilitator = helped ? patient(plain) : plain;
     const resources = new x402ResourceServer(facilitator).register(NETWORK, new MerchantScheme());
     const extra = { name: 'USD Coin', version: '2' };
     const price = { amount: PRICE, asset: token, extra };
@@ -51,6 +59,7 @@ export class Shop {
     ];
     let served = 0;
     const app = express() as App;
+    if (helped) app.use(serveOnce());
     app.use(paymentMiddleware({ 'GET /report': { accepts } }, resources));
     app.get('/report', (_request, response) => {
       served += 1;
@@ -69,7 +78,7 @@ export class Shop {
 }
 
 type App = {
-  use(handler: ReturnType<typeof paymentMiddleware>): void;
+  use(handler: ReturnType<typeof paymentMiddleware> | ReturnType<typeof serveOnce>): void;
   get(
     path: string,
     handler: (request: unknown, response: { json(body: unknown): void }) => void,
