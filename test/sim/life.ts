@@ -84,7 +84,7 @@ class Life {
         this.#drop();
         return;
       case 'foreign':
-        this.#stranger.use(action.use);
+        this.#stranger.use(action.use, (n) => this.#known[n]?.request.asset ?? 'USDC');
         return;
       case 'late':
         node.deliverLate();

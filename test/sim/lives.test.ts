@@ -21,11 +21,11 @@ const takenBack = {
   ...({ do: 'reorg', mine: 0, settle: false, depth: 1 } as const),
   ...({ transactions: 'none', toPool: true } as const),
 };
-const wantedBack: Action[] = [
+const wantedBack = (what: ForeignUse['what']): Action[] => [
   request(0),
   // What it did stands, so that its slot is given in the one pass below and not signed there.
   { do: 'disturb', due: 2, at: 17, verdict: 'kill' },
-  ...[foreign({ what: 'nothing' }), { ...work, passes: 1 }, { do: 'cancel', n: 0 } as const],
+  ...[foreign({ what }), { ...work, passes: 1 }, { do: 'cancel', n: 0 } as const],
 ];
 
 /** Lives that say one thing each; those of seeds say everything at once. */
@@ -77,12 +77,21 @@ const LIVES: [string, Action[]][] = [
     [foreign({ what: 'token' }), observe, { ...takenBack, mine: 2, depth: 3, toPool: false }],
   ],
   [
+    'two persons say that somebody else has paid',
+    [request(0), work, foreign({ what: { payee: 0 } }), observe, mine],
+  ],
+  [
+    'two persons say that somebody else has not paid',
+    [request(0), request(1), work, foreign({ ahead: 1, what: { payee: 1 } }), observe, mine],
+  ],
+  ['somebody else seems to have paid what its client has back', wantedBack({ payee: 0 })],
+  [
     'somebody else takes the nonce of a payment that its client wants back before it is signed',
-    wantedBack,
+    wantedBack('nothing'),
   ],
   [
     'a reorg gives the nonce of such a payment back',
-    [...wantedBack, observe, mine, work, { ...takenBack, depth: 3, toPool: false }],
+    [...wantedBack('nothing'), observe, mine, work, { ...takenBack, depth: 3, toPool: false }],
   ],
 ];
 
@@ -98,9 +107,11 @@ describe('a life of an installation', () => {
     await databases?.drop();
   });
 
-  it.each(LIVES)('in which %s ends as arithmetic has it', async (_, actions) => {
+  it.each(LIVES)('in which %s ends as arithmetic has it', async (name, actions) => {
     expect(await live(road, { seed: 1, lanes: 1, actions })).toEqual([]);
     const { rows } = await road.owner.query('SELECT FROM foreign_inclusion');
     expect(rows.length > 0).toBe(actions.some((action) => action.do === 'foreign'));
+    const { rows: decided } = await road.owner.query('SELECT FROM break_action');
+    expect(decided.length).toBe(name.startsWith('two persons') ? 1 : 0);
   });
 });

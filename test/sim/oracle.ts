@@ -4,7 +4,7 @@ import { paymentsOn, recipient } from '../support/steps/payments.ts';
 import { ACCOUNTS, DEPOSIT, type Road } from '../support/steps/road.ts';
 import { booksBreaks } from './books-laws.ts';
 import type { Request } from './script.ts';
-import { THIEF } from './stranger.ts';
+import { GIFT, THIEF } from './stranger.ts';
 
 /** A request as its client knows it. */
 export type Known = {
@@ -19,7 +19,8 @@ export type Known = {
 /** What befell the life: something reverted or was refused; somebody else used nonces of the lanes. */
 type Allowed = { mayFail: boolean; mayBeReplaced: boolean };
 
-type Row = { id: string; key: string; status: string; failure: string | null };
+/** `decided`: two persons said that what somebody else sent had paid it. */
+type Row = { id: string; key: string; status: string; failure: string | null; decided: boolean };
 
 const DECIMALS = { USDC: 6, ETH: 18 };
 const FEES = { USDC: 500_000n, ETH: 500_000_000_000_000n };
@@ -35,18 +36,24 @@ export async function accountsOf(
 ): Promise<string[]> {
   const { rows } = await road.owner.query<Row>({
     name: 'what became of them',
-    text: `SELECT withdrawal_id AS id, idempotency_key AS key, status, failure_code AS failure FROM withdrawal`,
+    text: `SELECT withdrawal_id AS id, idempotency_key AS key, status, failure_code AS failure,
+        EXISTS (SELECT FROM reconciliation_break k JOIN break_action USING (break_id)
+          WHERE k.owner_id = w.withdrawal_id AND action = 'commit') AS decided
+      FROM withdrawal w`,
   });
-  const paid = paymentsOn(road);
+  const paid = new Map(
+    [...paymentsOn(road)].map(([to, amounts]) => [to, amounts.filter((one) => one !== GIFT)]),
+  );
   const broken = [...(await brokenLaws(road, true)), ...(await booksBreaks(road))];
   const left = new Map<string, bigint>();
   for (const one of known.filter((item) => item !== undefined)) {
     const mine = rows.filter(({ key }) => key === `key-${one.n}`);
     broken.push(...judge(one, mine, allowed));
     const completed = mine.some(({ status }) => isPaid(status));
+    const byUs = mine.some(({ status, decided }) => isPaid(status) && !decided);
     const amount = amountOf(one.request);
     const arrived = paid.get(recipient(one.n)) ?? [];
-    const due = completed ? [amount] : [];
+    const due = byUs ? [amount] : [];
     if (arrived.join() !== due.join()) {
       broken.push(`request ${one.n}: [${arrived}] arrived, and [${due}] was due`);
     }
@@ -57,7 +64,9 @@ export async function accountsOf(
     }
   }
   paid.delete(THIEF);
-  for (const [to, amounts] of paid) broken.push(`[${amounts}] arrived at ${to}, whom nobody named`);
+  for (const [to, amounts] of paid) {
+    if (amounts.length > 0) broken.push(`[${amounts}] arrived at ${to}, whom nobody named`);
+  }
   return [...broken, ...(await balances(road, known, left))];
 }
 
@@ -82,7 +91,10 @@ function judge(one: Known, mine: readonly Row[], allowed: Allowed): string[] {
   const may =
     isPaid(row.status) ||
     (row.status === 'REJECTED' && row.failure === 'insufficient_balance') ||
-    (row.status === 'CANCELLED' && one.cancels > 0) ||
+    // Of what had settled before a reorg took it back the end is called FAILED.
+    ((row.status === 'CANCELLED' ||
+      (row.status === 'FAILED' && row.failure === 'cancelled_by_client')) &&
+      one.cancels > 0) ||
     (row.status === 'EXPIRED' && one.request.expires) ||
     (row.status === 'FAILED' &&
       (allowed.mayFail || (allowed.mayBeReplaced && row.failure === 'replaced')));

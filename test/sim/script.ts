@@ -216,13 +216,13 @@ function lie({ random }: Shape): Action {
   return { do: 'lie', index, lie: told };
 }
 
-function foreign({ random, lanes }: Shape): Action {
+function foreign({ random, lanes, requests }: Shape): Action {
   return {
     do: 'foreign',
     use: {
       lane: random.below(lanes),
       ahead: random.pick([0, 0, 0, 1, 1, 2]),
-      what: random.pick(['coin', 'token', 'nothing'] as const),
+      what: random.pick(['coin', 'token', 'nothing', { payee: random.below(requests) }] as const),
       by: random.pick(['pool', 'block', 'block', { reorg: 2 + random.below(3) }] as const),
     },
   };

@@ -2,19 +2,23 @@ import { type Effect, effectOf, fillerOf } from '../../src/base/effect/index.ts'
 import type { Address, Hex } from '../../src/base/kernel/index.ts';
 import { PUBLIC_DEVELOPMENT_KEYS } from '../../src/doors/dev/index.ts';
 import { sign } from '../support/sign.ts';
+import { recipient } from '../support/steps/payments.ts';
 import type { Road } from '../support/steps/road.ts';
 import { TOKEN } from '../support/steps/surroundings.ts';
 
 const GWEI = 10n ** 9n;
 /** Whom nobody named. */
 export const THIEF: Address = `0x${'ee'.repeat(20)}`;
+/** What somebody else gives to a recipient of ours, in base units; no request is of so little. */
+export const GIFT = 3n;
 
 export type ForeignUse = {
   /** From 0, as the settings have them. */
   lane: number;
   /** From the lowest nonce that the chain has not consumed: before our slots, between or after them. */
   ahead: number;
-  what: 'coin' | 'token' | 'nothing';
+  /** `payee`: something of the asset of the request of this number, to its recipient. */
+  what: 'coin' | 'token' | 'nothing' | { payee: number };
   /** Left to the pool; in the next block; or in the last one of a branch that takes so many blocks back. */
   by: 'pool' | 'block' | { reorg: number };
 };
@@ -38,15 +42,16 @@ export class Stranger {
   }
 
   /** Bids more than any of ours, so that it takes the place of one that waits. */
-  use({ lane, ahead, what, by }: ForeignUse): void {
+  use({ lane, ahead, what, by }: ForeignUse, assetOf: (n: number) => 'USDC' | 'ETH'): void {
     const { chain, settings } = this.#road;
-    if (typeof by === 'object') {
+    // A chain that stands still can not make up for the blocks of another branch.
+    if (typeof by === 'object' && !chain.stalled) {
       chain.reorg(by.reorg, { transactions: 'none', blocks: by.reorg - 1, toPool: true });
     }
     const from = settings.lanes[lane]!.address;
     const { hash, bytes } = sign(PUBLIC_DEVELOPMENT_KEYS[lane + 1]!, {
       nonce: chain.world.nonce(from, chain.height) + BigInt(ahead),
-      ...effectFrom(from, what),
+      ...effectFrom(from, what, assetOf),
       maxFeePerGas: 200n * GWEI,
       maxPriorityFeePerGas: 100n * GWEI,
     });
@@ -80,7 +85,15 @@ export class Stranger {
   }
 }
 
-function effectFrom(lane: Address, what: ForeignUse['what']): Effect {
+function effectFrom(
+  lane: Address,
+  what: ForeignUse['what'],
+  assetOf: (n: number) => 'USDC' | 'ETH',
+): Effect {
+  if (typeof what === 'object') {
+    const token = assetOf(what.payee) === 'ETH' ? null : TOKEN;
+    return effectOf({ token, recipient: recipient(what.payee), amount: GIFT });
+  }
   switch (what) {
     case 'coin':
       return effectOf({ token: null, recipient: THIEF, amount: 10n ** 18n });

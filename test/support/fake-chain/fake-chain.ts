@@ -100,6 +100,10 @@ export class FakeChain {
     this.#stalled = false;
   }
 
+  get stalled(): boolean {
+    return this.#stalled;
+  }
+
   /** Evicts from the pool; what has a later nonce stays and waits for it. False: it was not there. */
   drop(hash: Hex): boolean {
     return this.pool.remove(hash) !== undefined;

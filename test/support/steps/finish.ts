@@ -1,3 +1,4 @@
+import { decideForeign } from './decide-foreign.ts';
 import type { Processes } from './processes.ts';
 import type { Road } from './road.ts';
 
@@ -73,7 +74,10 @@ export async function finish(road: Road, processes: Processes): Promise<string[]
     idle += 1;
     road.chain.mine(FINAL_BLOCKS);
     while (await processes.observe());
-    if (work.frozen > 0n) await processes.adopt();
+    if (work.frozen > 0n) {
+      await decideForeign(road);
+      await processes.adopt();
+    }
     if (idle > 1) await letPass(road, processes, work, idle);
   }
   const counts = Object.entries(await readWork(road)).map(([what, count]) => `${what} ${count}`);

@@ -17,9 +17,11 @@ const USED_BY_OTHERS = `SELECT FROM foreign_inclusion f
 
 /** Hold at every moment. Each gives a row for each break of it. */
 const ALWAYS = {
-  'a withdrawal is COMPLETED on a canonical inclusion at the level it settles at, or about to be reversed': `
+  'a withdrawal is COMPLETED on a canonical inclusion at the level it settles at, by two persons, or about to be reversed': `
     SELECT w.withdrawal_id::text AS subject FROM withdrawal w WHERE w.status IN ('COMPLETED', 'RESETTLED')
       AND NOT ${INCLUDED} AND NOT EXISTS (
+        SELECT FROM reconciliation_break k JOIN break_action USING (break_id) WHERE k.owner_id = w.withdrawal_id AND action = 'commit')
+      AND NOT EXISTS (
         SELECT FROM job j WHERE j.topic = 'withdrawal.orphaned' AND j.subject_id = w.withdrawal_id)`,
   'a reserve is resolved when its withdrawal has ended, and as it ended': `
     SELECT w.withdrawal_id::text FROM withdrawal w

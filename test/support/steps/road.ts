@@ -10,6 +10,7 @@ import { DepositService } from '../../../src/roads/deposit/index.ts';
 import { type FakeChain, FakeNode } from '../fake-chain/index.ts';
 import type { TestDatabases } from '../postgres.ts';
 import { Fresh } from './fresh.ts';
+import { makePersons } from './persons.ts';
 import type { Actor } from './points/actor.ts';
 import { MemoryWitness, wireWitness } from './points/memory-witness.ts';
 import { Scheduler, type Step } from './points/scheduler.ts';
@@ -57,6 +58,8 @@ export class Road {
   readonly scheduler: Scheduler;
   readonly clock: TestClock;
   readonly tenantId: string;
+  /** Who decide together. */
+  persons: readonly string[] = [];
   /** What was logged as a warning or worse since the last reset. */
   readonly told: string[] = [];
   /** The nodes beside the one, where there are several. */
@@ -165,6 +168,7 @@ export class Road {
     for (const lane of settings.lanes) {
       await adoptLane({ db, ledger, assets, port: wires.chain }, tenantId, lane);
     }
+    this.persons = await makePersons(db, tenantId);
     const deposits = new DepositService({ db, ledger, assets });
     for (const account of ACCOUNTS) {
       for (const { id: asset } of settings.assets) {
