@@ -102,11 +102,18 @@ function covers(lane: LaneState, cost: ReadonlyMap<string, bigint>): boolean {
 
 const PLAIN_TRANSFER_GAS = 21_000n;
 
-/** A quarter above the estimate: the recipient's storage may be colder when it is mined. Plain transfers are exact. */
+/** A storage slot that is written for the first time (EIP-2200's SSTORE_SET_GAS). */
+const FIRST_WRITE_GAS = 20_000n;
+
+/**
+ * A quarter above the estimate, and at least one first write: a recipient that had something of the token when it was
+ * asked may have nothing when it is mined. Plain transfers are exact.
+ */
 export function gasLimitOf(estimate: bigint): bigint {
   if (estimate <= PLAIN_TRANSFER_GAS) return PLAIN_TRANSFER_GAS;
-  const margin = (estimate * 5n + 3n) / 4n;
-  return margin < EFFECT_GAS_LIMIT_CAP ? margin : EFFECT_GAS_LIMIT_CAP;
+  const quarter = (estimate + 3n) / 4n;
+  const limit = estimate + (quarter > FIRST_WRITE_GAS ? quarter : FIRST_WRITE_GAS);
+  return limit < EFFECT_GAS_LIMIT_CAP ? limit : EFFECT_GAS_LIMIT_CAP;
 }
 
 /** Covers the effect, and a filler at one and a half times its fee, so that a slot can always be closed. */

@@ -78,8 +78,9 @@ describe('gas', () => {
   it.each([
     [20_000n, 21_000n],
     [21_000n, 21_000n],
-    [21_001n, 26_252n],
-    [50_000n, 62_500n],
+    [21_001n, 41_001n],
+    [34_400n, 54_400n],
+    [80_002n, 100_003n],
     [900_000n, EFFECT_GAS_LIMIT_CAP],
     [EFFECT_GAS_LIMIT_CAP, EFFECT_GAS_LIMIT_CAP],
   ])('an estimate of %s gets a limit of %s', (estimate, limit) => {
