@@ -405,8 +405,7 @@ GRANT SELECT ON decision TO payonce_signer;
 CREATE TABLE decision_consumed (
   decision_id uuid NOT NULL,
   tx_id uuid NOT NULL,
-  CONSTRAINT decision_consumed_pkey PRIMARY KEY (decision_id),
-  CONSTRAINT decision_consumed_tx_id_key UNIQUE (tx_id)
+  CONSTRAINT decision_consumed_pkey PRIMARY KEY (decision_id)
 );
 GRANT INSERT, SELECT ON decision_consumed TO payonce_app;
 GRANT SELECT ON decision_consumed TO payonce_signer;
@@ -1845,6 +1844,27 @@ BEGIN
   END IF;
   RETURN NULL;
 END $function$;
+
+CREATE OR REPLACE FUNCTION public.payonce_decide_again(txs uuid[], was uuid[], decisions uuid[])
+ RETURNS SETOF uuid
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  WITH wanted AS MATERIALIZED (
+    SELECT t.tx_id, d.decision_id, d.commit_at
+    FROM unnest(txs, was, decisions) AS u(tx_id, was, decision_id)
+    JOIN tx t ON t.tx_id = u.tx_id AND t.tx_id = ANY(txs)
+    JOIN decision d ON d.decision_id = u.decision_id AND d.verdict = 'allow' AND d.subject_id = t.owner_id
+      AND d.tenant_id = t.tenant_id
+    WHERE t.status = 'CREATED' AND t.decision_id = u.was ORDER BY t.tx_id FOR UPDATE OF t
+  ), consumed AS (
+    INSERT INTO decision_consumed (decision_id, tx_id) SELECT decision_id, tx_id FROM wanted
+  )
+  UPDATE tx t SET decision_id = w.decision_id, settle_at = w.commit_at, updated_at = now()
+  FROM wanted w WHERE t.tx_id = w.tx_id AND t.tx_id = ANY(txs) RETURNING t.tx_id
+$function$;
+GRANT EXECUTE ON FUNCTION payonce_decide_again TO payonce_app;
 
 CREATE OR REPLACE FUNCTION public.payonce_ends(address bytea)
  RETURNS bytea

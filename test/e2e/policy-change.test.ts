@@ -60,7 +60,8 @@ it('what tightens holds at once, also for what was decided before and has no non
   });
   for (const person of [0, 1]) await say(person, 'DELETE', frozen, { reason: 'mended' });
   expect(await on.waitFor(stale)).toMatchObject({
-    ...{ status: 'FAILED', failure: { code: 'policy_superseded' }, txHash: null, nonceKey: null },
+    ...{ status: 'FAILED', txHash: null, nonceKey: null },
+    failure: { code: 'policy_denied', message: 'cap: at most 50000000' },
   });
   const { body } = await on.call('GET', '/v1/accounts/alice/balances');
   expect(body['balances']).toMatchObject([{ reserved: '0' }]);

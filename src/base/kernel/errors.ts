@@ -401,7 +401,7 @@ export const ERRORS = {
   policy_superseded: {
     kind: 'refusal',
     title: 'The policy was tightened before it was signed',
-    help: 'It was decided by an older policy; the reserve was released. Make a new request with a new key.',
+    help: 'It was decided by an older policy, and can not be asked about again; the reserve was released. Make a new request with a new key.',
   },
   screening_refused: {
     kind: 'refusal',

@@ -3,8 +3,14 @@ import type { CompiledPolicy } from './evaluate/compile.ts';
 import { evaluate } from './evaluate/evaluate.ts';
 import type { PolicyDecision, PolicySubject } from './evaluate/subject.ts';
 import type { RulingPolicy } from './policies.ts';
-import { insertCharges } from './windows/charges.ts';
-import { lockWindows, readWindows, writeCounters } from './windows/counters.ts';
+import { countersTaken, holdWindows, insertCharges } from './windows/charges.ts';
+import {
+  counterGetForUpdate,
+  countersOf,
+  lockWindows,
+  readWindows,
+  writeCounters,
+} from './windows/counters.ts';
 
 /** Decisions of a batch, in the transaction that holds their windows. */
 type DecidedBatch = {
@@ -50,6 +56,24 @@ export async function decideBatch(
       await writeCounters(own, book.write(policy));
     },
   };
+}
+
+/**
+ * Decides anew about subjects that were decided about before: what they took then is given back first, all in this
+ * transaction. Both sets of windows are locked together, in the order of ids.
+ */
+export async function decideBatchAgain(
+  sql: Sql,
+  policy: RulingPolicy,
+  asked: readonly { id: string; subject: PolicySubject }[],
+): Promise<DecidedBatch> {
+  const ids = asked.map(({ id }) => id);
+  const subjects = asked.map(({ subject }) => subject);
+  const wanted = countersOf(policy, subjects).map(({ counterId }) => counterId);
+  await counterGetForUpdate(sql, [...new Set([...wanted, ...(await countersTaken(sql, ids))])]);
+  const held = await holdWindows(sql, ids);
+  await held.giveBack(sql, new Set(ids));
+  return decideBatch(sql, policy, asked);
 }
 
 /** What would be decided now: without locks, so that nothing is promised. */

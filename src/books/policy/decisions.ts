@@ -78,8 +78,8 @@ export async function readScreeningInputs(
 ): Promise<Map<string, ScreeningInputs>> {
   const { rows } = await sql.query<{ tx_id: string; screening: ScreeningInputs | null }>({
     name: 'decision_screening',
-    text: `SELECT c.tx_id, d.inputs->'screening' AS screening
-      FROM decision_consumed c JOIN decision d USING (decision_id) WHERE c.tx_id = ANY($1::uuid[])`,
+    text: `SELECT t.tx_id, d.inputs->'screening' AS screening
+      FROM tx t JOIN decision d ON d.decision_id = t.decision_id WHERE t.tx_id = ANY($1::uuid[])`,
     values: [txIds],
   });
   return new Map(

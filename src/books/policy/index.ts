@@ -17,8 +17,8 @@ export {
   readDocument,
 } from './change/changes.ts';
 export { classify, type PolicyDiff } from './change/classify.ts';
-export { readSuperseded } from './change/superseded.ts';
-export { decideBatch, previewDecision } from './decide.ts';
+export { readSuperseded, readSupersededDecisions } from './change/superseded.ts';
+export { decideBatch, decideBatchAgain, previewDecision } from './decide.ts';
 export { insertDecisions, readCommitLevels, readScreeningInputs } from './decisions.ts';
 export { readPolicyBody } from './document/body.ts';
 export { canonicalPolicy, policyOfCanonical, policyVersion } from './document/canonical.ts';

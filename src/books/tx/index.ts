@@ -108,6 +108,7 @@ export {
 } from './slots.ts';
 export { stopUnclaimed } from './stop.ts';
 export {
+  decideAgainTopic,
   finalTopic,
   laneOfSubject,
   laneSubject,
@@ -117,3 +118,5 @@ export {
   WAKE_COLLECT,
   WAKE_REPLACE,
 } from './topics.ts';
+export { decideTxsAgain } from './unslotted/decide-again.ts';
+export { refuseUnslotted } from './unslotted/refuse.ts';

@@ -13,6 +13,8 @@ export const TX_TOPICS = {
 /** The owner is told at the level it settles at, and at finality (whatever the end). */
 export const settleTopic = (ownerKind: string) => `${ownerKind}.settle`;
 export const finalTopic = (ownerKind: string) => `${ownerKind}.final`;
+/** What was decided about the owner does not hold any more, and it has no slot yet. */
+export const decideAgainTopic = (ownerKind: string) => `${ownerKind}.decide_again`;
 /** An inclusion at the level that the owner settles at left the canonical chain. */
 export const orphanedTopic = (ownerKind: string) => `${ownerKind}.orphaned`;
 

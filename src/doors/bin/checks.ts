@@ -7,6 +7,7 @@ import { readDueChecks } from '../../books/finding/index.ts';
 import { activateDue, type Policies } from '../../books/policy/index.ts';
 import { checkFunds, topUpLanes } from '../../hands/treasury/index.ts';
 import { booksChecks, type Check, runCheck } from '../../roads/reconcile/index.ts';
+import type { SupersededWatch } from '../../roads/withdrawal/index.ts';
 import { installationOf } from './role.ts';
 
 /** How often what is due is asked for, in one query; a lane that runs dry is to be told soon. */
@@ -61,9 +62,10 @@ export async function runDueChecks(worker: {
   return false;
 }
 
-/** Lets changes of the policy rule whose delay is over. */
-export async function activateDuePolicies(db: Db): Promise<boolean> {
+/** Lets changes of the policy rule whose delay is over, and what waits on an older one be decided again. */
+export async function tendPolicies(db: Db, superseded: SupersededWatch): Promise<boolean> {
   await activateDue(db, async () => (await listTenants(db)).map(({ tenantId }) => tenantId));
+  await superseded.round(db);
   return false;
 }
 

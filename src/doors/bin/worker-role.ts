@@ -30,6 +30,7 @@ import { Mismatches, TipWatch, trackRound } from '../../hands/tracker/index.ts';
 import { treasuryHandlers } from '../../hands/treasury/index.ts';
 import { dropChallenges, gatewayHandlers } from '../../roads/gateway/index.ts';
 import {
+  SupersededWatch,
   settlerHandlers,
   sweepStanding,
   validatorHandlers,
@@ -37,7 +38,7 @@ import {
 } from '../../roads/withdrawal/index.ts';
 import { PaymentService, paymentHandlers } from '../../roads/x402/index.ts';
 import { openChain, portOf, tellQuorum } from './chains.ts';
-import { activateDuePolicies, CHECKS_MS, notePaidDestinations, runDueChecks } from './checks.ts';
+import { CHECKS_MS, notePaidDestinations, runDueChecks, tendPolicies } from './checks.ts';
 import { freezeLoop, screeningLoop } from './quiet-loops.ts';
 import { databaseReady, installationOf, type RoleHandle } from './role.ts';
 import { sealLoops } from './seal-loop.ts';
@@ -267,6 +268,7 @@ function cronLoops(worker: Worker): Loop[] {
     new Loop({ name, idleMs, clock: systemClock, log, round });
   let quiet = false;
   const policies = new Policies();
+  const superseded = new SupersededWatch();
   return [
     loop('sequence', 500, async () => {
       // Twice a second while there is something to number, once while there is not.
@@ -278,7 +280,7 @@ function cronLoops(worker: Worker): Loop[] {
       return numbered === SEQUENCE_ROUND;
     }),
     // A second late at most: what loosens may wait, and nothing that tightens does.
-    loop('policies', 1_000, () => activateDuePolicies(db)),
+    loop('policies', 1_000, () => tendPolicies(db, superseded)),
     loop('paid-destinations', 2_000, () => notePaidDestinations(db, policies)),
     ...sealLoops(worker),
     loop('checks', CHECKS_MS, () => runDueChecks(worker)),

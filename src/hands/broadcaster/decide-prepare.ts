@@ -15,6 +15,7 @@ export type WaitReason =
   | 'chain_halted'
   | 'signing_frozen'
   | 'frozen'
+  | 'policy_changed'
   | 'screening'
   | 'screening_unavailable'
   | 'simulation_reverted';

@@ -16,6 +16,7 @@ import {
   lockLanes,
   type NewSlot,
   readTxs,
+  refuseUnslotted,
   setWaiting,
   type TxRow,
 } from '../../books/tx/index.ts';
@@ -31,7 +32,6 @@ import {
 import { type Price, quote } from './gas/quote.ts';
 import { simulateTransfers } from './gas/simulate.ts';
 import { type Lane, observeChains, observeLanes } from './observe.ts';
-import { refuseUnslotted } from './refuse.ts';
 
 type Ready = {
   tx: TxRow;

@@ -2,6 +2,7 @@ import type { Handler } from '../../base/queue/index.ts';
 import { APPROVAL_TOPICS } from '../../books/approval/index.ts';
 import { PAYOUT_TOPICS } from '../../books/payout/index.ts';
 import { HOLD_TOPICS } from '../../books/policy/index.ts';
+import { decideAgainStep } from './again/step.ts';
 import { approveStep } from './approval/approve.ts';
 import { unapprovedStep } from './approval/unapproved.ts';
 import { unheldStep } from './approval/unheld.ts';
@@ -41,6 +42,12 @@ export function validatorHandlers(context: WithdrawalContext): Handler[] {
         run: (claimed) => approveStep(context, claimed),
       }),
     ),
+    {
+      topic: WITHDRAWAL_TOPICS.decideAgain,
+      batch: BATCH,
+      backoff: FAST,
+      run: (claimed) => decideAgainStep(context, claimed),
+    },
     {
       topic: HOLD_TOPICS.ended,
       batch: BATCH,

@@ -6,6 +6,7 @@
  * what was done.
  */
 
+export { SupersededWatch } from './again/watch.ts';
 export { HoldService, type HoldView } from './approval/holds.ts';
 export { ApprovalService, type ApprovalView } from './approval/service.ts';
 export type { WithdrawalContext } from './context.ts';

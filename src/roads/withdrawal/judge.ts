@@ -46,6 +46,7 @@ export async function judge(
   sql: Sql,
   rows: readonly StepRow[],
   screened: ScreenedRows,
+  decideAll: typeof decideBatch = decideBatch,
 ): Promise<Judged> {
   const policy = await context.policies.forDecisions(sql);
   if (policy === null) return judgeByTiers(context, rows, screened);
@@ -54,7 +55,7 @@ export async function judge(
     .filter((row) => context.assets.find(row.asset) !== undefined)
     .sort((a, b) => (a.id < b.id ? -1 : 1));
   const subjects = await subjectsOf(context, sql, known, { screened, policy });
-  const { decisions, at, charge } = await decideBatch(
+  const { decisions, at, charge } = await decideAll(
     sql,
     policy,
     known.map((row, index) => ({ id: row.id, subject: subjects[index]! })),

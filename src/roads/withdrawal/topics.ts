@@ -4,6 +4,8 @@ export const WITHDRAWAL_TOPICS = {
   requested: 'withdrawal.requested',
   /** Open the transaction. */
   approved: 'withdrawal.approved',
+  /** A tighter policy rules than the one that decided. */
+  decideAgain: 'withdrawal.decide_again',
   /** End it if it is still unsigned. */
   expire: 'withdrawal.expire',
   /** Its transaction is at the tier's level. */

@@ -61,14 +61,24 @@ const NOTHING_HELD: HeldWindows = { giveBack: async () => {} };
  */
 export async function holdWindows(sql: Sql, subjectIds: readonly string[]): Promise<HeldWindows> {
   if (subjectIds.length === 0) return NOTHING_HELD;
+  const rows = await readUnreleased(sql, subjectIds);
+  if (rows.length === 0) return NOTHING_HELD;
+  const locked = await counterGetForUpdate(sql, [...new Set(rows.map((row) => row.counter_id))]);
+  return { giveBack: (own, ended) => giveBack(own, ended, { entries: rows, spends: locked.rows }) };
+}
+
+async function readUnreleased(sql: Sql, subjectIds: readonly string[]): Promise<Entry[]> {
   const { rows } = await sql.query<Entry>({
     name: 'policy_charge_unreleased',
     text: UNRELEASED,
     values: [subjectIds],
   });
-  if (rows.length === 0) return NOTHING_HELD;
-  const locked = await counterGetForUpdate(sql, [...new Set(rows.map((row) => row.counter_id))]);
-  return { giveBack: (own, ended) => giveBack(own, ended, { entries: rows, spends: locked.rows }) };
+  return rows;
+}
+
+/** The counters that these subjects took from. */
+export async function countersTaken(sql: Sql, subjectIds: readonly string[]): Promise<string[]> {
+  return (await readUnreleased(sql, subjectIds)).map((row) => row.counter_id);
 }
 
 async function giveBack(

@@ -12,7 +12,10 @@ import {
 } from './book.ts';
 
 /** The counters that subjects may be charged on, each once. */
-function countersOf(policy: CompiledPolicy, subjects: readonly PolicySubject[]): CounterRow[] {
+export function countersOf(
+  policy: CompiledPolicy,
+  subjects: readonly PolicySubject[],
+): CounterRow[] {
   const limited = policy.rules.filter(({ limits }) => limits.length > 0);
   const found = new Map<string, CounterRow>();
   for (const subject of subjects) {

@@ -4,7 +4,11 @@ import type { ScreeningInputs } from '../../../books/policy/index.ts';
 
 /** Why a transaction gets no slot now, or never. */
 export type Objection =
-  | { kind: 'wait'; reason: 'screening' | 'screening_unavailable'; detail?: string }
+  | {
+      kind: 'wait';
+      reason: 'screening' | 'screening_unavailable' | 'policy_changed';
+      detail?: string;
+    }
   | { kind: 'refused'; code: 'policy_superseded' | 'screening_refused'; message: string };
 
 /**

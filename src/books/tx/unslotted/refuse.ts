@@ -1,13 +1,14 @@
-import { advance, type Sql } from '../../base/db/index.ts';
-import { TX } from '../../base/kernel/index.ts';
-import { enqueue } from '../../base/queue/index.ts';
-import { finalTopic, type TxRow } from '../../books/tx/index.ts';
+import { advance, type Sql } from '../../../base/db/index.ts';
+import { TX } from '../../../base/kernel/index.ts';
+import { enqueue } from '../../../base/queue/index.ts';
+import type { TxRow } from '../rows.ts';
+import { finalTopic } from '../topics.ts';
 
-/** Nothing was signed and no nonce given: it ends here, and its owner is told. */
+/** Nothing was signed and no nonce given: it ends here, and its owner is told. Returns the ids of those that ended. */
 export async function refuseUnslotted(
   sql: Sql,
   refused: readonly { tx: TxRow; message: string; code?: string }[],
-): Promise<void> {
+): Promise<Set<string>> {
   const moved = await advance(
     sql,
     TX,
@@ -32,4 +33,5 @@ export async function refuseUnslotted(
         trace: tx.correlationId,
       })),
   );
+  return moved;
 }
