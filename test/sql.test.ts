@@ -106,6 +106,19 @@ function statementsOf(root: string, path: string): Statement[] {
 }
 
 describe('every statement of the program', () => {
+  it('has a name of its own, where it has one: a connection keeps one text for each', () => {
+    const root = projectRoot();
+    const names = sources(join(root, 'src')).flatMap((path) =>
+      [
+        ...readFileSync(path, 'utf8').matchAll(
+          /name: '(\w+)',\s*(?:\/\/[^\n]*\s*)*(?:types: \w+,\s*)?text:/g,
+        ),
+      ].map(([, name]) => name!),
+    );
+    expect(names.length).toBeGreaterThan(80);
+    expect(names.filter((name, index) => names.indexOf(name) < index)).toEqual([]);
+  });
+
   let databases: TestDatabases;
   const clients = { main: new pg.Client(), signer: new pg.Client() };
   beforeAll(async () => {

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { GRANTS, ROLES } from '../../src/books/access/index.ts';
 import { openBreaks } from '../../src/books/breaks/index.ts';
-import { destination, freeze, hold, payment } from '../support/belongings.ts';
+import { destination, freeze, hold, payment, pricedEndpoint } from '../support/belongings.ts';
 import { Installation, type TestKey } from '../support/installation.ts';
 import { recipient } from '../support/laws.ts';
 
@@ -44,6 +44,8 @@ beforeAll(async () => {
     '/v1/holds/{id}': await hold(on, String(withdrawal['id'])),
     '/v1/address-book/{id}': await destination(on),
     '/v1/payments/{id}': await payment(on),
+    '/v1/merchants/{merchant}': 'shop',
+    '/v1/priced-endpoints/{id}': await pricedEndpoint(on),
     // No tenant's: the installation has one policy. Nobody has drafted this change of it.
     '/v1/policies/{id}': '01890000-0000-7000-8000-000000000000',
     '/v1/reconciliation/breaks/{id}': await openBreak(String(withdrawal['id']), lane!.id),
@@ -112,6 +114,7 @@ const bodies: Record<string, () => unknown> = {
   }),
   'POST /v1/wallets/{id}/pause': () => ({ reason: 'mine now' }),
   'POST /v1/wallets/{id}/resume': () => ({ reason: 'mine now' }),
+  'POST /v1/payments/{id}/refunds': () => ({ reason: 'mine now' }),
   'POST /v1/reconciliation/breaks/{id}/resolve': () => DECISION,
   'POST /v1/chains/{id}/resume': () => ({ evidence: 'mine now' }),
   'DELETE /v1/freeze/{id}': () => ({ reason: 'mine now' }),
@@ -155,7 +158,8 @@ const belongings = () =>
        (SELECT json_agg(m ORDER BY m.operator_id) FROM operator_membership m WHERE m.tenant_id = $1) AS operators,
        (SELECT json_agg(l) FROM operator_freeze_lift l) AS lifts,
        (SELECT json_agg(h) FROM policy_hold_answer h) AS answers,
-       (SELECT json_agg(p) FROM payment p WHERE p.tenant_id = $1) AS payments,
+       (SELECT json_agg(p) FROM payment p WHERE p.tenant_id = $1) AS payments, (SELECT json_agg(r) FROM refund r) AS refunds,
+       (SELECT json_agg(e) FROM priced_endpoint e WHERE e.tenant_id = $1) AS prices,
        (SELECT json_agg(b) FROM address_book_entry b WHERE b.tenant_id = $1) AS destinations,
        (SELECT json_agg(p) FROM proposal p) AS proposals, (SELECT json_agg(r) FROM chain_resume r) AS resumes,
        (SELECT json_agg(s ORDER BY s.key_hash) FROM api_key_secret s JOIN api_key USING (key_id)

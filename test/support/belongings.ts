@@ -42,3 +42,15 @@ export async function destination(on: Installation): Promise<string> {
   );
   return made!.id;
 }
+
+/** Of the merchant that the payment is of. */
+export async function pricedEndpoint(on: Installation): Promise<string> {
+  const [made] = await on.rows<{ id: string }>(
+    `INSERT INTO priced_endpoint (tenant_id, merchant_id, method, path, asset, price, pay_to, upstream, on_failure,
+       timeout_ms, max_response_bytes)
+     SELECT tenant_id, merchant_id, 'GET', '/report', 'a token', 1, $2, 'https://api.example.com', 'keep', 1000, 1000
+     FROM merchant WHERE tenant_id = $1 AND name = 'shop' RETURNING endpoint_id AS id`,
+    [on.tenantId, Buffer.alloc(20, 8)],
+  );
+  return made!.id;
+}

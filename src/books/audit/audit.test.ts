@@ -117,7 +117,7 @@ describe('a sealed row', () => {
     address_book_entry: ['removed_by', 'removed_at'],
     payment: [
       ...['status', 'updated_at', 'leased_until', 'delivering_until', 'delivered_at'],
-      ...['pending_told_at', 'failure_code'],
+      ...['pending_told_at', 'failure_code', 'refunded'],
     ],
     policy_change: [
       ...['status', 'proposed_by', 'confirmed_by', 'effective_at', 'ended_by', 'end_reason'],
@@ -125,7 +125,8 @@ describe('a sealed row', () => {
     ],
     tx: [
       ...['status', 'waiting', 'waiting_detail', 'furthest_level', 'reorgs', 'failure_code'],
-      ...['failure_message', 'updated_at'],
+      // A tightened policy decides again, by one function of the database.
+      ...['failure_message', 'updated_at', 'decision_id', 'settle_at'],
     ],
   };
 

@@ -79,7 +79,7 @@ export const SEALED: readonly Sealed[] = [
   sealed(
     'tx',
     'tx_id',
-    'tenant_id owner_kind owner_id intent_id operation idempotency_key chain_id asset token recipient amount decision_id settle_at correlation_id from_lane to_lane payer_authorization',
+    'tenant_id owner_kind owner_id intent_id operation idempotency_key chain_id asset token recipient amount correlation_id from_lane to_lane payer_authorization',
     { times: 'expires_at created_at' },
   ),
   sealed(
@@ -112,7 +112,7 @@ export const SEALED: readonly Sealed[] = [
   sealed(
     'payment',
     'payment_id',
-    'tenant_id merchant_id endpoint idempotency_key fingerprint authorization_id converged_on chain_id asset token payer pay_to amount valid_after valid_before nonce signature wait_until commit_at risk_tier correlation_id',
+    'tenant_id merchant_id endpoint idempotency_key fingerprint authorization_id converged_on chain_id asset token payer pay_to amount valid_after valid_before nonce signature wait_until commit_at risk_tier correlation_id lane_id',
     { times: 'created_at' },
   ),
   sealed('policy_hold', 'hold_id', 'tenant_id subject_id decision_id rule_id gate correlation_id', {

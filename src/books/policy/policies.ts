@@ -33,6 +33,15 @@ export async function activatePolicy(sql: Sql, version: string | null): Promise<
   });
 }
 
+/** The version of the document that rules; null: none ever did. */
+export async function readRuling(sql: Sql): Promise<string | null> {
+  const { rows } = await sql.query<{ version: string | null }>({
+    name: 'policy_effective_get',
+    text: 'SELECT version FROM policy_effective',
+  });
+  return rows[0]!.version;
+}
+
 /** A stored version by its name; null: there is none. */
 async function readPolicyVersion(sql: Sql, version: string): Promise<CompiledPolicy | null> {
   const { rows } = await sql.query<{ canonical: string }>({
@@ -61,11 +70,7 @@ export class Policies {
 
   /** The same for answers that promise nothing: without the lock. */
   async present(sql: Sql): Promise<CompiledPolicy | null> {
-    const { rows } = await sql.query<{ version: string | null }>({
-      name: 'policy_effective_get',
-      text: 'SELECT version FROM policy_effective',
-    });
-    const version = rows[0]!.version;
+    const version = await readRuling(sql);
     if (version === null) return null;
     if (version === this.#ruling?.version) return this.#ruling;
     if (version !== this.#seen?.version) this.#seen = await readPolicyVersion(sql, version);

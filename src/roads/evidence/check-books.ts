@@ -20,7 +20,7 @@ export function checkBooks(evidence: Evidence, rows: readonly Row[]): Statement[
       detail: `${withdrawal['amount']} of ${withdrawal['asset']} to ${withdrawal['recipient']}`,
     },
     ...(tx === undefined ? [] : intentOf(evidence, withdrawal, tx)),
-    ...(tx === undefined ? [] : [decisionOf(withdrawal, tx, of('decision'))]),
+    ...(tx === undefined ? [] : [decisionOf(withdrawal, of('decision'))]),
     ...approvalsOf(withdrawal, of('approval_request'), of('approval')),
     ...postingsOf(withdrawal, transfers),
     statesOf(evidence, rows),
@@ -53,15 +53,16 @@ function intentOf(evidence: Evidence, withdrawal: Fields, tx: Fields): Statement
   ];
 }
 
-function decisionOf(withdrawal: Fields, tx: Fields, decisions: readonly Fields[]): Statement {
-  const decision = decisions.find((one) => one['decision_id'] === tx['decision_id']);
-  const holds =
-    decision !== undefined &&
-    decision['verdict'] === 'allow' &&
-    decision['tenant_id'] === withdrawal['tenant_id'] &&
-    decision['subject_id'] === withdrawal['withdrawal_id'];
+/** The decision that rules in the end: a tightened policy may have decided again. */
+function decisionOf(withdrawal: Fields, decisions: readonly Fields[]): Statement {
+  const decision = decisions.find(
+    (one) =>
+      one['verdict'] === 'allow' &&
+      one['tenant_id'] === withdrawal['tenant_id'] &&
+      one['subject_id'] === withdrawal['withdrawal_id'],
+  );
   const detail = `policy ${decision?.['policy_version']}, tier ${decision?.['tier']}`;
-  return { what: 'policy allowed it, once', holds, detail };
+  return { what: 'policy allowed it', holds: decision !== undefined, detail };
 }
 
 /** What persons were asked about is this payment. Whose signatures they are is for who has the approvers' keys. */

@@ -1,20 +1,13 @@
 import type { Sql } from '../../../base/db/index.ts';
-
-/** While no document ever ruled nothing can have been superseded. */
-async function noneRules(sql: Sql): Promise<boolean> {
-  const { rows } = await sql.query<{ version: string | null }>({
-    name: 'policy_effective_get',
-    text: 'SELECT version FROM policy_effective',
-  });
-  return rows[0]!.version === null;
-}
+import { readRuling } from '../policies.ts';
 
 /**
  * Of these transactions those whose decision is of a policy that something which tightens came after. x402 payments are
  * decided by the configuration, whatever document rules.
  */
 export async function readSuperseded(sql: Sql, txIds: readonly string[]): Promise<Set<string>> {
-  if (txIds.length === 0 || (await noneRules(sql))) return new Set();
+  // While no document ever ruled nothing can have been superseded.
+  if (txIds.length === 0 || (await readRuling(sql)) === null) return new Set();
   const { rows } = await sql.query<{ tx_id: string }>({
     name: 'policy_superseded',
     text: `WITH good AS MATERIALIZED (SELECT version FROM policy_standing)
@@ -31,7 +24,7 @@ export async function readSupersededDecisions(
   sql: Sql,
   decisionIds: readonly string[],
 ): Promise<Set<string>> {
-  if (decisionIds.length === 0 || (await noneRules(sql))) return new Set();
+  if (decisionIds.length === 0 || (await readRuling(sql)) === null) return new Set();
   const { rows } = await sql.query<{ decision_id: string }>({
     name: 'policy_superseded_decisions',
     text: `WITH good AS MATERIALIZED (SELECT version FROM policy_standing)

@@ -71,7 +71,7 @@ export async function putEndpoint(sql: Sql, wanted: NewEndpoint): Promise<Priced
 
 export async function readEndpoint(sql: Sql, id: string): Promise<PricedEndpoint | null> {
   const { rows } = await sql.query<PricedEndpoint>({
-    name: 'endpoint_read',
+    name: 'priced_endpoint_read',
     types: HEX_BYTES,
     text: `${SELECT} WHERE e.endpoint_id = $1`,
     values: [id],
@@ -99,7 +99,7 @@ export async function endpointsOf(
   { tenant, merchant, removed }: { tenant: string; merchant: string; removed: boolean },
 ): Promise<PricedEndpoint[]> {
   const { rows } = await sql.query<PricedEndpoint>({
-    name: 'endpoint_of_merchant',
+    name: 'priced_endpoint_of_merchant',
     types: HEX_BYTES,
     text: `${SELECT} JOIN tenant t ON t.tenant_id = e.tenant_id
       WHERE t.name = $1 AND m.name = $2 AND m.disabled_at IS NULL
