@@ -43,7 +43,9 @@ const events = (type: string) =>
   road.owner.query('SELECT data FROM event WHERE type = $1', [type]).then(({ rows }) => rows);
 const audit = () =>
   road.owner
-    .query('SELECT action, subject, detail FROM audit_entry ORDER BY entry_id')
+    .query(
+      `SELECT action, subject, detail FROM audit_entry WHERE action LIKE 'lane.%' ORDER BY entry_id`,
+    )
     .then(({ rows }) => rows);
 
 describe('payonce lanes', () => {
