@@ -281,7 +281,7 @@ function cronLoops(worker: Worker): Loop[] {
     }),
     // A second late at most: what loosens may wait, and nothing that tightens does.
     loop('policies', 1_000, () => tendPolicies(db, superseded)),
-    loop('paid-destinations', 2_000, () => notePaidDestinations(db, policies)),
+    loop('paid-destinations', 10_000, () => notePaidDestinations(db, policies)),
     ...sealLoops(worker),
     loop('checks', CHECKS_MS, () => runDueChecks(worker)),
     loop('sweep', 300_000, async () => {
