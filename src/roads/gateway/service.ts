@@ -255,8 +255,10 @@ export class GatewayService {
   async #pay(asked: Asked, signed: SignedHeader, call: Call): Promise<boolean> {
     const { db, facilitator } = this.#context;
     const offered = (await readEndpoint(db, call.endpointId))!;
-    // The gateway remembers what it served, so it is told of a success as often as it asks.
-    const merchant = { ...asked.merchant, replays: true };
+    // The gateway remembers what it served, so it is told of a success as often as it asks. What was offered holds, also
+    // where the merchant takes something else by now: a payment under way is not told as refused.
+    const assets = [{ asset: offered.asset, maxAmount: null }];
+    const merchant = { ...asked.merchant, replays: true, payTo: [offered.payTo], assets };
     const body = this.#settlement(asked, signed, offered);
     const told = await facilitator.settle(merchant, body, call.correlationId);
     const { success, errorReason } = told.body;

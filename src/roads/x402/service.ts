@@ -160,8 +160,8 @@ export class FacilitatorService {
       if (!(error instanceof Transient)) throw error;
       return again ? 'unexpected_verify_error' : 'unexpected_settle_error';
     }
-    if (reason !== 'invalid_exact_evm_nonce_already_used') return reason;
-    // It may be this very payment, settled at this moment by another call.
+    if (reason === null) return null;
+    // It may be this very payment, settled at this moment by another call: its nonce is used then, and its money gone.
     const now = await this.#lookUps.enter({ ...checked, merchantId });
     return now === null || now.isOpen ? reason : null;
   }
