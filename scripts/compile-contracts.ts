@@ -32,6 +32,7 @@ const CONTRACTS = {
   OddToken: 'contracts/OddTokens.sol',
   SilentToken: 'contracts/OddTokens.sol',
   Refuser: 'contracts/OddTokens.sol',
+  OddWallet: 'contracts/OddWallet.sol',
 };
 
 /** Path and text of every committed artifact, made anew from the sources. */

@@ -6,7 +6,7 @@ import type { Address, Hex } from '../../src/base/kernel/index.ts';
 import { rpcCall } from '../../src/doors/dev/index.ts';
 import { until } from './until.ts';
 
-type Name = 'OddToken' | 'SilentToken' | 'Refuser';
+type Name = 'OddToken' | 'SilentToken' | 'Refuser' | 'OddWallet';
 
 function artifactOf(name: Name): { abi: Abi; bytecode: Hex } {
   const text = readFileSync(join(projectRoot(), `contracts/artifacts/${name}.json`), 'utf8');

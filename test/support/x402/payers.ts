@@ -13,7 +13,7 @@ export const NETWORK = 'eip155:31337';
 export const PRICE = '10000';
 const DOMAIN = { name: 'USD Coin', version: '2' };
 
-type Payer = Account & { signTypedData: NonNullable<Account['signTypedData']> };
+export type Payer = Account & { signTypedData: NonNullable<Account['signTypedData']> };
 
 /** A key of its own, with development dollars on the chain. */
 export async function fundedPayer(
@@ -22,14 +22,21 @@ export async function fundedPayer(
   amount = 1_000_000_000n,
 ): Promise<Payer> {
   const payer = privateKeyToAccount(generatePrivateKey()) as unknown as Payer;
-  const [from] = await chain.rpc<string[]>('eth_accounts');
-  const hash = await chain.rpc<string>('eth_sendTransaction', {
-    from,
-    to: token,
-    data: mintTo(payer.address.toLowerCase() as Address, amount),
-  });
-  await until('the mint', () => chain.rpc<unknown>('eth_getTransactionReceipt', hash));
+  await fund(chain, token, payer.address.toLowerCase() as Address, amount);
   return payer;
+}
+
+/** Development dollars out of nothing; there when it resolves. */
+export async function fund(
+  chain: Pick<Installation['anvil'], 'rpc'>,
+  token: Address,
+  holder: Address,
+  amount = 1_000_000_000n,
+): Promise<void> {
+  const [from] = await chain.rpc<string[]>('eth_accounts');
+  const data = mintTo(holder, amount);
+  const hash = await chain.rpc<string>('eth_sendTransaction', { from, to: token, data });
+  await until('the mint', () => chain.rpc<unknown>('eth_getTransactionReceipt', hash));
 }
 
 export type Signed = {
