@@ -166,6 +166,21 @@ export function queueTransportConformance(start: () => TransportUnderTest): void
     expect(await done(thief)).toEqual(new Set([id]));
   });
 
+  it('tells which topics have jobs, due or not, claimed or not, and no other', async () => {
+    const { transport, two } = start();
+    const [due, later, claimed, none] = [topic(), topic(), topic(), topic()];
+    await put(due, randomUUID());
+    await put(claimed, randomUUID());
+    await take(claimed);
+    await put(later, randomUUID());
+    const putOff = await take(later);
+    await transport.postpone(two, putOff, [
+      { subjectId: putOff.jobs[0]!.subjectId, delayMs: MINUTE, error: 'later' },
+    ]);
+    const found = await transport.waiting(two, [due, none, later, claimed]);
+    expect(new Set(found)).toEqual(new Set([due, later, claimed]));
+  });
+
   it('counts tries, but not waiting', async () => {
     const name = topic();
     const id = randomUUID();

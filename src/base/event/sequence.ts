@@ -14,6 +14,7 @@ export const SEQUENCE_ROUND = 5_000;
  * stand in the order of its states. A crash leaves the round undone. Returns how many batches were numbered.
  */
 export async function sequenceEvents(db: Db, limit = SEQUENCE_ROUND): Promise<number> {
+  if (!(await mayHaveFresh(db))) return 0;
   return inTransaction(db, async (sql) => {
     // What is fresh is a few rows at the index's end; without statistics a scan of everything looks cheaper.
     const lease = await sql.query<{ watermark: string; floor: bigint; position: bigint }>(
@@ -61,4 +62,17 @@ export async function sequenceEvents(db: Db, limit = SEQUENCE_ROUND): Promise<nu
     if (numbered > 0) await sql.query("SELECT pg_notify('payonce_event', '')");
     return numbered;
   });
+}
+
+/**
+ * Whether there is anything at or above the watermark, numbered or not: on a system at rest one statement instead
+ * of a transaction. The newest by its index, since EXISTS is planned as a scan that finds none.
+ */
+async function mayHaveFresh(db: Db): Promise<boolean> {
+  const { rows } = await db.query<{ fresh: boolean | null }>({
+    name: 'event_fresh',
+    text: `SELECT (SELECT xid FROM event_batch ORDER BY xid DESC LIMIT 1) >= watermark AS fresh
+      FROM event_sequencer`,
+  });
+  return rows[0]?.fresh === true;
 }

@@ -52,8 +52,13 @@ const RENEW_MS = 2_000;
 const PACE_MS = 150;
 /** A step that waited for a slow node is no sign of a busy machine. */
 const MOST_REST_MS = 500;
-/** Behind notifications, and behind the moments for which this process put jobs off itself. */
+/**
+ * Behind notifications, and behind the moments for which this process put jobs off itself: one look at which topics
+ * have jobs wakes their loops, since a claim for each of two dozen topics was a third of what rest cost.
+ */
 const IDLE_MS = 5_000;
+/** Behind that look. */
+const ASLEEP_MS = 60_000;
 
 /**
  * Claims jobs and gives them to handlers. A handler completes jobs inside the transaction that records
@@ -63,6 +68,7 @@ const IDLE_MS = 5_000;
 export class Runner {
   readonly #options: RunnerOptions;
   readonly #loops = new Map<string, Loop[]>();
+  readonly #look: Loop;
   /** Of the moments for which jobs were put off. */
   readonly #alarms = new Set<AbortController>();
   readonly #after = new Map<string, string>();
@@ -77,7 +83,7 @@ export class Runner {
         () =>
           new Loop({
             name: handler.topic,
-            idleMs: options.idleMs ?? IDLE_MS,
+            idleMs: ASLEEP_MS,
             clock: options.clock,
             log: options.log,
             round: () => this.#round(handler),
@@ -85,10 +91,18 @@ export class Runner {
       );
       this.#loops.set(handler.topic, loops);
     }
+    this.#look = new Loop({
+      name: 'look-for-jobs',
+      idleMs: options.idleMs ?? IDLE_MS,
+      clock: options.clock,
+      log: options.log,
+      round: () => this.#wakeWaiting(),
+    });
   }
 
   start(): this {
     for (const loops of this.#loops.values()) for (const loop of loops) loop.start();
+    this.#look.start();
     return this;
   }
 
@@ -99,8 +113,14 @@ export class Runner {
   }
 
   async stop(): Promise<void> {
-    await Promise.all([...this.#loops.values()].flat().map((loop) => loop.stop()));
+    await Promise.all([this.#look, ...[...this.#loops.values()].flat()].map((loop) => loop.stop()));
     for (const alarm of this.#alarms) alarm.abort();
+  }
+
+  async #wakeWaiting(): Promise<boolean> {
+    const { db, transport } = this.#options;
+    for (const topic of await transport.waiting(db, [...this.#loops.keys()])) this.wake(topic);
+    return false;
   }
 
   /** One claim of a topic, run to its end; true when there may be more at once. */

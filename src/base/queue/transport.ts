@@ -45,6 +45,8 @@ export type Transport = {
     topic: string,
     options: { limit: number; leaseMs: number; after?: string },
   ): Promise<Claim>;
+  /** Which of these topics have jobs, due or not, claimed or not. */
+  waiting(sql: Sql, topics: readonly string[]): Promise<string[]>;
   renew(sql: Sql, claimed: Claim, leaseMs: number): Promise<void>;
   complete(sql: Sql, claimed: Claim, subjectIds?: readonly string[]): Promise<Set<string>>;
   postpone(sql: Sql, claimed: Claim, items: readonly Postponement[]): Promise<void>;

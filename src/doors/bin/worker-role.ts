@@ -279,8 +279,8 @@ function cronLoops(worker: Worker): Loop[] {
       quiet = numbered === 0;
       return numbered === SEQUENCE_ROUND;
     }),
-    // A second late at most: what loosens may wait, and nothing that tightens does.
-    loop('policies', 1_000, () => tendPolicies(db, superseded)),
+    // Two seconds late at most: what loosens may wait, and nothing that tightens does.
+    loop('policies', 2_000, () => tendPolicies(db, superseded)),
     loop('paid-destinations', 10_000, () => notePaidDestinations(db, policies)),
     ...sealLoops(worker),
     loop('checks', CHECKS_MS, () => runDueChecks(worker)),

@@ -1,7 +1,8 @@
 import { type Clock, type Log, messageOf } from '../../../base/kernel/index.ts';
 import { type RootSigner, signRoots } from './roots.ts';
 
-const POLL_MS = 1_000;
+/** Blocks are sealed every five seconds at most, and nobody waits for a root. */
+const POLL_MS = 3_000;
 const BACK_OFF_CAP_MS = 30_000;
 
 /**
