@@ -570,6 +570,9 @@ CREATE TABLE gateway_call (
   refund_refused text,
   created_at timestamp with time zone NOT NULL DEFAULT now(),
   updated_at timestamp with time zone NOT NULL DEFAULT now(),
+  request jsonb,
+  request_body bytea,
+  kept_until timestamp with time zone,
   CONSTRAINT gateway_call_authorization_id_check CHECK ((octet_length(authorization_id) = 32)),
   CONSTRAINT gateway_call_authorization_id_key UNIQUE (authorization_id),
   CONSTRAINT gateway_call_endpoint_id_fkey FOREIGN KEY (endpoint_id) REFERENCES priced_endpoint(endpoint_id),
@@ -578,14 +581,16 @@ CREATE TABLE gateway_call (
   CONSTRAINT gateway_call_payment_id_key UNIQUE (payment_id),
   CONSTRAINT gateway_call_pkey PRIMARY KEY (call_id),
   CONSTRAINT gateway_call_refund CHECK (((status = 'FAILED'::text) OR ((refund_id IS NULL) AND (refund_refused IS NULL)))),
+  CONSTRAINT gateway_call_request CHECK ((((request IS NULL) = (request_body IS NULL)) AND ((request IS NULL) = (status = ANY (ARRAY['SERVED'::text, 'FAILED'::text, 'UNPAID'::text]))))),
   CONSTRAINT gateway_call_request_hash_check CHECK ((octet_length(request_hash) = 32)),
-  CONSTRAINT gateway_call_served CHECK ((((status = 'SERVED'::text) = (answer_body IS NOT NULL)) AND ((answer_body IS NULL) OR ((answer_status IS NOT NULL) AND (answer_headers IS NOT NULL))))),
+  CONSTRAINT gateway_call_served CHECK ((((status = 'SERVED'::text) = (answer_status IS NOT NULL)) AND ((answer_status IS NULL) = (kept_until IS NULL)) AND ((answer_body IS NULL) = (answer_headers IS NULL)) AND ((answer_body IS NULL) OR (answer_status IS NOT NULL)))),
   CONSTRAINT gateway_call_status CHECK ((status = ANY (ARRAY['PAYING'::text, 'PAID'::text, 'FORWARDING'::text, 'SERVED'::text, 'FAILED'::text, 'UNPAID'::text])))
 );
+CREATE INDEX gateway_call_kept ON public.gateway_call USING btree (kept_until) WHERE (answer_body IS NOT NULL);
 CREATE TRIGGER gateway_call_insert AFTER INSERT ON public.gateway_call REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION gateway_call_insert_check();
 CREATE TRIGGER gateway_call_update AFTER UPDATE ON public.gateway_call REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION gateway_call_update_check();
 GRANT INSERT, SELECT ON gateway_call TO payonce_app;
-GRANT UPDATE (status, receipt, forwarding_until, answer_status, answer_headers, answer_body, failure_code, refund_id, refund_refused, updated_at) ON gateway_call TO payonce_app;
+GRANT UPDATE (status, receipt, forwarding_until, answer_status, answer_headers, answer_body, failure_code, refund_id, refund_refused, updated_at, request, request_body, kept_until) ON gateway_call TO payonce_app;
 
 CREATE TABLE idempotency_key (
   key_hash uuid NOT NULL,

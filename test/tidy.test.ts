@@ -217,7 +217,6 @@ describe('sizes', () => {
     ['src/books/tx/tx.test.ts', 'the rows of a transaction from open to final'],
     ['src/base/db/grants.test.ts', 'every right to write, one line each'],
     ['src/base/kernel/errors.ts', 'one list of every code'],
-    ['test/e2e/x402/gateway.test.ts', 'one gateway and every way that a paid request can go'],
     ['src/doors/http/reach.test.ts', 'every route with who may call it, one line each'],
     ['test/support/fake-chain/fake-node.ts', 'one node with every method of the chain port'],
     ['src/base/db/grants.test.ts', 'every right of both roles, one line each'],

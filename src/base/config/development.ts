@@ -107,6 +107,7 @@ export function developmentSettings(options: DevelopmentOptions): Settings {
       anonymous: null,
       waitMs: 8_000,
       verifyLeaseMs: 20_000,
+      keepAnswersMs: 90 * 86_400_000,
       upstreamNetworks: [],
     },
     policy: { looseningDelayMs: 86_400_000 },

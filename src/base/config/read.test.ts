@@ -162,6 +162,7 @@ describe('a well-formed file', () => {
         anonymous: null,
         waitMs: 8_000,
         verifyLeaseMs: 20_000,
+        keepAnswersMs: 7_776_000_000,
         upstreamNetworks: [],
       },
       guard: {

@@ -51,6 +51,8 @@ export type Settings = {
     waitMs: number;
     /** How long a merchant that had a payment verified has it for itself. */
     verifyLeaseMs: number;
+    /** How long the gateway has an answer again for who paid for it. */
+    keepAnswersMs: number;
     /** Where upstreams of the gateway may be beside public addresses. */
     upstreamNetworks: Network[];
   };

@@ -242,7 +242,8 @@ describe('the machines in the database', () => {
     );
     await at.rows(
       `ALTER TABLE gateway_call DROP CONSTRAINT gateway_call_paid, DROP CONSTRAINT gateway_call_served,
-         DROP CONSTRAINT gateway_call_failure, DROP CONSTRAINT gateway_call_endpoint_id_fkey`,
+         DROP CONSTRAINT gateway_call_failure, DROP CONSTRAINT gateway_call_endpoint_id_fkey,
+         DROP CONSTRAINT gateway_call_request`,
     );
     await at.rows('DROP INDEX policy_change_ruling');
     await at.rows('INSERT INTO person VALUES (gen_random_uuid())');

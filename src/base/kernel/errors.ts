@@ -237,6 +237,11 @@ export const ERRORS = {
     title: 'The API behind the gateway did not answer',
     help: 'onFailure says what becomes of the payment: refund (it goes back when it is final), retry (ask again with the same payment) or keep.',
   },
+  answer_gone: {
+    kind: 'refusal',
+    title: 'The answer is not kept any more',
+    help: 'The payment was served; x402.keepAnswersDays says for how long its answer could be had again. Ask without a payment for a new challenge.',
+  },
   not_refundable: {
     kind: 'refusal',
     title: 'The payment can not be refunded now',

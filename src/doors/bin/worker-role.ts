@@ -2,7 +2,6 @@ import { hostname } from 'node:os';
 import { type ChainPool, type ChainPort, EndpointReport } from '../../base/chain/index.ts';
 import { Assets, type ChainSettings, type Settings } from '../../base/config/index.ts';
 import { type Db, Listener, openPool } from '../../base/db/index.ts';
-import { SEQUENCE_ROUND, sequenceEvents } from '../../base/event/index.ts';
 import {
   type Address,
   ConfigurationError,
@@ -28,20 +27,18 @@ import {
 } from '../../hands/broadcaster/index.ts';
 import { Mismatches, TipWatch, trackRound } from '../../hands/tracker/index.ts';
 import { treasuryHandlers } from '../../hands/treasury/index.ts';
-import { dropChallenges, gatewayHandlers } from '../../roads/gateway/index.ts';
+import { type Forwarder, gatewayHandlers } from '../../roads/gateway/index.ts';
 import {
-  SupersededWatch,
   settlerHandlers,
-  sweepStanding,
   validatorHandlers,
   type WithdrawalContext,
 } from '../../roads/withdrawal/index.ts';
 import { PaymentService, paymentHandlers } from '../../roads/x402/index.ts';
 import { openChain, portOf, tellQuorum } from './chains.ts';
-import { CHECKS_MS, notePaidDestinations, runDueChecks, tendPolicies } from './checks.ts';
+import { cronLoops } from './cron-loops.ts';
 import { freezeLoop, screeningLoop } from './quiet-loops.ts';
 import { databaseReady, installationOf, type RoleHandle } from './role.ts';
-import { sealLoops } from './seal-loop.ts';
+import { forwarderOf } from './x402.ts';
 
 export const WORKER_ROLES = ['validator', 'broadcaster', 'tracker', 'settler', 'cron'] as const;
 export type WorkerRole = (typeof WORKER_ROLES)[number];
@@ -101,10 +98,11 @@ export async function startWorker(options: WorkerOptions): Promise<RoleHandle> {
     feeMarkets: new FeeMarkets(systemClock),
     clock: systemClock,
   };
+  const forwarder = forwarderOf(db, settings, log);
   const runner = new Runner({
     db,
     transport: postgresTransport,
-    handlers: await handlersOf(worker, broadcaster),
+    handlers: await handlersOf(worker, broadcaster, forwarder),
     clock: systemClock,
     log,
   });
@@ -139,6 +137,7 @@ export async function startWorker(options: WorkerOptions): Promise<RoleHandle> {
     async stop() {
       await listener.stop();
       await Promise.all([runner.stop(), ...loops.map((loop) => loop.stop())]);
+      await forwarder.drain();
       await leases.stop(log);
       await releaseChains(db, worker.owner).catch((error) =>
         log.warn({ error: messageOf(error) }, 'chain leases run out by themselves'),
@@ -148,7 +147,11 @@ export async function startWorker(options: WorkerOptions): Promise<RoleHandle> {
   };
 }
 
-async function handlersOf(worker: Worker, broadcaster: BroadcasterContext): Promise<Handler[]> {
+async function handlersOf(
+  worker: Worker,
+  broadcaster: BroadcasterContext,
+  forwarder: Forwarder,
+): Promise<Handler[]> {
   const { db, ledger, assets, settings, log } = worker;
   const withdrawal: WithdrawalContext = {
     db,
@@ -168,7 +171,7 @@ async function handlersOf(worker: Worker, broadcaster: BroadcasterContext): Prom
       ? [
           ...settlerHandlers(withdrawal),
           ...paymentHandlers(worker),
-          ...gatewayHandlers({ db, refund: (...asked) => payments.refund(...asked) }),
+          ...gatewayHandlers({ db, payments, forwarder }),
           ...treasuryHandlers({ ...worker, chains: worker.agreed }),
         ]
       : []),
@@ -259,40 +262,4 @@ function endpointsLoop({ db, owner, pools, log }: Worker): Loop {
       return false;
     },
   });
-}
-
-function cronLoops(worker: Worker): Loop[] {
-  const { db, log, has } = worker;
-  if (!has('cron')) return [];
-  const loop = (name: string, idleMs: number, round: () => Promise<boolean>) =>
-    new Loop({ name, idleMs, clock: systemClock, log, round });
-  let quiet = false;
-  const policies = new Policies();
-  const superseded = new SupersededWatch();
-  return [
-    loop('sequence', 500, async () => {
-      // Twice a second while there is something to number, once while there is not.
-      const pass = quiet;
-      quiet = false;
-      if (pass) return false;
-      const numbered = await sequenceEvents(db);
-      quiet = numbered === 0;
-      return numbered === SEQUENCE_ROUND;
-    }),
-    // Two seconds late at most: what loosens may wait, and nothing that tightens does.
-    loop('policies', 2_000, () => tendPolicies(db, superseded)),
-    loop('paid-destinations', 10_000, () => notePaidDestinations(db, policies)),
-    ...sealLoops(worker),
-    loop('checks', CHECKS_MS, () => runDueChecks(worker)),
-    loop('sweep', 300_000, async () => {
-      const found = await sweepStanding(db);
-      if (found > 0) log.warn({ withdrawals: found }, 'stood still; announced again');
-      return false;
-    }),
-    loop('challenges', 600_000, async () => (await dropChallenges(db)) === 10_000),
-    loop('partitions', 6 * 3_600_000, async () => {
-      await db.query('SELECT payonce_make_partitions()');
-      return false;
-    }),
-  ];
 }

@@ -3,7 +3,7 @@ import type { Db } from '../../base/db/index.ts';
 import { type Log, systemClock } from '../../base/kernel/index.ts';
 import { findMerchant, type Merchant, merchantOfKey } from '../../books/access/index.ts';
 import { Ledger } from '../../books/ledger/index.ts';
-import { EndpointService, GatewayService } from '../../roads/gateway/index.ts';
+import { EndpointService, Forwarder, GatewayService } from '../../roads/gateway/index.ts';
 import { FacilitatorService, PaymentService, supportedOf } from '../../roads/x402/index.ts';
 import type { Services } from '../http/index.ts';
 import { portOf } from './chains.ts';
@@ -33,14 +33,8 @@ export function x402Services(
     clock: systemClock,
   });
   const endpoints = new EndpointService({ db, assets });
-  const gateway = new GatewayService({
-    db,
-    assets,
-    log,
-    facilitator,
-    clock: systemClock,
-    opened: settings.x402.upstreamNetworks,
-  });
+  const forwarder = forwarderOf(db, settings, log);
+  const gateway = new GatewayService({ db, assets, facilitator, forwarder, clock: systemClock });
   const supported = supportedOf(settings);
   const held = new Map<string, Held>();
   const hold = (name: string, read: () => Promise<Merchant | null>): Promise<Merchant | null> => {
@@ -82,8 +76,13 @@ export function x402Services(
       },
     },
     async drain() {
-      await gateway.drain();
+      await forwarder.drain();
       await facilitator.drain();
     },
   };
+}
+
+export function forwarderOf(db: Db, { x402 }: Settings, log: Log): Forwarder {
+  const { upstreamNetworks: opened, keepAnswersMs: keepMs } = x402;
+  return new Forwarder({ db, log, clock: systemClock, opened, keepMs });
 }

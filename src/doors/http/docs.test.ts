@@ -23,6 +23,7 @@ describe('the error map', () => {
       403: 'missing_scope address_not_allowed grant_too_wide missing_role cross_site_request login_not_fresh own_rights operator_elsewhere approver_unknown approver_is_initiator',
       404: 'not_found account_not_found invitation_ended',
       409: 'external_id_conflict not_cancellable not_replaceable key_ended lane_frozen payment_conflict not_refundable not_custodial not_sweepable break_not_resolvable chain_not_halted second_person_required last_security_admin already_active not_registered operator_exists approval_closed approval_expired hold_closed policy_change_refused',
+      410: 'answer_gone',
       413: 'body_too_large',
       415: 'unsupported_media_type',
       422: 'idempotency_key_conflict unknown_asset amount_below_minimum amount_above_limit insufficient_balance refund_exceeds_payment endpoint_refused destination_refused policy_denied approval_signature_invalid policy_faulty',

@@ -77,6 +77,7 @@ export const ANSWERS: Readonly<Record<ErrorCode, Answer>> = {
   payment_pending: { status: 503, retryable: true, outcome: 'unknown', seen: 'answer' },
   payment_conflict: no(409),
   upstream_failed: { status: 502, retryable: false, outcome: 'none', seen: 'answer' },
+  answer_gone: no(410),
   not_refundable: no(409),
   not_custodial: no(409),
   refund_exceeds_payment: no(422),

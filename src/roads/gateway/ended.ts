@@ -1,26 +1,42 @@
-import { type Db, inTransaction } from '../../base/db/index.ts';
+import { type Db, inTransaction, type Sql } from '../../base/db/index.ts';
 import type { Refusal } from '../../base/kernel/index.ts';
 import { type Claim, complete, type Handler, type Outcome } from '../../base/queue/index.ts';
-import { type Call, noteRefund, readCalls, setFailed } from './call/rows.ts';
+import { receiptOf } from './call/answers.ts';
+import { decideEnd, type Next, type Standing } from './call/decide-end.ts';
+import { readRequests } from './call/kept.ts';
+import {
+  type Call,
+  noteRefund,
+  readCalls,
+  setFailed,
+  setPaid,
+  setUnpaid,
+  takeCall,
+} from './call/rows.ts';
+import { type PricedEndpoint, readEndpoint } from './endpoint/rows.ts';
+import type { Forwarder } from './forward/forwarder.ts';
 import { GATEWAY_TOPICS } from './topics.ts';
 
-/** Declared here and given by bin: a refund by its own key, which the same key gives again. */
-type Refund = (
-  of: { tenantId: string; merchantId: string },
-  paymentId: string,
-  request: { idempotencyKey: string; body: unknown; correlationId: string },
-) => Promise<
-  { kind: 'created' | 'replayed'; view: { id: string } } | { kind: 'refused'; refusal: Refusal }
->;
+/** Declared here and given by bin. */
+type Payments = {
+  /** What became of them, by their ids. */
+  standings(ids: readonly string[]): Promise<ReadonlyMap<string, Standing>>;
+  /** By its own key, which gives the same refund again. */
+  refund(
+    of: { tenantId: string; merchantId: string },
+    paymentId: string,
+    request: { idempotencyKey: string; body: unknown; correlationId: string },
+  ): Promise<
+    { kind: 'created' | 'replayed'; view: { id: string } } | { kind: 'refused'; refusal: Refusal }
+  >;
+};
+
+type EndContext = { db: Db; payments: Payments; forwarder: Forwarder };
 
 const NOT_FINAL_MS = 3_000;
-const LATER_MS = 1_000;
 
-/**
- * Looks after calls that were forwarded: one whose forwarder is gone fails, and what failed under that policy is given
- * back as soon as its payment is final. A crash between refund and COMMIT finds the refund by its key.
- */
-export function gatewayHandlers(context: { db: Db; refund: Refund }): Handler[] {
+/** Looks after every call from its payment on, so that each ends served, unpaid or given back whatever process is gone. */
+export function gatewayHandlers(context: EndContext): Handler[] {
   return [
     {
       topic: GATEWAY_TOPICS.end,
@@ -31,48 +47,90 @@ export function gatewayHandlers(context: { db: Db; refund: Refund }): Handler[] 
   ];
 }
 
-type Ended = { id: string; refundId: string | null; refused: string | null };
+type Refunded = { id: string; refundId: string | null; refused: string | null };
+type Taken = { call: Call; endpoint: PricedEndpoint };
 
-async function endStep(
-  { db, refund }: { db: Db; refund: Refund },
-  claimed: Claim,
-): Promise<Outcome[]> {
+/**
+ * A crash between a refund and the COMMIT finds the refund by its key. A call is forwarded behind the COMMIT that takes it,
+ * with its next look; a crash there, or at the upstream, is one of a forwarder, which that look finds.
+ */
+async function endStep(context: EndContext, claimed: Claim): Promise<Outcome[]> {
+  const { db, forwarder } = context;
   const ids = claimed.jobs.map((job) => job.subjectId);
   const calls = await readCalls(db, { ids });
-  const overdue = calls.filter(({ status, overdue: late }) => status === 'FORWARDING' && late);
-  const outcomes: Outcome[] = [];
-  const wait = (subjectId: string, delayMs: number, reason: string) =>
-    outcomes.push({ kind: 'wait', subjectId, delayMs, reason });
-  const ended: Ended[] = [];
-  for (const call of calls) {
-    if (call.status === 'FORWARDING' && !call.overdue) {
-      wait(call.id, Math.max(LATER_MS, call.dueInMs), 'it is being forwarded');
-    }
-    const owed = call.status === 'FAILED' && call.onFailure === 'refund';
-    if (!owed || call.refundId !== null) continue;
-    const told = await refund(call, call.paymentId, requestOf(call));
+  const nexts = await nextOf(context, calls);
+  const refunded: Refunded[] = [];
+  for (const { call, next } of nexts) {
+    if (next.kind !== 'refund') continue;
+    const told = await context.payments.refund(call, call.paymentId, requestOf(call));
     if (told.kind !== 'refused') {
-      ended.push({ id: call.id, refundId: told.view.id, refused: null });
-    } else if (told.refusal.code === 'not_refundable') {
-      wait(call.id, NOT_FINAL_MS, 'its payment is not final');
-    } else ended.push({ id: call.id, refundId: null, refused: told.refusal.code });
+      refunded.push({ id: call.id, refundId: told.view.id, refused: null });
+    } else if (told.refusal.code !== 'not_refundable') {
+      refunded.push({ id: call.id, refundId: null, refused: told.refusal.code });
+    }
   }
+  const ended = new Set(refunded.map(({ id }) => id));
+  const outcomes = nexts.flatMap(({ call, next }) => waitOf(call, next, ended));
   const waiting = new Set(outcomes.map(({ subjectId }) => subjectId));
-  await inTransaction(db, async (sql) => {
+  const taken = await inTransaction(db, async (sql) => {
     const ours = await complete(
       sql,
       claimed,
       ids.filter((id) => !waiting.has(id)),
     );
-    for (const call of overdue) {
-      if (ours.has(call.id)) await setFailed(sql, call, 'upstream_unknown');
-    }
     await noteRefund(
       sql,
-      ended.filter(({ id }) => ours.has(id)),
+      refunded.filter(({ id }) => ours.has(id)),
     );
+    const forwarding: Taken[] = [];
+    for (const one of nexts) {
+      const taken = ours.has(one.call.id) ? await act(sql, one) : null;
+      if (taken !== null) forwarding.push(taken);
+    }
+    return forwarding;
   });
+  const requests = await readRequests(
+    db,
+    taken.map(({ call }) => call.id),
+  );
+  for (const { call, endpoint } of taken) {
+    const request = requests.get(call.id);
+    if (request !== undefined) forwarder.forwardAlone(call, endpoint, request);
+  }
   return outcomes;
+}
+
+async function nextOf(
+  { payments }: EndContext,
+  calls: readonly Call[],
+): Promise<{ call: Call; next: Next }[]> {
+  const paying = calls.filter(({ status }) => status === 'PAYING');
+  const standings = await payments.standings(paying.map(({ paymentId }) => paymentId));
+  return calls.map((call) => ({ call, next: decideEnd(call, standings.get(call.paymentId)) }));
+}
+
+function waitOf(
+  { id: subjectId }: Call,
+  next: Next,
+  refunded: ReadonlySet<string>,
+): Extract<Outcome, { kind: 'wait' }>[] {
+  if (next.kind === 'wait') return [{ ...next, subjectId }];
+  if (next.kind !== 'refund' || refunded.has(subjectId)) return [];
+  const reason = 'its payment is not final';
+  return [{ kind: 'wait', subjectId, delayMs: NOT_FINAL_MS, reason }];
+}
+
+/** The call that is to be forwarded now; null: nothing is. Whoever moved it meanwhile has it. */
+async function act(sql: Sql, { call, next }: { call: Call; next: Next }): Promise<Taken | null> {
+  if (next.kind === 'fail') await setFailed(sql, call, 'upstream_unknown');
+  if (next.kind === 'unpaid') await setUnpaid(sql, call, next.reason);
+  if (next.kind !== 'forward') return null;
+  const endpoint = (await readEndpoint(sql, call.endpointId))!;
+  const receipt = next.receipt === null ? call.receipt : receiptOf(next.receipt);
+  if (next.receipt !== null) await setPaid(sql, call, receipt!);
+  const paid: Call = { ...call, status: 'PAID', receipt };
+  const taken = await takeCall(sql, paid, endpoint.timeoutMs);
+  return taken ? { call: { ...paid, status: 'FORWARDING' }, endpoint } : null;
 }
 
 function requestOf({ id, correlationId }: Call) {

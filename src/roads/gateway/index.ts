@@ -2,10 +2,13 @@
  * Owns prices on the paths of merchants' APIs, challenges, and the calls that were paid for. Promises: a payment pays the one
  * request that its challenge was given for; a paid request is forwarded once and its answer kept, so that asking again
  * costs nothing; nothing is forwarded before it is paid. Nobody's address is asked that is closed to upstreams. A crash
- * while a request is forwarded leaves it unknown whether the upstream had it: then the endpoint's policy says what follows.
+ * before a request is forwarded leaves it to another process, which forwards it and keeps the answer; one while it is
+ * forwarded leaves it unknown whether the upstream had it: then the endpoint's policy says what follows.
  */
 export type { GatewayAnswer } from './call/answers.ts';
+export { dropAnswers } from './call/kept.ts';
 export { dropChallenges } from './call/rows.ts';
 export { gatewayHandlers } from './ended.ts';
 export { EndpointService, type EndpointView } from './endpoint/service.ts';
+export { Forwarder } from './forward/forwarder.ts';
 export { type GatewayRequest, GatewayService } from './service.ts';

@@ -1,14 +1,9 @@
 import type { AssetSettings, Assets } from '../../base/config/index.ts';
 import { type Db, inTransaction } from '../../base/db/index.ts';
-import {
-  type Clock,
-  type Hex,
-  type Log,
-  messageOf,
-  type Network,
-} from '../../base/kernel/index.ts';
+import type { Clock, Hex } from '../../base/kernel/index.ts';
 import { findMerchant, type Merchant } from '../../books/access/index.ts';
 import {
+  answerGone,
   type GatewayAnswer,
   NOT_FOUND,
   PENDING,
@@ -19,11 +14,11 @@ import {
   upstreamFailed,
 } from './call/answers.ts';
 import { judgeChallenge } from './call/challenge.ts';
+import { type KeptRequest, readAnswer } from './call/kept.ts';
 import {
   type Call,
   insertChallenge,
   openCall,
-  readAnswer,
   readCall,
   readChallenge,
   setFailed,
@@ -43,7 +38,8 @@ import {
 } from './call/wire.ts';
 import { matchEndpoint, plainPath } from './endpoint/match.ts';
 import { endpointsOf, type PricedEndpoint, readEndpoint } from './endpoint/rows.ts';
-import { Forwarder } from './forward/forwarder.ts';
+import type { Forwarder } from './forward/forwarder.ts';
+import { forwardedHeaders } from './forward/headers.ts';
 
 /** Declared here and given by bin: the gateway asks for payments as any merchant of the facilitator does. */
 type Facilitator = {
@@ -75,6 +71,14 @@ type Asked = {
   hash: Hex;
 };
 
+type GatewayContext = {
+  db: Db;
+  assets: Assets;
+  clock: Clock;
+  facilitator: Facilitator;
+  forwarder: Forwarder;
+};
+
 const WAIT_MS = 15_000;
 const LOOK_MS = 100;
 
@@ -83,27 +87,10 @@ const LOOK_MS = 100;
  * settled, then forwarded once, and answered from what was kept for whoever asks again with the same payment.
  */
 export class GatewayService {
-  readonly #context: {
-    db: Db;
-    assets: Assets;
-    clock: Clock;
-    log: Log;
-    facilitator: Facilitator;
-    opened: readonly Network[];
-  };
-  readonly #forwarder: Forwarder;
+  readonly #context: GatewayContext;
 
-  constructor(context: {
-    db: Db;
-    assets: Assets;
-    clock: Clock;
-    log: Log;
-    facilitator: Facilitator;
-    /** Networks of upstreams that are closed otherwise. */
-    opened: readonly Network[];
-  }) {
+  constructor(context: GatewayContext) {
     this.#context = context;
-    this.#forwarder = new Forwarder(context);
   }
 
   async answer(request: GatewayRequest): Promise<GatewayAnswer> {
@@ -118,11 +105,6 @@ export class GatewayService {
     if (signed === null) return this.#challenge(asked, 'invalid_payload');
     const call = await this.#callOf(asked, signed);
     return 'kind' in call ? call : this.#resume(asked, signed, call);
-  }
-
-  /** Answers that are on their way from upstreams are written down. */
-  drain(): Promise<void> {
-    return this.#forwarder.drain();
   }
 
   async #find(request: GatewayRequest): Promise<Asked | null> {
@@ -209,9 +191,9 @@ export class GatewayService {
     const id = challenge!.id;
     const endpointId = offered.id;
     const requestHash = hash;
-    await openCall(db, {
-      ...{ id, tenantId, endpointId, requestHash, authorizationId, paymentId, correlationId },
-    });
+    const opening = { id, tenantId, endpointId, requestHash, authorizationId, paymentId };
+    const kept = { correlationId, request: keptOf(request) };
+    await inTransaction(db, (sql) => openCall(sql, { ...opening, ...kept }));
     const opened = (await readCall(db, { authorizationId })) ?? (await readCall(db, { paymentId }));
     return opened === null ? this.#challenge(asked, 'challenge_used') : this.#own(asked, opened);
   }
@@ -271,25 +253,27 @@ export class GatewayService {
 
   /** Null: another one has it. */
   async #forward(asked: Asked, call: Call): Promise<GatewayAnswer | null> {
-    const { db, log } = this.#context;
+    const { db, forwarder } = this.#context;
     const offered = (await readEndpoint(db, call.endpointId))!;
     const taken = await inTransaction(db, (sql) => takeCall(sql, call, offered.timeoutMs));
     if (!taken) return null;
     const held: Call = { ...call, status: 'FORWARDING' };
-    try {
-      const { status, headers, body } = await this.#forwarder.forward(held, offered, asked.request);
-      return { kind: 'answer', status, headers: { ...headers, ...paidHeaders(call) }, body };
-    } catch (error) {
-      const { correlationId } = call;
-      log.warn({ correlationId, callId: call.id, error: messageOf(error) }, 'an upstream failed');
-      await inTransaction(db, (sql) => setFailed(sql, held, 'upstream_failed'));
-      return upstreamFailed(call);
-    }
+    const forwarded = await forwarder.forward(held, offered, keptOf(asked.request));
+    if (forwarded === null) return upstreamFailed(call);
+    const { status, headers, body } = forwarded;
+    return { kind: 'answer', status, headers: { ...headers, ...paidHeaders(call) }, body };
   }
 
   async #served(call: Call): Promise<GatewayAnswer> {
-    const { status, headers, body } = await readAnswer(this.#context.db, call.id);
+    const kept = await readAnswer(this.#context.db, call.id);
+    if (kept === null) return answerGone(call);
+    const { status, headers, body } = kept;
     const replayed = { ...headers, ...paidHeaders(call), 'idempotent-replayed': 'true' };
     return { kind: 'answer', status, headers: replayed, body };
   }
+}
+
+/** Without what an upstream is never told: nobody's credentials are kept. */
+function keptOf({ path, search, headers, body }: GatewayRequest): KeptRequest {
+  return { path, search, headers: forwardedHeaders(headers, {}), body };
 }

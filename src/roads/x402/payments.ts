@@ -1,14 +1,26 @@
 import type { Assets } from '../../base/config/index.ts';
 import type { Db } from '../../base/db/index.ts';
 import { refuse } from '../../base/kernel/index.ts';
+import { outcomeOf } from './payment/outcome.ts';
 import { findPayments, type PaymentRow, readPayments } from './payment/rows.ts';
 import { type PaymentView, viewOf } from './payment/view.ts';
 import type { RefundRequest } from './refund/request.ts';
 import { type RefundView, readRefunds, refundView } from './refund/rows.ts';
 import { type RefundVerdict, refundPayment } from './refund/service.ts';
+import { aboutOf, settled } from './wire/answers.ts';
 
 /** Whose payments: a merchant's, or (null) all of the tenant's. */
 type Scope = { tenantId: string; merchantId: string | null };
+
+/** What became of a payment, for who serves it. */
+type Standing =
+  | { kind: 'paid'; receipt: Record<string, unknown> }
+  | { kind: 'failed'; reason: string }
+  | { kind: 'under_way' }
+  | { kind: 'open'; over: boolean };
+
+/** A clock may be wrong by as much; nobody reserves a payment after its end. */
+const MARGIN_MS = 60_000;
 
 const NOT_FOUND = refuse('not_found', 'There is no payment with this id for this key.');
 
@@ -23,6 +35,12 @@ export class PaymentService {
   async get(of: Scope, id: string): Promise<PaymentView | null> {
     const row = await this.#read(of, id);
     return row === null ? null : viewOf(row);
+  }
+
+  /** By their ids; those that there are. */
+  async standings(ids: readonly string[]): Promise<Map<string, Standing>> {
+    const rows = await readPayments(this.#context.db, ids);
+    return new Map([...rows].map(([id, row]) => [id, standingOf(row)]));
   }
 
   async find(of: Scope, keys: Parameters<typeof findPayments>[2]): Promise<PaymentView[]> {
@@ -58,4 +76,15 @@ export class PaymentService {
 
 function isOf(row: PaymentRow, { tenantId, merchantId }: Scope): boolean {
   return row.tenantId === tenantId && (merchantId === null || row.merchantId === merchantId);
+}
+
+function standingOf(row: PaymentRow): Standing {
+  const outcome = outcomeOf(row);
+  if (outcome.kind === 'failed') return { kind: 'failed', reason: outcome.reason };
+  if (outcome.kind === 'under_way') return { kind: 'under_way' };
+  if (outcome.kind === 'paid') {
+    const about = aboutOf({ network: `eip155:${row.chainId}`, signed: row });
+    return { kind: 'paid', receipt: settled(about, outcome.txHash, row).body };
+  }
+  return { kind: 'open', over: Number(row.validBefore) * 1000 + MARGIN_MS < Date.now() };
 }

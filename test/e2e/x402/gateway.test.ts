@@ -1,87 +1,35 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type Address, parseNetwork } from '../../../src/base/kernel/index.ts';
-import { Installation } from '../../support/installation.ts';
+import type { Address } from '../../../src/base/kernel/index.ts';
+import type { Installation } from '../../support/installation.ts';
 import { expectLaws, quiet } from '../../support/laws.ts';
 import { until } from '../../support/until.ts';
-import { fundedPayer, merchantKey, PRICE, signedPayment } from '../../support/x402/payers.ts';
+import { fundedPayer, PRICE } from '../../support/x402/payers.ts';
+import { Priced, required, send, sendUntil } from '../../support/x402/priced.ts';
 import { payingFetch, receiptOf } from '../../support/x402/shop.ts';
-import { Upstream } from '../../support/x402/upstream.ts';
+import type { Upstream } from '../../support/x402/upstream.ts';
 
 const HUNDRED = Array.from({ length: 100 });
 
+let shop: Priced;
 let on: Installation;
 let upstream: Upstream;
-let payTo: Address;
 let honest: Upstream['answer'];
 beforeAll(async () => {
-  upstream = await Upstream.open();
+  shop = await Priced.start();
+  ({ on, upstream } = shop);
   honest = upstream.answer;
-  const upstreamNetworks = [parseNetwork('127.0.0.0/8')!];
-  on = await Installation.start({
-    lanes: 1,
-    settings: (settings) => ({ ...settings, x402: { ...settings.x402, upstreamNetworks } }),
-  });
-  payTo = on.settings.lanes[0]!.address;
-  await merchantKey(on, { payTo: [payTo] });
-  manager = (await on.addKey({ scopes: ['payments:*'] })).key;
   await price({ path: '/weather/*' });
 }, 120_000);
-afterAll(async () => {
-  await on?.stop();
-  await upstream?.close();
-});
+afterAll(() => shop?.stop());
 beforeEach(() => {
   upstream.heard = [];
   upstream.answer = honest;
 });
 
-let manager: string;
-const manage = (method: string, path: string, body?: unknown) =>
-  on.call(method, path, body, { authorization: `Bearer ${manager}` });
-const price = (over: Record<string, unknown>) =>
-  manage('POST', '/v1/priced-endpoints', {
-    merchant: 'shop',
-    method: 'GET',
-    path: '/',
-    asset: 'USDC',
-    price: '0.01',
-    payTo,
-    upstream: `${upstream.url}/api`,
-    ...over,
-  });
-const at = (path: string) => `${on.url}/gateway/demo.shop${path}`;
-
-type Required = { error: string; accepts: Record<string, unknown>[]; resource: { url: string } };
-function required(answer: Response): Required {
-  const header = answer.headers.get('payment-required') ?? '';
-  return JSON.parse(Buffer.from(header, 'base64').toString()) as Required;
-}
-
-/** The header that pays for one request, signed for its challenge. */
-async function signedFor(url: string, init: RequestInit = {}, amount = 1_000_000n) {
-  const asked = await fetch(url, init);
-  expect(asked.status).toBe(402);
-  const [accepted] = required(asked).accepts;
-  const payer = await fundedPayer(on.anvil, on.token, amount);
-  const { paymentPayload } = await signedPayment(payer, on.token, {
-    payTo: accepted!['payTo'] as Address,
-    amount: accepted!['amount'] as string,
-  });
-  const header = Buffer.from(JSON.stringify({ ...paymentPayload, accepted })).toString('base64');
-  return { header, payer: payer.address as Address };
-}
-const send = (url: string, header: string, init: RequestInit = {}) =>
-  fetch(url, { ...init, headers: { 'payment-signature': header } });
-/** Asked again while its payment is under way, as a payer would. */
-const sendUntil = (url: string, header: string, init: RequestInit = {}) =>
-  until(
-    'an answer',
-    async () => {
-      const answer = await send(url, header, init);
-      return answer.status !== 503 && answer;
-    },
-    60_000,
-  );
+const manage: Priced['manage'] = (...asked) => shop.manage(...asked);
+const price: Priced['price'] = (over) => shop.price(over);
+const at: Priced['at'] = (path) => shop.at(path);
+const signedFor: Priced['signedFor'] = (...asked) => shop.signedFor(...asked);
 
 describe('an unmodified @x402/fetch', () => {
   it('pays through the gateway, and asks again without a charge', async () => {

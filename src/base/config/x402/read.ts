@@ -16,7 +16,7 @@ export function readX402(
   assets: readonly AssetSettings[],
   faults: Faults,
 ): Settings['x402'] {
-  const { anonymous, waitSeconds = 8, verifyLeaseSeconds = 20 } = section;
+  const { anonymous, waitSeconds = 8, verifyLeaseSeconds = 20, keepAnswersDays = 90 } = section;
   const names = new Map<string, number>();
   const merchants = (section.merchants ?? []).map((merchant = {}, index) => {
     const path = `x402.merchants[${index}]`;
@@ -30,6 +30,7 @@ export function readX402(
     anonymous: anonymous === undefined ? null : { tenant, merchant },
     waitMs: waitSeconds * 1000,
     verifyLeaseMs: verifyLeaseSeconds * 1000,
+    keepAnswersMs: keepAnswersDays * 86_400_000,
     upstreamNetworks: (section.upstreamNetworks ?? []).flatMap((text, index) => {
       const network = text === undefined ? null : parseNetwork(text);
       if (network !== null) return [network];

@@ -17,6 +17,13 @@ export const TAKEN = refuse(
   'This payment is another request’s: ask without a payment for a new challenge.',
 );
 
+/** Served once and not kept any more: nobody is charged, and nobody is served, again. */
+export function answerGone(call: Call): GatewayAnswer {
+  const detail = 'This payment was served, and the answer is not kept any more.';
+  const refusal = refuse('answer_gone', detail, { members: { paymentId: call.paymentId } });
+  return { kind: 'problem', refusal, headers: paidHeaders(call) };
+}
+
 export function problem(refusal: Refusal): GatewayAnswer {
   return { kind: 'problem', refusal, headers: {} };
 }

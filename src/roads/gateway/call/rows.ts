@@ -8,11 +8,10 @@ import {
 import { enqueue } from '../../../base/queue/index.ts';
 import type { OnFailure } from '../endpoint/rows.ts';
 import { GATEWAY_TOPICS } from '../topics.ts';
+import type { KeptAnswer, KeptRequest } from './kept.ts';
 
 /** What was asked for an unpaid request, bound to it. */
 export type Challenge = { id: string; endpointId: string; requestHash: Hex; expired: boolean };
-
-type StoredAnswer = { status: number; headers: Record<string, string>; body: Buffer };
 
 /** A request that its challenge's payment was signed for. */
 export type Call = {
@@ -38,6 +37,9 @@ export type Call = {
 
 /** Who holds a request that was forwarded has this much more than the upstream to write down the answer. */
 const MARGIN_MS = 5_000;
+
+/** Whoever took a request has so long to bring it to its upstream; then the job that looks after it does. */
+const ABANDONED_MS = 20_000;
 
 export async function insertChallenge(
   sql: Sql,
@@ -72,28 +74,29 @@ export async function dropChallenges(sql: Sql): Promise<number> {
   return rowCount ?? 0;
 }
 
+type Opened = Pick<
+  Call,
+  | 'id'
+  | 'tenantId'
+  | 'endpointId'
+  | 'requestHash'
+  | 'authorizationId'
+  | 'paymentId'
+  | 'correlationId'
+> & { request: KeptRequest };
+
 /**
- * Gives a challenge to the first payment that was signed for it, one call for each. False: challenge or payment have theirs.
+ * Gives a challenge to the first payment that was signed for it, one call for each, with the request and the job that
+ * looks after it should its process be gone; in the caller's transaction. False: challenge or payment have theirs.
  */
-export async function openCall(
-  sql: Sql,
-  of: Pick<
-    Call,
-    | 'id'
-    | 'tenantId'
-    | 'endpointId'
-    | 'requestHash'
-    | 'authorizationId'
-    | 'paymentId'
-    | 'correlationId'
-  >,
-): Promise<boolean> {
+export async function openCall(sql: Sql, of: Opened): Promise<boolean> {
+  const { body, ...request } = of.request;
   const { rowCount } = await sql.query({
     name: 'call_open',
     text: `WITH made AS (
         INSERT INTO gateway_call (call_id, tenant_id, endpoint_id, request_hash, authorization_id, payment_id,
-          correlation_id, status)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, 'PAYING') ON CONFLICT DO NOTHING
+          correlation_id, status, request, request_body)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, 'PAYING', $8, $9) ON CONFLICT DO NOTHING
         RETURNING call_id, tenant_id, correlation_id
       ), used AS (DELETE FROM challenge WHERE challenge_id IN (SELECT call_id FROM made))
       INSERT INTO event_batch (tenant_id, type, to_state, size, subject_ids, correlation_ids)
@@ -106,9 +109,25 @@ export async function openCall(
       fromHex(of.authorizationId),
       of.paymentId,
       of.correlationId,
+      JSON.stringify(request),
+      body,
     ],
   });
-  return rowCount === 1;
+  if (rowCount !== 1) return false;
+  await lookAfter(sql, of, ABANDONED_MS);
+  return true;
+}
+
+function lookAfter(
+  sql: Sql,
+  {
+    id: subjectId,
+    tenantId,
+    correlationId: trace,
+  }: Pick<Call, 'id' | 'tenantId' | 'correlationId'>,
+  delayMs: number,
+): Promise<void> {
+  return enqueue(sql, [{ topic: GATEWAY_TOPICS.end, subjectId, tenantId, trace, delayMs }]);
 }
 
 type CallKey = { id: string } | { authorizationId: Hex } | { paymentId: string };
@@ -145,22 +164,21 @@ export async function readCalls(
   return rows;
 }
 
-export async function readAnswer(sql: Sql, id: string): Promise<StoredAnswer> {
-  const { rows } = await sql.query<StoredAnswer>({
-    name: 'call_answer',
-    text: `SELECT answer_status AS status, answer_headers AS headers, answer_body AS body
-      FROM gateway_call WHERE call_id = $1 AND status = 'SERVED'`,
-    values: [id],
-  });
-  return rows[0]!;
-}
-
 export async function setPaid(sql: Sql, call: Call, receipt: object): Promise<void> {
   await move(sql, call, 'PAID', { receipt: { type: 'jsonb', value: JSON.stringify(receipt) } });
 }
 
+/** A call that has ended needs its request no more. */
+const DROPPED = {
+  request: { type: 'jsonb', value: null },
+  request_body: { type: 'bytea', value: null },
+};
+
 export async function setUnpaid(sql: Sql, call: Call, failureCode: string): Promise<void> {
-  await move(sql, call, 'UNPAID', { failure_code: { type: 'text', value: failureCode } });
+  await move(sql, call, 'UNPAID', {
+    ...DROPPED,
+    failure_code: { type: 'text', value: failureCode },
+  });
 }
 
 /** Takes a paid request to forward it, with the job that looks after it: one has it. In the caller's transaction. */
@@ -171,18 +189,22 @@ export async function takeCall(sql: Sql, call: Call, timeoutMs: number): Promise
     [delayMs],
   );
   const { until } = rows[0]!;
-  const taken = await move(sql, call, 'FORWARDING', {
+  // Jobs before calls, as the step that looks after them has it; a look in vain is none.
+  await lookAfter(sql, call, delayMs);
+  return move(sql, call, 'FORWARDING', {
     forwarding_until: { type: 'timestamptz', value: until },
   });
-  const { id: subjectId, tenantId, correlationId: trace } = call;
-  const topic = GATEWAY_TOPICS.end;
-  if (taken) await enqueue(sql, [{ topic, subjectId, tenantId, trace, delayMs }]);
-  return taken;
 }
 
-/** The answer, kept for whoever asks again. */
-export function setServed(sql: Sql, call: Call, answer: StoredAnswer): Promise<boolean> {
+/** The answer, kept for whoever asks again by then. */
+export function setServed(
+  sql: Sql,
+  call: Call,
+  { answer, keptUntil }: { answer: KeptAnswer; keptUntil: Date },
+): Promise<boolean> {
   return move(sql, call, 'SERVED', {
+    ...DROPPED,
+    kept_until: { type: 'timestamptz', value: keptUntil },
     answer_status: { type: 'int', value: answer.status },
     answer_headers: { type: 'jsonb', value: JSON.stringify(answer.headers) },
     answer_body: { type: 'bytea', value: answer.body },
@@ -193,12 +215,11 @@ export function setServed(sql: Sql, call: Call, answer: StoredAnswer): Promise<b
 /** What comes of a request whose upstream failed: tried again when it is asked again, or over, with its refund to come. */
 export async function setFailed(sql: Sql, call: Call, failureCode: string): Promise<boolean> {
   const to = call.onFailure === 'retry' ? 'PAID' : 'FAILED';
-  const failed = await move(sql, call, to, { failure_code: { type: 'text', value: failureCode } });
-  const { id: subjectId, tenantId, correlationId: trace } = call;
-  if (failed && call.onFailure === 'refund') {
-    await enqueue(sql, [{ topic: GATEWAY_TOPICS.end, subjectId, tenantId, trace }]);
-  }
-  return failed;
+  if (call.onFailure === 'refund') await lookAfter(sql, call, 0);
+  return move(sql, call, to, {
+    ...(to === 'FAILED' ? DROPPED : {}),
+    failure_code: { type: 'text', value: failureCode },
+  });
 }
 
 /** From where it stood when it was read; false: it stands elsewhere. */

@@ -2,7 +2,8 @@ import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { PassThrough, type Readable } from 'node:stream';
 import { type Db, inTransaction } from '../../../base/db/index.ts';
-import { type Log, messageOf, type Network } from '../../../base/kernel/index.ts';
+import { type Clock, type Log, messageOf, type Network } from '../../../base/kernel/index.ts';
+import type { KeptRequest } from '../call/kept.ts';
 import { type Call, setFailed, setServed } from '../call/rows.ts';
 import { upstreamUrl } from '../endpoint/match.ts';
 import type { PricedEndpoint } from '../endpoint/rows.ts';
@@ -10,12 +11,15 @@ import { askUpstream, UpstreamFailed } from './ask.ts';
 import { forwardedHeaders, returnedHeaders } from './headers.ts';
 
 type Forwarded = { status: number; headers: Record<string, string>; body: Readable };
-type Request = {
-  method: string;
-  path: string;
-  search: string;
-  headers: Readonly<Record<string, string | string[] | undefined>>;
-  body: Buffer;
+
+type ForwarderContext = {
+  db: Db;
+  log: Log;
+  clock: Clock;
+  /** Networks of upstreams that are closed otherwise. */
+  opened: readonly Network[];
+  /** How long an answer is kept. */
+  keepMs: number;
 };
 
 /**
@@ -24,23 +28,50 @@ type Request = {
  * end it.
  */
 export class Forwarder {
-  readonly #context: { db: Db; log: Log; opened: readonly Network[] };
+  readonly #context: ForwarderContext;
   readonly #running = new Set<Promise<void>>();
 
-  constructor(context: { db: Db; log: Log; opened: readonly Network[] }) {
+  constructor(context: ForwarderContext) {
     this.#context = context;
   }
 
-  /** Throws where the upstream gave no answer that is worth its price: then nothing was kept. */
-  async forward(call: Call, endpoint: PricedEndpoint, request: Request): Promise<Forwarded> {
+  /** For a call that its process has taken. Null: the upstream gave no answer that is worth its price, and that is written down. */
+  async forward(
+    call: Call,
+    endpoint: PricedEndpoint,
+    request: KeptRequest,
+  ): Promise<Forwarded | null> {
+    try {
+      return await this.#ask(call, endpoint, request);
+    } catch (error) {
+      await this.#fail(call, error);
+      return null;
+    }
+  }
+
+  /** The same where no client waits: the answer is kept for whoever asks. */
+  forwardAlone(call: Call, endpoint: PricedEndpoint, request: KeptRequest): void {
+    this.#track(
+      this.forward(call, endpoint, request).then(
+        (forwarded) => void forwarded?.body.destroy(),
+        (error) => this.#lose(call, error),
+      ),
+    );
+  }
+
+  async drain(): Promise<void> {
+    while (this.#running.size > 0) await Promise.all(this.#running);
+  }
+
+  async #ask(call: Call, endpoint: PricedEndpoint, request: KeptRequest): Promise<Forwarded> {
     const { opened } = this.#context;
-    const { method, path, search, body } = request;
+    const { path, search, body } = request;
     const signal = AbortSignal.timeout(endpoint.timeoutMs);
     const payer = call.receipt?.['payer'];
     const own = { 'payonce-payment-id': call.paymentId, 'payonce-payer': String(payer) };
     const upstream = await askUpstream({
       url: upstreamUrl(endpoint.upstream, path, search),
-      method,
+      method: endpoint.method,
       headers: forwardedHeaders(request.headers, own),
       body,
       signal,
@@ -56,15 +87,13 @@ export class Forwarder {
     const out = new PassThrough();
     // Its end is told to the client; a client that is gone is nobody's fault.
     out.on('error', () => {});
-    const running = this.#pass(call, { upstream, out, status, headers }, endpoint).finally(() =>
-      this.#running.delete(running),
-    );
-    this.#running.add(running);
+    this.#track(this.#pass(call, { upstream, out, status, headers }, endpoint));
     return { status, headers, body: out };
   }
 
-  async drain(): Promise<void> {
-    await Promise.all(this.#running);
+  #track(work: Promise<void>): void {
+    const running = work.finally(() => this.#running.delete(running));
+    this.#running.add(running);
   }
 
   async #pass(
@@ -77,7 +106,7 @@ export class Forwarder {
     },
     { maxResponseBytes }: PricedEndpoint,
   ): Promise<void> {
-    const { db, log } = this.#context;
+    const { db, clock, keepMs } = this.#context;
     const { upstream, out, status, headers } = of;
     try {
       const chunks: Buffer[] = [];
@@ -90,20 +119,27 @@ export class Forwarder {
         if (!out.destroyed && !out.write(chunk)) await ready(out);
       }
       if (!upstream.complete) throw new UpstreamFailed('it ended in the middle');
-      const kept = { status, headers, body: Buffer.concat(chunks) };
-      if (!(await setServed(db, call, kept))) throw new UpstreamFailed('it came too late');
+      const answer = { status, headers, body: Buffer.concat(chunks) };
+      const keptUntil = new Date(clock.now() + keepMs);
+      const kept = await setServed(db, call, { answer, keptUntil });
+      if (!kept) throw new UpstreamFailed('it came too late');
       out.end();
     } catch (error) {
-      const { id: callId, correlationId } = call;
-      log.warn(
-        { callId, correlationId, error: messageOf(error) },
-        'an answer of an upstream broke off',
-      );
-      await inTransaction(db, (sql) => setFailed(sql, call, 'upstream_failed')).catch((lost) =>
-        log.error({ callId, error: messageOf(lost) }, 'its end is written when its time is over'),
-      );
+      await this.#fail(call, error).catch((lost) => this.#lose(call, lost));
       out.destroy(error as Error);
     }
+  }
+
+  async #fail(call: Call, error: unknown): Promise<void> {
+    const { db, log } = this.#context;
+    const { id: callId, correlationId } = call;
+    log.warn({ callId, correlationId, error: messageOf(error) }, 'an upstream failed');
+    await inTransaction(db, (sql) => setFailed(sql, call, 'upstream_failed'));
+  }
+
+  #lose({ id: callId }: Call, error: unknown): void {
+    const { log } = this.#context;
+    log.error({ callId, error: messageOf(error) }, 'its end is written when its time is over');
   }
 }
 

@@ -1,0 +1,73 @@
+import { describe, expect, it } from 'vitest';
+import { decideEnd, type Next, type Standing } from './decide-end.ts';
+
+type Facts = Parameters<typeof decideEnd>[0];
+const CALL: Facts = {
+  ...{ status: 'PAYING', overdue: false, dueInMs: 0, failureCode: null, onFailure: 'refund' },
+  ...{ refundId: null, refundRefused: null },
+};
+const receipt = { success: true };
+
+const TABLE: [string, Partial<Facts>, Standing | undefined, Next][] = [
+  ['paid, and nobody told', {}, { kind: 'paid', receipt }, { kind: 'forward', receipt }],
+  ['not paid for good', {}, { kind: 'failed', reason: 'a' }, { kind: 'unpaid', reason: 'a' }],
+  [
+    'with the chain',
+    {},
+    { kind: 'under_way' },
+    { kind: 'wait', delayMs: 2_000, reason: 'its payment is under way' },
+  ],
+  [
+    'never reserved, in time',
+    {},
+    { kind: 'open', over: false },
+    { kind: 'wait', delayMs: 10_000, reason: 'nothing was reserved for it' },
+  ],
+  [
+    'never reserved, too late',
+    {},
+    { kind: 'open', over: true },
+    { kind: 'unpaid', reason: 'invalid_exact_evm_payload_authorization_valid_before' },
+  ],
+  [
+    'of a payment that was not found',
+    {},
+    undefined,
+    {
+      kind: 'wait',
+      delayMs: 2_000,
+      reason: 'its payment is under way',
+    },
+  ],
+  ['paid, never forwarded', { status: 'PAID' }, undefined, { kind: 'forward', receipt: null }],
+  [
+    'to be asked for again',
+    { status: 'PAID', failureCode: 'upstream_failed', onFailure: 'retry' },
+    undefined,
+    { kind: 'rest' },
+  ],
+  [
+    'at its upstream',
+    { status: 'FORWARDING', dueInMs: 7_000 },
+    undefined,
+    { kind: 'wait', delayMs: 7_000, reason: 'it is being forwarded' },
+  ],
+  ['whose forwarder is gone', { status: 'FORWARDING', overdue: true }, undefined, { kind: 'fail' }],
+  ['owed back', { status: 'FAILED', failureCode: 'a' }, undefined, { kind: 'refund' }],
+  ['given back', { status: 'FAILED', refundId: 'r' }, undefined, { kind: 'rest' }],
+  [
+    'that nothing goes back of',
+    { status: 'FAILED', refundRefused: 'a' },
+    undefined,
+    { kind: 'rest' },
+  ],
+  ['kept', { status: 'FAILED', onFailure: 'keep' }, undefined, { kind: 'rest' }],
+  ['served', { status: 'SERVED' }, undefined, { kind: 'rest' }],
+  ['unpaid', { status: 'UNPAID' }, undefined, { kind: 'rest' }],
+];
+
+describe('a call that nobody may be at', () => {
+  it.each(TABLE)('%s', (_, over, standing, next) => {
+    expect(decideEnd({ ...CALL, ...over }, standing)).toEqual(next);
+  });
+});

@@ -1,0 +1,70 @@
+import type { Call } from './rows.ts';
+
+/** What became of a payment, by whom it was made; declared here and told by bin. */
+export type Standing =
+  | { kind: 'paid'; receipt: Record<string, unknown> }
+  | { kind: 'failed'; reason: string }
+  /** Reserved, and the chain has not spoken. */
+  | { kind: 'under_way' }
+  /** Nothing was reserved; `over`: and nothing can be any more. */
+  | { kind: 'open'; over: boolean };
+
+export type Next =
+  | { kind: 'rest' }
+  | { kind: 'wait'; delayMs: number; reason: string }
+  | { kind: 'unpaid'; reason: string }
+  /** To its upstream, once it is written that it is paid, where that is news. */
+  | { kind: 'forward'; receipt: Record<string, unknown> | null }
+  /** Whoever forwarded it is gone, and the upstream may have been asked. */
+  | { kind: 'fail' }
+  | { kind: 'refund' };
+
+const SOON_MS = 1_000;
+const UNDER_WAY_MS = 2_000;
+const OPEN_MS = 10_000;
+
+type Facts = Pick<
+  Call,
+  'status' | 'overdue' | 'dueInMs' | 'failureCode' | 'onFailure' | 'refundId' | 'refundRefused'
+>;
+
+/**
+ * What is to be done for a call that nobody may be at any more. Pure. Of one that is being paid the payment says it: nobody
+ * was charged before that is reserved, so until its time is over its payer may still come and go on.
+ */
+export function decideEnd(call: Facts, standing: Standing | undefined): Next {
+  switch (call.status) {
+    case 'PAYING':
+      return ofPaying(standing);
+    case 'PAID':
+      // One that its upstream failed before is its payer's to ask for again.
+      return call.failureCode === null ? { kind: 'forward', receipt: null } : { kind: 'rest' };
+    case 'FORWARDING': {
+      const delayMs = Math.max(SOON_MS, call.dueInMs);
+      return call.overdue
+        ? { kind: 'fail' }
+        : { kind: 'wait', delayMs, reason: 'it is being forwarded' };
+    }
+    case 'FAILED': {
+      const owed = call.onFailure === 'refund' && !call.refundId && !call.refundRefused;
+      return { kind: owed ? 'refund' : 'rest' };
+    }
+    default:
+      return { kind: 'rest' };
+  }
+}
+
+function ofPaying(standing: Standing | undefined): Next {
+  switch (standing?.kind) {
+    case 'paid':
+      return { kind: 'forward', receipt: standing.receipt };
+    case 'failed':
+      return { kind: 'unpaid', reason: standing.reason };
+    case 'open':
+      return standing.over
+        ? { kind: 'unpaid', reason: 'invalid_exact_evm_payload_authorization_valid_before' }
+        : { kind: 'wait', delayMs: OPEN_MS, reason: 'nothing was reserved for it' };
+    default:
+      return { kind: 'wait', delayMs: UNDER_WAY_MS, reason: 'its payment is under way' };
+  }
+}

@@ -1,0 +1,168 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { expectLaws, quiet } from '../../support/laws.ts';
+import { until } from '../../support/until.ts';
+import { PRICE } from '../../support/x402/payers.ts';
+import { Priced, send, sendUntil } from '../../support/x402/priced.ts';
+import { receiptOf } from '../../support/x402/shop.ts';
+import type { Upstream } from '../../support/x402/upstream.ts';
+
+let shop: Priced;
+let honest: Upstream['answer'];
+beforeAll(async () => {
+  shop = await Priced.start();
+  honest = shop.upstream.answer;
+}, 120_000);
+afterAll(() => shop?.stop());
+beforeEach(() => {
+  shop.upstream.heard = [];
+  shop.upstream.answer = honest;
+});
+
+const rows: Priced['on']['rows'] = (...asked) => shop.on.rows(...asked);
+/** The look at a call that nobody may be at is due now. */
+const look = () => rows(`UPDATE job SET run_at = now() WHERE topic = 'gateway.end'`);
+const statusOf = async (header: string) => {
+  const signed = JSON.parse(Buffer.from(header, 'base64').toString());
+  const [row] = await rows<{ status: string; code: string | null }>(
+    `SELECT status, failure_code AS code FROM gateway_call WHERE call_id = $1`,
+    [signed.accepted.extra.challengeId],
+  );
+  return row;
+};
+const untilStatus = (header: string, wanted: string) =>
+  until(
+    `the call ${wanted}`,
+    async () => {
+      await look();
+      return (await statusOf(header))?.status === wanted;
+    },
+    60_000,
+  );
+const codeOf = async (answer: Response) => ((await answer.json()) as { code: string }).code;
+const left = 1_000_000n - BigInt(PRICE);
+
+describe('a request whose process is gone while it is paid', () => {
+  it('is served by another one, and answered from what was kept when its payer comes again', async () => {
+    const { on, upstream } = shop;
+    await shop.price({ path: '/report', method: 'POST', onFailure: 'refund' });
+    const url = shop.at('/report?year=2026');
+    const init = { method: 'POST', body: 'of the whole' };
+    const { header, payer } = await shop.signedFor(url, init);
+    await on.anvil.rpc('evm_setIntervalMining', 0);
+    const cut = new AbortController();
+    const sent = send(url, header, { ...init, signal: cut.signal }).catch(() => null);
+    await until('the order to pay', async () => {
+      const [row] = await rows<{ n: number }>(
+        `SELECT count(*)::int AS n FROM gateway_call c JOIN payment p USING (payment_id)
+         WHERE c.status = 'PAYING' AND p.status = 'RESERVED'`,
+      );
+      return row!.n === 1;
+    });
+    await on.stopRole('api');
+    cut.abort();
+    await sent;
+    await look();
+    // The chain has not spoken: it goes on being looked at.
+    expect((await statusOf(header))?.status).toBe('PAYING');
+    await on.anvil.rpc('evm_setIntervalMining', 1);
+    await untilStatus(header, 'SERVED');
+    expect(upstream.heard.map(({ url: heard, body }) => [heard, body])).toEqual([
+      ['/api/report?year=2026', 'of the whole'],
+    ]);
+    expect(upstream.heard[0]!.headers).toMatchObject({ 'payonce-payer': payer });
+    await on.startApi();
+    const answer = await send(url.replace(/^http:..[^/]+/, on.url), header, init);
+    expect([answer.status, answer.headers.get('idempotent-replayed')]).toEqual([200, 'true']);
+    expect(receiptOf(answer)).toMatchObject({ success: true });
+    expect(upstream.heard).toHaveLength(1);
+    expect(await on.tokenBalance(payer)).toBe(left);
+  }, 120_000);
+});
+
+describe('a request whose forwarder is gone', () => {
+  /** Sent to an upstream that has it and does not answer; the time of whoever forwarded it is over. */
+  async function forwardedAndGone(path: string) {
+    let finish = () => {};
+    const reached = new Promise<void>((done) => {
+      shop.upstream.answer = (_heard, response) => {
+        finish = () => response.end('late');
+        done();
+      };
+    });
+    const { header, payer } = await shop.signedFor(shop.at(path));
+    const sent = sendUntil(shop.at(path), header).then((answer) => answer.text());
+    await reached;
+    await rows(
+      `UPDATE gateway_call SET forwarding_until = now() - interval '1 second' WHERE status = 'FORWARDING'`,
+    );
+    return { header, payer, finish, sent };
+  }
+
+  it('is unknown, and paid back; an answer that comes after all is not kept', async () => {
+    await shop.price({ path: '/lost', onFailure: 'refund' });
+    const { header, payer, finish, sent } = await forwardedAndGone('/lost');
+    await untilStatus(header, 'FAILED');
+    expect(await statusOf(header)).toEqual({ status: 'FAILED', code: 'upstream_unknown' });
+    finish();
+    await sent.catch(() => {});
+    await until(
+      'the money back',
+      async () => {
+        await look();
+        return (await shop.on.tokenBalance(payer)) === 1_000_000n;
+      },
+      60_000,
+    );
+    const again = await send(shop.at('/lost'), header);
+    expect([again.status, await codeOf(again)]).toEqual([502, 'upstream_failed']);
+    expect(shop.upstream.times('/api/lost')).toBe(1);
+  }, 120_000);
+
+  it('is tried again by its payer where the price says so, and by nobody else', async () => {
+    await shop.price({ path: '/again', onFailure: 'retry' });
+    const { header, payer, finish, sent } = await forwardedAndGone('/again');
+    await untilStatus(header, 'PAID');
+    await look();
+    finish();
+    await sent.catch(() => {});
+    expect(shop.upstream.times('/api/again')).toBe(1);
+    shop.upstream.answer = honest;
+    const answer = await sendUntil(shop.at('/again'), header);
+    expect([answer.status, await answer.json()]).toEqual([200, { heard: '/api/again', times: 2 }]);
+    expect(await shop.on.tokenBalance(payer)).toBe(left);
+  }, 120_000);
+});
+
+describe('an answer whose time is over', () => {
+  it('is gone: nobody is charged or served again', async () => {
+    await shop.price({ path: '/old' });
+    const { header, payer } = await shop.signedFor(shop.at('/old'));
+    const first = await sendUntil(shop.at('/old'), header);
+    expect(await first.json()).toEqual({ heard: '/api/old', times: 1 });
+    await rows(
+      `UPDATE gateway_call SET kept_until = now() - interval '1 second' WHERE status = 'SERVED'`,
+    );
+    // Looked at when a worker starts, and every ten minutes.
+    await shop.on.stopRole('worker');
+    await shop.on.startWorker();
+    const answer = await until('the answer to be dropped', async () => {
+      const one = await send(shop.at('/old'), header);
+      return one.status !== 200 && one;
+    });
+    expect([answer.status, await codeOf(answer)]).toEqual([410, 'answer_gone']);
+    expect(receiptOf(answer)).toMatchObject({ success: true });
+    expect(shop.upstream.heard).toHaveLength(1);
+    expect(await shop.on.tokenBalance(payer)).toBe(left);
+    const kept = await rows(
+      `SELECT FROM gateway_call WHERE status IN ('SERVED', 'FAILED', 'UNPAID') AND request IS NOT NULL`,
+    );
+    expect(kept).toEqual([]);
+  }, 120_000);
+});
+
+describe('the books', () => {
+  it('agree with every law when all is quiet', async () => {
+    await quiet(shop.on);
+    await expectLaws(shop.on);
+  }, 60_000);
+});
