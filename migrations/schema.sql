@@ -418,6 +418,37 @@ CREATE TABLE deposit_reference (
 );
 GRANT INSERT, SELECT ON deposit_reference TO payonce_app;
 
+CREATE TABLE dry_verdict (
+  tx_id uuid NOT NULL,
+  question integer NOT NULL DEFAULT 1,
+  lane_id integer NOT NULL,
+  decision_id uuid,
+  tx_type smallint NOT NULL,
+  gas_limit numeric(78,0) NOT NULL,
+  max_fee_per_gas numeric(78,0) NOT NULL,
+  max_priority_fee_per_gas numeric(78,0) NOT NULL,
+  asked_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  answered integer NOT NULL DEFAULT 0,
+  answered_at timestamp with time zone,
+  refusal_code text,
+  refusal_message text,
+  CONSTRAINT dry_verdict_check CHECK ((answered <= question)),
+  CONSTRAINT dry_verdict_check1 CHECK (((answered = 0) = (answered_at IS NULL))),
+  CONSTRAINT dry_verdict_check2 CHECK (((refusal_code IS NULL) = (refusal_message IS NULL))),
+  CONSTRAINT dry_verdict_check3 CHECK (((refusal_code IS NULL) OR (answered > 0))),
+  CONSTRAINT dry_verdict_gas_limit_check CHECK ((gas_limit > (0)::numeric)),
+  CONSTRAINT dry_verdict_max_fee_per_gas_check CHECK ((max_fee_per_gas > (0)::numeric)),
+  CONSTRAINT dry_verdict_max_priority_fee_per_gas_check CHECK ((max_priority_fee_per_gas >= (0)::numeric)),
+  CONSTRAINT dry_verdict_pkey PRIMARY KEY (tx_id),
+  CONSTRAINT dry_verdict_tx_type_check CHECK ((tx_type = ANY (ARRAY[0, 2])))
+) WITH (fillfactor=50);
+CREATE INDEX dry_verdict_open ON public.dry_verdict USING btree (asked_at) WHERE (answered < question);
+GRANT INSERT (tx_id, lane_id, decision_id, tx_type, gas_limit, max_fee_per_gas, max_priority_fee_per_gas) ON dry_verdict TO payonce_app;
+GRANT SELECT ON dry_verdict TO payonce_app;
+GRANT UPDATE (question, lane_id, decision_id, tx_type, gas_limit, max_fee_per_gas, max_priority_fee_per_gas, asked_at) ON dry_verdict TO payonce_app;
+GRANT SELECT ON dry_verdict TO payonce_signer;
+GRANT UPDATE (answered, answered_at, refusal_code, refusal_message) ON dry_verdict TO payonce_signer;
+
 CREATE VIEW event AS
  SELECT payonce_event_id(b.batch_id, i.n) AS event_id,
     b.batch_id,
@@ -1509,6 +1540,17 @@ GRANT UPDATE (cancelled_at) ON signature_request TO payonce_app;
 GRANT SELECT ON signature_request TO payonce_signer;
 GRANT UPDATE (claimed_by, claimed_at) ON signature_request TO payonce_signer;
 
+CREATE TABLE signer_rules (
+  digest bytea NOT NULL,
+  told_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  CONSTRAINT signer_rules_digest_check CHECK ((octet_length(digest) = 32)),
+  CONSTRAINT signer_rules_pkey PRIMARY KEY (digest)
+);
+GRANT SELECT ON signer_rules TO payonce_app;
+GRANT INSERT (digest) ON signer_rules TO payonce_signer;
+GRANT SELECT ON signer_rules TO payonce_signer;
+GRANT UPDATE (told_at) ON signer_rules TO payonce_signer;
+
 CREATE TABLE signing_freeze (
   freeze_id uuid NOT NULL DEFAULT payonce_uuid7(),
   code text NOT NULL,
@@ -2087,6 +2129,19 @@ CREATE TABLE audit_root (
 );
 GRANT INSERT, SELECT ON audit_root TO payonce_signer;
 
+CREATE TABLE dry_promise (
+  intent_id bytea NOT NULL,
+  wallet_group text NOT NULL,
+  asset text NOT NULL,
+  amount numeric(78,0) NOT NULL,
+  until timestamp with time zone NOT NULL,
+  CONSTRAINT dry_promise_amount_check CHECK ((amount >= (0)::numeric)),
+  CONSTRAINT dry_promise_intent_id_check CHECK ((octet_length(intent_id) = 32)),
+  CONSTRAINT dry_promise_pkey PRIMARY KEY (intent_id, asset)
+);
+GRANT DELETE, INSERT, SELECT ON dry_promise TO payonce_signer;
+GRANT UPDATE (wallet_group, amount, until) ON dry_promise TO payonce_signer;
+
 CREATE TABLE journal (
   height bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
   signature_request_id uuid NOT NULL,
@@ -2168,13 +2223,14 @@ GRANT UPDATE (lowest_nonce) ON lane_epoch TO payonce_signer;
 
 CREATE TABLE refusal (
   refusal_id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
-  signature_request_id uuid NOT NULL,
+  signature_request_id uuid,
   code text NOT NULL,
   message text NOT NULL,
   at timestamp with time zone NOT NULL DEFAULT now(),
   tx_id uuid,
   intent_id bytea,
   field text,
+  CONSTRAINT refusal_check CHECK (((signature_request_id IS NOT NULL) OR (tx_id IS NOT NULL))),
   CONSTRAINT refusal_pkey PRIMARY KEY (refusal_id)
 );
 GRANT INSERT, SELECT ON refusal TO payonce_signer;

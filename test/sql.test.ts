@@ -32,6 +32,7 @@ const SIGNER = new Set([
   'src/hands/signer/journal.ts',
   'src/hands/signer/limits/rows.ts',
   'src/hands/signer/audit/journal-roots.ts',
+  'src/hands/signer/dry/promises.ts',
   'src/hands/signer/handshake/journal-head.ts',
 ]);
 

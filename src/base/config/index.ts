@@ -10,7 +10,8 @@ export { describeSettings } from './describe.ts';
 export { DEVELOPMENT_TENANT, developmentSettings } from './development.ts';
 export { isDevelopmentKey } from './development-keys.ts';
 export { Faults, shown } from './faults.ts';
-export { walletGroupOf } from './guard/groups.ts';
+export { signingRulesDigest } from './guard/digest.ts';
+export { groupOfLane, walletGroupOf } from './guard/groups.ts';
 export type {
   ApprovalSettings,
   ApproverSettings,

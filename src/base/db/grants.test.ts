@@ -108,6 +108,8 @@ describe('the app role', () => {
         'dead_letter UPDATE',
         'decision INSERT',
         'decision_consumed INSERT',
+        'dry_verdict INSERT (tx_id, lane_id, decision_id, tx_type, gas_limit, max_fee_per_gas, max_priority_fee_per_gas)',
+        'dry_verdict UPDATE (question, lane_id, decision_id, tx_type, gas_limit, max_fee_per_gas, max_priority_fee_per_gas, asked_at)',
         'policy_charge INSERT',
         'policy_charge UPDATE (released_at)',
         'policy_counter INSERT',
@@ -294,12 +296,15 @@ describe('the app role', () => {
 });
 
 describe('the signer role', () => {
-  it('can claim a request, hand over a signature with its seal, sign audit blocks, and freeze, and nothing else', async () => {
+  it('can claim a request, answer a question, hand over a signature with its seal, sign audit blocks, tell its rules, and freeze, and nothing else', async () => {
     expect(await writes(at.owner, 'payonce_signer')).toEqual([
       'audit_signature INSERT (height, public_key, signature)',
+      'dry_verdict UPDATE (answered, answered_at, refusal_code, refusal_message)',
       'journal_seal UPDATE (height, hash)',
       'signature INSERT (signature_request_id, tx_hash, raw, refusal_code, refusal_message)',
       'signature_request UPDATE (claimed_by, claimed_at)',
+      'signer_rules INSERT (digest)',
+      'signer_rules UPDATE (told_at)',
       'signing_freeze INSERT (code, detail, remedy, declared_by)',
       'signing_freeze_lift INSERT (freeze_id, lifted_by)',
     ]);
@@ -309,6 +314,7 @@ describe('the signer role', () => {
     const WRITES = new Set([
       'audit_signature',
       'signature',
+      'signer_rules',
       'signing_freeze',
       'signing_freeze_lift',
     ]);
@@ -326,6 +332,8 @@ describe('the signer role', () => {
       for (const column of columns) {
         if (name === 'signature_request' && column.startsWith('claimed_')) continue;
         if (name === 'journal_seal' && column !== 'singleton') continue;
+        if (name === 'dry_verdict' && /^(answered|refusal)/.test(column)) continue;
+        if (name === 'signer_rules' && column === 'told_at') continue;
         await denied(signer, `UPDATE ${name} SET ${column} = DEFAULT`);
       }
     }
@@ -349,6 +357,7 @@ describe('the signer role', () => {
       'chain_head',
       'decision',
       'decision_consumed',
+      'dry_verdict',
       'installation',
       'journal_seal',
       'lane',
@@ -359,6 +368,7 @@ describe('the signer role', () => {
       'schema_migration',
       'signature',
       'signature_request',
+      'signer_rules',
       'signing_freeze',
       'signing_freeze_lift',
       'tenant',
@@ -368,7 +378,10 @@ describe('the signer role', () => {
 
   it('appends to its journal and never rewrites it', async () => {
     const rights = await writes(signerJournal, 'payonce_signer');
-    expect(rights.filter((right) => / (DELETE|TRUNCATE|UPDATE)$/.test(right))).toEqual([]);
+    // A promise is a hint that runs out, and no record of what was signed.
+    expect(rights.filter((right) => / (DELETE|TRUNCATE|UPDATE)$/.test(right))).toEqual([
+      'dry_promise DELETE',
+    ]);
     expect(rights.filter((right) => right.startsWith('journal'))).toEqual([
       'journal INSERT',
       'journal UPDATE (signed, tx_hash, signed_at)',

@@ -431,7 +431,7 @@ export const ERRORS = {
   signer_refused: {
     kind: 'refusal',
     title: 'The signer refused to sign',
-    help: 'Its nonce was closed without paying and the reserve released; see the message.',
+    help: 'Nothing was paid and the reserve released; see the message. A nonce that it had was closed.',
   },
   replaced: {
     kind: 'refusal',

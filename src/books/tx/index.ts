@@ -120,3 +120,9 @@ export {
 } from './topics.ts';
 export { decideTxsAgain } from './unslotted/decide-again.ts';
 export { refuseUnslotted } from './unslotted/refuse.ts';
+export {
+  askSigner,
+  type DryVerdict,
+  othersRule,
+  readVerdicts,
+} from './unslotted/verdicts.ts';

@@ -19,6 +19,8 @@ export const decideAgainTopic = (ownerKind: string) => `${ownerKind}.decide_agai
 export const orphanedTopic = (ownerKind: string) => `${ownerKind}.orphaned`;
 
 export const WAKE_SIGNER = 'payonce_signature_request';
+/** The signer is asked about transactions without a slot. */
+export const WAKE_DRY_JUDGE = 'payonce_dry_question';
 export const WAKE_COLLECT = 'payonce_signature';
 export const WAKE_REPLACE = 'payonce_speed_up';
 

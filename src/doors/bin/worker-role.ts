@@ -1,6 +1,11 @@
 import { hostname } from 'node:os';
 import { type ChainPool, type ChainPort, EndpointReport } from '../../base/chain/index.ts';
-import { Assets, type ChainSettings, type Settings } from '../../base/config/index.ts';
+import {
+  Assets,
+  type ChainSettings,
+  type Settings,
+  signingRulesDigest,
+} from '../../base/config/index.ts';
 import { type Db, Listener, openPool } from '../../base/db/index.ts';
 import {
   type Address,
@@ -94,6 +99,7 @@ export async function startWorker(options: WorkerOptions): Promise<RoleHandle> {
   const broadcaster: BroadcasterContext = {
     ...worker,
     leases,
+    rulesDigest: signingRulesDigest(settings),
     transferGas: new TransferGas(systemClock),
     feeMarkets: new FeeMarkets(systemClock),
     clock: systemClock,

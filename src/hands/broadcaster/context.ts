@@ -4,6 +4,7 @@ import type {
   ChainSettings,
   LaneSettings,
   ScreeningSettings,
+  Settings,
 } from '../../base/config/index.ts';
 import type { Db } from '../../base/db/index.ts';
 import type { Clock, Log } from '../../base/kernel/index.ts';
@@ -17,11 +18,13 @@ export type BroadcasterContext = {
   ledger: Ledger;
   assets: Assets;
   chains: ReadonlyMap<number, { settings: ChainSettings; port: ChainPort }>;
-  /** Which of the lanes in the books are in service, and how old a word about a destination may be. */
-  settings: {
+  /** Which lanes are in service, how old a word about a destination may be, and what the signer will ask. */
+  settings: Pick<Settings, 'guard' | 'treasury'> & {
     lanes: readonly LaneSettings[];
     screening: Pick<ScreeningSettings, 'maxAgeMs'> | null;
   };
+  /** Of all that the signer takes from the configuration, as it stands here. */
+  rulesDigest: Buffer;
   leases: LaneLeases;
   transferGas: TransferGas;
   feeMarkets: FeeMarkets;

@@ -18,6 +18,7 @@ export type WaitReason =
   | 'policy_changed'
   | 'screening'
   | 'screening_unavailable'
+  | 'signer_verdict'
   | 'simulation_reverted';
 
 export type LaneState = {

@@ -21,6 +21,7 @@ import {
   type TxRow,
 } from '../../books/tx/index.ts';
 import { readObjections } from './before/objections.ts';
+import { readDryVerdicts } from './before/verdicts.ts';
 import type { BroadcasterContext } from './context.ts';
 import {
   chooseLane,
@@ -43,12 +44,12 @@ type Ready = {
 };
 type Planned =
   | { kind: 'ready'; ready: Ready }
-  | { kind: 'wait'; tx: TxRow; reason: WaitReason; detail?: string }
+  | { kind: 'wait'; tx: TxRow; reason: WaitReason; detail?: string; soon?: true }
   | { kind: 'refused'; tx: TxRow; message: string; code?: ErrorCode };
 
 /**
- * Gives slots. Everything that can refuse is asked before: lane, window, funds, price, simulation; a
- * transaction refused here never had a nonce. Then one act takes consecutive nonces under the lane's lock
+ * Gives slots. Everything that can refuse is asked before: lane, window, funds, price, simulation, the
+ * signer; a transaction refused here never had a nonce. Then one act takes consecutive nonces under the lane's lock
  * and writes slots, the orders to sign and the ledger's assignment. A crash before the COMMIT leaves
  * nothing; after it, the signer finds its orders.
  */
@@ -84,13 +85,13 @@ export async function prepareStep(context: BroadcasterContext, claimed: Claim): 
     context.db,
     waits.map(({ tx, reason, detail = null }) => ({ txId: tx.txId, reason, detail })),
   );
-  return waits.map(({ tx, reason }) => outcomeOf(tx.txId, reason));
+  return waits.map(({ tx, reason, soon }) => outcomeOf(tx.txId, reason, soon));
 }
 
 /** A revert counts its tries; everything else waits for as long as it takes. */
-function outcomeOf(subjectId: string, reason: WaitReason): Outcome {
+function outcomeOf(subjectId: string, reason: WaitReason, soon = false): Outcome {
   if (reason === 'simulation_reverted') return { kind: 'retry', subjectId, error: reason };
-  const delayMs = reason === 'lane_window' ? 300 : reason === 'frozen' ? 5_000 : 1_500;
+  const delayMs = soon || reason === 'lane_window' ? 300 : reason === 'frozen' ? 5_000 : 1_500;
   return { kind: 'wait', subjectId, reason, delayMs };
 }
 
@@ -144,7 +145,21 @@ async function plan(
       else placed.push({ tx, tries, lane: choice, price });
     }
   }
-  return [...planned, ...(await simulate(context, placed))];
+  return [...planned, ...(await withVerdicts(context, await simulate(context, placed)))];
+}
+
+/** Last, of what has its lane and its price: what the signer has against it before it stands in anybody's way. */
+async function withVerdicts(
+  context: BroadcasterContext,
+  planned: readonly Planned[],
+): Promise<Planned[]> {
+  const ready = planned.flatMap((item) => (item.kind === 'ready' ? [item.ready] : []));
+  const verdicts = await readDryVerdicts(context, ready);
+  return planned.map((item) => {
+    const tx = item.kind === 'ready' ? item.ready.tx : item.tx;
+    const verdict = verdicts.get(tx.txId);
+    return verdict === undefined ? item : { ...verdict, tx };
+  });
 }
 
 /** Chooses a lane and takes room and funds from what was observed, so that the next one sees the rest. */

@@ -16,6 +16,7 @@ const CAP = 1_000n;
 const CHAIN = 31337;
 
 const rules: SigningRules = {
+  digest: Buffer.alloc(32),
   policyVersion: 'config:1',
   chains: new Map([[CHAIN, { maxFeePerGas: CAP }]]),
   assets: new Assets([

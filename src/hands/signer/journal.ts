@@ -259,7 +259,8 @@ export async function signedWrite(
 export async function refusalsInsert(
   sql: Sql,
   refusals: readonly {
-    requestId: string;
+    /** Null: judged before there was a request. */
+    requestId: string | null;
     txId: string;
     intentId: Hex;
     code: string;

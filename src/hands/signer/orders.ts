@@ -22,6 +22,21 @@ const DECISION_STANDS = `CASE WHEN p.version IS NULL
   THEN t.owner_kind <> 'withdrawal' OR NOT EXISTS (SELECT FROM policy_standing)
   ELSE EXISTS (SELECT FROM policy_standing v WHERE v.version = p.version) END`;
 
+/** What hangs on a request or a question r, and the joins that find it. */
+const INTENT = `i.installation_id, l.chain_id AS lane_chain_id, l.address AS lane_address, l.tenant_id AS lane_tenant_id,
+  l.epoch AS current_epoch, t.tenant_id, n.name AS tenant, t.owner_kind, t.owner_id, t.intent_id, t.operation,
+  t.idempotency_key, t.chain_id AS tx_chain_id, t.asset, t.token, t.recipient, t.amount, t.payer_authorization,
+  t.correlation_id, d.decision_id, d.tenant_id AS decision_tenant_id, d.subject_id, d.policy_version,
+  p.version IS NOT NULL AS by_document, ${DECISION_STANDS} AS decision_stands, d.verdict, d.tier,
+  c.tx_id AS consumed_by, h.halted_reason, (SELECT f.scope FROM standing f WHERE ${COVERS} LIMIT 1) AS frozen_scope`;
+const INTENT_ROWS = `JOIN lane l ON l.lane_id = r.lane_id
+  JOIN tx t ON t.tx_id = r.tx_id
+  JOIN tenant n ON n.tenant_id = t.tenant_id
+  LEFT JOIN decision d ON d.decision_id = t.decision_id
+  LEFT JOIN decision_consumed c ON c.decision_id = d.decision_id
+  LEFT JOIN policy_version p ON p.version = d.policy_version
+  CROSS JOIN installation i`;
+
 /**
  * Claims up to `limit` open orders, oldest first, and returns their ids. Open, so that they can be cancelled, stay a halted
  * chain's and a first effect that is frozen or past its expiry. Skips locked rows: a cancel that holds one wins.
@@ -133,28 +148,53 @@ export async function ordersGet(main: Db, ids: readonly string[]): Promise<Order
           WHERE signature_request_id = ANY($1::uuid[]) AND claimed_at IS NOT NULL
         )
         SELECT r.signature_request_id, r.tx_id, r.kind, r.tx_type, r.gas_limit, r.max_fee_per_gas,
-          r.max_priority_fee_per_gas, r.lane_epoch, i.installation_id, s.tx_id AS slot_tx_id, s.chain_id AS slot_chain_id,
-          s.from_address, s.nonce, s.effect_digest, l.chain_id AS lane_chain_id, l.address AS lane_address,
-          l.tenant_id AS lane_tenant_id, l.epoch AS current_epoch, t.tenant_id, n.name AS tenant, t.owner_kind, t.owner_id,
-          t.intent_id, t.operation, t.idempotency_key, t.chain_id AS tx_chain_id, t.asset, t.token, t.recipient, t.amount,
-          t.payer_authorization, t.correlation_id, d.decision_id, d.tenant_id AS decision_tenant_id, d.subject_id,
-          d.policy_version, p.version IS NOT NULL AS by_document, ${DECISION_STANDS} AS decision_stands, d.verdict, d.tier, c.tx_id AS consumed_by, h.halted_reason,
-          (SELECT f.scope FROM standing f WHERE ${COVERS} LIMIT 1) AS frozen_scope
+          r.max_priority_fee_per_gas, r.lane_epoch, s.tx_id AS slot_tx_id, s.chain_id AS slot_chain_id,
+          s.from_address, s.nonce, s.effect_digest, ${INTENT}
         FROM r
         CROSS JOIN LATERAL (SELECT * FROM nonce_slot WHERE lane_id = r.lane_id AND nonce = r.nonce OFFSET 0) s
-        JOIN lane l ON l.lane_id = r.lane_id
-        JOIN tx t ON t.tx_id = r.tx_id
-        JOIN tenant n ON n.tenant_id = t.tenant_id
-        LEFT JOIN decision d ON d.decision_id = t.decision_id
-        LEFT JOIN decision_consumed c ON c.decision_id = d.decision_id
-        LEFT JOIN policy_version p ON p.version = d.policy_version
         LEFT JOIN chain_head h ON h.chain_id = s.chain_id
-        CROSS JOIN installation i ORDER BY r.lane_id, r.nonce, r.ordinal`,
+        ${INTENT_ROWS} ORDER BY r.lane_id, r.nonce, r.ordinal`,
       values: [ids],
     });
     return result.rows;
   });
   return rows.map(orderOf);
+}
+
+/** A question about a transaction without a slot, as an order for the slot that it would get; `order.requestId` is its tx. */
+type Question = {
+  order: Order;
+  question: number;
+  /** It may still get a slot. */
+  open: boolean;
+};
+
+/**
+ * The oldest open questions, with the raw rows behind them; no lock, no judgement. What is frozen or halted waits, as
+ * claimOpen() leaves it.
+ */
+export async function questionsGet(main: Db, limit: number): Promise<Question[]> {
+  const rows = await inTransaction(main, async (sql) => {
+    const result = await sql.query<OrderRow & { question: number; open: boolean }>({
+      name: 'signer_questions_get',
+      types: HEX_BYTES,
+      text: `
+        WITH ${STANDING}, r AS MATERIALIZED (
+          SELECT r.* FROM dry_verdict r JOIN tx t USING (tx_id) LEFT JOIN chain_head h ON h.chain_id = t.chain_id
+          WHERE r.answered < r.question AND h.halted_reason IS NULL
+            AND NOT EXISTS (SELECT FROM standing f WHERE ${COVERS})
+          ORDER BY r.asked_at LIMIT $1
+        )
+        SELECT r.tx_id AS signature_request_id, r.tx_id, 'effect' AS kind, r.tx_type, r.gas_limit, r.max_fee_per_gas,
+          r.max_priority_fee_per_gas, l.epoch AS lane_epoch, r.tx_id AS slot_tx_id, l.chain_id AS slot_chain_id,
+          l.address AS from_address, 0::bigint AS nonce, ''::bytea AS effect_digest, r.question, t.status = 'CREATED' AS open,
+          ${INTENT}
+        FROM r ${INTENT_ROWS} LEFT JOIN chain_head h ON h.chain_id = t.chain_id ORDER BY r.asked_at, r.tx_id`,
+      values: [limit],
+    });
+    return result.rows;
+  });
+  return rows.map((row) => ({ order: orderOf(row), question: row.question, open: row.open }));
 }
 
 export type Handed = {

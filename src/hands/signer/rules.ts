@@ -3,6 +3,7 @@ import {
   Assets,
   type LimitSettings,
   type Settings,
+  signingRulesDigest,
   type TreasurySettings,
 } from '../../base/config/index.ts';
 import { type Address, ConfigurationError } from '../../base/kernel/index.ts';
@@ -10,6 +11,8 @@ import type { Keystore } from './keystore/keystore.ts';
 
 /** What the signer measures orders by: its own configuration, never a row. */
 export type SigningRules = {
+  /** Of the configuration that they come from. */
+  digest: Buffer;
   policyVersion: string;
   /** By chain id; the cap in wei a gas. */
   chains: ReadonlyMap<number, { maxFeePerGas: bigint }>;
@@ -58,6 +61,7 @@ export function signingRules(
     ),
   );
   return {
+    digest: signingRulesDigest(settings),
     policyVersion: settings.policyVersion,
     chains: new Map(
       settings.chains.map((chain) => [chain.chainId, { maxFeePerGas: chain.fees.maxFeePerGas }]),

@@ -1,5 +1,5 @@
 import type { ChainPort } from '../../../src/base/chain/index.ts';
-import { Assets, type Settings } from '../../../src/base/config/index.ts';
+import { Assets, type Settings, signingRulesDigest } from '../../../src/base/config/index.ts';
 import type { Db } from '../../../src/base/db/index.ts';
 import { sequenceEvents } from '../../../src/base/event/index.ts';
 import { type Clock, type Log, Transient } from '../../../src/base/kernel/index.ts';
@@ -103,7 +103,14 @@ export class Processes {
     );
     const gas = { transferGas: new TransferGas(clock), feeMarkets: new FeeMarkets(clock) };
     const { leases: held } = this;
-    const parts = { db: app, ledger, assets, settings, chains };
+    const parts = {
+      db: app,
+      ledger,
+      assets,
+      settings,
+      chains,
+      rulesDigest: signingRulesDigest(settings),
+    };
     this.#broadcaster = { ...parts, leases: held, ...gas, clock, log };
     const signer = { name: owner, main: wires.signer, journal: wires.journal, clock, log };
     const handshake = new Handshake({ ...signer, witness: wires.witness });

@@ -3,7 +3,7 @@ import type { LaneSettings } from '../settings.ts';
 import type { WalletGroup } from './settings.ts';
 
 /** The group of a wallet; the configuration puts each into one. */
-function groupOfLane(
+export function groupOfLane(
   groups: readonly WalletGroup[],
   wallet: { chainId: number; address: Address },
 ): string | null {

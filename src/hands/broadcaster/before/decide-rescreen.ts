@@ -6,10 +6,16 @@ import type { ScreeningInputs } from '../../../books/policy/index.ts';
 export type Objection =
   | {
       kind: 'wait';
-      reason: 'screening' | 'screening_unavailable' | 'policy_changed';
+      reason: 'screening' | 'screening_unavailable' | 'policy_changed' | 'signer_verdict';
       detail?: string;
+      /** It may have passed in a moment. */
+      soon?: true;
     }
-  | { kind: 'refused'; code: 'policy_superseded' | 'screening_refused'; message: string };
+  | {
+      kind: 'refused';
+      code: 'policy_superseded' | 'screening_refused' | 'signer_refused';
+      message: string;
+    };
 
 /**
  * What screening says now of a payment that was decided by what it said then; null: nothing against it. `decided` null:

@@ -18,6 +18,7 @@ const lane = (tenant: string, purpose: 'pay' | 'treasury') => ({
   walletGroup: tenant,
 });
 const rules = (topUp: { below: bigint; amount: bigint; perDay: bigint } | null): SigningRules => ({
+  digest: Buffer.alloc(32),
   policyVersion: 'config:1',
   chains: new Map(),
   assets: new Assets([]),

@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type Keystore, runSigner } from './index.ts';
-import { type Installation, startInstallation } from './installation.fixture.ts';
+import { type Keystore, runSigner } from '../index.ts';
+import { type Installation, startInstallation } from '../installation.fixture.ts';
 
 let home: Installation;
 beforeEach(async () => {

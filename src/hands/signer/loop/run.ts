@@ -1,9 +1,9 @@
-import { Listener } from '../../base/db/index.ts';
-import type { Clock } from '../../base/kernel/index.ts';
-import type { SignerContext } from './answer.ts';
-import { Frozen } from './handshake/handshake.ts';
-import { NO_WATERMARK } from './orders.ts';
-import { Debts } from './sign.ts';
+import { Listener } from '../../../base/db/index.ts';
+import type { SignerContext } from '../answer.ts';
+import { runDryJudge } from '../dry/run.ts';
+import { Frozen } from '../handshake/handshake.ts';
+import { NO_WATERMARK } from '../orders.ts';
+import { Debts } from '../sign.ts';
 import {
   type Batch,
   signBatch,
@@ -11,7 +11,8 @@ import {
   signLate,
   takeOverBatch,
   tellWaiting,
-} from './step.ts';
+} from '../step.ts';
+import { Doorbell } from './doorbell.ts';
 
 const BATCH = 1_000;
 /** Behind the notifications; the handshake of a signer at rest is looked at as often. */
@@ -34,13 +35,24 @@ export async function runSigner(
 ): Promise<void> {
   const { signal } = options;
   const bell = new Doorbell(context.clock);
+  const dryBell = new Doorbell(context.clock);
   const listener = new Listener({
     url: options.mainUrl,
     role: 'payonce_signer',
     name: context.name,
-  }).on('payonce_signature_request', () => bell.ring());
-  signal.addEventListener('abort', () => bell.ring(), { once: true });
+  })
+    .on('payonce_signature_request', () => bell.ring())
+    .on('payonce_dry_question', () => dryBell.ring());
+  signal.addEventListener(
+    'abort',
+    () => {
+      bell.ring();
+      dryBell.ring();
+    },
+    { once: true },
+  );
   await listener.start();
+  const dry = runDryJudge(context, { bell: dryBell, signal });
   context.log.info({ signer: context.name }, 'the signer is ready');
   const debts = new Debts(() => bell.ring());
   const work = new Work(context, debts);
@@ -59,6 +71,7 @@ export async function runSigner(
   void debts.settled().then(() => paid.abort());
   await context.clock.sleep(LAST_WAIT_MS, paid.signal);
   await signLate(context, debts.take());
+  await dry;
   await listener.stop();
 }
 
@@ -107,30 +120,5 @@ class Work {
     this.#unfinished = unfinished;
     this.#debts.add(owed);
     if (signed + refused > 0) this.#context.log.debug({ signed, refused }, 'answered orders');
-  }
-}
-
-/** Wakes the one who waits; a ring while nobody waits is kept for the next wait. */
-class Doorbell {
-  readonly #clock: Clock;
-  #rung = false;
-  #waiting: AbortController | null = null;
-
-  constructor(clock: Clock) {
-    this.#clock = clock;
-  }
-
-  ring(): void {
-    this.#rung = true;
-    this.#waiting?.abort();
-  }
-
-  async wait(ms: number): Promise<void> {
-    if (!this.#rung) {
-      this.#waiting = new AbortController();
-      await this.#clock.sleep(ms, this.#waiting.signal);
-      this.#waiting = null;
-    }
-    this.#rung = false;
   }
 }
