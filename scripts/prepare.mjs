@@ -125,6 +125,10 @@ function npm() {
 
 // --- dist/
 
+/** What is run, and the declarations of what merchants import. */
+const PROJECTS = ['tsconfig.build.json', 'tsconfig.x402.json'];
+const DECLARATIONS = join(dist, 'src/doors/merchant/index.d.ts');
+
 /** Sources as tsconfig.build.json includes them, relative to the root. */
 function sources() {
   const deep = ['src', 'bench'].flatMap((folder) => walk(join(root, folder)));
@@ -143,7 +147,7 @@ function compiled(source) {
 
 function buildHash(files) {
   const hash = createHash('sha256').update(lockHash());
-  for (const file of ['tsconfig.json', 'tsconfig.build.json', ...files]) {
+  for (const file of ['tsconfig.json', ...PROJECTS, ...files]) {
     hash.update(`\n${file}\n`).update(readFileSync(join(root, file)));
   }
   return hash.digest('hex');
@@ -152,7 +156,9 @@ function buildHash(files) {
 function isBuilt() {
   const files = sources();
   return (
-    readText(buildStamp) === buildHash(files) && files.every((file) => existsSync(compiled(file)))
+    readText(buildStamp) === buildHash(files) &&
+    existsSync(DECLARATIONS) &&
+    files.every((file) => existsSync(compiled(file)))
   );
 }
 
@@ -165,10 +171,12 @@ async function build() {
   // The compiler's record says that they were written: without it they are written again.
   if (!files.every((file) => existsSync(compiled(file))))
     rmSync(join(dist, '.tsbuildinfo'), { force: true });
+  if (!existsSync(DECLARATIONS)) rmSync(join(dist, '.x402.tsbuildinfo'), { force: true });
   const tsc = join(modules, 'typescript', 'bin', 'tsc');
-  const args = [tsc, '-p', join(root, 'tsconfig.build.json'), '--pretty', 'false'];
-  const { code, output } = await runQuietly('compiling', process.execPath, args);
-  if (code !== 0) {
+  for (const project of PROJECTS) {
+    const args = [tsc, '-p', join(root, project), '--pretty', 'false'];
+    const { code, output } = await runQuietly('compiling', process.execPath, args);
+    if (code === 0) continue;
     process.stderr.write(output);
     fail('the sources do not compile (see above): mend them and start again', code || 1);
   }
@@ -179,7 +187,8 @@ async function build() {
 function removeOrphans(files) {
   const wanted = new Set(files.map(compiled));
   for (const file of walk(dist)) {
-    if (/\.js(\.map)?$/.test(file) && !wanted.has(file.replace(/\.map$/, ''))) rmSync(file);
+    const of = file.replace(/\.d\.ts$/, '.js').replace(/\.map$/, '');
+    if (/\.js(\.map)?$|\.d\.ts$/.test(file) && !wanted.has(of)) rmSync(file);
   }
 }
 

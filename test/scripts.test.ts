@@ -9,7 +9,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { projectFolder } from '../src/doors/dev/index.ts';
@@ -26,12 +26,18 @@ async function runScript(...args: string[]): Promise<string> {
 }
 
 function write(file: string, text: string): void {
-  mkdirSync(join(copy, 'src'), { recursive: true });
+  mkdirSync(dirname(join(copy, file)), { recursive: true });
   writeFileSync(join(copy, file), text);
 }
 
 beforeAll(() => {
-  const kept = ['package.json', 'package-lock.json', 'tsconfig.json', 'tsconfig.build.json'];
+  const kept = [
+    'package.json',
+    'package-lock.json',
+    'tsconfig.json',
+    'tsconfig.build.json',
+    'tsconfig.x402.json',
+  ];
   for (const file of kept) cpSync(join(project, file), join(copy, file));
   mkdirSync(join(copy, 'scripts'));
   for (const file of ['run.mjs', 'prepare.mjs', 'prepare-lock.mjs']) {
@@ -42,6 +48,9 @@ beforeAll(() => {
 afterAll(() => rmSync(copy, { recursive: true, force: true }));
 
 describe('the start scripts', () => {
+  // What merchants import, whose declarations are built with the rest.
+  beforeAll(() => write('src/doors/merchant/index.ts', 'export const merchant = 1;'));
+
   test('compile what changed, run it, and forget what was deleted', async () => {
     write('src/old.ts', 'export const old = 1;');
     write('src/main.ts', 'console.log("first", process.argv.slice(2).join("+"));');

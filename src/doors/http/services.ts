@@ -141,13 +141,16 @@ type FreezeServices = {
 type PaymentScope = { tenantId: string; merchantId: string | null };
 
 /** Payments that merchants hand in. */
+/** The key is the merchant's name for a payment that its payer gives none. */
+type Asking = { correlationId: string; idempotencyKey?: string };
+
 type X402Services = {
   supported(): Supported;
   /** Whose payments come without a key; null: nobody's. */
   anonymous(): Promise<Merchant | null>;
   merchantOfKey(keyId: string): Promise<Merchant | null>;
-  verify(merchant: Merchant, body: unknown, correlationId: string): Promise<Answer>;
-  settle(merchant: Merchant, body: unknown, correlationId: string): Promise<Answer>;
+  verify(merchant: Merchant, body: unknown, of: Asking): Promise<Answer>;
+  settle(merchant: Merchant, body: unknown, of: Asking): Promise<Answer>;
   get(of: PaymentScope, id: string): Promise<PaymentView | null>;
   find(
     of: PaymentScope,

@@ -43,8 +43,8 @@ import { forwardedHeaders } from './forward/headers.ts';
 
 /** Declared here and given by bin: the gateway asks for payments as any merchant of the facilitator does. */
 type Facilitator = {
-  verify(merchant: Merchant, body: unknown, correlationId: string): Promise<Told>;
-  settle(merchant: Merchant, body: unknown, correlationId: string): Promise<Told>;
+  verify(merchant: Merchant, body: unknown, of: { correlationId: string }): Promise<Told>;
+  settle(merchant: Merchant, body: unknown, of: { correlationId: string }): Promise<Told>;
 };
 type Told = { status: number; body: Record<string, unknown> };
 
@@ -163,6 +163,7 @@ export class GatewayService {
   async #callOf(asked: Asked, signed: SignedHeader): Promise<Call | GatewayAnswer> {
     const { db, facilitator } = this.#context;
     const { asset, hash, merchant, request } = asked;
+    const { correlationId } = request;
     const authorizationId = authorizationOf(signed, asset);
     const known = await readCall(db, { authorizationId });
     if (known !== null) return this.#own(asked, known);
@@ -172,7 +173,7 @@ export class GatewayService {
     // What was offered holds, also where there is another price by now.
     const offered = (await readEndpoint(db, challenge!.endpointId))!;
     const body = this.#settlement(asked, signed, offered);
-    const told = await facilitator.verify(merchant, body, request.correlationId);
+    const told = await facilitator.verify(merchant, body, { correlationId });
     const found = await readCall(db, { authorizationId });
     if (found !== null) return this.#own(asked, found);
     const paymentId = (told.body['extra'] as { paymentId?: string } | undefined)?.paymentId;
@@ -187,7 +188,6 @@ export class GatewayService {
       return this.#challenge(asked, String(reason));
     }
     const { tenantId } = merchant;
-    const { correlationId } = request;
     const id = challenge!.id;
     const endpointId = offered.id;
     const requestHash = hash;
@@ -242,7 +242,7 @@ export class GatewayService {
     const assets = [{ asset: offered.asset, maxAmount: null }];
     const merchant = { ...asked.merchant, replays: true, payTo: [offered.payTo], assets };
     const body = this.#settlement(asked, signed, offered);
-    const told = await facilitator.settle(merchant, body, call.correlationId);
+    const told = await facilitator.settle(merchant, body, { correlationId: call.correlationId });
     const { success, errorReason } = told.body;
     if (success === true) await setPaid(db, call, receiptOf(told.body));
     else if (told.status !== 200 || success !== false || errorReason === 'settlement_pending') {

@@ -36,6 +36,9 @@ type ServiceContext = {
   log: Log;
 };
 
+/** Beside a question's body: what a merchant calls the payment, where its payer does not. */
+type Told = { correlationId: string; idempotencyKey?: string };
+
 const GROUP = { size: 200, rounds: 2 };
 
 /**
@@ -84,8 +87,9 @@ export class FacilitatorService {
     });
   }
 
-  async verify(merchant: Merchant, body: unknown, correlationId: string): Promise<Answer> {
-    const request = readRequest(body);
+  async verify(merchant: Merchant, body: unknown, told: Told): Promise<Answer> {
+    const { correlationId } = told;
+    const request = readRequest(body, told.idempotencyKey);
     if ('reason' in request) return invalid(request, request.reason, request);
     const about = aboutOf(request);
     try {
@@ -105,8 +109,9 @@ export class FacilitatorService {
     }
   }
 
-  async settle(merchant: Merchant, body: unknown, correlationId: string): Promise<Answer> {
-    const request = readRequest(body);
+  async settle(merchant: Merchant, body: unknown, told: Told): Promise<Answer> {
+    const { correlationId } = told;
+    const request = readRequest(body, told.idempotencyKey);
     if ('reason' in request) return unsettled({ ...request, network: '' }, request.reason, request);
     const about = aboutOf(request);
     const checked = this.#check(merchant, request);
@@ -152,7 +157,7 @@ export class FacilitatorService {
     { again }: { again: boolean },
   ): Promise<Reason | null> {
     const known = await this.#lookUps.enter({ ...checked, merchantId });
-    if (known !== null && !(again && known.isOpen)) return null;
+    if (isPayers(checked, known) && !(again && known.isOpen)) return null;
     let reason: Reason | null;
     try {
       reason = await this.#chain.judge(checked.request, checked.signedByKey);
@@ -163,7 +168,7 @@ export class FacilitatorService {
     if (reason === null) return null;
     // It may be this very payment, settled at this moment by another call: its nonce is used then, and its money gone.
     const now = await this.#lookUps.enter({ ...checked, merchantId });
-    return now === null || now.isOpen ? reason : null;
+    return isPayers(checked, now) && !now.isOpen ? null : reason;
   }
 
   #wish(to: Wish['to'], merchant: Merchant, checked: Checked, correlationId: string): Wish {
@@ -182,7 +187,8 @@ export class FacilitatorService {
     const checked = checkOffline(request, { merchant, assets, now: then });
     if (typeof checked === 'string') return null;
     const known = await this.#lookUps.enter({ ...checked, merchantId: merchant.merchantId });
-    if (known === null || known.isOpen || known.merchantId !== merchant.merchantId) return null;
+    if (!isPayers(checked, known) || known.isOpen) return null;
+    if (known.merchantId !== merchant.merchantId) return null;
     return this.#awaitEnd(aboutOf(request), merchant, known.id);
   }
 
@@ -261,6 +267,14 @@ const REFUSED = {
 /** Who waits for a lease looks again after this long: it may have run out. */
 const LEASE_LOOK_MS = 1_000;
 const ON_ITS_WAY_MS = 50;
+
+/**
+ * What became of a payment is for who can show that its payer asks: payers and nonces stand on the chain for everybody to
+ * copy, and where no key signed, only the chain can say so of another signature than the first.
+ */
+function isPayers(checked: Checked, known: Known | null): known is Known {
+  return known !== null && (checked.signedByKey || known.isProven);
+}
 
 function hasEnded({ kind }: Outcome): boolean {
   return kind === 'paid' || kind === 'failed';

@@ -9,7 +9,7 @@ import { decodePaymentResponseHeader, wrapFetchWithPayment, x402Client } from '@
 // @ts-expect-error
 import express from 'express';
 import type { Address } from '../../../src/base/kernel/index.ts';
-import { patient, serveOnce } from '../../../src/doors/merchant/index.ts';
+import { FacilitatorClient, serveOnce } from '../../../src/doors/merchant/index.ts';
 import { NETWORK, PAY_TO, PRICE } from './payers.ts';
 
 /** An express merchant as its package's readme has it, unmodified, in front of a facilitator. */
@@ -50,7 +50,8 @@ export class Shop {
             }),
           }),
     });
-    const facilitator = helped ? patient(plain) : plain;
+    const ours = { url: `${facilitatorUrl}/x402`, ...(key === undefined ? {} : { apiKey: key }) };
+    const facilitator = helped ? new FacilitatorClient(ours) : plain;
     const resources = new x402ResourceServer(facilitator).register(NETWORK, new MerchantScheme());
     const extra = { name: 'USD Coin', version: '2' };
     const price = { amount: PRICE, asset: token, extra };

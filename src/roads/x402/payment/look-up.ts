@@ -3,7 +3,13 @@ import { fromHex, type Hex } from '../../../base/kernel/index.ts';
 import type { Checked } from '../check/check.ts';
 
 /** The payment that an authorization stands for, or the one that its identifier names. */
-export type Known = { id: string; merchantId: string; isOpen: boolean };
+export type Known = {
+  id: string;
+  merchantId: string;
+  isOpen: boolean;
+  /** What was handed in now is what was found to be its payer's signature then. */
+  isProven: boolean;
+};
 
 /** What is known before anybody is asked about the chain; a hint, which the claim judges again. */
 export async function lookUp(
@@ -15,9 +21,10 @@ export async function lookUp(
     types: HEX_BYTES,
     text: `
       SELECT DISTINCT ON (u.place) u.place, f.payment_id AS id, f.merchant_id AS "merchantId",
-        f.status IN ('AUTH_SIGNED', 'AUTH_VERIFIED') AS "isOpen"
-      FROM unnest($1::bytea[], $2::uuid[], $3::text[], $4::text[]) WITH ORDINALITY
-        AS u(authorization_id, merchant_id, endpoint, idempotency_key, place)
+        f.status IN ('AUTH_SIGNED', 'AUTH_VERIFIED') AS "isOpen",
+        (p.authorization_id, p.signature) IS NOT DISTINCT FROM (u.authorization_id, u.signature) AS "isProven"
+      FROM unnest($1::bytea[], $2::uuid[], $3::text[], $4::text[], $5::bytea[]) WITH ORDINALITY
+        AS u(authorization_id, merchant_id, endpoint, idempotency_key, signature, place)
       JOIN payment p ON p.authorization_id = u.authorization_id OR (p.merchant_id = u.merchant_id
         AND p.endpoint = u.endpoint AND p.idempotency_key = u.idempotency_key)
       JOIN payment f ON f.payment_id = coalesce(p.converged_on, p.payment_id)
@@ -27,6 +34,7 @@ export async function lookUp(
       items.map(({ merchantId }) => merchantId),
       items.map(({ request }) => request.endpoint),
       items.map(({ request }) => request.identifier),
+      items.map(({ request }) => fromHex(request.signed.signature)),
     ],
   });
   const found = new Map(rows.map(({ place, ...known }) => [Number(place) - 1, known]));

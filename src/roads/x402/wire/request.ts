@@ -20,7 +20,7 @@ export type PaymentRequest = {
   };
   /** What is paid for, without its query; '' where nothing was named. */
   endpoint: string;
-  /** The payer's payment-identifier. */
+  /** The payer's payment-identifier, else its merchant's Idempotency-Key. */
   identifier: string | null;
 };
 
@@ -44,8 +44,14 @@ const MOST_SIGNATURE_BYTES = 2_048;
 const MOST_TEXT = 2_048;
 const IDENTIFIER = /^[A-Za-z0-9_-]{16,128}$/;
 
-/** Reads the body of verify and settle, of both versions of the protocol. Pure; judges form only. */
-export function readRequest(body: unknown): PaymentRequest | Misfit {
+/**
+ * Reads the body of verify and settle, of both versions of the protocol; what identifies a payment is its payer's
+ * identifier, else the merchant's key. Pure; judges form only.
+ */
+export function readRequest(
+  body: unknown,
+  idempotencyKey: string | null = null,
+): PaymentRequest | Misfit {
   try {
     const root = fieldsOf(body, 'the body');
     const payload = fieldsOf(root['paymentPayload'], 'paymentPayload');
@@ -53,7 +59,8 @@ export function readRequest(body: unknown): PaymentRequest | Misfit {
     const version = payload['x402Version'] ?? root['x402Version'];
     if (version !== 1 && version !== 2)
       throw new Fault('invalid_x402_version', 'x402Version: 1 or 2');
-    return version === 2 ? readSecond(payload, asked) : readFirst(payload, asked);
+    const request = version === 2 ? readSecond(payload, asked) : readFirst(payload, asked);
+    return { ...request, identifier: request.identifier ?? idempotencyKey };
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
     return { reason: error.reason, message: error.message, payer: payerIn(body) };

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify';
 import { Type } from 'typebox';
-import { isUuid, refuse } from '../../../../base/kernel/index.ts';
+import { isRefusal, isUuid, refuse } from '../../../../base/kernel/index.ts';
 import type { Merchant } from '../../../../books/access/index.ts';
 import type { Answer } from '../../../../roads/x402/index.ts';
 import { guard } from '../../auth.ts';
@@ -8,7 +8,7 @@ import { sendRefusal } from '../../reply.ts';
 import { problems } from '../../schemas.ts';
 import type { Services } from '../../services.ts';
 import type { App, RouteContext } from '../context.ts';
-import { fault } from '../request.ts';
+import { fault, headerKey } from '../request.ts';
 import { addEndpointRoutes } from './endpoints.ts';
 import { addGatewayRoutes } from './gateway.ts';
 import { addMerchantRoutes } from './merchants.ts';
@@ -87,7 +87,7 @@ function addQuestion(
         tags,
         summary,
         description:
-          'Versions 1 and 2 of x402, scheme exact with EIP-3009. 200 for every verdict, with the packages’ own reasons; 202 while the outcome is not known; 409 for an authorization or a payment-identifier that was used otherwise; 503 when no node can be asked and nothing is under way.',
+          'Versions 1 and 2 of x402, scheme exact with EIP-3009. 200 for every verdict, with the packages’ own reasons; 202 while the outcome is not known; 409 for an authorization or a payment-identifier that was used otherwise; a merchant’s Idempotency-Key stands in where the payer names none; 503 when no node can be asked and nothing is under way.',
         body: Type.Object(
           {
             x402Version: Type.Optional(Type.Integer()),
@@ -102,7 +102,10 @@ function addQuestion(
     async (request, reply) => {
       const merchant = await merchantOf(services, request);
       if (merchant === null) return sendRefusal(request, reply, NO_MERCHANT);
-      const answer = await services.x402[name](merchant, request.body, request.id);
+      const key = request.headers['idempotency-key'] === undefined ? null : headerKey(request);
+      if (isRefusal(key)) return sendRefusal(request, reply, key);
+      const of = { correlationId: request.id, ...(key === null ? {} : { idempotencyKey: key }) };
+      const answer = await services.x402[name](merchant, request.body, of);
       return send(reply, answer);
     },
   );

@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { serveOnce } from './serve-once.ts';
+import { serveOnce } from './node.ts';
 
 type Answer = { status: number; body: string };
 let server: Server | undefined;
