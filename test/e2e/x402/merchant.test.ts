@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Installation } from '../../support/installation.ts';
 import { until } from '../../support/until.ts';
+import { Front } from '../../support/x402/front.ts';
 import {
   fundedPayer,
   merchantKey,
@@ -14,17 +15,24 @@ const HUNDRED = Array.from({ length: 100 });
 
 /** A facilitator that waits next to nothing for a block: whoever asks must ask again. */
 let on: Installation;
+/** Between merchants and the facilitator. */
+let front: Front;
 let shop: Shop;
 beforeAll(async () => {
   on = await Installation.start({
     lanes: 1,
-    settings: (settings) => ({ ...settings, x402: { ...settings.x402, waitMs: 100 } }),
+    settings: (settings) => ({
+      ...settings,
+      x402: { ...settings.x402, waitMs: 100, verifyLeaseMs: 3_000 },
+    }),
   });
   const key = await merchantKey(on, { replays: true });
-  shop = await Shop.open(on.url, on.token, key, { helped: true });
+  front = await Front.open(on.url);
+  shop = await Shop.open(front.url, on.token, key, { helped: true });
 }, 120_000);
 afterAll(async () => {
   await shop?.close();
+  await front?.close();
   await on?.stop();
 });
 
@@ -66,18 +74,58 @@ describe('a merchant with our helpers', () => {
     const { pay } = payingFetch(payer);
     await on.anvil.rpc('evm_setIntervalMining', 0);
     const waiting = pay(shop.url);
-    await until('the answer that it is pending, told twice', async () => {
-      const rows = await on.rows(
-        'SELECT FROM payment WHERE pending_told_at IS NOT NULL AND status = $1',
-        ['RESERVED'],
-      );
-      return rows.length > 0;
-    });
+    const looks = front.times('GET /v1/payments/');
+    await until(
+      'looks at what is pending',
+      async () => front.times('GET /v1/payments/') > looks + 1,
+    );
     await on.anvil.rpc('evm_setIntervalMining', 1);
     const answer = await waiting;
     expect([answer.status, receiptOf(answer).success]).toEqual([200, true]);
     expect(await on.tokenBalance(payer.address as `0x${string}`)).toBe(
       1_000_000_000n - BigInt(PRICE),
     );
+  }, 60_000);
+
+  it('serves a payment whose answers are lost, and charges it once, also where a success is told once', async () => {
+    const key = await merchantKey(on, { name: 'careless' });
+    const careless = await Shop.open(front.url, on.token, key, { helped: true });
+    const lost = { verify: 1, settle: 1 };
+    front.loses = ({ what, status }) => {
+      const question = what.endsWith('/verify') ? 'verify' : 'settle';
+      if (!what.startsWith('POST') || status !== 200 || lost[question] === 0) return false;
+      lost[question] -= 1;
+      return true;
+    };
+    try {
+      const payer = await fundedPayer(on.anvil, on.token);
+      const answer = await payingFetch(payer).pay(careless.url);
+      expect([answer.status, receiptOf(answer).success]).toEqual([200, true]);
+      expect([careless.served, lost]).toEqual([1, { verify: 0, settle: 0 }]);
+      const left = await on.tokenBalance(payer.address as `0x${string}`);
+      expect(left).toBe(1_000_000_000n - BigInt(PRICE));
+    } finally {
+      front.loses = () => false;
+      await careless.close();
+    }
+  }, 90_000);
+
+  it('serves who signs anew under one Idempotency-Key, and charges it once', async () => {
+    const payer = await fundedPayer(on.anvil, on.token);
+    const served = shop.served;
+    const order = { headers: { 'idempotency-key': 'order 7' } };
+    for (const _ of [1, 2, 3]) {
+      const answer = await payingFetch(payer).pay(shop.url, order);
+      expect([answer.status, await answer.json()]).toEqual([
+        200,
+        { report: 'the weather is fine' },
+      ]);
+    }
+    expect(shop.served - served).toBe(1);
+    const left = await on.tokenBalance(payer.address as `0x${string}`);
+    expect(left).toBe(1_000_000_000n - BigInt(PRICE));
+    const other = await fundedPayer(on.anvil, on.token);
+    expect((await payingFetch(other).pay(shop.url, order)).status).toBe(200);
+    expect(shop.served - served).toBe(2);
   }, 60_000);
 });

@@ -141,6 +141,57 @@ describe('a payment signed anew under one identifier', () => {
   }, 60_000);
 });
 
+describe('a merchant’s own key for a payment', () => {
+  const named = (idempotencyKey: string) => ({ 'idempotency-key': idempotencyKey });
+
+  it('has what its payer signs anew converge, and gives way to the payer’s identifier', async () => {
+    const payer = await fundedPayer(on.anvil, on.token);
+    const before = await paidOut();
+    const settle = async (headers: Record<string, string>, identifier?: string) => {
+      const over = identifier === undefined ? {} : { identifier };
+      const body = await signedPayment(payer, on.token, over);
+      return (await ask(on.url, 'settle', body, key, headers)).body;
+    };
+    const first = await settle(named('order-8'));
+    expect(first).toMatchObject({ success: true });
+    expect(await settle(named('order-8'))).toMatchObject({
+      errorReason: 'duplicate_settlement',
+      transaction: first['transaction'],
+    });
+    const other = await settle(named('order-8'), 'order-9999999999999999');
+    expect(other).toMatchObject({ success: true });
+    expect((await paidOut()) - before).toBe(2n * BigInt(PRICE));
+  }, 60_000);
+
+  it('is refused where it is none', async () => {
+    const body = await signedPayment(await fundedPayer(on.anvil, on.token), on.token);
+    expect(await ask(on.url, 'verify', body, key, named('two words'))).toMatchObject({
+      status: 400,
+      body: { code: 'idempotency_key_invalid' },
+    });
+  });
+});
+
+describe('who copies a payment from the chain without its signature', () => {
+  it('is told nothing of it', async () => {
+    const payer = await fundedPayer(on.anvil, on.token);
+    const identifier = 'order-0000000000000001';
+    const body = await signedPayment(payer, on.token, { identifier });
+    expect((await ask(on.url, 'settle', body, key)).body).toMatchObject({ success: true });
+    const copy = structuredClone(body);
+    copy.paymentPayload.payload.signature = `0x${'11'.repeat(64)}1b`;
+    const anew = structuredClone(copy);
+    anew.paymentPayload.payload.authorization['nonce'] = `0x${'22'.repeat(32)}`;
+    for (const forged of [copy, anew]) {
+      for (const question of ['verify', 'settle'] as const) {
+        const { body: told } = await ask(on.url, question, forged, key);
+        const reason = told['invalidReason'] ?? told['errorReason'];
+        expect([reason, told['extra']]).toEqual(['invalid_exact_evm_signature', undefined]);
+      }
+    }
+  }, 60_000);
+});
+
 describe('the books of the facilitator', () => {
   it('agree with every law when all is quiet', async () => {
     await quiet(on);

@@ -139,12 +139,14 @@ export async function ask(
   question: 'verify' | 'settle',
   body: unknown,
   key?: string,
+  headers: Record<string, string> = {},
 ): Promise<Told> {
   const answer = await fetch(`${url}/x402/${question}`, {
     method: 'POST',
     headers: {
       'content-type': 'application/json',
       ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
+      ...headers,
     },
     body: typeof body === 'string' ? body : JSON.stringify(body),
   });

@@ -91,7 +91,7 @@ type Signer = ConstructorParameters<typeof PayerScheme>[0];
 
 /** The unmodified fetch of a payer; `header` is what it paid with last. */
 export function payingFetch(payer: unknown): {
-  pay(url: string): Promise<Response>;
+  pay(url: string, init?: RequestInit): Promise<Response>;
   header(): string;
 } {
   let header = '';
@@ -103,7 +103,7 @@ export function payingFetch(payer: unknown): {
     header = request.headers.get('payment-signature') ?? header;
     return fetch(request);
   }, client);
-  return { pay: (url) => pay(url), header: () => header };
+  return { pay: (url, init) => pay(url, init), header: () => header };
 }
 
 /** What a merchant told its payer of the settlement. */
