@@ -33,6 +33,8 @@ const CONTRACTS = {
   SilentToken: 'contracts/OddTokens.sol',
   Refuser: 'contracts/OddTokens.sol',
   OddWallet: 'contracts/OddWallet.sol',
+  Permit2: 'contracts/Permit2.sol',
+  ExactPermit2Proxy: 'contracts/Permit2.sol',
 };
 
 /** Path and text of every committed artifact, made anew from the sources. */

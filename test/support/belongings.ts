@@ -26,9 +26,9 @@ export async function payment(on: Installation): Promise<string> {
        RETURNING merchant_id)
      INSERT INTO payment (tenant_id, merchant_id, status, endpoint, fingerprint, authorization_id, chain_id, asset, token,
        payer, pay_to, amount, valid_after, valid_before, nonce, signature, wait_until, commit_at, risk_tier,
-       correlation_id)
+       correlation_id, method)
      SELECT $1, merchant_id, 'AUTH_SIGNED', '', gen_random_uuid(), $3, 31337, 'a token', $2, $2, $2, 1, 0, 1, $3, '',
-       'included', 'safe', 'low', 'c' FROM m RETURNING payment_id AS id`,
+       'included', 'safe', 'low', 'c', 'eip3009' FROM m RETURNING payment_id AS id`,
     [on.tenantId, Buffer.alloc(20, 8), Buffer.alloc(32, 8)],
   );
   return made!.id;

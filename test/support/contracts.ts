@@ -6,11 +6,18 @@ import type { Address, Hex } from '../../src/base/kernel/index.ts';
 import { rpcCall } from '../../src/doors/dev/index.ts';
 import { until } from './until.ts';
 
-type Name = 'OddToken' | 'SilentToken' | 'Refuser' | 'OddWallet';
+type Name =
+  | 'DevToken'
+  | 'OddToken'
+  | 'SilentToken'
+  | 'Refuser'
+  | 'OddWallet'
+  | 'Permit2'
+  | 'ExactPermit2Proxy';
 
-function artifactOf(name: Name): { abi: Abi; bytecode: Hex } {
+export function artifactOf(name: Name): { abi: Abi; bytecode: Hex; deployedBytecode: Hex } {
   const text = readFileSync(join(projectRoot(), `contracts/artifacts/${name}.json`), 'utf8');
-  return JSON.parse(text) as { abi: Abi; bytecode: Hex };
+  return JSON.parse(text) as { abi: Abi; bytecode: Hex; deployedBytecode: Hex };
 }
 
 /** Puts one of the contracts for tests on a chain that mines by itself, from an account that anvil signs for. */

@@ -414,10 +414,10 @@ const INSERT: Record<string, string> = {
     FROM unnest($2::text[]) s RETURNING request_id AS id`,
   payment: `INSERT INTO payment (tenant_id, merchant_id, endpoint, fingerprint, authorization_id, converged_on, chain_id,
       asset, token, payer, pay_to, amount, valid_after, valid_before, nonce, signature, wait_until, commit_at, risk_tier,
-      correlation_id, status)
+      correlation_id, method, status)
     SELECT $1, gen_random_uuid(), '', gen_random_uuid(), sha256(gen_random_uuid()::text::bytea), gen_random_uuid(), 1,
       'USDC', decode(repeat('11', 20), 'hex'), decode(repeat('22', 20), 'hex'), decode(repeat('33', 20), 'hex'), 1, 0, 1,
-      sha256(''), '', 'included', 'safe', 'low', 'c', s
+      sha256(''), '', 'included', 'safe', 'low', 'c', 'eip3009', s
     FROM unnest($2::text[]) s RETURNING payment_id AS id`,
   policy_change: `INSERT INTO policy_change (tenant_id, version, effect, tightens, differences, reason, drafted_by,
       correlation_id, status)

@@ -1,5 +1,7 @@
 import { type Address, fromHex, type Hex, keccak256, MAX_UINT256 } from '../kernel/index.ts';
-import { authorizationCall, unpackAuthorization } from './authorization/authorization.ts';
+import { unpackAuthorization } from './authorization/authorization.ts';
+import { authorizationCall } from './authorization/eip3009.ts';
+import { EXACT_PROXY, settleCall } from './authorization/permit2.ts';
 import { rlpEncode, rlpQuantity } from './rlp.ts';
 
 /** What a transaction does: the call that a lane makes. Value in wei. */
@@ -22,6 +24,17 @@ export const FILLER_GAS_LIMIT = 21_000n;
 /** Far above a token transfer, far below a block: what a broken estimate can burn at most. */
 export const EFFECT_GAS_LIMIT_CAP = 1_000_000n;
 
+/**
+ * The same of a payment that its payer authorized: what its wallet's code takes to look at a signature is the payer's doing,
+ * and may be more in the block than it was when it was tried.
+ */
+const AUTHORIZED_GAS_LIMIT_CAP = 350_000n;
+
+/** The most gas that an effect may have. */
+export function effectGasCap({ payerAuthorization }: Pick<Intent, 'payerAuthorization'>): bigint {
+  return payerAuthorization ? AUTHORIZED_GAS_LIMIT_CAP : EFFECT_GAS_LIMIT_CAP;
+}
+
 // transfer(address,uint256)
 const TRANSFER_SELECTOR = 'a9059cbb';
 
@@ -40,8 +53,10 @@ export function effectOf(intent: Intent): Effect {
   if (token === null) return { to: recipient, value: amount, data: '0x' };
   if (intent.payerAuthorization) {
     const authorization = unpackAuthorization(intent.payerAuthorization);
-    const data = authorizationCall({ payTo: recipient, amount }, authorization);
-    return { to: token, value: 0n, data };
+    const terms = { token, payTo: recipient, amount };
+    return authorization.method === 'permit2'
+      ? { to: EXACT_PROXY, value: 0n, data: settleCall(terms, authorization) }
+      : { to: token, value: 0n, data: authorizationCall(terms, authorization) };
   }
   const to = recipient.slice(2).toLowerCase().padStart(64, '0');
   return {

@@ -7,14 +7,20 @@
 export { type ApprovalContent, approvalDigest, approvalTypedData } from './approval.ts';
 export {
   authorizationDigest,
-  authorizationStateCall,
+  hasRunOut,
+  isTaken,
   packAuthorization,
+  readAuthorization,
+  takenCall,
   unpackAuthorization,
 } from './authorization/authorization.ts';
+export { allowanceCall, EXACT_PROXY, isSettleOf, PERMIT2 } from './authorization/permit2.ts';
+export type { AuthorizationMethod } from './authorization/terms.ts';
 export {
   EFFECT_GAS_LIMIT_CAP,
   type Effect,
   effectDigest,
+  effectGasCap,
   effectOf,
   FILLER_GAS_LIMIT,
   fillerFeeCap,

@@ -5,7 +5,7 @@ import {
   TRANSFER_TOPIC,
 } from '../kernel/index.ts';
 import { unpackAuthorization } from './authorization/authorization.ts';
-import type { Intent } from './effect.ts';
+import { effectOf, type Intent } from './effect.ts';
 
 type Log = { address: Address; topics: readonly Hex[]; data: Hex };
 
@@ -25,16 +25,19 @@ export function payerOf(intent: Pick<Intent, 'payerAuthorization'> & { from: Add
 
 /**
  * Whether the logs of one mined transaction of lane `from` say that it paid a token's intent: that exactly the
- * amount left who pays (the lane, or the payer of an authorization, which then has to be used up in it) and that all of
- * it went to the recipient. Less (a fee taken on the way) and more
+ * amount left who pays (the lane, or the payer of an authorization) and that all of
+ * it went to the recipient. A token that keeps authorizations itself (ERC-3009) has to say besides that this one was used up;
+ * Permit2 logs nothing, its call has no other effect, and the transaction's hash fixes the call. Less (a fee taken on the way) and more
  * (a fee taken from the sender) do not. Logs of other contracts and of other senders are passed over, so the
  * logs that a node finds by token and sender judge as the whole receipt does; who reverts logs nothing.
  */
 export function paidByTransfers(intent: Intent & { from: Address }, logs: readonly Log[]): boolean {
   const { payerAuthorization: packed } = intent;
-  if (packed && !logs.some((log) => log.address === intent.token && uses(log, packed)))
-    return false;
-  const payer = payerOf(intent);
+  const authorization = packed ? unpackAuthorization(packed) : null;
+  if (authorization?.method === 'eip3009') {
+    if (!logs.some((log) => log.address === intent.token && uses(log, authorization))) return false;
+  }
+  const payer = authorization?.payer ?? intent.from;
   let left = 0n;
   let arrived = 0n;
   for (const log of logs) {
@@ -57,7 +60,7 @@ export function checkEffect(
   mined: Mined,
 ): 'paid' | 'reverted' | 'mismatch' {
   if (mined.from !== intent.from) return 'mismatch';
-  if (mined.to !== (intent.token ?? intent.recipient)) return 'mismatch';
+  if (mined.to !== effectOf(intent).to) return 'mismatch';
   if (mined.status === 'reverted') return 'reverted';
   return intent.token === null || paidByTransfers(intent, mined.logs) ? 'paid' : 'mismatch';
 }
@@ -79,8 +82,7 @@ export function transferOf(
     : { from: addressOf(from), to: addressOf(to), amount: BigInt(log.data) };
 }
 
-function uses({ topics }: Log, packed: Hex): boolean {
-  const { payer, nonce } = unpackAuthorization(packed);
+function uses({ topics }: Log, { payer, nonce }: { payer: Address; nonce: Hex }): boolean {
   const [topic, authorizer, used] = topics;
   if (topic !== AUTHORIZATION_USED_TOPIC || authorizer === undefined) return false;
   return addressOf(authorizer) === payer && used === nonce;

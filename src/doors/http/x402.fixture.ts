@@ -101,6 +101,7 @@ const PAYMENT: PaymentView = {
   payer: `0x${'11'.repeat(20)}`,
   payTo: `0x${'cd'.repeat(20)}`,
   authorizationId: HASH,
+  assetTransferMethod: 'eip3009',
   paymentIdentifier: null,
   convergedOn: null,
   refundedAtomic: '0',

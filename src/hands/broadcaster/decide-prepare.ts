@@ -1,5 +1,4 @@
 import type { GasEstimate } from '../../base/chain/index.ts';
-import { EFFECT_GAS_LIMIT_CAP } from '../../base/effect/index.ts';
 
 /** Why a transaction gets no slot yet; shown to its owner as `waiting`. */
 export type WaitReason =
@@ -111,11 +110,11 @@ const FIRST_WRITE_GAS = 20_000n;
  * A quarter above the estimate, and at least one first write: a recipient that had something of the token when it was
  * asked may have nothing when it is mined. Plain transfers are exact.
  */
-export function gasLimitOf(estimate: bigint): bigint {
+export function gasLimitOf(estimate: bigint, cap: bigint): bigint {
   if (estimate <= PLAIN_TRANSFER_GAS) return PLAIN_TRANSFER_GAS;
   const quarter = (estimate + 3n) / 4n;
   const limit = estimate + (quarter > FIRST_WRITE_GAS ? quarter : FIRST_WRITE_GAS);
-  return limit < EFFECT_GAS_LIMIT_CAP ? limit : EFFECT_GAS_LIMIT_CAP;
+  return limit < cap ? limit : cap;
 }
 
 /** Covers the effect, and a filler at one and a half times its fee, so that a slot can always be closed. */
@@ -133,15 +132,15 @@ type Simulated =
 /** Tries after which a transfer that reverts in simulation is given up; nothing was signed, so it may end here. */
 export const SIMULATION_TRIES = 4;
 
-/** What the simulation says; a revert is believed after several tries, a node's failure never. */
-export function judgeEstimate(estimate: GasEstimate, tries: number): Simulated {
+/**
+ * What the simulation says, of a transfer that may have so much gas; a revert is believed after several tries, a node's
+ * failure never.
+ */
+export function judgeEstimate(estimate: GasEstimate, tries: number, cap: bigint): Simulated {
   if (estimate.ok) {
-    return estimate.gas > EFFECT_GAS_LIMIT_CAP
-      ? {
-          kind: 'refused',
-          message: `the transfer needs ${estimate.gas} gas, more than ${EFFECT_GAS_LIMIT_CAP}`,
-        }
-      : { kind: 'ok', gasLimit: gasLimitOf(estimate.gas) };
+    return estimate.gas > cap
+      ? { kind: 'refused', message: `the transfer needs ${estimate.gas} gas, more than ${cap}` }
+      : { kind: 'ok', gasLimit: gasLimitOf(estimate.gas, cap) };
   }
   const detail = estimate.message;
   if (estimate.kind === 'funds') return { kind: 'wait', reason: 'lane_gas', detail };

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { GasEstimate, SendAnswer } from '../../base/chain/index.ts';
-import { EFFECT_GAS_LIMIT_CAP } from '../../base/effect/index.ts';
+import { EFFECT_GAS_LIMIT_CAP, effectGasCap } from '../../base/effect/index.ts';
 import {
   chooseLane,
   costOf,
@@ -84,7 +84,14 @@ describe('gas', () => {
     [900_000n, EFFECT_GAS_LIMIT_CAP],
     [EFFECT_GAS_LIMIT_CAP, EFFECT_GAS_LIMIT_CAP],
   ])('an estimate of %s gets a limit of %s', (estimate, limit) => {
-    expect(gasLimitOf(estimate)).toBe(limit);
+    expect(gasLimitOf(estimate, EFFECT_GAS_LIMIT_CAP)).toBe(limit);
+  });
+
+  it('a payment that its payer authorized may have a third of that', () => {
+    const cap = effectGasCap({ payerAuthorization: '0x01' });
+    expect(judgeEstimate({ ok: true, gas: cap }, 1, cap)).toEqual({ kind: 'ok', gasLimit: cap });
+    expect(judgeEstimate({ ok: true, gas: cap + 1n }, 1, cap).kind).toBe('refused');
+    expect(cap * 2n).toBeLessThan(EFFECT_GAS_LIMIT_CAP);
   });
 
   it('what is set aside always covers the filler at one and a half times the fee', () => {
@@ -104,7 +111,7 @@ describe('gas', () => {
     ],
     [{ ok: false, kind: 'reverted', message: 'x' }, SIMULATION_TRIES, 'refused'],
   ])('%o at try %s is %s', (estimate, tries, expected) => {
-    const judged = judgeEstimate(estimate, tries);
+    const judged = judgeEstimate(estimate, tries, EFFECT_GAS_LIMIT_CAP);
     expect(judged.kind === 'wait' ? `wait ${judged.reason}` : judged.kind).toBe(expected);
     if (!estimate.ok) expect(JSON.stringify(judged)).toContain(estimate.message);
   });

@@ -1,5 +1,5 @@
 import { advance, inTransaction, type Sql } from '../../base/db/index.ts';
-import { effectDigest, effectOf } from '../../base/effect/index.ts';
+import { effectDigest, effectGasCap, effectOf } from '../../base/effect/index.ts';
 import { type Address, caip19, type ErrorCode, Transient, TX } from '../../base/kernel/index.ts';
 import { type Claim, complete, type Outcome } from '../../base/queue/index.ts';
 import {
@@ -200,7 +200,7 @@ async function simulate(
         planned.push({ kind: 'wait', tx, reason: 'chain_unreachable' });
         return;
       }
-      const judged = judgeEstimate(estimates[index]!, tries);
+      const judged = judgeEstimate(estimates[index]!, tries, effectGasCap(tx));
       if (judged.kind !== 'ok') planned.push({ tx, ...judged });
       else planned.push({ kind: 'ready', ready: readyOf(tx, lane, price, judged.gasLimit) });
     });

@@ -1,8 +1,22 @@
 import { parseTransaction } from 'viem';
 import { describe, expect, it } from 'vitest';
 import { Assets } from '../../base/config/index.ts';
-import { EFFECT_GAS_LIMIT_CAP, effectDigest, effectOf, intentId } from '../../base/effect/index.ts';
-import { type Address, ConfigurationError, caip19, toHex } from '../../base/kernel/index.ts';
+import {
+  authorizationDigest,
+  EFFECT_GAS_LIMIT_CAP,
+  effectDigest,
+  effectGasCap,
+  effectOf,
+  intentId,
+  packAuthorization,
+} from '../../base/effect/index.ts';
+import {
+  type Address,
+  ConfigurationError,
+  caip19,
+  type Hex,
+  toHex,
+} from '../../base/kernel/index.ts';
 import { check, type RefusalReason } from './check.ts';
 import { closingIntent, type Order } from './grammar.ts';
 import { NO_GUARD } from './guard.fixture.ts';
@@ -314,5 +328,76 @@ describe('signingRules', () => {
     expect(signingRules(settings, holding(LANE)).lanes.size).toBe(1);
     expect(() => signingRules(settings, holding(undefined))).toThrow(/hot is not configured/);
     expect(() => signingRules(settings, holding(PAYEE))).toThrow(ConfigurationError);
+  });
+});
+
+describe.each(['eip3009', 'permit2'] as const)('check of a payment by %s', (method) => {
+  const signed = {
+    method,
+    payer: `0x${'55'.repeat(20)}` as Address,
+    validAfter: 0n,
+    validBefore: 1_900_000_000n,
+    nonce: `0x${'66'.repeat(32)}` as const,
+    signature: `0x${'77'.repeat(65)}` as const,
+  };
+  const payerAuthorization = packAuthorization(signed);
+  const digestOf = (over: Partial<typeof signed> = {}) =>
+    authorizationDigest({ ...signed, chainId: CHAIN, token: TOKEN, ...over });
+  const effect = effectOf({ token: TOKEN, recipient: PAYEE, amount: 100n, payerAuthorization });
+  const payment: Order['tx'] = {
+    ...right.tx,
+    payerAuthorization,
+    ...{ ownerKind: 'payment', operation: 'payment', ownerId: 'w' },
+    ...{ idempotencyKey: digestOf(), intentId: digestOf() },
+  };
+  const bound = slot({ effectDigest: effectDigest(CHAIN, LANE, effect) });
+  const of = (over: Partial<Order['tx']>, more: Partial<Order> = {}) =>
+    order({ ...bound, tx: { ...payment, ...over }, ...more });
+  const packed = (over: Partial<typeof signed>) => packAuthorization({ ...signed, ...over });
+  const other = method === 'permit2' ? 'eip3009' : 'permit2';
+
+  it('composes the call that takes what the payer signed', () => {
+    const judged = check(rules, of({}), fresh);
+    if (judged.kind !== 'ok') throw new Error(JSON.stringify(judged));
+    const sent = parseTransaction(toHex(judged.signing.unsigned));
+    expect([sent.to?.toLowerCase(), sent.data]).toEqual([effect.to, effect.data]);
+    expect(judged.signing.intentId).toBe(digestOf());
+  });
+
+  it.each<[string, Order, string]>([
+    ['another payee', of({ recipient: LANE }), 'effect_mismatch'],
+    ['another amount', of({ amount: 99n }), 'effect_mismatch'],
+    ['another end', of({ payerAuthorization: packed({ validBefore: 1n }) }), 'effect_mismatch'],
+    [
+      'another nonce',
+      of({ payerAuthorization: packed({ nonce: `0x${'67'.repeat(32)}` }) }),
+      'intent_mismatch',
+    ],
+    ['the other method', of({ payerAuthorization: packed({ method: other }) }), 'intent_mismatch'],
+    [
+      'a method that nobody has',
+      of({ payerAuthorization: `0x07${payerAuthorization.slice(4)}` }),
+      'intent_mismatch',
+    ],
+    [
+      'no signature',
+      of({ payerAuthorization: payerAuthorization.slice(0, -130) as Hex }),
+      'intent_mismatch',
+    ],
+    ['no authorization', of({ payerAuthorization: null }), 'intent_mismatch'],
+    ['the authorization of a withdrawal', of({ ownerKind: 'withdrawal' }), 'authorization_refused'],
+    [
+      'a payer that is a wallet of ours',
+      of({ payerAuthorization: packed({ payer: LANE }), intentId: digestOf({ payer: LANE }) }),
+      'authorization_refused',
+    ],
+    [
+      'gas above the cap',
+      of({}, { gasLimit: effectGasCap(payment) + 1n }),
+      'gas_limit_out_of_range',
+    ],
+    ['gas at the cap', of({}, { gasLimit: effectGasCap(payment) }), 'ok'],
+  ])('%s', (_, given, expected) => {
+    expect(codeOf(check(rules, given, fresh))).toBe(expected);
   });
 });

@@ -1,6 +1,6 @@
 import {
-  EFFECT_GAS_LIMIT_CAP,
   type Effect,
+  effectGasCap,
   FILLER_GAS_LIMIT,
   fillerFeeCap,
   fillerOf,
@@ -177,7 +177,7 @@ function checkFees(rules: SigningRules, order: Order): SigningRefusal | null {
       `maxPriorityFeePerGas is ${maxPriorityFeePerGas}, expected 0 to ${maxFeePerGas}`,
     );
   }
-  const gasCap = filler ? FILLER_GAS_LIMIT : EFFECT_GAS_LIMIT_CAP;
+  const gasCap = filler ? FILLER_GAS_LIMIT : effectGasCap(order.tx);
   return gasLimit < FILLER_GAS_LIMIT || gasLimit > gasCap
     ? no(
         'gas_limit_out_of_range',

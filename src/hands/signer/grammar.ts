@@ -6,8 +6,8 @@ import {
   effectOf,
   fillerOf,
   intentId,
+  readAuthorization,
   signingDigest,
-  unpackAuthorization,
   unsignedTransaction,
 } from '../../base/effect/index.ts';
 import { type Address, type Hex, keccak256, nonceKey } from '../../base/kernel/index.ts';
@@ -101,30 +101,25 @@ export type Signing = {
 
 /**
  * The intent's identity and effect, rebuilt from the raw row; null where the row has none (an amount
- * that is no uint256, an authorization without a token). The identity of a payment is its authorization's digest: whoever
- * orders it, under whatever key, it is one intent.
+ * that is no uint256, an authorization without a token, or none of a known form). The identity of a payment is its
+ * authorization's digest: whoever orders it, under whatever key, it is one intent.
  */
 export function rebuildIntent(order: Order): { intentId: Hex; effect: Effect; digest: Hex } | null {
   const { tx, slot } = order;
   const { token, payerAuthorization } = tx;
   if (tx.amount <= 0n || tx.amount >= 2n ** 256n) return null;
-  if (payerAuthorization !== null && (token === null || !isAuthorization(payerAuthorization))) {
-    return null;
-  }
+  const authorization = payerAuthorization === null ? null : readAuthorization(payerAuthorization);
+  const authorized = payerAuthorization !== null;
+  if (authorized && (token === null || authorization === null)) return null;
   const effect = effectOf(tx);
   return {
     intentId:
-      payerAuthorization !== null && token !== null
-        ? authorizationDigest({ ...slot, token, ...unpackAuthorization(payerAuthorization) })
+      authorization !== null && token !== null
+        ? authorizationDigest({ chainId: slot.chainId, token, ...authorization })
         : intentId({ ...tx, installationId: order.installationId }),
     effect,
     digest: effectDigest(slot.chainId, slot.from, effect),
   };
-}
-
-/** Payer, two times, nonce and a signature of at least a byte: 116 bytes and more. */
-function isAuthorization(packed: Hex): boolean {
-  return packed.length > 2 + 2 * 116;
 }
 
 /**

@@ -1,6 +1,6 @@
-import { type Hex, serializeTransaction } from 'viem';
+import { encodeFunctionData, type Hex, parseAbi, serializeTransaction } from 'viem';
 import { describe, expect, it } from 'vitest';
-import { decodeTransaction, decodeTransfer } from './decode.ts';
+import { decodePayment, decodeTransaction, decodeTransfer } from './decode.ts';
 
 const bytes = (hex: Hex) => Buffer.from(hex.slice(2), 'hex');
 const recipient: Hex = `0x${'c0'.repeat(20)}`;
@@ -119,5 +119,39 @@ describe('the decoder', () => {
       Buffer.concat([call, Buffer.from([0])]),
     ])
       expect(decodeTransfer(wrong)).toBeNull();
+  });
+
+  it('takes a settle of the proxy for a payment of the token that its payer permitted', () => {
+    const token = `0x${'22'.repeat(20)}` as const;
+    const args = [
+      [[token, 5n], 7n, 9n],
+      `0x${'55'.repeat(20)}`,
+      [`0x${'33'.repeat(20)}`, 1n],
+      `0x${'77'.repeat(65)}`,
+    ] as const;
+    const call = bytes(
+      encodeFunctionData({
+        abi: parseAbi([
+          'function settle(((address, uint256), uint256, uint256), address, (address, uint256), bytes)',
+        ]),
+        args,
+      }),
+    );
+    const proxy = bytes('0x402085c248EeA27D92E8b30b2C58ed07f9E20001');
+    expect(decodePayment(proxy, call)).toEqual({
+      token: bytes(token),
+      recipient: bytes(`0x${'33'.repeat(20)}`),
+      amount: 5n,
+    });
+    const dirty = Buffer.from(call);
+    dirty[4] = 1;
+    for (const [to, wrong] of [
+      [bytes(token), call],
+      [proxy, dirty],
+      [proxy, call.subarray(0, 291)],
+      [proxy, bytes(data(5n))],
+    ] as const) {
+      expect(decodePayment(to, wrong)).toBeNull();
+    }
   });
 });

@@ -103,6 +103,9 @@ export function decodeTransfer(data: Buffer): { recipient: Buffer; amount: bigin
   return { recipient: data.subarray(16, 36), amount: integer(data.subarray(36)) };
 }
 
+/** What a call moves: of which token, to whom, how much. */
+type Movement = { token: Buffer; recipient: Buffer; amount: bigint };
+
 /** transferWithAuthorization with v, r, s, and with bytes. */
 const AUTHORIZED: readonly string[] = ['e3ee160e', 'cf092995'];
 
@@ -113,9 +116,26 @@ function decodeAuthorized(data: Buffer): { recipient: Buffer; amount: bigint } |
   return { recipient: data.subarray(48, 68), amount: integer(data.subarray(68, 100)) };
 }
 
+/** The proxy of x402's `exact` in front of Permit2, and its settle. */
+const PROXY = Buffer.from('402085c248eea27d92e8b30b2c58ed07f9e20001', 'hex');
+const SETTLE = '13cd3b53';
+
+/** What the proxy takes by its payer's permit; null for any other call. */
+function decodeSettled(data: Buffer): Movement | null {
+  if (data.length < 292 || data.subarray(0, 4).toString('hex') !== SETTLE) return null;
+  const words = [0, 1, 5].map((place) => data.subarray(4 + 32 * place, 36 + 32 * place));
+  const [token, amount, payTo] = words as [Buffer, Buffer, Buffer];
+  const padded = [token, payTo].every((one) => one.subarray(0, 12).equals(Buffer.alloc(12)));
+  return padded
+    ? { token: token.subarray(12), recipient: payTo.subarray(12), amount: integer(amount) }
+    : null;
+}
+
 /** What a call pays in a token, by transfer or by its payer's authorization; null for any other call. */
-export function decodePayment(data: Buffer): { recipient: Buffer; amount: bigint } | null {
-  return decodeTransfer(data) ?? decodeAuthorized(data);
+export function decodePayment(to: Buffer, data: Buffer): Movement | null {
+  if (to.equals(PROXY)) return decodeSettled(data);
+  const moved = decodeTransfer(data) ?? decodeAuthorized(data);
+  return moved === null ? null : { token: to, ...moved };
 }
 
 /** Bytes as PostgreSQL reads them out of JSON. */

@@ -73,13 +73,14 @@ function factOf(entry: Entry) {
 }
 
 function callOf(decoded: Decoded) {
-  const transfer = decodePayment(decoded.data);
+  const transfer = decodePayment(decoded.to, decoded.data);
   return {
     chain: String(decoded.chainId),
     nonce: String(decoded.nonce),
     to: byteaText(decoded.to),
     value: String(decoded.value),
     plain: decoded.data.length === 0,
+    token: transfer === null ? null : byteaText(transfer.token),
     recipient: transfer === null ? null : byteaText(transfer.recipient),
     amount: transfer === null ? null : String(transfer.amount),
     tx_type: decoded.txType,

@@ -18,7 +18,7 @@ export function supportedOf(settings: {
     ({ purpose, retired }) => purpose === 'pay' && retired === undefined,
   );
   const chains = [...new Set(paying.map(({ chainId }) => chainId))].filter((chainId) =>
-    settings.assets.some((asset) => asset.chainId === chainId && asset.eip712 !== undefined),
+    settings.assets.some((asset) => asset.chainId === chainId && asset.address !== null),
   );
   const scheme = 'exact' as const;
   return {

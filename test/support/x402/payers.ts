@@ -11,7 +11,7 @@ import { until } from '../until.ts';
 export const PAY_TO: Address = `0x${'cafe'.repeat(10)}`;
 export const NETWORK = 'eip155:31337';
 export const PRICE = '10000';
-const DOMAIN = { name: 'USD Coin', version: '2' };
+export const DOMAIN = { name: 'USD Coin', version: '2' };
 
 export type Payer = Account & { signTypedData: NonNullable<Account['signTypedData']> };
 

@@ -29,12 +29,15 @@ export class Shop {
     return this.#served();
   }
 
-  /** `helped`: with what we give to merchants beside the packages. */
+  /** `helped`: with what we give to merchants beside the packages; `extra`: of the price, how it is to be paid. */
   static async open(
     facilitatorUrl: string,
     token: Address,
     key?: string,
-    { helped = false } = {},
+    {
+      helped = false,
+      extra = { name: 'USD Coin', version: '2' },
+    }: { helped?: boolean; extra?: Record<string, string> } = {},
   ): Promise<Shop> {
     const headers = key === undefined ? undefined : { Authorization: `Bearer ${key}` };
     const plain = new HTTPFacilitatorClient({
@@ -53,7 +56,6 @@ export class Shop {
     const ours = { url: `${facilitatorUrl}/x402`, ...(key === undefined ? {} : { apiKey: key }) };
     const facilitator = helped ? new FacilitatorClient(ours) : plain;
     const resources = new x402ResourceServer(facilitator).register(NETWORK, new MerchantScheme());
-    const extra = { name: 'USD Coin', version: '2' };
     const price = { amount: PRICE, asset: token, extra };
     const accepts = [
       { scheme: 'exact', network: NETWORK, payTo: PAY_TO, price, maxTimeoutSeconds: 300 } as const,

@@ -41,6 +41,13 @@ export class WalletPayer {
     await transactWith(this.#chain.anvil.url, contract, 'become', args);
   }
 
+  /** Lets somebody take its dollars. */
+  async approve(spender: Address): Promise<void> {
+    const contract = { name: 'OddWallet', at: this.address } as const;
+    const args = [this.#chain.token, spender];
+    await transactWith(this.#chain.anvil.url, contract, 'approve', args);
+  }
+
   /** As a payer of signedPayment. */
   payer(form: (signature: Hex) => Hex = withTail): Payer {
     const owner = this.#owner;

@@ -56,8 +56,8 @@ function readMerchant(
     assets: allowed.flatMap((one = {}, index): MerchantSettings['assets'] => {
       const at = `${path}.assets[${index}]`;
       const asset = assets.find(({ id }) => id === one.asset);
-      if (asset?.eip712 === undefined) {
-        faults.add(`${at}.asset`, shown(one.asset), 'an asset of this file that has eip712');
+      if (asset === undefined || asset.address === null) {
+        faults.add(`${at}.asset`, shown(one.asset), 'a token of this file');
         return [];
       }
       if (one.maxAmount === undefined) return [{ asset: asset.caip19, maxAmount: null }];

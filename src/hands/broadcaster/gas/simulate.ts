@@ -1,5 +1,5 @@
 import type { ChainPort, GasEstimate } from '../../../base/chain/index.ts';
-import { effectOf } from '../../../base/effect/index.ts';
+import { effectOf, unpackAuthorization } from '../../../base/effect/index.ts';
 import { type Address, type Hex, Transient } from '../../../base/kernel/index.ts';
 import type { TxRow } from '../../../books/tx/index.ts';
 import { judgeAnswer } from './decide-answer.ts';
@@ -58,7 +58,7 @@ async function estimateAll(
 
 /** What is remembered together: calls of an asset that cost alike. */
 function callKind({ asset, payerAuthorization }: Transfer['tx']): string {
-  return payerAuthorization ? `${asset} authorized` : asset;
+  return payerAuthorization ? `${asset} ${unpackAuthorization(payerAuthorization).method}` : asset;
 }
 
 /** Null for what has no gas to be called with, and where the call failed. */

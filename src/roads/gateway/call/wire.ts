@@ -50,7 +50,8 @@ function fieldsOf(value: unknown): Fields | undefined {
 }
 
 export function authorizationOf({ payer, nonce }: SignedHeader, asset: AssetSettings): Hex {
-  return authorizationDigest({ chainId: asset.chainId, token: asset.address!, payer, nonce });
+  const { chainId, address: token } = asset;
+  return authorizationDigest({ method: 'eip3009', chainId, token: token!, payer, nonce });
 }
 
 /** What is paid for: another method, path, query or body is another request. */

@@ -16,6 +16,7 @@ type TransactionFact = {
   /** No calldata. */
   plain: boolean;
   /** What an ERC-20 transfer call pays; null for any other call. */
+  token: string | null;
   recipient: string | null;
   amount: string | null;
   height: number;
@@ -119,14 +120,16 @@ async function readBlocks(
 
 function transactionOf(value: Record<string, unknown>, height: number): TransactionFact {
   const data = hex(value['input'], 'calldata');
-  const transfer = decodePayment(Buffer.from(data, 'hex'));
+  const to = value['to'] == null ? '' : hex(value['to'], 'callee');
+  const transfer = decodePayment(Buffer.from(to, 'hex'), Buffer.from(data, 'hex'));
   return {
     hash: bytea(value['hash'], 'transaction hash'),
     from: bytea(value['from'], 'sender'),
     nonce: String(quantity(value['nonce'], 'nonce')),
-    to: value['to'] == null ? null : bytea(value['to'], 'callee'),
+    to: to === '' ? null : `\\x${to}`,
     value: String(quantity(value['value'], 'value')),
     plain: data === '',
+    token: transfer === null ? null : byteaText(transfer.token),
     recipient: transfer === null ? null : byteaText(transfer.recipient),
     amount: transfer === null ? null : String(transfer.amount),
     height,

@@ -1,66 +1,29 @@
-import { privateKeyToAccount } from 'viem/accounts';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { PAY_TO, PRICE, type Signed, signedPayment } from '../../../../test/support/x402/payers.ts';
-import { Assets, developmentSettings } from '../../../base/config/index.ts';
-import { caip19, type Hex } from '../../../base/kernel/index.ts';
+import type { Hex } from '../../../base/kernel/index.ts';
 import type { Merchant } from '../../../books/access/index.ts';
-import { readRequest } from '../wire/request.ts';
-import { checkOffline } from './check.ts';
+import {
+  asked,
+  changedAt,
+  judge,
+  OTHER,
+  type Path,
+  payer,
+  payload,
+  seconds,
+  TOKEN,
+  TOO_MUCH,
+} from './check.fixture.ts';
 
-const TOKEN: Hex = `0x${'22'.repeat(20)}`;
-const OTHER: Hex = `0x${'33'.repeat(20)}`;
-const payer = privateKeyToAccount(`0x${'11'.repeat(32)}`);
-const NOW = 1_800_000_000;
-const HALF = 2n ** 256n;
 const ORDER = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n;
+const authorization = [...payload, 'authorization'] as const;
 
-const settings = developmentSettings({
-  databaseUrl: '',
-  signerDatabaseUrl: null,
-  rpcUrl: '',
-  token: TOKEN,
-  lanes: [],
-});
-const assets = new Assets(settings.assets);
-const merchant = {
-  payTo: [PAY_TO],
-  assets: [{ asset: caip19(31_337, TOKEN), maxAmount: 50_000n }],
-};
-
-/** A reason, or ok. */
-function judge(body: unknown, wallets: Merchant['wallets'] = []): string {
-  const request = readRequest(body);
-  if ('reason' in request) return request.reason;
-  const checked = checkOffline(request, {
-    merchant: { ...merchant, wallets },
-    assets,
-    now: NOW * 1000,
-  });
-  if (typeof checked === 'string') return checked;
-  return checked.signedByKey ? 'ok' : 'only its wallet can say';
-}
-
-const seconds = (from: number) => String(NOW + from);
 let good: Signed;
 beforeAll(async () => {
-  good = await signedPayment(payer as never, TOKEN, { validBefore: seconds(60) });
+  good = await signedPayment(payer, TOKEN, { validBefore: seconds(60) });
 });
 
-type Path = readonly string[];
-const payload = ['paymentPayload', 'payload'] as const;
-const authorization = [...payload, 'authorization'] as const;
-const asked = ['paymentRequirements'] as const;
-
-/** The good one with something else in one place. */
-function withAt(path: Path, value: unknown): unknown {
-  const copy = JSON.parse(JSON.stringify(good)) as Record<string, unknown>;
-  const last = path.at(-1)!;
-  let at = copy;
-  for (const name of path.slice(0, -1)) at = at[name] as Record<string, unknown>;
-  if (value === undefined) delete at[last];
-  else at[last] = value;
-  return copy;
-}
+const withAt = (path: Path, value: unknown) => changedAt(good, path, value);
 
 describe('a payment that is what was asked for', () => {
   it('passes, whatever the case of its addresses and hex', () => {
@@ -133,11 +96,24 @@ describe('a payment with something wrong in one place', () => {
       'invalid_exact_evm_token_version_mismatch',
     ],
     [
-      'permit2',
+      'another method',
       [...asked, 'extra'],
-      { name: 'USD Coin', version: '2', assetTransferMethod: 'permit2' },
+      { name: 'USD Coin', version: '2', assetTransferMethod: 'erc7710' },
       'unsupported_asset_transfer_method',
     ],
+    [
+      'a method that is no text',
+      [...asked, 'extra'],
+      { name: 'USD Coin', version: '2', assetTransferMethod: ['eip3009'] },
+      'unsupported_asset_transfer_method',
+    ],
+    [
+      'Permit2 asked for',
+      [...asked, 'extra'],
+      { name: 'USD Coin', version: '2', assetTransferMethod: 'permit2' },
+      'unsupported_payload_type',
+    ],
+    ['both methods signed', [...payload, 'permit2Authorization'], {}, 'unsupported_payload_type'],
     ['another token', [...asked, 'asset'], OTHER, 'invalid_payment_requirements'],
     ['a token of 19 bytes', [...asked, 'asset'], TOKEN.slice(0, -2), 'invalid_payload'],
     ['another payee asked', [...asked, 'payTo'], OTHER, 'invalid_payment_requirements'],
@@ -164,7 +140,7 @@ describe('a payment with something wrong in one place', () => {
     ['a number for an amount', [...asked, 'amount'], 10_000, 'invalid_payload'],
     ['a leading zero', [...authorization, 'value'], '010000', 'invalid_payload'],
     ['hex for a value', [...authorization, 'value'], '0x2710', 'invalid_payload'],
-    ['a value of 2^256', [...authorization, 'value'], HALF.toString(), 'invalid_payload'],
+    ['a value of 2^256', [...authorization, 'value'], TOO_MUCH.toString(), 'invalid_payload'],
     ['a negative time', [...authorization, 'validAfter'], '-1', 'invalid_payload'],
     [
       'a payer of other case',
@@ -254,8 +230,6 @@ describe('the times of a payment', () => {
     ['begins in a second', { validAfter: seconds(1), validBefore: seconds(60) }, early],
     ['for ever', { validBefore: (2n ** 256n - 1n).toString() }, 'ok'],
   ])('%s', async (_, times, reason) => {
-    expect(judge(await signedPayment(payer as never, TOKEN, { amount: PRICE, ...times }))).toBe(
-      reason,
-    );
+    expect(judge(await signedPayment(payer, TOKEN, { amount: PRICE, ...times }))).toBe(reason);
   });
 });

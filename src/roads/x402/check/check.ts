@@ -1,12 +1,12 @@
 import type { Assets } from '../../../base/config/index.ts';
-import { authorizationDigest } from '../../../base/effect/index.ts';
+import { authorizationDigest, PERMIT2 } from '../../../base/effect/index.ts';
 import { caip19, type Hex } from '../../../base/kernel/index.ts';
 import type { Merchant } from '../../../books/access/index.ts';
-import type { Reason } from '../wire/reasons.ts';
+import { REASONS, type Reason } from '../wire/reasons.ts';
 import type { PaymentRequest } from '../wire/request.ts';
 import { canonicalSignature, recoverSigner } from './recover.ts';
 import { judgeScope } from './scope.ts';
-import { domainSeparator, signedDigest } from './typed-data.ts';
+import { authorizationHash, domainSeparator, permitHash, signedDigest } from './typed-data.ts';
 
 /** A payment whose scope is right, under the identity of its authorization. */
 export type Checked = {
@@ -32,18 +32,28 @@ export function checkOffline(
   if (refused !== null) return refused;
   const signature = canonicalSignature(given.signed.signature);
   const signed = { ...given.signed, signature };
-  const separator = separatorOf({ ...asset!.eip712!, chainId, token: asked.token });
-  const signedByKey = recoverSigner(signedDigest(separator, signed), signature) === signed.payer;
+  const digest = digestOf({ ...given, signed });
+  const signedByKey = recoverSigner(digest, signature) === signed.payer;
   // The bytes that only code can have signed go another way to the token, which not every token has.
-  if (!signedByKey && signature.length === 2 + 2 * 64) return 'invalid_exact_evm_signature';
+  if (!signedByKey && signature.length === 2 + 2 * 64) return REASONS[signed.method].signature;
   return {
     request: { ...given, signed },
-    authorizationId: authorizationDigest({ chainId, token: asked.token, ...signed }),
+    authorizationId: authorizationDigest({ chainId, ...signed }),
     signedByKey,
   };
 }
 
-/** As many as tokens are configured. */
+/** What the payer signed, of a payment whose scope is right. */
+function digestOf({ chainId, asked, signed }: PaymentRequest): Buffer {
+  if (signed.method === 'permit2') {
+    const separator = separatorOf({ name: 'Permit2', chainId, contract: PERMIT2 });
+    return signedDigest(separator, permitHash(signed));
+  }
+  const separator = separatorOf({ ...asked.domain!, chainId, contract: asked.token });
+  return signedDigest(separator, authorizationHash(signed));
+}
+
+/** As many as tokens are configured, and chains. */
 const separators = new Map<string, Buffer>();
 
 function separatorOf(domain: Parameters<typeof domainSeparator>[0]): Buffer {

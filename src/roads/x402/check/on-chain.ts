@@ -1,8 +1,16 @@
 import type { ChainPort } from '../../../base/chain/index.ts';
-import { authorizationStateCall, effectOf, packAuthorization } from '../../../base/effect/index.ts';
+import {
+  type AuthorizationMethod,
+  allowanceCall,
+  EXACT_PROXY,
+  effectOf,
+  isTaken,
+  packAuthorization,
+  takenCall,
+} from '../../../base/effect/index.ts';
 import { type Address, type Hex, Transient, ZERO_ADDRESS } from '../../../base/kernel/index.ts';
 import { Group } from '../group.ts';
-import type { Reason } from '../wire/reasons.ts';
+import { REASONS, type Reason } from '../wire/reasons.ts';
 import type { PaymentRequest } from '../wire/request.ts';
 
 /** The gas that a payment may cost: twice a usual one, and what wallets with code need to look at a signature. */
@@ -20,6 +28,8 @@ type Asked = Pick<PaymentRequest, 'chainId' | 'asked' | 'signed'>;
 export class OnChain {
   readonly #ports: (chainId: number) => ChainPort | undefined;
   readonly #simulate = new Map<number, Simulate>();
+  /** Chains that have the proxy: code at an address that is derived from it does not go away. */
+  readonly #withProxy = new Set<number>();
 
   constructor(ports: (chainId: number) => ChainPort | undefined) {
     this.#ports = ports;
@@ -27,8 +37,13 @@ export class OnChain {
 
   async judge(request: Asked, signedByKey: boolean): Promise<Reason | null> {
     const port = this.#portOf(request.chainId);
-    if (!signedByKey && (await port.code(request.signed.payer, 'latest')) === '0x') {
-      return 'invalid_exact_evm_signature';
+    const { method, payer } = request.signed;
+    if (!signedByKey && (await port.code(payer, 'latest')) === '0x') {
+      return REASONS[method].signature;
+    }
+    // A call of an address without code succeeds, and pays nothing.
+    if (method === 'permit2' && !(await this.#hasProxy(request.chainId))) {
+      return 'permit2_proxy_not_deployed';
     }
     const { token, payTo, amount } = request.asked;
     const { to, data } = effectOf({
@@ -42,26 +57,39 @@ export class OnChain {
   }
 
   async #whyNot({ chainId, asked, signed }: Asked, signedByKey: boolean): Promise<Reason> {
-    if (await this.isUsed({ chainId, token: asked.token, ...signed })) {
-      return 'invalid_exact_evm_nonce_already_used';
-    }
+    const reasons = REASONS[signed.method];
+    if (await this.isUsed({ chainId, ...signed })) return reasons.used;
     const [held] = await this.#portOf(chainId).tokenBalances(asked.token, [signed.payer], 'latest');
-    if (held! < asked.amount) return 'invalid_exact_evm_insufficient_balance';
-    return signedByKey
-      ? 'invalid_exact_evm_transaction_simulation_failed'
-      : 'invalid_exact_evm_signature';
+    if (held! < asked.amount) return reasons.balance;
+    if (signed.method === 'permit2' && !(await this.#isAllowed(chainId, asked, signed.payer))) {
+      return 'permit2_allowance_required';
+    }
+    return signedByKey ? reasons.simulation : reasons.signature;
   }
 
-  /** Whether a token has taken an authorization, or its payer has cancelled it. */
+  /** Whether an authorization was taken, or its payer has cancelled it. */
   async isUsed(of: {
     chainId: number;
+    method: AuthorizationMethod;
     token: Address;
     payer: Address;
     nonce: Hex;
   }): Promise<boolean> {
-    const data = authorizationStateCall(of.payer, of.nonce);
-    const state = await this.#call(of.chainId, { to: of.token, data, gas: READ_GAS });
-    return state !== null && state !== '0x' && BigInt(state) === 1n;
+    const state = await this.#call(of.chainId, { ...takenCall(of), gas: READ_GAS });
+    return state !== null && state !== '0x' && isTaken(of, state);
+  }
+
+  async #isAllowed(chainId: number, asked: Asked['asked'], payer: Address): Promise<boolean> {
+    const data = allowanceCall(payer);
+    const allowed = await this.#call(chainId, { to: asked.token, data, gas: READ_GAS });
+    return allowed !== null && allowed !== '0x' && BigInt(allowed) >= asked.amount;
+  }
+
+  async #hasProxy(chainId: number): Promise<boolean> {
+    if (this.#withProxy.has(chainId)) return true;
+    if ((await this.#portOf(chainId).code(EXACT_PROXY, 'latest')) === '0x') return false;
+    this.#withProxy.add(chainId);
+    return true;
   }
 
   #portOf(chainId: number): ChainPort {

@@ -1,7 +1,8 @@
 import type { AssetSettings } from '../../../base/config/index.ts';
+import { EXACT_PROXY } from '../../../base/effect/index.ts';
 import { type Address, ZERO_ADDRESS } from '../../../base/kernel/index.ts';
 import type { Merchant } from '../../../books/access/index.ts';
-import type { Reason } from '../wire/reasons.ts';
+import { REASONS, type Reason } from '../wire/reasons.ts';
 import type { PaymentRequest } from '../wire/request.ts';
 
 /** Less than this is too little to be mined in: what its payers' packages check by, too. */
@@ -24,19 +25,28 @@ export function judgeScope(
   { merchant, asset, now }: Known,
 ): Reason | null {
   const { asked, signed } = request;
-  if (asset?.eip712 === undefined) return 'invalid_payment_requirements';
-  if (asked.name !== asset.eip712.name) return 'invalid_exact_evm_token_name_mismatch';
-  if (asked.version !== asset.eip712.version) return 'invalid_exact_evm_token_version_mismatch';
+  const reasons = REASONS[signed.method];
+  if (asset === undefined) return 'invalid_payment_requirements';
+  const foreign = signed.method === 'permit2' ? judgeSpender(signed) : judgeDomain(asset, asked);
+  if (foreign !== null) return foreign;
   if (!mayHave(merchant, asset, asked)) return 'invalid_payment_requirements';
-  if (signed.payTo !== asked.payTo) return 'invalid_exact_evm_recipient_mismatch';
-  if (signed.validBefore < now + LEAST_SECONDS_LEFT) {
-    return 'invalid_exact_evm_payload_authorization_valid_before';
-  }
-  if (signed.validAfter > now) return 'invalid_exact_evm_payload_authorization_valid_after';
-  if (signed.amount !== asked.amount) {
-    return 'invalid_exact_evm_payload_authorization_value_mismatch';
-  }
-  return signed.payer === ZERO_ADDRESS ? 'invalid_exact_evm_signature' : null;
+  if (signed.payTo !== asked.payTo) return reasons.payee;
+  if (signed.validBefore < now + LEAST_SECONDS_LEFT) return reasons.runOut;
+  if (signed.validAfter > now) return reasons.notYet;
+  if (signed.amount !== asked.amount) return reasons.amount;
+  if (signed.token !== asked.token) return 'permit2_token_mismatch';
+  return signed.payer === ZERO_ADDRESS ? reasons.signature : null;
+}
+
+/** Any other spender could take the payer's token elsewhere, or could not be called by us. */
+function judgeSpender({ spender }: PaymentRequest['signed']): Reason | null {
+  return spender === EXACT_PROXY ? null : 'invalid_permit2_spender';
+}
+
+function judgeDomain({ eip712 }: AssetSettings, { domain }: PaymentRequest['asked']) {
+  if (eip712 === undefined) return 'invalid_payment_requirements';
+  if (domain?.name !== eip712.name) return 'invalid_exact_evm_token_name_mismatch';
+  return domain.version === eip712.version ? null : 'invalid_exact_evm_token_version_mismatch';
 }
 
 /** The own wallet that a payee is; undefined: it is somebody else's. */

@@ -128,16 +128,16 @@ async function insertRows(
       WITH made AS (
         INSERT INTO payment (tenant_id, merchant_id, status, endpoint, idempotency_key, fingerprint, authorization_id,
           converged_on, chain_id, asset, token, payer, pay_to, amount, valid_after, valid_before, nonce, signature,
-          wait_until, commit_at, risk_tier, correlation_id, lane_id)
+          wait_until, commit_at, risk_tier, correlation_id, lane_id, method)
         SELECT tenant_id, merchant_id, 'AUTH_SIGNED', endpoint, CASE WHEN converged_on IS NULL THEN idempotency_key END,
           fingerprint, authorization_id, converged_on, chain_id, asset, token, payer, pay_to, amount, valid_after,
-          valid_before, nonce, signature, wait_until, commit_at, risk_tier, correlation_id, lane_id
+          valid_before, nonce, signature, wait_until, commit_at, risk_tier, correlation_id, lane_id, method
         FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::uuid[], $6::bytea[], $7::uuid[], $8::bigint[],
           $9::text[], $10::bytea[], $11::bytea[], $12::bytea[], $13::numeric[], $14::numeric[], $15::numeric[],
-          $16::bytea[], $17::bytea[], $18::text[], $19::text[], $20::text[], $21::text[], $22::int[])
+          $16::bytea[], $17::bytea[], $18::text[], $19::text[], $20::text[], $21::text[], $22::int[], $23::text[])
           AS u(tenant_id, merchant_id, endpoint, idempotency_key, fingerprint, authorization_id, converged_on, chain_id,
             asset, token, payer, pay_to, amount, valid_after, valid_before, nonce, signature, wait_until, commit_at,
-            risk_tier, correlation_id, lane_id)
+            risk_tier, correlation_id, lane_id, method)
         ON CONFLICT DO NOTHING RETURNING payment_id, tenant_id, correlation_id
       )
       INSERT INTO event_batch (tenant_id, type, to_state, size, subject_ids, correlation_ids)
@@ -168,6 +168,7 @@ async function insertRows(
       of(({ merchant, checked: { request } }) => {
         return walletOf(merchant, request.chainId, request.asked.payTo)?.laneId ?? null;
       }),
+      asked(({ signed }) => signed.method),
     ],
   });
 }

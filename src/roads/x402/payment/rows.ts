@@ -1,4 +1,5 @@
 import { HEX_BYTES, type Sql } from '../../../base/db/index.ts';
+import type { AuthorizationMethod } from '../../../base/effect/index.ts';
 import type { Address, Hex, PaymentState, SettleAt, TxState } from '../../../base/kernel/index.ts';
 import { merchantAccount } from '../../../books/access/index.ts';
 
@@ -12,6 +13,7 @@ export type PaymentRow = {
   endpoint: string;
   identifier: string | null;
   authorizationId: Hex;
+  method: AuthorizationMethod;
   convergedOn: string | null;
   chainId: number;
   asset: string;
@@ -67,7 +69,7 @@ type Raw = Omit<PaymentRow, 'chainId' | 'tx' | 'paid' | 'custody' | 'head'> & {
 
 const SELECT = `
   SELECT p.payment_id AS id, p.tenant_id AS "tenantId", p.merchant_id AS "merchantId", p.status, p.endpoint,
-    p.idempotency_key AS identifier, p.authorization_id AS "authorizationId", p.converged_on AS "convergedOn",
+    p.idempotency_key AS identifier, p.authorization_id AS "authorizationId", p.method, p.converged_on AS "convergedOn",
     p.chain_id, p.asset, p.token, p.payer, p.pay_to AS "payTo", p.amount, p.valid_after AS "validAfter",
     p.valid_before AS "validBefore", p.nonce, p.signature, p.wait_until AS "waitUntil", p.commit_at AS "commitAt",
     p.delivered_at IS NOT NULL AS delivered, p.failure_code AS "failureCode", p.correlation_id AS "correlationId",

@@ -1,3 +1,4 @@
+import type { AuthorizationMethod } from '../../../base/effect/index.ts';
 import { checksummed, type Level, type PaymentState } from '../../../base/kernel/index.ts';
 import { levelOf } from './outcome.ts';
 import type { PaymentRow } from './rows.ts';
@@ -14,6 +15,7 @@ export type PaymentView = {
   payer: string;
   payTo: string;
   authorizationId: string;
+  assetTransferMethod: AuthorizationMethod;
   paymentIdentifier: string | null;
   /** The payment that this one stands for, where its payer signed twice. */
   convergedOn: string | null;
@@ -45,6 +47,7 @@ export function viewOf(row: PaymentRow): PaymentView {
     payer: checksummed(row.payer),
     payTo: checksummed(row.payTo),
     authorizationId: row.authorizationId,
+    assetTransferMethod: row.method,
     paymentIdentifier: row.identifier,
     convergedOn: row.convergedOn,
     refundedAtomic: row.refunded.toString(),

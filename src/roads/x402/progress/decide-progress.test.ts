@@ -12,11 +12,13 @@ type Case = {
   commitAt?: 'safe' | 'finalized';
   halted?: boolean;
   evidence?: Evidence;
+  method?: 'permit2';
 };
 
 function decide(of: Case): string {
   const row = {
     status: of.status,
+    method: of.method ?? 'eip3009',
     commitAt: of.commitAt ?? 'finalized',
     tx:
       of.tx === undefined
@@ -30,7 +32,8 @@ function decide(of: Case): string {
   return [...progress.path, ...(progress.failure === null ? [] : [progress.failure])].join(' ');
 }
 
-const NOTHING = { used: false, runOut: false };
+const NOTHING = { used: false, runOut: false, alike: false };
+const CANCELLED = { used: true, runOut: true, alike: false };
 const SIMULATION = 'invalid_exact_evm_transaction_simulation_failed';
 const FAILED = 'invalid_exact_evm_transaction_failed';
 const EXPIRED = 'invalid_exact_evm_payload_authorization_valid_before';
@@ -84,8 +87,33 @@ describe('a payment', () => {
     ],
     [
       'whose authorization was taken waits for the block that shows by what',
-      { status: 'RESERVED', tx: 'REVERTED', evidence: { used: true, runOut: true } },
+      { status: 'RESERVED', tx: 'REVERTED', evidence: { ...NOTHING, used: true } },
       'stay',
+    ],
+    [
+      'whose authorization was cancelled fails when no block can hold what took it',
+      { status: 'RESERVED', tx: 'REVERTED', evidence: CANCELLED },
+      'CHAIN_FAILED invalid_exact_evm_nonce_already_used',
+    ],
+    [
+      'does not while something may be what took it',
+      { status: 'RESERVED', tx: 'REVERTED', evidence: { ...CANCELLED, alike: true } },
+      'stay',
+    ],
+    [
+      'by Permit2 fails in words of its own',
+      { status: 'RESERVED', tx: 'REVERTED', evidence: CANCELLED, method: 'permit2' },
+      'CHAIN_FAILED permit2_invalid_nonce',
+    ],
+    [
+      'by Permit2 expires in words of its own',
+      {
+        status: 'RESERVED',
+        tx: 'REVERTED',
+        evidence: { ...NOTHING, runOut: true },
+        method: 'permit2',
+      },
+      'EXPIRED permit2_deadline_expired',
     ],
     [
       'expires by the final block’s clock',
@@ -93,7 +121,7 @@ describe('a payment', () => {
         status: 'RESERVED',
         tx: 'CANCELLED',
         failureCode: 'expired',
-        evidence: { used: false, runOut: true },
+        evidence: { ...NOTHING, runOut: true },
       },
       `EXPIRED ${EXPIRED}`,
     ],

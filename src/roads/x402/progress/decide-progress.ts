@@ -1,14 +1,16 @@
 import type { PaymentState } from '../../../base/kernel/index.ts';
 import { atLeast, levelOf } from '../payment/outcome.ts';
 import type { PaymentRow } from '../payment/rows.ts';
-import type { Reason } from '../wire/reasons.ts';
+import { REASONS, type Reason } from '../wire/reasons.ts';
 
 /** What the chain says beside our own attempts, of a payment whose transaction ended without paying. */
 export type Evidence = {
-  /** Whether the token has taken the authorization, or its payer has cancelled it. */
+  /** Whether the authorization was taken, or its payer has cancelled it. */
   used: boolean;
   /** The chain's time at its final block has passed the authorization's end. */
   runOut: boolean;
+  /** There are transfers like it of which it can not be said that they were not it. */
+  alike: boolean;
 };
 
 export type Progress =
@@ -58,17 +60,20 @@ function endUnpaid(row: PaymentRow, evidence: Evidence | undefined): Progress {
   if (!failing || row.paid !== null) return { kind: 'stay' };
   if (evidence === undefined) return { kind: 'ask' };
   if (!hasEnded(row)) return { kind: 'stay' };
-  // Taken, and no block shows by what: it is looked for until one does.
-  if (evidence.used) return { kind: 'stay' };
+  // Taken, and no block shows by what: it is looked for in every block that could take it. Then its payer cancelled it.
+  if (evidence.used) {
+    const cancelled = evidence.runOut && !evidence.alike;
+    return cancelled ? fail('CHAIN_FAILED', REASONS[row.method].used) : { kind: 'stay' };
+  }
   if (evidence.runOut) {
-    return fail('EXPIRED', 'invalid_exact_evm_payload_authorization_valid_before');
+    return fail('EXPIRED', REASONS[row.method].runOut);
   }
   // Closed since it ran out: the chain's clock has the word.
   if (row.tx!.failureCode === 'expired') return { kind: 'stay' };
   return fail(
     'CHAIN_FAILED',
     row.tx!.failureCode === 'simulation_reverted'
-      ? 'invalid_exact_evm_transaction_simulation_failed'
+      ? REASONS[row.method].simulation
       : 'invalid_exact_evm_transaction_failed',
   );
 }

@@ -1,30 +1,41 @@
 import type { ChainPort, TransferLog } from '../../../base/chain/index.ts';
 import type { Sql } from '../../../base/db/index.ts';
-import { packAuthorization, paidByTransfers } from '../../../base/effect/index.ts';
+import {
+  EXACT_PROXY,
+  isSettleOf,
+  packAuthorization,
+  paidByTransfers,
+} from '../../../base/effect/index.ts';
 import { fromHex, type Hex } from '../../../base/kernel/index.ts';
 import { readBlockHashes } from '../../../books/tx/index.ts';
 import type { PaymentRow } from '../payment/rows.ts';
 
 export type Landing = { paymentId: string; txHash: Hex; blockNumber: number; blockHash: Hex };
 
+/** `alike`: there are Transfers like the payment's of which it can not be said that they were not it. */
+type Search = { landing: Landing | null; alike: boolean };
+
 /** Blocks of one question for logs; usual nodes bound the range. */
 const RANGE = 2_000;
 
 /**
- * The transaction that took a payment's authorization, whoever sent it: the token's AuthorizationUsed and the matching
- * Transfer in one of them, in a block that the books hold as canonical. Null: the chain shows none.
+ * The transaction that took a payment's authorization, whoever sent it, in a block that the books hold as canonical. Of
+ * EIP-3009 it is the one with the token's AuthorizationUsed and the matching Transfer; of Permit2, which logs nothing, the
+ * one with the matching Transfer that calls the proxy with this very authorization: a plain transfer of the same amount
+ * beside a cancelled nonce is none, and a call from inside another contract can not be told from it.
  */
 export async function findLanding(
   sql: Sql,
-  port: Pick<ChainPort, 'transfers'>,
+  port: Pick<ChainPort, 'transfers' | 'transactionsByHash'>,
   payment: PaymentRow,
-): Promise<Landing | null> {
+): Promise<Search> {
   const { rows } = await sql.query<{ first: bigint }>(
     `SELECT coalesce(max(height), (SELECT min(height) FROM block WHERE chain_id = $1)) AS first
      FROM block WHERE chain_id = $1 AND mined_at < $2::timestamptz - interval '1 minute'`,
     [payment.chainId, payment.createdAt],
   );
   const latest = payment.head?.latest ?? 0;
+  let alike = false;
   for (let from = Number(rows[0]!.first); from <= latest; from += RANGE) {
     const logs = await port.transfers({
       tokens: [payment.token],
@@ -33,14 +44,19 @@ export async function findLanding(
       fromBlock: from,
       toBlock: Math.min(latest, from + RANGE - 1),
     });
-    for (const [txHash, of] of byTransaction(logs)) {
-      if (!isPaidBy(payment, of)) continue;
+    const paying = [...byTransaction(logs)].filter(([, of]) => isPaidBy(payment, of));
+    const { settling, unexplained } = await explain(port, payment, paying);
+    alike ||= unexplained;
+    for (const [txHash, of] of settling) {
       const { blockNumber, blockHash } = of[0]!;
       const ours = (await readBlockHashes(sql, payment.chainId, [blockNumber])).get(blockNumber);
-      if (ours === blockHash) return { paymentId: payment.id, txHash, blockNumber, blockHash };
+      const landing = { paymentId: payment.id, txHash, blockNumber, blockHash };
+      if (ours === blockHash) return { landing, alike };
+      // In a block that the books do not have, or have another for: they will.
+      alike = true;
     }
   }
-  return null;
+  return { landing: null, alike };
 }
 
 function byTransaction(logs: readonly TransferLog[]): Map<Hex, TransferLog[]> {
@@ -60,6 +76,24 @@ function isPaidBy(payment: PaymentRow, logs: readonly TransferLog[]): boolean {
   const uses = logs.filter(({ topics }) => topics.length === 3 && topics[2] === payment.nonce);
   const transfers = logs.filter((log) => !uses.includes(log));
   return transfers.some((log) => paidByTransfers({ ...intent, from: payer }, [...uses, log]));
+}
+
+/** Of transactions with the right Transfer those that took the authorization. */
+async function explain<Of>(
+  port: Pick<ChainPort, 'transactionsByHash'>,
+  payment: PaymentRow,
+  paying: readonly [Hex, Of][],
+): Promise<{ settling: readonly [Hex, Of][]; unexplained: boolean }> {
+  if (payment.method === 'eip3009' || paying.length === 0) {
+    return { settling: paying, unexplained: false };
+  }
+  const calls = await port.transactionsByHash(paying.map(([txHash]) => txHash));
+  const settling = paying.filter((_, index) => {
+    const call = calls[index];
+    return call?.to === EXACT_PROXY && isSettleOf(call.data, payment, payment);
+  });
+  // What calls the proxy itself for another permit is that one's payment.
+  return { settling, unexplained: calls.some((call) => call?.to !== EXACT_PROXY) };
 }
 
 export async function insertLandings(

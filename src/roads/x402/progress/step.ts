@@ -1,5 +1,6 @@
 import type { ChainPort } from '../../../base/chain/index.ts';
 import { advance, type Db, inTransaction, type Sql } from '../../../base/db/index.ts';
+import { hasRunOut } from '../../../base/effect/index.ts';
 import { type Log, PAYMENT, type PaymentState, Transient } from '../../../base/kernel/index.ts';
 import {
   type Claim,
@@ -75,12 +76,12 @@ async function look(context: PaymentContext, row: PaymentRow): Promise<Seen> {
   try {
     const port = context.agreed.get(row.chainId)?.port;
     if (port === undefined || row.head === null) return { row, landing: null };
-    const landing = await findLanding(context.db, port, row);
+    const { landing, alike } = await findLanding(context.db, port, row);
     const chain = new OnChain(() => port);
     const final = await port.header(row.head.finalized);
     const used = landing !== null || (await chain.isUsed(row));
-    const runOut = final !== null && BigInt(final.timestamp) >= row.validBefore;
-    return { row, landing, evidence: { used, runOut } };
+    const runOut = final !== null && hasRunOut(row, final.timestamp);
+    return { row, landing, evidence: { used, runOut, alike } };
   } catch (error) {
     if (!(error instanceof Transient)) throw error;
     context.log.warn({ paymentId: row.id, error: error.message }, 'a payment can not be looked at');

@@ -1,3 +1,5 @@
+import type { AuthorizationMethod } from '../../../base/effect/index.ts';
+
 /**
  * What is said of a payment that is not taken, in the words of the official packages where they have one: payers and
  * merchants compare them byte by byte.
@@ -23,9 +25,55 @@ export type Reason =
   | 'invalid_exact_evm_insufficient_balance'
   | 'invalid_exact_evm_transaction_simulation_failed'
   | 'invalid_exact_evm_transaction_failed'
+  | 'invalid_permit2_spender'
+  | 'invalid_permit2_recipient_mismatch'
+  | 'permit2_deadline_expired'
+  | 'permit2_not_yet_valid'
+  | 'permit2_amount_mismatch'
+  | 'permit2_token_mismatch'
+  | 'invalid_permit2_signature'
+  | 'permit2_invalid_nonce'
+  | 'permit2_insufficient_balance'
+  | 'permit2_allowance_required'
+  | 'permit2_simulation_failed'
+  | 'permit2_proxy_not_deployed'
   | 'duplicate_settlement'
   | 'settlement_pending'
   | 'payment_identifier_conflict'
   | 'credential_bound_elsewhere'
   | 'unexpected_verify_error'
   | 'unexpected_settle_error';
+
+type Fault =
+  | 'payee'
+  | 'runOut'
+  | 'notYet'
+  | 'amount'
+  | 'signature'
+  | 'used'
+  | 'balance'
+  | 'simulation';
+
+/** One fault has a name of its own in each way to pay. */
+export const REASONS = {
+  eip3009: {
+    payee: 'invalid_exact_evm_recipient_mismatch',
+    runOut: 'invalid_exact_evm_payload_authorization_valid_before',
+    notYet: 'invalid_exact_evm_payload_authorization_valid_after',
+    amount: 'invalid_exact_evm_payload_authorization_value_mismatch',
+    signature: 'invalid_exact_evm_signature',
+    used: 'invalid_exact_evm_nonce_already_used',
+    balance: 'invalid_exact_evm_insufficient_balance',
+    simulation: 'invalid_exact_evm_transaction_simulation_failed',
+  },
+  permit2: {
+    payee: 'invalid_permit2_recipient_mismatch',
+    runOut: 'permit2_deadline_expired',
+    notYet: 'permit2_not_yet_valid',
+    amount: 'permit2_amount_mismatch',
+    signature: 'invalid_permit2_signature',
+    used: 'permit2_invalid_nonce',
+    balance: 'permit2_insufficient_balance',
+    simulation: 'permit2_simulation_failed',
+  },
+} as const satisfies Record<AuthorizationMethod, Record<Fault, Reason>>;

@@ -1,3 +1,4 @@
+import type { AuthorizationMethod } from '../../../base/effect/index.ts';
 import { type Address, type Hex, MAX_UINT256, parseAddress } from '../../../base/kernel/index.ts';
 import { chainOfNetwork } from './networks.ts';
 import type { Reason } from './reasons.ts';
@@ -8,12 +9,23 @@ export type PaymentRequest = {
   /** As the merchant wrote it; answers repeat it. */
   network: string;
   chainId: number;
-  asked: { token: Address; payTo: Address; amount: bigint; name: string; version: string };
+  asked: {
+    token: Address;
+    payTo: Address;
+    amount: bigint;
+    /** Of the token, which a payer by EIP-3009 signs for; with Permit2 nobody does. */
+    domain: { name: string; version: string } | null;
+  };
   signed: {
+    method: AuthorizationMethod;
     payer: Address;
+    token: Address;
+    /** Who may take it from Permit2. */
+    spender: Address | null;
     payTo: Address;
     amount: bigint;
     validAfter: bigint;
+    /** Of Permit2: its deadline. */
     validBefore: bigint;
     nonce: Hex;
     signature: Hex;
@@ -42,6 +54,7 @@ const ADDRESS = '0x and 40 hex digits';
 const NUMBER = 'a decimal string of a uint256, without leading zeros';
 const MOST_SIGNATURE_BYTES = 2_048;
 const MOST_TEXT = 2_048;
+const AT = 'paymentPayload.payload';
 const IDENTIFIER = /^[A-Za-z0-9_-]{16,128}$/;
 
 /**
@@ -70,22 +83,29 @@ export function readRequest(
 function readSecond(payload: Fields, asked: Fields): PaymentRequest {
   const accepted = fieldsOf(payload['accepted'], 'paymentPayload.accepted');
   const network = networkOf(asked, accepted);
+  const method = methodOf(asked);
+  const wanted = readAsked(asked, 'amount', method);
   return {
     version: 2,
     ...network,
-    asked: readAsked(asked, 'amount'),
-    signed: readSigned(payload['payload'], asked['extra']),
+    asked: wanted,
+    signed: readSigned(payload['payload'], method, wanted.token),
     endpoint: endpointOf(optional(payload['resource'])?.['url']),
     identifier: identifierOf(payload['extensions']),
   };
 }
 
 function readFirst(payload: Fields, asked: Fields): PaymentRequest {
+  const network = networkOf(asked, payload);
+  const method = methodOf(asked);
+  if (method !== 'eip3009')
+    throw new Fault('unsupported_asset_transfer_method', 'not in version 1');
+  const wanted = readAsked(asked, 'maxAmountRequired', method);
   return {
     version: 1,
-    ...networkOf(asked, payload),
-    asked: readAsked(asked, 'maxAmountRequired'),
-    signed: readSigned(payload['payload'], asked['extra']),
+    ...network,
+    asked: wanted,
+    signed: readSigned(payload['payload'], method, wanted.token),
     endpoint: endpointOf(asked['resource']),
     identifier: null,
   };
@@ -117,34 +137,56 @@ function networkOf(asked: Fields, accepted: Fields): { network: string; chainId:
   return { network, chainId };
 }
 
-function readAsked(asked: Fields, amount: string): PaymentRequest['asked'] {
-  const { name, version } = optional(asked['extra']) ?? {};
-  if (typeof name !== 'string' || typeof version !== 'string') {
-    const expected = 'paymentRequirements.extra: name and version of the EIP-712 domain';
-    throw new Fault('invalid_exact_evm_missing_eip712_domain', expected);
-  }
+/** How the merchant wants to be paid: what its payer signed has to be of that kind. */
+function methodOf(asked: Fields): AuthorizationMethod {
+  const method = optional(asked['extra'])?.['assetTransferMethod'] ?? 'eip3009';
+  if (method === 'eip3009' || method === 'permit2') return method;
+  throw new Fault('unsupported_asset_transfer_method', 'eip3009 and permit2 are taken here');
+}
+
+function readAsked(
+  asked: Fields,
+  amount: string,
+  method: AuthorizationMethod,
+): PaymentRequest['asked'] {
   const at = 'paymentRequirements';
   return {
     token: addressOf(asked['asset'], `${at}.asset`),
     payTo: addressOf(asked['payTo'], `${at}.payTo`),
     amount: numberOf(asked[amount], `${at}.${amount}`),
-    name,
-    version,
+    domain: method === 'eip3009' ? domainOf(asked['extra']) : null,
   };
 }
 
-function readSigned(value: unknown, extra: unknown): PaymentRequest['signed'] {
-  const at = 'paymentPayload.payload';
-  const method = optional(extra)?.['assetTransferMethod'];
-  if (method !== undefined && method !== null && method !== 'eip3009') {
-    throw new Fault('unsupported_asset_transfer_method', 'only eip3009 is taken here');
+function domainOf(extra: unknown): { name: string; version: string } {
+  const { name, version } = optional(extra) ?? {};
+  if (typeof name === 'string' && typeof version === 'string') return { name, version };
+  const expected = 'paymentRequirements.extra: name and version of the EIP-712 domain';
+  throw new Fault('invalid_exact_evm_missing_eip712_domain', expected);
+}
+
+const MEMBERS = { eip3009: 'authorization', permit2: 'permit2Authorization' } as const;
+
+function readSigned(
+  value: unknown,
+  method: AuthorizationMethod,
+  token: Address,
+): PaymentRequest['signed'] {
+  const payload = fieldsOf(value, AT);
+  const other = method === 'permit2' ? MEMBERS.eip3009 : MEMBERS.permit2;
+  if (payload[other] !== undefined) {
+    throw new Fault('unsupported_payload_type', `${AT}.${other}: asked for was ${method}`);
   }
-  const payload = fieldsOf(value, at);
-  if (payload['permit2Authorization'] !== undefined) {
-    throw new Fault('unsupported_payload_type', 'only EIP-3009 authorizations are taken here');
-  }
-  const signed = fieldsOf(payload['authorization'], `${at}.authorization`);
-  const field = (name: string) => `${at}.authorization.${name}`;
+  const signed = fieldsOf(payload[MEMBERS[method]], `${AT}.${MEMBERS[method]}`);
+  const most = MOST_SIGNATURE_BYTES;
+  const signature = bytesOf(payload['signature'], `${AT}.signature`, { from: 1, to: most });
+  return method === 'permit2'
+    ? { method, ...readPermit(signed), signature }
+    : { method, token, spender: null, ...readTransfer(signed), signature };
+}
+
+function readTransfer(signed: Fields) {
+  const field = (name: string) => `${AT}.${MEMBERS.eip3009}.${name}`;
   return {
     payer: addressOf(signed['from'], field('from')),
     payTo: addressOf(signed['to'], field('to')),
@@ -152,10 +194,23 @@ function readSigned(value: unknown, extra: unknown): PaymentRequest['signed'] {
     validAfter: numberOf(signed['validAfter'], field('validAfter')),
     validBefore: numberOf(signed['validBefore'], field('validBefore')),
     nonce: bytesOf(signed['nonce'], field('nonce'), { from: 32, to: 32 }),
-    signature: bytesOf(payload['signature'], `${at}.signature`, {
-      from: 1,
-      to: MOST_SIGNATURE_BYTES,
-    }),
+  };
+}
+
+function readPermit(signed: Fields) {
+  const field = (name: string) => `${AT}.${MEMBERS.permit2}.${name}`;
+  const permitted = fieldsOf(signed['permitted'], field('permitted'));
+  const witness = fieldsOf(signed['witness'], field('witness'));
+  const nonce = numberOf(signed['nonce'], field('nonce'));
+  return {
+    payer: addressOf(signed['from'], field('from')),
+    token: addressOf(permitted['token'], field('permitted.token')),
+    spender: addressOf(signed['spender'], field('spender')),
+    payTo: addressOf(witness['to'], field('witness.to')),
+    amount: numberOf(permitted['amount'], field('permitted.amount')),
+    validAfter: numberOf(witness['validAfter'], field('witness.validAfter')),
+    validBefore: numberOf(signed['deadline'], field('deadline')),
+    nonce: `0x${nonce.toString(16).padStart(64, '0')}` as Hex,
   };
 }
 
@@ -217,6 +272,7 @@ function bytesOf(value: unknown, at: string, { from, to }: { from: number; to: n
 /** For the answer to a request that is none: an address, if one stands where it belongs. */
 function payerIn(body: unknown): string | null {
   const payload = optional(optional(optional(body)?.['paymentPayload'])?.['payload']);
-  const from = optional(payload?.['authorization'])?.['from'];
+  const signed = payload?.[MEMBERS.eip3009] ?? payload?.[MEMBERS.permit2];
+  const from = optional(signed)?.['from'];
   return typeof from === 'string' && /^0x[0-9a-fA-F]{40}$/.test(from) ? from : null;
 }

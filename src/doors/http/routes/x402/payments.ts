@@ -233,6 +233,7 @@ const Payment = Type.Object({
   payer: text,
   payTo: text,
   authorizationId: text,
+  assetTransferMethod: text,
   paymentIdentifier: maybe,
   convergedOn: maybe,
   refundedAtomic: text,
