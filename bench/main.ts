@@ -134,7 +134,8 @@ async function bench(server: Server, options: Options, report: Report): Promise<
   }
   if (only === null || only === 'signer') {
     say('signer: alone with PostgreSQL, its orders waiting');
-    report.signing = await measureSigning(server, { rounds, signatures: quick ? 3_000 : 10_000 });
+    const size = { rounds, signatures: quick ? 3_000 : 10_000 };
+    report.signing = await measureSigning(server, size, profileDir);
   }
   if (only === null || only === 'rpc') {
     say('rpc: what the node is asked, and what following its blocks costs');

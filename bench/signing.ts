@@ -6,6 +6,7 @@ import { checkPaidOnce } from './check.ts';
 import { Child } from './child.ts';
 import type { LoadOrder, LoadResult } from './load.ts';
 import { ProcessMeter, type Spread, spreadOf } from './measure.ts';
+import { beginStatements } from './profile.ts';
 import { during, say } from './progress.ts';
 import { type Server, Stage, WIDE_WINDOW } from './stage.ts';
 import { type Progress, waitCompleted } from './stages.ts';
@@ -34,15 +35,17 @@ const ORDERED_WITHIN_MS = 120_000;
 export async function measureSigning(
   server: Server,
   { rounds, signatures }: { rounds: number; signatures: number },
+  profileDir: string | null,
 ): Promise<SigningResult> {
   const runs: SigningRun[] = [];
   for (let round = 1; round <= rounds; round += 1) {
     const stage = await Stage.make(server, {
       ...{ name: `signing-${round}`, lanes: LANES, window: WIDE_WINDOW },
-      ...{ chain: true, profileDir: null },
+      ...{ chain: true, profileDir },
     });
     const load = new Child<LoadOrder, LoadResult>('./load.js');
     try {
+      if (profileDir !== null) await beginStatements(stage.owner);
       const run = await measureOnce({ stage, load, server }, signatures);
       runs.push(run);
       say(`signing, round ${round}: ${run.perSecond.toFixed(0)}/s`);

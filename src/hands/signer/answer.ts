@@ -12,6 +12,7 @@ import { requirementOf } from './approvals/check.ts';
 import { withApprovals } from './approvals/rows.ts';
 import { check, type SigningRefusal } from './check.ts';
 import type { Order, Signing } from './grammar.ts';
+import type { Seal } from './handshake/chain.ts';
 import type { Handshake } from './handshake/handshake.ts';
 import type { Main } from './handshake/judge.ts';
 import {
@@ -49,16 +50,27 @@ export type SignerContext = {
   log: Log;
 };
 
+/** A batch as far as it is judged and in the journal, and what stands there that is signed or to be signed. */
+type Recorded = {
+  orders: readonly Order[];
+  refusals: Map<string, SigningRefusal>;
+  given: Map<string, SignedBytes>;
+  unsigned: readonly { keyId: string; entry: JournalEntry }[];
+  main: Main;
+  /** The head of the journal's chain, which covers the batch. */
+  seal: Seal;
+};
+
 /**
- * Answers claimed orders with signed bytes or a refusal, each recorded before the next step is taken. `main` is
- * the main database as it was when they were claimed. Throws Frozen before anything is journaled, and what a database
- * or the witness throws; safe to repeat after whatever was thrown.
+ * Judges claimed orders and records what is to be signed; nothing is signed yet. `main` is the main database as it was when
+ * they were claimed. Throws Frozen before anything is journaled, and what a database or the witness throws; safe to
+ * repeat after whatever was thrown.
  */
-export async function answer(
+export async function recordOrders(
   context: SignerContext,
   ids: readonly string[],
   main: Main,
-): Promise<{ signed: number; refused: number; owed: Owed[] }> {
+): Promise<Recorded> {
   const { handshake } = context;
   const orders = await withApprovals(
     context.main,
@@ -84,11 +96,20 @@ export async function answer(
     handshake.advanced(recorded.journal);
     await handshake.witnessed(recorded.journal.head, witness);
   }
+  for (const [id, bytes] of signedOf(recorded.entries)) given.set(id, bytes);
+  const unsigned = unsignedOf(signings, recorded.entries);
   // A crash here leaves a batch witnessed and unsigned: the same bytes are signed by whoever takes over.
-  const { signed, owed } = await signAll(context, unsignedOf(signings, recorded.entries));
+  return { orders, refusals, given, unsigned, main, seal: handshake.head };
+}
+
+/** Signs what was recorded and hands signatures and refusals over. Throws and may be repeated as recordOrders(). */
+export async function giveOut(
+  context: SignerContext,
+  { orders, refusals, given, unsigned, main, seal }: Recorded,
+): Promise<{ signed: number; refused: number; owed: Owed[] }> {
+  const { signed, owed } = await signAll(context, unsigned);
   // A crash here loses signatures that nobody has seen: the same bytes are signed again.
   for (const [id, bytes] of await recordSigned(context.journal, signed)) given.set(id, bytes);
-  for (const [id, bytes] of signedOf(recorded.entries)) given.set(id, bytes);
   // A crash here leaves signed bytes in the journal only: asked again, the signer gives those.
   await writeRefusals(context.journal, orders, refusals);
   // A crash here leaves a refusal noted and not handed over: it is judged, and noted, again.
@@ -96,7 +117,7 @@ export async function answer(
     ([requestId, bytes]): Handed => ({ requestId, signed: bytes, refusal: null }),
   );
   for (const [requestId, refusal] of refusals) handed.push({ requestId, signed: null, refusal });
-  if (handed.length > 0) await handOver(context, handed, main);
+  if (handed.length > 0) await handOver(context, handed, { main, seal });
   // A lost answer to this COMMIT: the same is handed over again and changes nothing.
   logRefusals(context.log, orders, refusals);
   return { signed: handed.length - refusals.size, refused: refusals.size, owed };
@@ -113,19 +134,16 @@ export async function handOverLate(
 ): Promise<void> {
   const given = await recordSigned(context.journal, late);
   const handed = [...given].map(([requestId, signed]) => ({ requestId, signed, refusal: null }));
-  await handOver(context, handed, main);
+  await handOver(context, handed, { main, seal: context.handshake.head });
 }
 
 /** The main database is sealed with it; one that was put back since the claim takes nothing. */
 async function handOver(
-  { handshake, main: db }: SignerContext,
+  { main: db }: SignerContext,
   handed: readonly Handed[],
-  main: Main,
+  { main, seal }: { main: Main; seal: Seal },
 ): Promise<void> {
-  const sealed = await signaturesInsert(db, handed, {
-    seal: handshake.head,
-    atLeast: main.seal.height,
-  });
+  const sealed = await signaturesInsert(db, handed, { seal, atLeast: main.seal.height });
   if (!sealed) throw new Transient('the main database was put back since the orders were claimed');
 }
 

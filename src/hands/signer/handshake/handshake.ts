@@ -128,9 +128,9 @@ export class Handshake {
     return journal;
   }
 
-  /** The journal as this signer's batch left it. */
+  /** The journal as this signer's batch left it; one that it has read meanwhile may be a later one. */
   advanced(journal: Journal): void {
-    this.#journal = journal;
+    if (journal.head.height >= this.#known().head.height) this.#journal = journal;
   }
 
   /**

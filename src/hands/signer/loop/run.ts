@@ -6,9 +6,9 @@ import { NO_WATERMARK } from '../orders.ts';
 import { Debts } from '../sign.ts';
 import {
   type Batch,
-  signBatch,
   signClaimed,
   signLate,
+  signOpen,
   takeOverBatch,
   tellWaiting,
 } from '../step.ts';
@@ -55,7 +55,7 @@ export async function runSigner(
   const dry = runDryJudge(context, { bell: dryBell, signal });
   context.log.info({ signer: context.name }, 'the signer is ready');
   const debts = new Debts(() => bell.ring());
-  const work = new Work(context, debts);
+  const work = new Work(context, debts, signal);
   for (let failures = 0; !signal.aborted; ) {
     const outcome = await work.once();
     if (outcome === 'failed') {
@@ -81,10 +81,12 @@ class Work {
   readonly #debts: Debts;
   readonly #watermark = { floor: NO_WATERMARK };
   #unfinished: string[] = [];
+  readonly #stopping: AbortSignal;
   #takeOverAt = 0;
 
-  constructor(context: SignerContext, debts: Debts) {
+  constructor(context: SignerContext, debts: Debts, stopping: AbortSignal) {
     this.#context = context;
+    this.#stopping = stopping;
     this.#debts = debts;
   }
 
@@ -96,18 +98,20 @@ class Work {
       this.#unfinished.push(...late.unfinished);
       // First what this signer itself left behind when something was not reachable: no 30 s for that.
       if (this.#unfinished.length > 0) {
-        this.#keep(await signClaimed(context, this.#unfinished));
+        this.#keep(await signClaimed(context, this.#unfinished.splice(0)));
         if (this.#unfinished.length > 0) return 'failed';
       }
-      const batch = await signBatch(context, BATCH);
-      this.#keep(batch);
+      const left = await signOpen(context, BATCH, (batch) => {
+        this.#keep(batch);
+        return this.#unfinished.length === 0 && !this.#stopping.aborted;
+      });
       if (this.#unfinished.length > 0) return 'failed';
       if (context.clock.monotonic() >= this.#takeOverAt) {
         this.#keep(await takeOverBatch(context, { limit: BATCH, watermark: this.#watermark }));
         this.#takeOverAt = context.clock.monotonic() + TAKE_OVER_EVERY_MS;
       }
       context.handshake.telling.goesOn();
-      return batch.claimed === BATCH ? 'more' : 'idle';
+      return left;
     } catch (error) {
       // Told when it began; what was claimed and not answered is kept for when it has passed.
       if (error instanceof Frozen) return 'idle';
@@ -117,7 +121,7 @@ class Work {
   }
 
   #keep({ signed, refused, unfinished, owed }: Batch): void {
-    this.#unfinished = unfinished;
+    this.#unfinished.push(...unfinished);
     this.#debts.add(owed);
     if (signed + refused > 0) this.#context.log.debug({ signed, refused }, 'answered orders');
   }
