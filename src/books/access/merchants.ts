@@ -1,5 +1,6 @@
 import { HEX_BYTES, type Sql } from '../../base/db/index.ts';
 import { type Address, fromHex, type Refusal, refuse } from '../../base/kernel/index.ts';
+import { auditBinding, auditMerchant } from './audit/audit-merchant.ts';
 
 /** A party inside a tenant that hands in payments. */
 export type Merchant = {
@@ -65,6 +66,7 @@ export async function putMerchant(
   if (!NAME.test(wanted.name)) {
     return refuse('invalid_request', "A merchant's name has 1 to 63 characters of a-z 0-9 -.");
   }
+  const before = await findMerchantOf(sql, wanted);
   const { rows } = await sql.query<{ id: string }>(
     `INSERT INTO merchant (tenant_id, name, pay_to, replays) VALUES ($1, $2, $3::bytea[], $4)
      ON CONFLICT (tenant_id, name) DO UPDATE SET pay_to = excluded.pay_to, replays = excluded.replays
@@ -86,6 +88,7 @@ export async function putMerchant(
       wanted.assets.map(({ maxAmount }) => maxAmount),
     ],
   );
+  await auditMerchant(sql, { ...wanted, merchantId }, before);
   return { ...wanted, merchantId };
 }
 
@@ -125,7 +128,7 @@ export async function merchantOfKey(sql: Sql, keyId: string): Promise<Merchant |
   return rows.map(merchantOf)[0] ?? null;
 }
 
-/** Lets a key of the same tenant act for a merchant; one that acts for another already is left alone. */
+/** Lets a key of the same tenant act for a merchant, in the caller's transaction; one that acts for another already is left alone. */
 export async function bindKey(sql: Sql, keyId: string, merchantId: string): Promise<boolean> {
   const { rowCount } = await sql.query(
     `INSERT INTO merchant_key (key_id, merchant_id)
@@ -133,5 +136,6 @@ export async function bindKey(sql: Sql, keyId: string, merchantId: string): Prom
      WHERE k.key_id = $1 AND m.merchant_id = $2 ON CONFLICT DO NOTHING`,
     [keyId, merchantId],
   );
+  if (rowCount === 1) await auditBinding(sql, { keyId, merchantId });
   return rowCount === 1;
 }

@@ -36,6 +36,6 @@ export async function createMerchantKey(db: Db, merchant: Named): Promise<string
   const scopes = ['payments:settle', 'payments:read', 'payments:refund'] as const;
   const made = await createKey(db, { ...order, scopes });
   if (isRefusal(made)) throw new ConfigurationError(made.detail);
-  await bindKey(db, made.keyId, merchant.merchantId);
+  await inTransaction(db, (sql) => bindKey(sql, made.keyId, merchant.merchantId));
   return made.key;
 }

@@ -1,0 +1,50 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { MainDatabase } from '../../../test/support/main-database.ts';
+import { inTransaction } from '../../base/db/index.ts';
+import { readAudit } from '../../base/event/index.ts';
+import type { Address } from '../../base/kernel/index.ts';
+import { bindKey, createKey, type NewApiKey, putMerchant } from './index.ts';
+
+const PAYEE: Address = `0x${'aa'.repeat(20)}`;
+const OTHER: Address = `0x${'bb'.repeat(20)}`;
+let at: MainDatabase;
+beforeAll(async () => {
+  at = await MainDatabase.start();
+});
+afterAll(() => at.stop());
+
+const put = (payTo: Address[]) =>
+  inTransaction(at.app, (sql) =>
+    putMerchant(sql, {
+      ...{ tenantId: at.tenantId, name: 'shop', payTo, replays: false },
+      assets: [
+        { asset: 'b', maxAmount: null },
+        { asset: 'a', maxAmount: 5n },
+      ],
+    }),
+  ) as Promise<{ merchantId: string }>;
+
+it('what is done to a merchant is audited, with what it was; the same again is not', async () => {
+  const { merchantId } = await put([OTHER, PAYEE]);
+  await put([PAYEE, OTHER]);
+  await put([PAYEE]);
+  const order = { tenantId: at.tenantId, name: 'shop', scopes: ['payments:settle'] };
+  const { keyId } = (await createKey(at.app, order)) as NewApiKey;
+  const bind = () => inTransaction(at.app, (sql) => bindKey(sql, keyId, merchantId));
+  expect([await bind(), await bind()]).toEqual([true, false]);
+  const entries = await readAudit(at.app, {
+    ...{ tenantId: at.tenantId, action: 'merchant', subject: merchantId },
+    ...{ limit: 10, before: null },
+  });
+  const assets = [
+    { asset: 'a', maxAmount: '5' },
+    { asset: 'b', maxAmount: null },
+  ];
+  const both = { payTo: [PAYEE, OTHER], assets, replays: false };
+  expect(entries.reverse().map(({ action, detail }) => [action, detail])).toEqual([
+    ['merchant.made', { name: 'shop', ...both }],
+    ['merchant.changed', { name: 'shop', ...both, payTo: [PAYEE], before: both }],
+    ['merchant.key_bound', { name: 'shop', keyId }],
+  ]);
+  expect(entries.every(({ actor }) => actor === 'the configuration')).toBe(true);
+});
