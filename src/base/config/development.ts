@@ -4,6 +4,7 @@ import { policyVersionOf } from './assets.ts';
 import { DEVELOPMENT_CHAIN_ID } from './chains.ts';
 import { walletGroupsOfTenants } from './guard/read.ts';
 import type { AssetSettings, Settings } from './settings.ts';
+import { CHALLENGE_RATES } from './x402/read.ts';
 
 type DevelopmentOptions = {
   databaseUrl: string;
@@ -108,6 +109,7 @@ export function developmentSettings(options: DevelopmentOptions): Settings {
       waitMs: 8_000,
       verifyLeaseMs: 20_000,
       keepAnswersMs: 90 * 86_400_000,
+      challengeRates: CHALLENGE_RATES,
       upstreamNetworks: [],
     },
     policy: { looseningDelayMs: 86_400_000 },

@@ -163,6 +163,10 @@ describe('a well-formed file', () => {
         waitMs: 8_000,
         verifyLeaseMs: 20_000,
         keepAnswersMs: 7_776_000_000,
+        challengeRates: {
+          address: { requestsPerSecond: 10, burst: 100 },
+          merchant: { requestsPerSecond: 200, burst: 1_000 },
+        },
         upstreamNetworks: [],
       },
       guard: {

@@ -9,10 +9,11 @@ import { readAudit, readAuditKey } from './guard/audit.ts';
 import { readGuard } from './guard/read.ts';
 import { readKeys, readWallets } from './lanes.ts';
 import { NETWORK, PUBLIC_URL } from './schema/parts.ts';
+import { rateLimitOf } from './schema/rate-limit.ts';
 import { type ConfigFile, ConfigSchema } from './schema/schema.ts';
 import { readScreening } from './screening/read.ts';
 import { type SecretSource, Secrets } from './secrets.ts';
-import type { RateLimit, Settings } from './settings.ts';
+import type { Settings } from './settings.ts';
 import { fitShape, isFaulty, type Loose } from './shape.ts';
 import { readX402 } from './x402/read.ts';
 
@@ -29,7 +30,6 @@ type ReadSettingsOptions = {
 /** Beside the configuration file. */
 const DEFAULT_WITNESS_FILE = 'payonce.witness';
 
-type RateLimitSection = NonNullable<NonNullable<ConfigFile['http']>['rateLimits']>['key'];
 type Section<Name extends keyof ConfigFile> = Loose<NonNullable<ConfigFile[Name]>>;
 
 /**
@@ -185,12 +185,6 @@ function readPublicUrl(text: string | undefined, faults: Faults): string | null 
   if (secure && bare && named) return url.origin;
   faults.add('http.publicUrl', shown(text), PUBLIC_URL);
   return null;
-}
-
-function rateLimitOf(section: Loose<NonNullable<RateLimitSection>> | undefined): RateLimit | null {
-  const { requestsPerSecond, burst = requestsPerSecond } = section ?? {};
-  if (requestsPerSecond === undefined || burst === undefined) return null;
-  return { requestsPerSecond, burst };
 }
 
 function bytesOf(size: string): number {

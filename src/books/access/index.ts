@@ -63,7 +63,7 @@ export {
 export { ROLES, type Role, rolesWith, scopesOf } from './operator/roles.ts';
 export { endSession, type Membership, readSession, type Session } from './operator/sessions.ts';
 export type { Actor } from './operator/tell.ts';
-export { RateLimiter } from './rate-limit.ts';
+export { RateLimiter, type RateVerdict } from './rate-limit.ts';
 export { revokeKey } from './revoke-key.ts';
 export { allows, GRANTS, type Grant, isGrant, type Scope } from './scopes.ts';
 export { createTenant, findTenant, listTenants, type Tenant, tenantNames } from './tenants.ts';

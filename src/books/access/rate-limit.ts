@@ -12,7 +12,7 @@ type BucketState = {
   resetMs: number;
 };
 /** `waitMs` is 0 for a request that is let in. */
-type RateVerdict = { waitMs: number; buckets: BucketState[] };
+export type RateVerdict = { waitMs: number; buckets: BucketState[] };
 
 type Caller = Pick<Identity, 'keyId' | 'tenantId' | 'rateLimit'>;
 

@@ -1,7 +1,12 @@
 import { Assets, type Settings } from '../../base/config/index.ts';
 import type { Db } from '../../base/db/index.ts';
 import { type Log, systemClock } from '../../base/kernel/index.ts';
-import { findMerchant, type Merchant, merchantOfKey } from '../../books/access/index.ts';
+import {
+  findMerchant,
+  type Merchant,
+  merchantOfKey,
+  RateLimiter,
+} from '../../books/access/index.ts';
 import { Ledger } from '../../books/ledger/index.ts';
 import { EndpointService, Forwarder, GatewayService } from '../../roads/gateway/index.ts';
 import { FacilitatorService, PaymentService, supportedOf } from '../../roads/x402/index.ts';
@@ -34,7 +39,10 @@ export function x402Services(
   });
   const endpoints = new EndpointService({ db, assets });
   const forwarder = forwarderOf(db, settings, log);
-  const gateway = new GatewayService({ db, assets, facilitator, forwarder, clock: systemClock });
+  const { address: key, merchant: tenant } = settings.x402.challengeRates;
+  const clock = systemClock;
+  const challenges = new RateLimiter({ clock, key, tenant });
+  const gateway = new GatewayService({ db, assets, facilitator, forwarder, challenges, clock });
   const supported = supportedOf(settings);
   const held = new Map<string, Held>();
   const hold = (name: string, read: () => Promise<Merchant | null>): Promise<Merchant | null> => {

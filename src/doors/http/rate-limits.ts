@@ -1,5 +1,6 @@
 import type { FastifyReply } from 'fastify';
 import { type Refusal, refuse } from '../../base/kernel/index.ts';
+import type { RateVerdict } from '../../books/access/index.ts';
 import type { Principal, Services } from './services.ts';
 
 /** An operator's requests share one bucket, whatever their sessions. */
@@ -17,13 +18,21 @@ export function judgeRate(
   reply: FastifyReply,
 ): Refusal | null {
   const verdict = rateLimits.take(callerOf(principal));
-  if (verdict === null) return null;
+  return verdict === null ? null : tellRate(verdict, reply);
+}
+
+/** The headers of a verdict, and the refusal where the request has to wait. `names`: of what the buckets are. */
+export function tellRate(
+  verdict: RateVerdict,
+  reply: FastifyReply,
+  names = { key: 'key', tenant: 'tenant', who: 'this key or its tenant' },
+): Refusal | null {
   const policies: string[] = [];
   const left: string[] = [];
   for (const { of, rate, remaining, resetMs } of verdict.buckets) {
     const windowSeconds = Math.ceil(rate.burst / rate.requestsPerSecond);
-    policies.push(`"${of}";q=${rate.burst};w=${windowSeconds}`);
-    left.push(`"${of}";r=${remaining};t=${Math.ceil(resetMs / 1000)}`);
+    policies.push(`"${names[of]}";q=${rate.burst};w=${windowSeconds}`);
+    left.push(`"${names[of]}";r=${remaining};t=${Math.ceil(resetMs / 1000)}`);
   }
   reply.header('ratelimit-policy', policies.join(', ')).header('ratelimit', left.join(', '));
   if (verdict.waitMs === 0) return null;
@@ -31,6 +40,6 @@ export function judgeRate(
   reply.header('retry-after', String(seconds));
   return refuse(
     'rate_limited',
-    `More requests came than this key or its tenant may send; the next one is let in after ${seconds} s.`,
+    `More requests came than ${names.who} may send; the next one is let in after ${seconds} s.`,
   );
 }

@@ -1,7 +1,7 @@
 import type { AssetSettings, Assets } from '../../base/config/index.ts';
 import { type Db, inTransaction } from '../../base/db/index.ts';
 import type { Clock, Hex } from '../../base/kernel/index.ts';
-import { findMerchant, type Merchant } from '../../books/access/index.ts';
+import { findMerchant, type Merchant, type RateLimiter } from '../../books/access/index.ts';
 import {
   answerGone,
   type GatewayAnswer,
@@ -59,6 +59,8 @@ export type GatewayRequest = {
   url: string;
   headers: Readonly<Record<string, string | string[] | undefined>>;
   body: Buffer;
+  /** Who asks, as far as the network tells. */
+  address: string;
   correlationId: string;
 };
 
@@ -77,6 +79,8 @@ type GatewayContext = {
   clock: Clock;
   facilitator: Facilitator;
   forwarder: Forwarder;
+  /** Takes a token for every challenge: of an address for one price, and of a merchant. */
+  challenges: Pick<RateLimiter, 'take'>;
 };
 
 const WAIT_MS = 15_000;
@@ -133,6 +137,11 @@ export class GatewayService {
     error: string,
   ): Promise<GatewayAnswer> {
     if (endpoint.removedAt !== null) return problem(NOT_FOUND);
+    const rate = this.#context.challenges.take({
+      ...{ keyId: `${endpoint.id} ${request.address}`, tenantId: endpoint.merchantId },
+      rateLimit: null,
+    });
+    if (rate !== null && rate.waitMs > 0) return { kind: 'limited', rate };
     const id = await insertChallenge(this.#context.db, {
       endpointId: endpoint.id,
       requestHash: hash,
@@ -153,6 +162,7 @@ export class GatewayService {
         'payment-required': encode(required),
       },
       body: Buffer.from(JSON.stringify(required)),
+      ...(rate === null ? {} : { rate }),
     };
   }
 

@@ -9,7 +9,11 @@ import type { Upstream } from '../../support/x402/upstream.ts';
 let shop: Priced;
 let honest: Upstream['answer'];
 beforeAll(async () => {
-  shop = await Priced.start();
+  const rate = { requestsPerSecond: 1, burst: 6 };
+  shop = await Priced.start((settings) => ({
+    ...settings,
+    x402: { ...settings.x402, challengeRates: { ...settings.x402.challengeRates, address: rate } },
+  }));
   honest = shop.upstream.answer;
 }, 120_000);
 afterAll(() => shop?.stop());
@@ -158,6 +162,32 @@ describe('an answer whose time is over', () => {
     );
     expect(kept).toEqual([]);
   }, 120_000);
+});
+
+describe('challenges', () => {
+  it('are limited by address and price; what is paid for is not', async () => {
+    await shop.price({ path: '/often' });
+    await shop.price({ path: '/seldom' });
+    const { header } = await shop.signedFor(shop.at('/often'));
+    const left = (answer: Response) => answer.headers.get('ratelimit');
+    const second = await fetch(shop.at('/often'));
+    expect([second.status, left(second)?.split(';')[0]]).toEqual([402, '"address"']);
+    const before = await rows('SELECT FROM challenge');
+    const flood = await Promise.all(Array.from({ length: 20 }, () => fetch(shop.at('/often'))));
+    const refused = flood.filter(({ status }) => status === 429);
+    expect(refused.length).toBeGreaterThan(0);
+    expect(Number(refused[0]!.headers.get('retry-after'))).toBeGreaterThan(0);
+    expect(await codeOf(refused[0]!)).toBe('rate_limited');
+    const after = await rows('SELECT FROM challenge');
+    expect(after.length - before.length).toBe(flood.length - refused.length);
+    // Garbage in the place of a payment asks for a challenge as well.
+    const garbage = await Promise.all(
+      Array.from({ length: 20 }, () => send(shop.at('/often'), 'e30=')),
+    );
+    expect(garbage.some(({ status }) => status === 429)).toBe(true);
+    expect((await fetch(shop.at('/seldom'))).status).toBe(402);
+    expect((await sendUntil(shop.at('/often'), header)).status).toBe(200);
+  }, 60_000);
 });
 
 describe('the books', () => {

@@ -3,6 +3,7 @@ import { URGENCIES } from '../settings.ts';
 import { guardSections } from './guard.ts';
 import { Key } from './keys.ts';
 import { Address, Amount, closed, id, integer, NETWORK, PUBLIC_URL, Secret } from './parts.ts';
+import { ChallengeRates, RateLimitSection } from './rate-limit.ts';
 import { Screening } from './screening.ts';
 import { Lane, Treasury } from './wallets.ts';
 
@@ -135,6 +136,7 @@ const Merchant = Type.Object(
 
 const X402 = Type.Object(
   {
+    challengeRates: Type.Optional(ChallengeRates),
     merchants: Type.Optional(
       Type.Array(Merchant, { description: 'a list of { tenant, name, payTo, assets }' }),
     ),
@@ -169,14 +171,6 @@ const Checks = Type.Object(
     everySeconds: Type.Optional(integer(10, 86_400, ' seconds')),
     stuckAfterSeconds: Type.Optional(integer(10, 604_800, ' seconds')),
     reconcileEverySeconds: Type.Optional(integer(0, 2_592_000, ' seconds (0: never)')),
-  },
-  closed,
-);
-
-const RateLimitSection = Type.Object(
-  {
-    requestsPerSecond: integer(1, 1_000_000, ' requests a second'),
-    burst: Type.Optional(integer(1, 1_000_000, ' requests')),
   },
   closed,
 );

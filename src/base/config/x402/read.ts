@@ -3,12 +3,19 @@ import { readAddress } from '../assets.ts';
 import { refuseRepeat } from '../chains.ts';
 import { type Faults, shown } from '../faults.ts';
 import { NETWORK } from '../schema/parts.ts';
+import { rateLimitOf } from '../schema/rate-limit.ts';
 import type { ConfigFile } from '../schema/schema.ts';
 import type { AssetSettings, MerchantSettings, Settings } from '../settings.ts';
 import type { Loose } from '../shape.ts';
 
 type Section = Loose<NonNullable<ConfigFile['x402']>>;
 type MerchantSection = NonNullable<NonNullable<Section['merchants']>[number]>;
+
+/** Every challenge is a row: a person's browser asks for fewer, and a flood for more. */
+export const CHALLENGE_RATES = {
+  address: { requestsPerSecond: 10, burst: 100 },
+  merchant: { requestsPerSecond: 200, burst: 1_000 },
+};
 
 /** Meaning of the x402 section. */
 export function readX402(
@@ -25,12 +32,17 @@ export function readX402(
     return readMerchant(merchant, path, assets, faults);
   });
   const { tenant = '', merchant = '' } = anonymous ?? {};
+  const rates = section.challengeRates;
   return {
     merchants,
     anonymous: anonymous === undefined ? null : { tenant, merchant },
     waitMs: waitSeconds * 1000,
     verifyLeaseMs: verifyLeaseSeconds * 1000,
     keepAnswersMs: keepAnswersDays * 86_400_000,
+    challengeRates: {
+      address: rateLimitOf(rates?.address) ?? CHALLENGE_RATES.address,
+      merchant: rateLimitOf(rates?.merchant) ?? CHALLENGE_RATES.merchant,
+    },
     upstreamNetworks: (section.upstreamNetworks ?? []).flatMap((text, index) => {
       const network = text === undefined ? null : parseNetwork(text);
       if (network !== null) return [network];

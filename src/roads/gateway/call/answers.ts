@@ -1,10 +1,20 @@
 import type { Readable } from 'node:stream';
 import { type Refusal, refuse } from '../../../base/kernel/index.ts';
+import type { RateVerdict } from '../../../books/access/index.ts';
 import type { Call } from './rows.ts';
 import { encode } from './wire.ts';
 
 export type GatewayAnswer =
-  | { kind: 'answer'; status: number; headers: Record<string, string>; body: Buffer | Readable }
+  | {
+      kind: 'answer';
+      status: number;
+      headers: Record<string, string>;
+      body: Buffer | Readable;
+      /** Of a challenge: how many more may be asked for. */
+      rate?: RateVerdict;
+    }
+  /** More was asked for without a payment than one may; nothing was written. */
+  | { kind: 'limited'; rate: RateVerdict }
   | { kind: 'problem'; refusal: Refusal; headers: Record<string, string> };
 
 export const NOT_FOUND = refuse('not_found', 'Nothing is offered here.');

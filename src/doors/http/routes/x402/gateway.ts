@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import type { GatewayAnswer } from '../../../../roads/gateway/index.ts';
+import { tellRate } from '../../rate-limits.ts';
 import { sendRefusal } from '../../reply.ts';
 import { problems } from '../../schemas.ts';
 import type { App, RouteContext } from '../context.ts';
@@ -46,6 +47,7 @@ export async function addGatewayRoutes(app: App, { services }: RouteContext): Pr
           url,
           headers: request.headers,
           body: Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0),
+          address: request.ip,
           correlationId: request.id,
         });
         return send(request, reply, answer);
@@ -54,9 +56,19 @@ export async function addGatewayRoutes(app: App, { services }: RouteContext): Pr
   });
 }
 
+const OF_CHALLENGES = {
+  key: 'address',
+  tenant: 'merchant',
+  who: 'this address, or all without a payment to this merchant,',
+};
+
 function send(request: FastifyRequest, reply: FastifyReply, answer: GatewayAnswer): FastifyReply {
+  if (answer.kind === 'limited') {
+    return sendRefusal(request, reply, tellRate(answer.rate, reply, OF_CHALLENGES)!);
+  }
   reply.headers(answer.headers);
   if (answer.kind === 'problem') return sendRefusal(request, reply, answer.refusal);
+  if (answer.rate !== undefined) tellRate(answer.rate, reply, OF_CHALLENGES);
   return reply
     .code(answer.status)
     .header('content-security-policy', "sandbox; default-src 'none'; frame-ancestors 'none'")
