@@ -12,8 +12,11 @@ type Act = Tried | Given;
 export type Scenario = {
   name: string;
   acts: Act[];
-  /** How the withdrawal may end, whatever happens in between; of a move between own wallets nothing else than arrived. */
-  ends: readonly string[] | 'arrived';
+  /**
+   * How the withdrawal may end, whatever happens in between; of a move between own wallets nothing else than arrived; of
+   * anything else what is wrong with it in the end.
+   */
+  ends: readonly string[] | 'arrived' | ((road: Road) => Promise<string[]>);
 };
 
 const GWEI = 10n ** 9n;
@@ -28,26 +31,26 @@ const REQUEST = {
 const submit = (on: Processes, road: Pick<Road, 'tenantId'>, more: object = {}) =>
   on.service.submit(road.tenantId, [{ ...REQUEST, body: { ...REQUEST.body, ...more } }]);
 
-const tried = (step: string, run: Tried['run']): Tried => ({ step, run });
-const job = (topic: string): Tried => tried(topic, (on) => on.job(topic));
-const given = (run: Given['given']): Given => ({ given: run });
+export const tried = (step: string, run: Tried['run']): Tried => ({ step, run });
+export const job = (topic: string): Tried => tried(topic, (on) => on.job(topic));
+export const given = (run: Given['given']): Given => ({ given: run });
 /** The same without trying it. */
-const before = ({ run }: Tried): Given => ({ given: run });
+export const before = ({ run }: Tried): Given => ({ given: run });
 
-const validate = job('withdrawal.requested');
-const prepare = job('tx.prepare');
-const sign = tried('sign', (on) => on.sign());
-const collect = tried('collect', (on) => on.collect());
+export const validate = job('withdrawal.requested');
+export const prepare = job('tx.prepare');
+export const sign = tried('sign', (on) => on.sign());
+export const collect = tried('collect', (on) => on.collect());
 const send = job('tx.send');
-const observe = tried('observe', async (on) => {
+export const observe = tried('observe', async (on) => {
   while (await on.observe());
 });
 const replace = tried('replace', (on) => on.replace());
-const gas = job('tx.gas');
+export const gas = job('tx.gas');
 const final = job('withdrawal.final');
 const fill = job('tx.fill');
-const mine = (blocks: number) => given((_, road) => road.chain.mine(blocks));
-const elapse = (ms: number) =>
+export const mine = (blocks: number) => given((_, road) => road.chain.mine(blocks));
+export const elapse = (ms: number) =>
   given(async (on, road) => {
     await road.clock.elapse(ms);
     await on.leases.renew();

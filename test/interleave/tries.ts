@@ -94,7 +94,8 @@ async function judge(
   rest: readonly string[],
 ): Promise<string[]> {
   const broken = [...rest, ...(await brokenLaws(road, true))];
-  broken.push(...(await (ends === 'arrived' ? judgeMoves(road) : judgePayment(road, ends))));
+  if (typeof ends === 'function') broken.push(...(await ends(road)));
+  else broken.push(...(await (ends === 'arrived' ? judgeMoves(road) : judgePayment(road, ends))));
   return broken.map((line) => `${where}: ${line}`);
 }
 

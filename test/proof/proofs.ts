@@ -54,6 +54,16 @@ const TESTS: readonly [string, string, string][] = [
     '10,000 interleavings of cancel, expiry and claim, and 2,000 each of settle and reorg and of two workers, keep every law',
   ],
   [
+    'paying-tests',
+    'test/interleave/paying.test.ts',
+    'a kill, a failure and a lost answer at every await of payments, refunds and gateway calls pays once and serves once or pays back; two that settle one payment are never told no',
+  ],
+  [
+    'payments-sim-tests',
+    'test/sim/payments/payments.test.ts',
+    '3,000 seeded lives of x402 payments with faults are paid once, told truly and end as the chain has it',
+  ],
+  [
     'verify-tests',
     'test/verify/plants.test.ts',
     'verify names every violation that is planted, law by law',

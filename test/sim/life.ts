@@ -3,6 +3,7 @@ import { recipient } from '../support/steps/payments.ts';
 import type { Processes } from '../support/steps/processes.ts';
 import { Random } from '../support/steps/random.ts';
 import type { Road } from '../support/steps/road.ts';
+import { runStep } from '../support/steps/run-step.ts';
 import { accountsOf, type Known } from './oracle.ts';
 import type { Action, Request, Script } from './script.ts';
 import { Stranger } from './stranger.ts';
@@ -55,14 +56,14 @@ class Life {
       case 'observe':
       case 'resend':
       case 'sequence':
-        return this.#calmly(() => run(this.#on, action.do));
+        return this.#calmly(() => runStep(this.#on, action.do));
       case 'disturb':
         return this.#disturb(action);
       case 'meet':
         return this.#meet(action);
       case 'mine':
         chain.mine(action.blocks);
-        return this.#calmly(() => run(this.#on, 'observe'));
+        return this.#calmly(() => runStep(this.#on, 'observe'));
       case 'base fee':
         chain.setBaseFee(BigInt(action.gwei) * GWEI);
         return;
@@ -71,12 +72,12 @@ class Life {
         chain.mine(1);
         return this.#calmly(async () => {
           await this.#on.leases.renew();
-          await run(this.#on, 'observe');
+          await runStep(this.#on, 'observe');
           await this.#on.replace();
         });
       case 'reorg':
         chain.mine(action.mine);
-        await this.#calmly(() => run(this.#on, 'observe'));
+        await this.#calmly(() => runStep(this.#on, 'observe'));
         if (action.settle) await workOn(this.#road, this.#on, 2);
         chain.reorg(action.depth, action);
         return;
@@ -189,7 +190,7 @@ class Life {
 
   async #disturb({ due, at, verdict }: Action & { do: 'disturb' }): Promise<void> {
     const name = await this.#due(due);
-    const step = this.#road.step(name, this.#on, (on) => run(on, name));
+    const step = this.#road.step(name, this.#on, (on) => runStep(on, name));
     await this.#road.scheduler.run([step], ([gate]) => ({
       gate: gate!,
       verdict: gate!.index === at ? verdict : 'go',
@@ -200,7 +201,7 @@ class Life {
     const random = new Random(seed);
     const names = [await this.#due(due[0]), await this.#due(due[1])];
     const steps = names.map((name, n) =>
-      this.#road.step(`${name} ${n}`, this.#on, (on) => run(on, name)),
+      this.#road.step(`${name} ${n}`, this.#on, (on) => runStep(on, name)),
     );
     await this.#road.scheduler.run(steps, (ready) => ({ gate: random.pick(ready), verdict: 'go' }));
   }
@@ -227,24 +228,4 @@ class Life {
 function bodyOf(n: number, { account, asset, amount, expires }: Request): object {
   const expiresAt = new Date(Date.now() + AN_HOUR_MS / 2).toISOString();
   return { account, asset, amount, to: recipient(n), ...(expires ? { expiresAt } : {}) };
-}
-
-async function run(on: Processes, step: string): Promise<unknown> {
-  switch (step) {
-    case 'sign':
-      return on.sign();
-    case 'take over':
-      return on.takeOver();
-    case 'collect':
-      return on.collect();
-    case 'resend':
-      return on.resend();
-    case 'sequence':
-      return on.sequence();
-    case 'observe':
-      while (await on.observe());
-      return;
-    default:
-      return on.job(step);
-  }
 }

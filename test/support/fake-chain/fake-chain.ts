@@ -26,6 +26,8 @@ export class FakeChain {
   #baseFee: bigint;
   #branch = 0;
   #stalled = false;
+  #notBefore = 0;
+  #timeOfNext = 0;
 
   constructor(options: FakeChainOptions) {
     this.options = {
@@ -40,7 +42,9 @@ export class FakeChain {
     };
     this.#random = randomOf(options.seed);
     this.#baseFee = this.options.baseFeePerGas;
-    this.world = new World(this.options.tokens);
+    const { tokens, chainId } = this.options;
+    const timeOf = (height: number) => this.#blocks[height]?.timestamp ?? this.#timeOfNext;
+    this.world = new World(tokens, { chainId, timeOf });
     const timestamp = options.now?.() ?? GENESIS_TIME;
     this.#blocks = [this.#sealed({ number: 0, parentHash: NO_HASH, timestamp }, [])];
   }
@@ -89,6 +93,11 @@ export class FakeChain {
   /** The next transaction to be executed for which this holds reverts: it is mined, and without effect. */
   revertNext(predicate: (tx: Transaction) => boolean): void {
     this.#toRevert.push(predicate);
+  }
+
+  /** Blocks to come are of this time, in seconds, or later. */
+  skipTo(timestamp: number): void {
+    this.#notBefore = timestamp;
   }
 
   /** Heads stop: mine() makes no block until resume(). The pool goes on taking transactions. */
@@ -212,8 +221,9 @@ export class FakeChain {
 
   #addBlock(fill: (execute: (tx: Transaction) => boolean) => void): Block {
     const parent = this.#blocks.at(-1)!;
-    const next = this.options.now?.() ?? parent.timestamp + BLOCK_SECONDS;
     const number = parent.number + 1;
+    const next = this.options.now?.() ?? parent.timestamp + BLOCK_SECONDS;
+    this.#timeOfNext = Math.max(parent.timestamp + 1, next, this.#notBefore);
     const receipts: Receipt[] = [];
     fill((tx) => {
       if (tx.nonce !== this.world.nonce(tx.from, number)) return false;
@@ -225,7 +235,7 @@ export class FakeChain {
       receipts.push(receipt);
       return true;
     });
-    const timestamp = Math.max(parent.timestamp + 1, next);
+    const timestamp = this.#timeOfNext;
     const block = this.#sealed({ number, parentHash: parent.hash, timestamp }, receipts);
     this.#blocks.push(block);
     this.pool.prune((of) => this.#nonceOf(of));

@@ -9,7 +9,13 @@ import {
   type TransferQuery,
 } from '../../../src/base/chain/index.ts';
 import { transferOf } from '../../../src/base/effect/index.ts';
-import { type Address, type Hex, keccak256, Transient } from '../../../src/base/kernel/index.ts';
+import {
+  type Address,
+  AUTHORIZATION_USED_TOPIC,
+  type Hex,
+  keccak256,
+  Transient,
+} from '../../../src/base/kernel/index.ts';
 import type { FakeChain } from './fake-chain.ts';
 import type {
   Block,
@@ -120,7 +126,7 @@ export class FakeNode implements ChainPort {
           const moved = transferOf(log);
           const asked =
             'from' in query
-              ? query.from.includes(moved?.from as Address)
+              ? query.from.includes((moved?.from ?? payerIn(query, log)) as Address)
               : query.to.includes(moved?.to as Address);
           if (!asked || !query.tokens.includes(log.address)) return;
           const { transactionHash, blockNumber, blockHash } = receipt;
@@ -322,6 +328,15 @@ export class FakeNode implements ChainPort {
       throw new Transient('fake node: expected a word of 32 bytes, got "0x"');
     return known;
   }
+}
+
+/** Whose authorization a log says was taken, where that is asked for. */
+function payerIn(
+  query: TransferQuery,
+  { topics: [topic, payer] }: { topics: readonly Hex[] },
+): string | undefined {
+  const told = 'authorizations' in query && query.authorizations === true;
+  return told && topic === AUTHORIZATION_USED_TOPIC ? `0x${payer?.slice(26)}` : undefined;
 }
 
 function busyMessage(status: number): string {

@@ -26,7 +26,12 @@ export type Transaction = {
   maxPriorityFeePerGas: bigint;
 };
 
-export type TokenOptions = { address: Address; decimals: number };
+export type TokenOptions = {
+  address: Address;
+  decimals: number;
+  /** With it, the token takes authorizations (ERC-3009). */
+  eip712?: { name: string; version: string };
+};
 
 export type FakeChainOptions = {
   /** Part of every block hash, and of every choice that the chain makes by itself. */

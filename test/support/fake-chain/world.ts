@@ -1,13 +1,23 @@
-import { type Address, type Hex, TRANSFER_TOPIC } from '../../../src/base/kernel/index.ts';
+import {
+  type Address,
+  AUTHORIZATION_USED_TOPIC,
+  type Hex,
+  TRANSFER_TOPIC,
+} from '../../../src/base/kernel/index.ts';
+import { type Authorized, readAuthorized } from './authorized.ts';
 import { History } from './history.ts';
 import type { Call, Receipt, TokenOptions, Transaction } from './types.ts';
 
 const TRANSFER_SELECTOR = '0xa9059cbb';
+/** authorizationState(address,bytes32) */
+const STATE_SELECTOR = '0xe94a0102';
 const TRUE: Hex = `0x${'0'.repeat(63)}1`;
 const FALSE: Hex = `0x${'0'.repeat(64)}`;
 export const PLAIN_GAS = 21_000n;
 /** A first balance of a holder costs a new storage slot. */
 const TOKEN_GAS = { first: 51_500n, later: 34_400n };
+/** A signature is recovered, and its nonce takes a storage slot. */
+const AUTHORIZED_GAS = 30_000n;
 
 type Effect = {
   gas: bigint;
@@ -18,8 +28,8 @@ type Effect = {
 type Outcome = ({ ok: true } & Effect) | { ok: false; gas: bigint; message: string };
 
 /**
- * Accounts, coins and tokens at every height, and what a call does to them: a plain transfer, or
- * transfer(address,uint256) of a known token. Anything else reverts.
+ * Accounts, coins and tokens at every height, and what a call does to them: a plain transfer,
+ * transfer(address,uint256) of a known token, or a payer's authorization of one that takes them. Anything else reverts.
  */
 export class World {
   readonly tokens: ReadonlyMap<Address, TokenOptions>;
@@ -28,9 +38,22 @@ export class World {
   /** Accounts that a token does not pay and answers `false` for, without a revert. */
   readonly denied = new Set<Address>();
   readonly #history = new History();
+  readonly #chainId: number;
+  readonly #timeOf: (height: number) => number;
 
-  constructor(tokens: readonly TokenOptions[]) {
+  /** `timeOf`: the timestamp of a block, also of the one that is being made. */
+  constructor(
+    tokens: readonly TokenOptions[],
+    { chainId, timeOf }: { chainId: number; timeOf: (height: number) => number },
+  ) {
     this.tokens = new Map(tokens.map((token) => [token.address, token]));
+    this.#chainId = chainId;
+    this.#timeOf = timeOf;
+  }
+
+  /** How often an authorization of a token was taken: once, or never. */
+  used(token: Address, payer: Address, nonce: Hex, height: number): bigint {
+    return this.#history.get(usedName(token, payer, nonce), height);
   }
 
   nonce(of: Address, height: number): bigint {
@@ -60,7 +83,7 @@ export class World {
       return { ok: false, gas: PLAIN_GAS + 100n, message: 'execution reverted' };
     }
     const token = this.tokens.get(call.to);
-    if (token !== undefined) return this.#transfer(call, height);
+    if (token !== undefined) return this.#ofToken(token, call, height);
     return {
       ok: true,
       gas: PLAIN_GAS,
@@ -105,37 +128,72 @@ export class World {
     };
   }
 
-  #transfer(call: Call, height: number): Outcome {
-    const revert = (message: string): Outcome => ({ ok: false, gas: 24_000n, message });
+  #ofToken(token: TokenOptions, call: Call, height: number): Outcome {
+    if (call.data.startsWith(STATE_SELECTOR) && token.eip712 !== undefined) {
+      const payer: Address = `0x${call.data.slice(34, 74)}`;
+      const used = this.used(call.to, payer, `0x${call.data.slice(74, 138)}`, height);
+      return { ok: true, gas: 25_000n, returned: used > 0n ? TRUE : FALSE, logs: [], moves: [] };
+    }
+    const authorized = readAuthorized(token, this.#chainId, call.data);
+    if (authorized !== null) return this.#authorize(call, authorized, height);
     if (!call.data.startsWith(TRANSFER_SELECTOR) || call.data.length < 138 || call.value > 0n) {
       return revert('execution reverted');
     }
     const to: Address = `0x${call.data.slice(34, 74)}`;
     const amount = BigInt(`0x${call.data.slice(74, 138)}`);
+    return this.#transfer({ token: call.to, from: call.from, to, amount }, height);
+  }
+
+  #authorize(call: Call, of: Authorized, height: number): Outcome {
+    const { payer, payTo: to, amount, nonce } = of;
+    const time = BigInt(this.#timeOf(height));
+    const good = of.validAfter < time && time < of.validBefore && of.signer === payer;
+    if (!good || call.value > 0n || this.used(call.to, payer, nonce, height) > 0n) {
+      return revert('execution reverted');
+    }
+    const moved = this.#transfer({ token: call.to, from: payer, to, amount }, height);
+    if (!moved.ok || moved.logs.length === 0) return moved;
+    const use = {
+      address: call.to,
+      topics: [AUTHORIZATION_USED_TOPIC, topicOf(payer), nonce],
+      data: '0x' as Hex,
+    };
+    return {
+      ...moved,
+      gas: moved.gas + AUTHORIZED_GAS,
+      returned: '0x',
+      logs: [use, ...moved.logs],
+      moves: [...moved.moves, [usedName(call.to, payer, nonce), 1n]],
+    };
+  }
+
+  #transfer(
+    { token, from, to, amount }: { token: Address; from: Address; to: Address; amount: bigint },
+    height: number,
+  ): Outcome {
     if (/^0x0{40}$/.test(to)) return revert('execution reverted: custom error 0xec442f05');
     if (this.refusing.has(to)) return revert('execution reverted: the recipient is blocked');
-    const from = `${call.to} ${call.from}`;
-    if (this.#history.get(from, height) < amount) {
+    if (this.tokenBalance(token, from, height) < amount) {
       return revert('execution reverted: custom error 0xe450d38c');
     }
     if (this.denied.has(to)) {
       return { ok: true, gas: TOKEN_GAS.later, returned: FALSE, logs: [], moves: [] };
     }
-    const first = this.tokenBalance(call.to, to, height) === 0n;
+    const first = this.tokenBalance(token, to, height) === 0n;
     return {
       ok: true,
       gas: first ? TOKEN_GAS.first : TOKEN_GAS.later,
       returned: TRUE,
       logs: [
         {
-          address: call.to,
-          topics: [TRANSFER_TOPIC, topicOf(call.from), topicOf(to)],
-          data: `0x${call.data.slice(74, 138)}`,
+          address: token,
+          topics: [TRANSFER_TOPIC, topicOf(from), topicOf(to)],
+          data: `0x${amount.toString(16).padStart(64, '0')}`,
         },
       ],
       moves: [
-        [from, -amount],
-        [`${call.to} ${to}`, amount],
+        [`${token} ${from}`, -amount],
+        [`${token} ${to}`, amount],
       ],
     };
   }
@@ -143,6 +201,14 @@ export class World {
   #move(name: string, by: bigint, height: number): void {
     this.#history.set(name, height, this.#history.get(name, height) + by);
   }
+}
+
+function revert(message: string): Outcome {
+  return { ok: false, gas: 24_000n, message };
+}
+
+function usedName(token: Address, payer: Address, nonce: Hex): string {
+  return `used ${token} ${payer} ${nonce}`;
 }
 
 function topicOf(address: Address): Hex {

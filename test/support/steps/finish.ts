@@ -13,7 +13,7 @@ type Work = {
   uncollected: bigint;
   /** Stored and never sent: a worker that died had them in hand. */
   unsent: bigint;
-  /** Withdrawals, top-ups and sweeps on their way, and slots whose gas is not booked. */
+  /** Withdrawals, payments, refunds, top-ups and sweeps on their way, and slots whose gas is not booked. */
   running: bigint;
   unbooked: bigint;
   halted: boolean;
@@ -31,7 +31,10 @@ const WORK = `SELECT j.*, r.*, running, unbooked, uncollected, unsent, halted, f
   (SELECT count(*) AS uncollected FROM signature WHERE collected_at IS NULL) s,
   (SELECT count(*) AS unsent FROM attempt a JOIN lane_progress p USING (lane_id)
     WHERE a.first_sent_at IS NULL AND a.nonce >= p.mined_nonce) u,
-  (SELECT count(*) + (SELECT count(*) FROM treasury_move WHERE outcome IS NULL) AS running FROM withdrawal
+  (SELECT count(*) + (SELECT count(*) FROM treasury_move WHERE outcome IS NULL)
+    + (SELECT count(*) FROM payment WHERE status IN ('RESERVED', 'BROADCASTED', 'INCLUDED', 'REVERSED'))
+    + (SELECT count(*) FROM refund WHERE status = 'PENDING')
+    + (SELECT count(*) FROM expected_arrival WHERE transfer_id IS NULL AND lapsed_at IS NULL) AS running FROM withdrawal
     WHERE status IN ('REQUESTED', 'RESERVED', 'APPROVED', 'EXECUTING', 'REVERSED')) w,
   (SELECT count(*) AS unbooked FROM nonce_slot s WHERE s.nonce >= (
     SELECT max(to_nonce) FROM lane_stretch g WHERE g.lane_id = s.lane_id)) g,

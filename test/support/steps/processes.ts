@@ -37,11 +37,22 @@ import {
   treasuryHandlers,
 } from '../../../src/hands/treasury/index.ts';
 import {
+  EndpointService,
+  Forwarder,
+  GatewayService,
+  gatewayHandlers,
+} from '../../../src/roads/gateway/index.ts';
+import {
   settlerHandlers,
   sweepStanding,
   validatorHandlers,
   WithdrawalService,
 } from '../../../src/roads/withdrawal/index.ts';
+import {
+  FacilitatorService,
+  PaymentService,
+  paymentHandlers,
+} from '../../../src/roads/x402/index.ts';
 import { TOKEN } from './surroundings.ts';
 
 /** By what a process reaches the world. */
@@ -67,6 +78,11 @@ const FROM_THE_START = '00000000-0000-0000-0000-000000000000';
 export class Processes {
   readonly leases: LaneLeases;
   readonly service: WithdrawalService;
+  readonly facilitator: FacilitatorService;
+  readonly payments: PaymentService;
+  readonly gateway: GatewayService;
+  readonly endpoints: EndpointService;
+  readonly #forwarder: Forwarder;
   /** By topic. */
   readonly handlers: ReadonlyMap<string, Handler>;
   readonly #site: Site;
@@ -98,6 +114,17 @@ export class Processes {
     const rules = { assets, lanes: settings.lanes, now: () => clock.now() };
     const fees = new Map(settings.chains.map((chain) => [chain.chainId, chain.fees]));
     this.service = new WithdrawalService({ ...road, clock, rules, fees });
+    this.payments = new PaymentService({ db: app, assets });
+    this.facilitator = new FacilitatorService({
+      ...{ db: app, ledger, assets, settings, clock, log },
+      ports: () => chain,
+    });
+    this.endpoints = new EndpointService({ db: app, assets });
+    const { upstreamNetworks: opened, keepAnswersMs: keepMs } = settings.x402;
+    this.#forwarder = new Forwarder({ db: app, log, clock, opened, keepMs });
+    const served = { facilitator: this.facilitator, forwarder: this.#forwarder };
+    const challenges = { take: () => null };
+    this.gateway = new GatewayService({ db: app, assets, clock, challenges, ...served });
     const chains = new Map(
       settings.chains.map((each) => [each.chainId, { settings: each, port: chain }]),
     );
@@ -121,6 +148,8 @@ export class Processes {
       ...broadcasterHandlers(this.#broadcaster),
       ...settlerHandlers(road),
       ...treasuryHandlers({ db: app, ledger, chains, log }),
+      ...paymentHandlers({ db: app, ledger, agreed: chains, log }),
+      ...gatewayHandlers({ db: app, payments: this.payments, forwarder: this.#forwarder }),
     ];
     this.handlers = new Map(all.map((handler) => [handler.topic, handler]));
   }
@@ -137,6 +166,7 @@ export class Processes {
     if (claimed.jobs.length === 0) return 0;
     const options = { db: app, transport: postgresTransport, log: this.#site.log };
     await runClaim({ ...options, random: () => 0.5 }, handler, claimed);
+    await this.#forwarder.drain();
     return claimed.jobs.length;
   }
 

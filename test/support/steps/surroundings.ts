@@ -5,7 +5,13 @@ import {
   type Settings,
   type TreasurySettings,
 } from '../../../src/base/config/index.ts';
-import { type Address, caip19, type Hex, type Log } from '../../../src/base/kernel/index.ts';
+import {
+  type Address,
+  caip19,
+  type Hex,
+  type Log,
+  parseNetwork,
+} from '../../../src/base/kernel/index.ts';
 import { PUBLIC_DEVELOPMENT_KEYS } from '../../../src/doors/dev/index.ts';
 import { FakeChain, type FakeNode } from '../fake-chain/index.ts';
 import type { TestDatabases } from '../postgres.ts';
@@ -23,13 +29,18 @@ export function settingsOf(databases: TestDatabases, laneCount: number): Setting
     keyId: `lane-${index + 1}`,
     privateKey,
   }));
-  return developmentSettings({
+  const settings = developmentSettings({
     databaseUrl: databases.mainUrl,
     signerDatabaseUrl: databases.signerUrl,
     rpcUrl: 'http://127.0.0.1:1',
     token: TOKEN,
     lanes,
   });
+  // Nobody waits for a chain that moves when the test does.
+  return {
+    ...settings,
+    x402: { ...settings.x402, waitMs: 0, upstreamNetworks: [parseNetwork('127.0.0.0/8')!] },
+  };
 }
 
 /** Its lanes are short of coin from the start; of both assets they keep less than they have. */
@@ -55,7 +66,7 @@ export function withTreasury(settings: Settings): Settings {
 }
 
 export function freshChain(settings: Settings, blocks: number): FakeChain {
-  const tokens = [{ address: TOKEN, decimals: 6 }];
+  const tokens = [{ address: TOKEN, decimals: 6, eip712: { name: 'USD Coin', version: '2' } }];
   const chain = new FakeChain({ seed: 1, chainId: CHAIN_ID, slotsInEpoch: 3, tokens });
   for (const { address } of settings.lanes) {
     chain.give(address, LANE_COINS);

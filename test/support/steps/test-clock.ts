@@ -13,6 +13,8 @@ const TABLES = [
   'tx',
   'withdrawal',
   'treasury_move',
+  'payment',
+  'gateway_call',
 ] as const;
 
 /**

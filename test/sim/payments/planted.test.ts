@@ -1,0 +1,34 @@
+import { describe, expect, it } from 'vitest';
+import { testDatabases } from '../../support/postgres.ts';
+import { blindToPayments, type Plant, toldToAll } from '../../support/steps/plants.ts';
+import { Road } from '../../support/steps/road.ts';
+import { openShop, PURSE } from '../../support/x402/paying.ts';
+import { livePayments } from './life.ts';
+import type { Action, Script } from './script.ts';
+
+const settle: Action = { do: 'ask', ask: { question: 'settle', n: 0, delivered: true } };
+const SCRIPT: Script = {
+  seed: 1,
+  orders: [{ payer: 0, amount: PURSE, custodial: true, again: null }],
+  actions: [settle, { do: 'work', passes: 5 }, { do: 'mine', blocks: 1 }, settle, settle],
+};
+const PLANTED: [string, Plant, string | null][] = [
+  ['well', (wires) => wires, null],
+  ['with a payment told as refused that is paid', blindToPayments, 'and it is paid'],
+  ['with a success told to two', toldToAll, 'was consumed 2 times'],
+];
+
+describe('the simulation of payments', () => {
+  it.each(PLANTED)('finds a life that goes %s', { timeout: 120_000 }, async (_, bend, fault) => {
+    const databases = await testDatabases();
+    const road = await Road.open(databases, { warm: true, endings: 'roll back', bend });
+    try {
+      const broken = await livePayments(road, await openShop(road), SCRIPT);
+      if (fault === null) expect(broken).toEqual([]);
+      else expect(broken.join('\n')).toContain(fault);
+    } finally {
+      await road.close();
+      await databases.drop();
+    }
+  });
+});
