@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { Hex } from '../../../src/base/kernel/index.ts';
 import type { Merchant } from '../../../src/books/access/index.ts';
 import type { Answer } from '../../../src/roads/x402/index.ts';
 import { dueSteps, finish, workOn } from '../../support/steps/finish.ts';
@@ -6,7 +7,7 @@ import type { Processes } from '../../support/steps/processes.ts';
 import { Random } from '../../support/steps/random.ts';
 import type { Road } from '../../support/steps/road.ts';
 import { runStep } from '../../support/steps/run-step.ts';
-import { isFailure, land, type Paying, signAll } from '../../support/x402/paying.ts';
+import { isFailure, land, type Paying, signAll, usesOn } from '../../support/x402/paying.ts';
 import { judgeAtOnce, judgeInTheEnd, type Told } from './oracle.ts';
 import type { Action, Ask, Script } from './script.ts';
 
@@ -36,6 +37,8 @@ class Life {
   readonly #broken: string[] = [];
   #on: Processes;
   #moment = 0;
+  /** What a reorg has taken back, as long as nobody has looked at the chain since. */
+  #unseen = new Set<Hex>();
 
   constructor(road: Road, of: { merchant: Merchant; paying: readonly Paying[]; on: Processes }) {
     this.#road = road;
@@ -65,11 +68,12 @@ class Life {
         return workOn(this.#road, this.#on, action.passes);
       case 'mine':
         chain.mine(action.blocks);
-        return this.#calmly(() => runStep(this.#on, 'observe'));
+        return this.#calmly(() => this.#observe());
       case 'reorg':
         // What is final stays.
         chain.mine(1);
-        await this.#calmly(() => runStep(this.#on, 'observe'));
+        await this.#calmly(() => this.#observe());
+        for (const { hash } of [...usesOn(this.#road).values()].flat()) this.#unseen.add(hash);
         chain.reorg(Math.min(action.depth, REORG_BELOW), { ...action, blocks: action.depth + 1 });
         return;
       case 'drop':
@@ -114,9 +118,18 @@ class Life {
     return [...this.#broken, ...rest, ...judged];
   }
 
+  async #observe(): Promise<void> {
+    await runStep(this.#on, 'observe');
+    this.#unseen.clear();
+  }
+
+  #judge(told: Told): string[] {
+    return judgeAtOnce(this.#road, { paying: this.#paying, unseen: this.#unseen, told });
+  }
+
   async #alone(ask: Ask): Promise<void> {
     const told = await this.#ask(this.#on, ask);
-    this.#broken.push(...judgeAtOnce(this.#road, this.#paying, told));
+    this.#broken.push(...this.#judge(told));
   }
 
   async #ask(on: Processes, ask: Ask): Promise<Told> {
@@ -155,7 +168,7 @@ class Life {
     });
     const now = this.#told.filter(({ to }) => to === this.#moment);
     for (const told of now.filter(isFailure)) {
-      this.#broken.push(...judgeAtOnce(this.#road, this.#paying, told));
+      this.#broken.push(...this.#judge(told));
     }
   }
 

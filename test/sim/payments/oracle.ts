@@ -20,13 +20,27 @@ export type Told = {
  * What was told against the chain as it is at that moment, when nothing else goes on: paid is on the chain; what is on it
  * by our own transaction, or waits in the pool, is not told as refused.
  */
-export function judgeAtOnce(road: Road, paying: readonly Paying[], told: Told): string[] {
+export function judgeAtOnce(
+  road: Road,
+  {
+    paying,
+    unseen,
+    told,
+  }: {
+    paying: readonly Paying[];
+    /** Was on it when somebody looked last. */
+    unseen: ReadonlySet<Hex>;
+    told: Told;
+  },
+): string[] {
   const uses = usesOn(road);
   const mine = paying.filter(({ group }) => group === told.group);
   const used = mine.flatMap(({ nonce }) => uses.get(nonce) ?? []);
   const { body, ask } = told;
   const what = `${ask.question} of ${ask.n} was told ${JSON.stringify(body)}`;
-  if (body['success'] === true && !used.some(({ hash }) => hash === body['transaction'])) {
+  const txHash = body['transaction'] as Hex;
+  const shown = used.some(({ hash }) => hash === txHash) || unseen.has(txHash);
+  if (body['success'] === true && !shown) {
     return [`${what}, and the chain does not have it`];
   }
   if (body['isValid'] === true && used.length > 0) return [`${what}, and it is paid`];
