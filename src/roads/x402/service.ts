@@ -11,7 +11,7 @@ import { type Claimed, claimPayments, openEarnings, type Wish } from './payment/
 import { endDeliveries, notePending, releaseLease, takeOnce } from './payment/delivery.ts';
 import { type Known, lookUp } from './payment/look-up.ts';
 import { type Outcome, outcomeOf } from './payment/outcome.ts';
-import { readPayments } from './payment/rows.ts';
+import { type PaymentRow, readPayments } from './payment/rows.ts';
 import { PaymentWaiters } from './waiters.ts';
 import {
   type Answer,
@@ -52,6 +52,7 @@ export class FacilitatorService {
   readonly #waiters: PaymentWaiters;
   readonly #lookUps: Group<Checked & { merchantId: string }, Known | null>;
   readonly #claims: Group<Wish, Claimed>;
+  readonly #reads: Group<string, PaymentRow>;
   readonly #deliveries: Group<string, 'mine' | 'delivered' | 'on_its_way'>;
   readonly #endings: Group<{ id: string; delivered: boolean }, null>;
 
@@ -69,6 +70,13 @@ export class FacilitatorService {
         await openEarnings(ledger, wishes);
         const options = { policyVersion, assets, leaseMs, ledger };
         return inTransaction(db, (sql) => claimPayments(sql, wishes, options));
+      },
+    });
+    this.#reads = new Group({
+      ...GROUP,
+      work: async (ids) => {
+        const rows = await readPayments(db, [...new Set(ids)]);
+        return ids.map((id) => rows.get(id)!);
       },
     });
     this.#deliveries = new Group({
@@ -194,14 +202,14 @@ export class FacilitatorService {
 
   /** A lease for the caller; or, while another has it, the wait for what becomes of it. */
   async #serveOnce(about: ReturnType<typeof aboutOf>, wish: Wish): Promise<Answer> {
-    const { clock, settings, db } = this.#context;
+    const { clock, settings } = this.#context;
     const deadline = clock.monotonic() + settings.x402.waitMs;
     for (;;) {
       const claimed = await this.#claims.enter(wish);
       if (claimed.kind === 'elsewhere' || claimed.kind === 'conflict') {
         return invalid(about, REFUSED[claimed.kind], { status: 409 });
       }
-      const row = (await readPayments(db, [claimed.id])).get(claimed.id)!;
+      const row = await this.#reads.enter(claimed.id);
       if (claimed.kind === 'mine') return valid(about, row);
       const waitMs = Math.min(deadline - clock.monotonic(), LEASE_LOOK_MS);
       const seen = await this.#waiters.wait(row, { waitMs, until: hasEnded });
@@ -219,7 +227,7 @@ export class FacilitatorService {
   ): Promise<Answer> {
     const { db, settings, clock } = this.#context;
     const deadline = clock.monotonic() + settings.x402.waitMs;
-    let row = (await readPayments(db, [id])).get(id)!;
+    let row = await this.#reads.enter(id);
     for (;;) {
       const waitMs = deadline - clock.monotonic();
       row = await this.#waiters.wait(row, { waitMs, until: hasEnded });
