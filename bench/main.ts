@@ -20,13 +20,14 @@ import { type Report, tableOf, writeReport } from './report.ts';
 import { measureSigning } from './signing.ts';
 import { type Server, startServer } from './stage.ts';
 import { measureTracking } from './tracking.ts';
+import { measureX402 } from './x402/measure.ts';
 
 const HELP = `Usage: npm run bench -- [options]
 
 Measures this machine: PostgreSQL, a development chain, api, worker and signer are started here and
 removed at the end. A full run takes about a quarter of an hour, --quick about six minutes.
 
-  --only accept|policy|e2e|signer|rpc|idle  a part of it
+  --only accept|policy|e2e|signer|rpc|idle|x402  a part of it
   --quick               1,500 withdrawals end to end instead of 5,000, and shorter runs
   --withdrawals N       end to end, in each run
   --lanes N,N           end to end with these numbers of lanes (default 1,3; at most 8)
@@ -39,7 +40,7 @@ removed at the end. A full run takes about a quarter of an hour, --quick about s
 
 Exit codes: 0 well · 1 a check failed · 2 usage, or PostgreSQL without durability · 3 something did not run.`;
 
-const PARTS = ['accept', 'policy', 'e2e', 'signer', 'rpc', 'idle'] as const;
+const PARTS = ['accept', 'policy', 'e2e', 'signer', 'rpc', 'idle', 'x402'] as const;
 type Part = (typeof PARTS)[number];
 
 type Options = {
@@ -151,6 +152,12 @@ async function bench(server: Server, options: Options, report: Report): Promise<
     const size = { rounds, seconds: quick ? 10 : 30, withdrawals: quick ? 10 : 20 };
     report.idle = await measureIdle(size);
   }
+  if (only === null || only === 'x402') {
+    say('x402: our facilitator, and the one of the official packages');
+    const levels = quick ? [8, 100] : [8, 32, 100, 400];
+    const size = { rounds, levels, each: quick ? 2 : 3, verifies: quick ? 2_000 : 6_000 };
+    report.x402 = await measureX402(server, size, profileDir);
+  }
 }
 
 async function main(args: readonly string[]): Promise<number> {
@@ -182,6 +189,7 @@ async function main(args: readonly string[]): Promise<number> {
         calls: null,
         tracking: null,
         idle: null,
+        x402: null,
       },
     };
     await Promise.race([bench(server, options, report), interrupted]);
@@ -196,8 +204,10 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-function isBegun({ accept, policy, endToEnd, signing, calls, tracking, idle }: Report): boolean {
-  return [accept, policy, endToEnd, signing, calls, tracking, idle].some((part) => part !== null);
+function isBegun(report: Report): boolean {
+  const { accept, policy, endToEnd, signing, calls, tracking, idle, x402 } = report;
+  const parts = [accept, policy, endToEnd, signing, calls, tracking, idle, x402];
+  return parts.some((part) => part !== null);
 }
 
 class Interrupted extends Error {}

@@ -11,6 +11,7 @@ import { callsTable, trackingTable } from './rpc-tables.ts';
 import { signingTable } from './signing.ts';
 import { columns, ms, number, spread } from './table.ts';
 import { idlePercent, type Measured, median, ownMicros, targetsOf } from './targets.ts';
+import { x402Table } from './x402/table.ts';
 
 export type Report = Measured & {
   label: string;
@@ -21,7 +22,7 @@ export type Report = Measured & {
 };
 
 export function tableOf(report: Report): string {
-  const { machine, accept, policy, endToEnd, signing, calls, tracking, idle } = report;
+  const { machine, accept, policy, endToEnd, signing, calls, tracking, idle, x402 } = report;
   const blocks = [
     [
       `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB · Node ${machine.node} · PostgreSQL ${machine.postgres}`,
@@ -38,6 +39,7 @@ export function tableOf(report: Report): string {
   if (calls !== null) blocks.push(callsTable(calls));
   if (tracking !== null) blocks.push(trackingTable(tracking));
   if (idle !== null) blocks.push(idleTable(idle));
+  if (x402 !== null) blocks.push(x402Table(x402));
   const disturbed = disturbanceOf(report);
   if (disturbed !== null) blocks.push([disturbed]);
   const targets = targetsOf(report).map(({ what, wanted, found, most, met }) => [
@@ -57,6 +59,7 @@ function disturbanceOf({
   signing,
   tracking,
   idle,
+  x402,
   machine,
 }: Report): string | null {
   const cases = [
@@ -66,7 +69,10 @@ function disturbanceOf({
     ...(signing === null ? [] : [signing]),
     ...(idle === null ? [] : [idle]),
   ];
-  const runs = cases.flatMap((item) => item.runs.map((run) => run.othersCores));
+  const runs = [
+    ...cases.flatMap((item) => item.runs.map((run) => run.othersCores)),
+    ...(x402 === null ? [] : x402.rounds.map((round) => round.othersCores)),
+  ];
   if (runs.length === 0) return null;
   const { median, high } = spreadOf(runs);
   if (median < 0.1) return null;

@@ -267,6 +267,7 @@ function configOf(rpcUrl: string, lanes: readonly Lane[], window: number) {
         decimals: 6,
         minimum: '1',
         fee: '0.5',
+        eip712: { name: 'USD Coin', version: '2' },
         tiers: [{ name: 'low', upTo: '1000', commitAt: 'safe' }],
       },
     ],

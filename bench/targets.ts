@@ -9,6 +9,8 @@ import { type SigningResult, signaturesEach } from './signing.ts';
 import { DEFAULT_WINDOW } from './stage.ts';
 import { number } from './table.ts';
 import type { TrackingResult } from './tracking.ts';
+import type { X402Result } from './x402/measure.ts';
+import { x402Targets } from './x402/table.ts';
 
 type Target = { what: string; wanted: number; found: number; most: boolean; met: boolean };
 /** What, wanted, found; `most`: no more than that. */
@@ -23,11 +25,12 @@ export type Measured = {
   calls: CallsResult | null;
   tracking: TrackingResult | null;
   idle: IdleResult | null;
+  x402: X402Result | null;
 };
 
 /** Medians of the runs against what this stage of the project is to reach. */
 export function targetsOf(measured: Measured): Target[] {
-  const { accept, policy, endToEnd, signing, calls, tracking, idle } = measured;
+  const { accept, policy, endToEnd, signing, calls, tracking, idle, x402 } = measured;
   const found: Found[] = [
     ...(accept === null ? [] : acceptTargets(accept)),
     ...(policy === null ? [] : policyTargets(policy)),
@@ -36,6 +39,7 @@ export function targetsOf(measured: Measured): Target[] {
     ...(calls === null ? [] : [callsTarget(requestsEach(calls).median)]),
     ...(tracking === null ? [] : [trackingTarget(tracking)]),
     ...(idle === null ? [] : idleTargets(idle)),
+    ...(x402 === null ? [] : x402Targets(x402)),
   ];
   return found.map(([what, wanted, value, most]) => ({
     what,

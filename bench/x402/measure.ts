@@ -27,7 +27,7 @@ export type Level = PayRun & {
   node: Node;
   cpuMicros: Record<string, number>;
 };
-export type X402Round = {
+type X402Round = {
   ours: Level[];
   stock: Level[];
   /** Whole answers of /verify; of the api's CPU alone how many a core could give. */
@@ -45,20 +45,28 @@ const WARM_UP = 40;
 const STOCK_KEY = PUBLIC_DEVELOPMENT_KEYS[8]!;
 const PURSE = 1_000_000_000_000n;
 
-export async function measureX402(server: Server, size: Size): Promise<X402Result> {
+export async function measureX402(
+  server: Server,
+  size: Size,
+  profileDir: string | null,
+): Promise<X402Result> {
   const rounds: X402Round[] = [];
   for (let round = 1; round <= size.rounds; round += 1) {
-    rounds.push(await measureRound(server, size, `x402-${round}`));
+    rounds.push(await measureRound(server, size, { name: `x402-${round}`, profileDir }));
   }
   return { rounds, lanes: LANES };
 }
 
-async function measureRound(server: Server, size: Size, name: string): Promise<X402Round> {
+async function measureRound(
+  server: Server,
+  size: Size,
+  of: { name: string; profileDir: string | null },
+): Promise<X402Round> {
   let counter: RpcFaultProxy | null = null;
   const stage = await during(
     `installation with ${LANES} lanes`,
     Stage.make(server, {
-      ...{ name, lanes: LANES, window: WIDE_WINDOW, chain: true, profileDir: null },
+      ...{ ...of, lanes: LANES, window: WIDE_WINDOW, chain: true },
       front: async (url) => {
         counter = await RpcFaultProxy.start(url, { seed: 1 });
         return counter.url;
