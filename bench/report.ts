@@ -6,7 +6,7 @@ import { IDLE_PARTS, type IdleResult } from './idle.ts';
 import type { Machine } from './machine.ts';
 import { medians, spreadOf } from './measure.ts';
 import { BLOCK_SECONDS, SLOTS_IN_EPOCH } from './node.ts';
-import { policyTable } from './policy.ts';
+import { policyTable } from './policy-table.ts';
 import { callsTable, trackingTable } from './rpc-tables.ts';
 import { signingTable } from './signing.ts';
 import { columns, ms, number, spread } from './table.ts';

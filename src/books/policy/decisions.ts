@@ -11,7 +11,10 @@ type NewDecision = {
   inputs?: Record<string, unknown>;
 };
 
-/** Writes decisions; returns their ids in order. */
+/**
+ * Writes decisions; returns their ids in order. Traces and inputs go as one document each: as elements of an array of
+ * jsonb every quote of theirs was escaped here and read back there.
+ */
 export async function insertDecisions(
   sql: Sql,
   decisions: readonly NewDecision[],
@@ -22,13 +25,13 @@ export async function insertDecisions(
     text: `
       WITH wanted AS MATERIALIZED (
         SELECT payonce_uuid7() AS decision_id, u.*
-        FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::jsonb[], $8::jsonb[],
-          $9::boolean[])
-          WITH ORDINALITY AS u(tenant_id, subject_id, policy_version, verdict, tier, commit_at, trace, inputs, sampled, idx)
+        FROM ROWS FROM (unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $9::boolean[]),
+          jsonb_array_elements($7::jsonb), jsonb_array_elements($8::jsonb))
+          WITH ORDINALITY AS u(tenant_id, subject_id, policy_version, verdict, tier, commit_at, sampled, trace, inputs, idx)
       ), made AS (
         INSERT INTO decision (decision_id, tenant_id, subject_id, policy_version, verdict, tier, commit_at, trace, inputs,
           sampled)
-        SELECT decision_id, tenant_id, subject_id, policy_version, verdict, tier, commit_at, trace, inputs,
+        SELECT decision_id, tenant_id, subject_id, policy_version, verdict, tier, commit_at, trace, nullif(inputs, 'null'),
           coalesce(sampled, false) FROM wanted
       )
       SELECT decision_id FROM wanted ORDER BY idx`,
@@ -39,10 +42,10 @@ export async function insertDecisions(
       decisions.map((d) => d.decision.verdict),
       decisions.map((d) => d.decision.tier?.name ?? null),
       decisions.map((d) => d.decision.tier?.commitAt ?? null),
-      decisions.map((d) => JSON.stringify(d.decision.trace)),
-      // Absent throughout where no document rules: unnest pads it with nulls.
+      JSON.stringify(decisions.map((d) => d.decision.trace)),
+      // Absent throughout where no document rules: padded with nulls.
       decisions.some((d) => d.inputs !== undefined)
-        ? decisions.map((d) => (d.inputs === undefined ? null : JSON.stringify(d.inputs)))
+        ? JSON.stringify(decisions.map((d) => d.inputs ?? null))
         : null,
       decisions.some((d) => isSampled(d)) ? decisions.map(isSampled) : null,
     ],

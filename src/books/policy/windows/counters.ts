@@ -111,23 +111,26 @@ export async function writeCounters(sql: Sql, counters: readonly Counter[]): Pro
     await sql.query({
       name: 'policy_counter_update',
       text: `UPDATE policy_counter c SET spends = u.spends, updated_at = now()
-        FROM unnest($1::uuid[], $2::jsonb[]) AS u(counter_id, spends)
+        FROM ROWS FROM (unnest($1::uuid[]), jsonb_array_elements($2::jsonb)) AS u(counter_id, spends)
         WHERE c.counter_id = u.counter_id AND c.counter_id = ANY($1::uuid[])`,
-      values: [stored.map(({ counterId }) => counterId), stored.map(({ spends }) => spends)],
+      values: [
+        stored.map(({ counterId }) => counterId),
+        JSON.stringify(stored.map(({ spends }) => spends)),
+      ],
     });
   }
   if (fresh.length === 0) return;
   const { rowCount } = await sql.query({
     name: 'policy_counter_insert',
     text: `INSERT INTO policy_counter (counter_id, tenant_id, dimension, name, spends)
-      SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::jsonb[])
+      SELECT * FROM ROWS FROM (unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[]), jsonb_array_elements($5::jsonb))
       ON CONFLICT DO NOTHING`,
     values: [
       fresh.map(({ counterId }) => counterId),
       fresh.map(({ tenantId }) => tenantId),
       fresh.map(({ dimension }) => dimension),
       fresh.map(({ name }) => name),
-      fresh.map(({ spends }) => spends),
+      JSON.stringify(fresh.map(({ spends }) => spends)),
     ],
   });
   if (rowCount !== fresh.length) throw new LostRace('another worker opened the same window');
