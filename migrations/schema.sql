@@ -604,6 +604,7 @@ CREATE TABLE gateway_call (
   request jsonb,
   request_body bytea,
   kept_until timestamp with time zone,
+  signature_hash bytea NOT NULL,
   CONSTRAINT gateway_call_authorization_id_check CHECK ((octet_length(authorization_id) = 32)),
   CONSTRAINT gateway_call_authorization_id_key UNIQUE (authorization_id),
   CONSTRAINT gateway_call_endpoint_id_fkey FOREIGN KEY (endpoint_id) REFERENCES priced_endpoint(endpoint_id),
@@ -615,6 +616,7 @@ CREATE TABLE gateway_call (
   CONSTRAINT gateway_call_request CHECK ((((request IS NULL) = (request_body IS NULL)) AND ((request IS NULL) = (status = ANY (ARRAY['SERVED'::text, 'FAILED'::text, 'UNPAID'::text]))))),
   CONSTRAINT gateway_call_request_hash_check CHECK ((octet_length(request_hash) = 32)),
   CONSTRAINT gateway_call_served CHECK ((((status = 'SERVED'::text) = (answer_status IS NOT NULL)) AND ((answer_status IS NULL) = (kept_until IS NULL)) AND ((answer_body IS NULL) = (answer_headers IS NULL)) AND ((answer_body IS NULL) OR (answer_status IS NOT NULL)))),
+  CONSTRAINT gateway_call_signature_hash_check CHECK ((octet_length(signature_hash) = 32)),
   CONSTRAINT gateway_call_status CHECK ((status = ANY (ARRAY['PAYING'::text, 'PAID'::text, 'FORWARDING'::text, 'SERVED'::text, 'FAILED'::text, 'UNPAID'::text])))
 );
 CREATE INDEX gateway_call_kept ON public.gateway_call USING btree (kept_until) WHERE (answer_body IS NOT NULL);

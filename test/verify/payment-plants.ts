@@ -7,8 +7,9 @@ const call = (payment: string, status: string) => `WITH priced AS (
     SELECT tenant_id, merchant_id, 'GET', '/', asset, amount, pay_to, 'http://a/', 'refund', 1000, 1 FROM payment WHERE payment_id = ${payment}
     RETURNING endpoint_id
   )
-  INSERT INTO gateway_call (call_id, tenant_id, endpoint_id, request_hash, authorization_id, payment_id, correlation_id, status)
-  SELECT payonce_uuid7(), tenant_id, endpoint_id, '', authorization_id, payment_id, 'c', '${status}' FROM payment, priced
+  INSERT INTO gateway_call (call_id, tenant_id, endpoint_id, request_hash, authorization_id, payment_id, correlation_id, status,
+    signature_hash)
+  SELECT payonce_uuid7(), tenant_id, endpoint_id, '', authorization_id, payment_id, 'c', '${status}', '' FROM payment, priced
   WHERE payment_id = ${payment} RETURNING 'call ' || call_id AS subject`;
 
 /** One violation for every law about payments. */

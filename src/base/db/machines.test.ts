@@ -424,8 +424,8 @@ const INSERT: Record<string, string> = {
     SELECT $1, version, 'neutral', false, '[]', 'why', person_id, 'c', s
     FROM unnest($2::text[]) s, policy_version, person RETURNING change_id AS id`,
   gateway_call: `INSERT INTO gateway_call (call_id, tenant_id, endpoint_id, request_hash, authorization_id, payment_id,
-      correlation_id, status)
+      correlation_id, status, signature_hash)
     SELECT gen_random_uuid(), $1, gen_random_uuid(), sha256(''), sha256(gen_random_uuid()::text::bytea),
-      gen_random_uuid(), 'c', s
+      gen_random_uuid(), 'c', s, sha256('')
     FROM unnest($2::text[]) s RETURNING call_id AS id`,
 };

@@ -30,6 +30,7 @@ import {
   authorizationOf,
   encode,
   MAX_TIMEOUT_SECONDS,
+  OFFERED,
   readSignature,
   requestHash,
   requirementsOf,
@@ -153,6 +154,7 @@ export class GatewayService {
       error,
       resource: { url: request.url, ...(description === null ? {} : { description }) },
       accepts: [requirementsOf(endpoint, asset, id)],
+      extensions: OFFERED,
     };
     return {
       kind: 'answer',
@@ -175,7 +177,8 @@ export class GatewayService {
     const { asset, hash, merchant, request } = asked;
     const { correlationId } = request;
     const authorizationId = authorizationOf(signed, asset);
-    const known = await readCall(db, { authorizationId });
+    const { signatureHash } = signed;
+    const known = await readCall(db, { authorizationId, signatureHash });
     if (known !== null) return this.#own(asked, known);
     const challenge = await readChallenge(db, signed.challengeId);
     const misfit = judgeChallenge(challenge, { requestHash: hash });
@@ -184,7 +187,7 @@ export class GatewayService {
     const offered = (await readEndpoint(db, challenge!.endpointId))!;
     const body = this.#settlement(asked, signed, offered);
     const told = await facilitator.verify(merchant, body, { correlationId });
-    const found = await readCall(db, { authorizationId });
+    const found = await readCall(db, { authorizationId, signatureHash });
     if (found !== null) return this.#own(asked, found);
     const paymentId = (told.body['extra'] as { paymentId?: string } | undefined)?.paymentId;
     const reason = told.body['invalidReason'];
@@ -202,9 +205,9 @@ export class GatewayService {
     const endpointId = offered.id;
     const requestHash = hash;
     const opening = { id, tenantId, endpointId, requestHash, authorizationId, paymentId };
-    const kept = { correlationId, request: keptOf(request) };
+    const kept = { correlationId, signatureHash, request: keptOf(request) };
     await inTransaction(db, (sql) => openCall(sql, { ...opening, ...kept }));
-    const opened = (await readCall(db, { authorizationId })) ?? (await readCall(db, { paymentId }));
+    const opened = await readCall(db, { paymentId });
     return opened === null ? this.#challenge(asked, 'challenge_used') : this.#own(asked, opened);
   }
 

@@ -4,6 +4,11 @@ import { HTTPFacilitatorClient } from '@x402/core/server';
 import { ExactEvmScheme as PayerScheme } from '@x402/evm/exact/client';
 import { ExactEvmScheme as MerchantScheme } from '@x402/evm/exact/server';
 import { paymentMiddleware, x402ResourceServer } from '@x402/express';
+import {
+  appendPaymentIdentifierToExtensions,
+  declarePaymentIdentifierExtension,
+  PAYMENT_IDENTIFIER,
+} from '@x402/extensions/payment-identifier';
 import { decodePaymentResponseHeader, wrapFetchWithPayment, x402Client } from '@x402/fetch';
 // The package brings no types, and of it only this is used.
 // @ts-expect-error
@@ -11,6 +16,43 @@ import express from 'express';
 import type { Address } from '../../../src/base/kernel/index.ts';
 import { FacilitatorClient, serveOnce } from '../../../src/doors/merchant/index.ts';
 import { NETWORK, PAY_TO, PRICE } from './payers.ts';
+
+const DOMAIN = { name: 'USD Coin', version: '2' };
+
+/** What a merchant asks for a report, and whom it has move the money: the packages' client, or ours. */
+export function offerOf(
+  facilitatorUrl: string,
+  token: Address,
+  {
+    key,
+    helped = false,
+    extra = DOMAIN,
+  }: { key?: string | undefined; helped?: boolean; extra?: Record<string, string> },
+) {
+  const headers = key === undefined ? undefined : { Authorization: `Bearer ${key}` };
+  const plain = new HTTPFacilitatorClient({
+    url: `${facilitatorUrl}/x402`,
+    ...(headers === undefined
+      ? {}
+      : {
+          createAuthHeaders: async () => ({
+            verify: headers,
+            settle: headers,
+            supported: headers,
+            bazaar: headers,
+          }),
+        }),
+  });
+  const ours = { url: `${facilitatorUrl}/x402`, ...(key === undefined ? {} : { apiKey: key }) };
+  const facilitator = helped ? new FacilitatorClient(ours) : plain;
+  const resources = new x402ResourceServer(facilitator).register(NETWORK, new MerchantScheme());
+  const price = { amount: PRICE, asset: token, extra };
+  const accepts = [
+    { scheme: 'exact', network: NETWORK, payTo: PAY_TO, price, maxTimeoutSeconds: 300 } as const,
+  ];
+  const extensions = { [PAYMENT_IDENTIFIER]: declarePaymentIdentifierExtension() };
+  return { routes: { 'GET /report': { accepts, extensions } }, resources };
+}
 
 /** An express merchant as its package's readme has it, unmodified, in front of a facilitator. */
 export class Shop {
@@ -34,36 +76,13 @@ export class Shop {
     facilitatorUrl: string,
     token: Address,
     key?: string,
-    {
-      helped = false,
-      extra = { name: 'USD Coin', version: '2' },
-    }: { helped?: boolean; extra?: Record<string, string> } = {},
+    { helped = false, extra = DOMAIN }: { helped?: boolean; extra?: Record<string, string> } = {},
   ): Promise<Shop> {
-    const headers = key === undefined ? undefined : { Authorization: `Bearer ${key}` };
-    const plain = new HTTPFacilitatorClient({
-      url: `${facilitatorUrl}/x402`,
-      ...(headers === undefined
-        ? {}
-        : {
-            createAuthHeaders: async () => ({
-              verify: headers,
-              settle: headers,
-              supported: headers,
-              bazaar: headers,
-            }),
-          }),
-    });
-    const ours = { url: `${facilitatorUrl}/x402`, ...(key === undefined ? {} : { apiKey: key }) };
-    const facilitator = helped ? new FacilitatorClient(ours) : plain;
-    const resources = new x402ResourceServer(facilitator).register(NETWORK, new MerchantScheme());
-    const price = { amount: PRICE, asset: token, extra };
-    const accepts = [
-      { scheme: 'exact', network: NETWORK, payTo: PAY_TO, price, maxTimeoutSeconds: 300 } as const,
-    ];
+    const { routes, resources } = offerOf(facilitatorUrl, token, { key, helped, extra });
     let served = 0;
     const app = express() as App;
     if (helped) app.use(serveOnce());
-    app.use(paymentMiddleware({ 'GET /report': { accepts } }, resources));
+    app.use(paymentMiddleware(routes, resources));
     app.get('/report', (_request, response) => {
       served += 1;
       response.json({ report: 'the weather is fine' });
@@ -91,8 +110,26 @@ type App = {
 
 type Signer = ConstructorParameters<typeof PayerScheme>[0];
 
+/** A payer that gives each payment the same name, as the packages' extension has it. */
+export function named(identifier: string) {
+  type Paid = { extensions?: Record<string, unknown> };
+  return {
+    key: PAYMENT_IDENTIFIER,
+    enrichPaymentPayload: async <Payload extends Paid>(payload: Payload): Promise<Payload> => {
+      const extensions = structuredClone(payload.extensions ?? {});
+      return {
+        ...payload,
+        extensions: appendPaymentIdentifierToExtensions(extensions, identifier),
+      };
+    },
+  };
+}
+
 /** The unmodified fetch of a payer; `header` is what it paid with last. */
-export function payingFetch(payer: unknown): {
+export function payingFetch(
+  payer: unknown,
+  identifier?: string,
+): {
   pay(url: string, init?: RequestInit): Promise<Response>;
   header(): string;
 } {
@@ -100,6 +137,7 @@ export function payingFetch(payer: unknown): {
   const client = new x402Client()
     .setSpendControls(false)
     .register(NETWORK, new PayerScheme(payer as Signer));
+  if (identifier !== undefined) client.registerExtension(named(identifier));
   const pay = wrapFetchWithPayment(async (input, init) => {
     const request = new Request(input, init);
     header = request.headers.get('payment-signature') ?? header;

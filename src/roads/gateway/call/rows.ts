@@ -83,7 +83,7 @@ type Opened = Pick<
   | 'authorizationId'
   | 'paymentId'
   | 'correlationId'
-> & { request: KeptRequest };
+> & { signatureHash: Hex; request: KeptRequest };
 
 /**
  * Gives a challenge to the first payment that was signed for it, one call for each, with the request and the job that
@@ -95,8 +95,8 @@ export async function openCall(sql: Sql, of: Opened): Promise<boolean> {
     name: 'call_open',
     text: `WITH made AS (
         INSERT INTO gateway_call (call_id, tenant_id, endpoint_id, request_hash, authorization_id, payment_id,
-          correlation_id, status, request, request_body)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, 'PAYING', $8, $9) ON CONFLICT DO NOTHING
+          correlation_id, status, request, request_body, signature_hash)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, 'PAYING', $8, $9, $10) ON CONFLICT DO NOTHING
         RETURNING call_id, tenant_id, correlation_id
       ), used AS (DELETE FROM challenge WHERE challenge_id IN (SELECT call_id FROM made))
       INSERT INTO event_batch (tenant_id, type, to_state, size, subject_ids, correlation_ids)
@@ -111,6 +111,7 @@ export async function openCall(sql: Sql, of: Opened): Promise<boolean> {
       of.correlationId,
       JSON.stringify(request),
       body,
+      fromHex(of.signatureHash),
     ],
   });
   if (rowCount !== 1) return false;
@@ -130,7 +131,11 @@ function lookAfter(
   return enqueue(sql, [{ topic: GATEWAY_TOPICS.end, subjectId, tenantId, trace, delayMs }]);
 }
 
-type CallKey = { id: string } | { authorizationId: Hex } | { paymentId: string };
+/** An authorization names its call to who brings the signature too, since the chain shows the rest to everybody. */
+type CallKey =
+  | { id: string }
+  | { authorizationId: Hex; signatureHash: Hex }
+  | { paymentId: string };
 
 export async function readCall(sql: Sql, of: CallKey): Promise<Call | null> {
   const [found] = await readCalls(sql, of);
@@ -154,11 +159,13 @@ export async function readCalls(
         c.failure_code AS "failureCode", c.refund_id AS "refundId", c.refund_refused AS "refundRefused",
         c.correlation_id AS "correlationId"
       FROM gateway_call c JOIN priced_endpoint e USING (endpoint_id)
-      WHERE c.call_id = ANY($1::uuid[]) OR c.authorization_id = $2 OR c.payment_id = $3`,
+      WHERE c.call_id = ANY($1::uuid[]) OR (c.authorization_id = $2 AND c.signature_hash = $4)
+        OR c.payment_id = $3`,
     values: [
       ids,
       'authorizationId' in of ? fromHex(of.authorizationId) : null,
       'paymentId' in of ? of.paymentId : null,
+      'signatureHash' in of ? fromHex(of.signatureHash) : null,
     ],
   });
   return rows;

@@ -5,7 +5,7 @@ const GOOD = {
   x402Version: 2,
   accepted: { extra: { challengeId: '01890000-0000-7000-8000-00000000000a' } },
   payload: {
-    signature: '0x',
+    signature: '0x0A',
     authorization: { from: `0x${'11'.repeat(20)}`, nonce: `0x${'AB'.repeat(32)}` },
   },
 };
@@ -23,6 +23,7 @@ describe('a payment header', () => {
       challengeId: GOOD.accepted.extra.challengeId,
       payer: `0x${'11'.repeat(20)}`,
       nonce: `0x${'ab'.repeat(32)}`,
+      signatureHash: '0x01ba4719c80b6fe911b091a7c05124b64eeece964e09c058ef8f9805daca546b',
     });
   });
 
@@ -36,6 +37,8 @@ describe('a payment header', () => {
     ['without a challenge', withAt(['accepted', 'extra', 'challengeId'], undefined)],
     ['with another’s challenge', withAt(['accepted', 'extra', 'challengeId'], 'x')],
     ['without what was accepted', withAt(['accepted'], undefined)],
+    ['without a signature', withAt(['payload', 'signature'], undefined)],
+    ['with half a byte of one', withAt(['payload', 'signature'], '0x0')],
     ['without an authorization', withAt(['payload', 'authorization'], 7)],
     ['with a short payer', withAt(['payload', 'authorization', 'from'], '0x11')],
     [

@@ -17,7 +17,13 @@ const MOST_HEADER = 12_288;
 type Fields = Readonly<Record<string, unknown>>;
 
 /** What came in PAYMENT-SIGNATURE, as far as the gateway looks at it; the rest is the facilitator's to judge. */
-export type SignedHeader = { payload: Fields; challengeId: string; payer: Address; nonce: Hex };
+export type SignedHeader = {
+  payload: Fields;
+  challengeId: string;
+  payer: Address;
+  nonce: Hex;
+  signatureHash: Hex;
+};
 
 /** Null: it is no payment of version 2 for a challenge of ours. */
 export function readSignature(header: string): SignedHeader | null {
@@ -33,14 +39,17 @@ export function readSignature(header: string): SignedHeader | null {
   const signed = fieldsOf(fieldsOf(fieldsOf(payload)?.['payload'])?.['authorization']);
   const payer = typeof signed?.['from'] === 'string' ? parseAddress(signed['from']) : 'syntax';
   const nonce = signed?.['nonce'];
+  const signature = fieldsOf(fieldsOf(payload)?.['payload'])?.['signature'];
   if (typeof challengeId !== 'string' || !isUuid(challengeId.toLowerCase())) return null;
   if (payer === 'syntax' || payer === 'checksum') return null;
   if (typeof nonce !== 'string' || !/^0x[0-9a-fA-F]{64}$/.test(nonce)) return null;
+  if (typeof signature !== 'string' || !/^0x([0-9a-fA-F]{2})+$/.test(signature)) return null;
   return {
     payload: fieldsOf(payload)!,
     challengeId: challengeId.toLowerCase(),
     payer,
     nonce: nonce.toLowerCase() as Hex,
+    signatureHash: `0x${createHash('sha256').update(signature.slice(2), 'hex').digest('hex')}`,
   };
 }
 
@@ -85,6 +94,22 @@ export function requirementsOf(
     extra: { ...asset.eip712!, challengeId },
   };
 }
+
+/** What else a payer may say: its own name for the payment. The packages' payers give one only where it is asked for. */
+export const OFFERED = {
+  'payment-identifier': {
+    info: { required: false },
+    schema: {
+      $schema: 'https://json-schema.org/draft/2020-12/schema',
+      type: 'object',
+      properties: {
+        required: { type: 'boolean' },
+        id: { type: 'string', minLength: 16, maxLength: 128, pattern: '^[a-zA-Z0-9_-]+$' },
+      },
+      required: ['required'],
+    },
+  },
+};
 
 /** The body of a settle: what the payer signed, against what we asked and for what we say it is. */
 export function settlementOf(

@@ -19,7 +19,7 @@ const tags = ['x402'];
 
 const NO_MERCHANT = refuse(
   'missing_scope',
-  'The key acts for no merchant: make one with `payonce merchant create`.',
+  'The key acts for no merchant: those of the configuration (x402.merchants) have keys of their own.',
   { members: { scope: 'payments:settle' } },
 );
 const NOT_FOUND = refuse('not_found', 'There is no payment with this id for this key.');
