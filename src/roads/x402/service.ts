@@ -12,7 +12,7 @@ import { endDeliveries, notePending, releaseLease, takeOnce } from './payment/de
 import { type Known, lookUp } from './payment/look-up.ts';
 import { type Outcome, outcomeOf } from './payment/outcome.ts';
 import { type PaymentRow, readPayments } from './payment/rows.ts';
-import { PaymentWaiters } from './waiters.ts';
+import { PaymentWaiters, tellHeads } from './waiters.ts';
 import {
   type Answer,
   aboutOf,
@@ -60,7 +60,11 @@ export class FacilitatorService {
     const { db, clock, settings, assets, ledger } = context;
     this.#context = context;
     this.#chain = new OnChain(context.ports);
-    this.#waiters = new PaymentWaiters({ clock, read: (ids) => readPayments(db, ids) });
+    this.#waiters = new PaymentWaiters({
+      clock,
+      heads: () => tellHeads(db),
+      read: (ids) => readPayments(db, ids),
+    });
     this.#lookUps = new Group({ ...GROUP, work: (items) => lookUp(db, items) });
     const { policyVersion } = settings;
     const leaseMs = settings.x402.verifyLeaseMs;

@@ -1,24 +1,32 @@
+import type { Sql } from '../../base/db/index.ts';
 import type { Clock } from '../../base/kernel/index.ts';
+import { readHeads } from '../../books/tx/index.ts';
 import { type Outcome, outcomeOf } from './payment/outcome.ts';
 import type { PaymentRow } from './payment/rows.ts';
 
 const LOOK_EVERY_MS = 100;
+/** What no head tells: a failure, bytes that were signed, somebody else's payment that was found. */
+const READ_EVERY_MS = 500;
+
+type WaitersOptions = {
+  clock: Clock;
+  /** Where the chains stand: another text as soon as any head has moved. */
+  heads(): Promise<string>;
+  read(ids: string[]): Promise<Map<string, PaymentRow>>;
+};
 
 type Waiter = { until(outcome: Outcome): boolean; latest: PaymentRow; done(row: PaymentRow): void };
 
 /**
- * Long polls of payments: all that wait in this process are looked at by one set-based read per tick, whatever their
- * number; with nobody waiting there is no tick. A lost database leaves them waiting to their end.
+ * Long polls of payments: all that wait in this process are read at once, whatever their number, when a chain's head has
+ * moved, and now and then; with nobody waiting there is no tick. A lost database leaves them waiting to their end.
  */
 export class PaymentWaiters {
-  readonly #options: { clock: Clock; read(ids: string[]): Promise<Map<string, PaymentRow>> };
+  readonly #options: WaitersOptions;
   readonly #waiting = new Map<string, Set<Waiter>>();
   #ticking = false;
 
-  constructor(options: {
-    clock: Clock;
-    read(ids: string[]): Promise<Map<string, PaymentRow>>;
-  }) {
+  constructor(options: WaitersOptions) {
     this.#options = options;
   }
 
@@ -57,9 +65,16 @@ export class PaymentWaiters {
   async #tick(): Promise<void> {
     if (this.#ticking) return;
     this.#ticking = true;
+    const { clock, heads, read } = this.#options;
+    let seen = '';
+    let readAt = Number.NEGATIVE_INFINITY;
     while (this.#waiting.size > 0) {
-      await this.#options.clock.sleep(LOOK_EVERY_MS);
-      const rows = await this.#options.read([...this.#waiting.keys()]).catch(() => new Map());
+      await clock.sleep(LOOK_EVERY_MS);
+      const now = await heads().catch(() => seen);
+      if (now === seen && clock.monotonic() - readAt < READ_EVERY_MS) continue;
+      seen = now;
+      readAt = clock.monotonic();
+      const rows = await read([...this.#waiting.keys()]).catch(() => new Map());
       for (const [id, waiters] of [...this.#waiting]) {
         const row = rows.get(id);
         if (row === undefined) continue;
@@ -72,4 +87,12 @@ export class PaymentWaiters {
     }
     this.#ticking = false;
   }
+}
+
+/** Where the chains stand, as one text. */
+export async function tellHeads(sql: Sql): Promise<string> {
+  const heads = [...(await readHeads(sql)).values()];
+  return heads
+    .map(({ hash, safe, finalized, haltedReason }) => [hash, safe, finalized, haltedReason])
+    .join();
 }
