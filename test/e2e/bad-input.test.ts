@@ -582,7 +582,7 @@ describe('bad input', () => {
     });
 
     it('a key that expired', async () => {
-      const brief = await on.addKey({ expiresAt: new Date(Date.now() + 700) });
+      const brief = await on.addKey({ expiresAt: new Date(Date.now() + 700).toISOString() });
       await until(
         'the key to expire',
         async () => (await as(`Bearer ${brief.key}`)).status === 401,

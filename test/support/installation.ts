@@ -261,7 +261,7 @@ export class Installation {
 
   /** A further key, of the installation's tenant and with a client's scopes unless told otherwise. */
   async addKey(
-    wanted: { tenantId?: string; scopes?: readonly string[]; expiresAt?: Date } = {},
+    wanted: { tenantId?: string; scopes?: readonly string[]; expiresAt?: string } = {},
   ): Promise<TestKey> {
     const { tenantId = this.tenantId, scopes = CLIENT_SCOPES, expiresAt } = wanted;
     const db = openPool({ url: this.databases.mainUrl, role: 'payonce_app', name: 'test', max: 1 });

@@ -150,7 +150,7 @@ describe('a key that is no good', () => {
 
   it('is refused from the moment of its expiry, by the clock of the database', async () => {
     const { cache, clock } = startCache();
-    const { key } = await makeKey({ expiresAt: new Date(Date.now() + 500) });
+    const { key } = await makeKey({ expiresAt: new Date(Date.now() + 500).toISOString() });
     expect(await cache.authenticate(key)).not.toBeNull();
     clock.at += 500;
     expect(await cache.authenticate(key)).toBeNull();

@@ -4,6 +4,7 @@ import {
   type Fault,
   type Network,
   networkWithin,
+  parseInstant,
   parseNetwork,
   type Refusal,
   refuse,
@@ -39,7 +40,8 @@ export type KeyOrder = {
   tenantId: string;
   name: string;
   scopes: readonly string[];
-  expiresAt?: Date;
+  /** An RFC 3339 time to come. */
+  expiresAt?: string;
   allowedNetworks?: readonly string[];
   /** SubjectPublicKeyInfo in PEM, as openssl and node:crypto write it. */
   publicKey?: string;
@@ -86,9 +88,9 @@ export function readRights(order: KeyOrder): Rights | Refusal {
       fault(`/rateLimit/${name}`, String(value), `a whole number from 1 to ${MOST_A_SECOND}`);
     }
   }
-  if (order.expiresAt !== undefined && Number.isNaN(order.expiresAt.getTime())) {
-    fault('/expiresAt', 'not a time', 'a time to come');
-  }
+  const { expiresAt } = order;
+  const ends = expiresAt === undefined ? null : parseInstant(expiresAt);
+  if (ends === undefined) fault('/expiresAt', expiresAt!, 'an RFC 3339 time to come');
   if (faults.length > 0) return unusable(faults);
   return {
     scopes: [...new Set(order.scopes as readonly Grant[])].sort(),
@@ -96,7 +98,7 @@ export function readRights(order: KeyOrder): Rights | Refusal {
     publicKey,
     requireSignature,
     rateLimit: order.rateLimit ?? null,
-    expiresAt: order.expiresAt ?? null,
+    expiresAt: ends == null ? null : new Date(ends),
   };
 }
 

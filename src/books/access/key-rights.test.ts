@@ -41,7 +41,7 @@ const publicKey = generateKeyPairSync('ed25519').publicKey.export({
 }) as string;
 
 describe('a key that makes another', () => {
-  const later = (days: number) => new Date(Date.now() + days * 86_400_000);
+  const later = (days: number) => new Date(Date.now() + days * 86_400_000).toISOString();
   const wide: Partial<KeyOrder> = { scopes: ['admin', 'withdrawals:*'] };
 
   async function make(maker: Partial<KeyOrder>, wanted: Partial<KeyOrder>) {
@@ -94,6 +94,7 @@ describe('a key that makes another', () => {
     expect(await make(bounds, { scopes: ['admin:lanes'] })).toMatchObject({
       scopes: ['admin:lanes'],
       ...bounds,
+      expiresAt: new Date(bounds.expiresAt),
     });
     const narrower = {
       expiresAt: later(0.5),
@@ -103,6 +104,7 @@ describe('a key that makes another', () => {
     };
     expect(await make(bounds, { scopes: ['admin:keys'], ...narrower })).toMatchObject({
       ...narrower,
+      expiresAt: new Date(narrower.expiresAt),
       requireSignature: true,
     });
   });

@@ -58,7 +58,7 @@ export class FakeApiKeys implements ApiKeys {
       publicKey: order.publicKey ?? null,
       requireSignature: order.requireSignature ?? false,
       rateLimit: order.rateLimit ?? null,
-      expiresAt: order.expiresAt ?? null,
+      expiresAt: order.expiresAt === undefined ? null : new Date(order.expiresAt),
       revokedAt: null,
       createdAt: new Date('2026-01-31T12:00:00Z'),
       previousValidUntil: null,

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
-import { ConfigurationError, messageOf, parseInstant } from '../../../base/kernel/index.ts';
+import { ConfigurationError, messageOf } from '../../../base/kernel/index.ts';
 import {
   type ApiKey,
   createKey,
@@ -23,7 +23,7 @@ type CreateFlags = Flags & {
   tenant: string;
   scopes: string[];
   name: string;
-  expires?: Date;
+  expires?: string;
   networks?: string[];
   publicKey?: string;
   signature: boolean;
@@ -196,9 +196,8 @@ function readSpan(text: string): number {
   throw new InvalidArgumentError('It is a span like 12h, 7d.');
 }
 
-function readExpiry(text: string): Date {
-  if (/^\d{1,5}[mhd]$/.test(text)) return new Date(Date.now() + readSpan(text));
-  const time = parseInstant(text);
-  if (time !== undefined) return new Date(time);
-  throw new InvalidArgumentError('It is a time like 2027-01-31T00:00:00Z or a span like 90d, 12h.');
+/** A time is judged where keys are made. */
+function readExpiry(text: string): string {
+  const isSpan = /^\d{1,5}[mhd]$/.test(text);
+  return isSpan ? new Date(Date.now() + readSpan(text)).toISOString() : text;
 }

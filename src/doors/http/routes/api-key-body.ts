@@ -1,4 +1,4 @@
-import { type Fields, parseForm, parseInstant, type Refusal } from '../../../base/kernel/index.ts';
+import { type Fields, parseForm, type Refusal } from '../../../base/kernel/index.ts';
 import { type KeyOrder, MOST_OVERLAP_MS } from '../../../books/access/index.ts';
 import { EMPTY_BODY, isObject, textsOf } from './request.ts';
 
@@ -24,7 +24,7 @@ export function readOrder(body: unknown): Omit<KeyOrder, 'tenantId'> | Refusal {
     const expiresAt = fields.text(
       'expiresAt',
       { code: 'invalid_request', expected: 'an RFC 3339 time to come', optional: true },
-      parseInstant,
+      (text) => (text.length <= 64 ? text : undefined),
     );
     const allowedNetworks = texts(fields, 'allowedNetworks');
     const publicKey = fields.text(
@@ -42,7 +42,7 @@ export function readOrder(body: unknown): Omit<KeyOrder, 'tenantId'> | Refusal {
     return {
       name,
       scopes,
-      ...(expiresAt !== null && { expiresAt: new Date(expiresAt) }),
+      ...(expiresAt !== null && { expiresAt }),
       ...(allowedNetworks !== undefined && { allowedNetworks }),
       ...(publicKey !== null && { publicKey }),
       ...(requireSignature !== undefined && { requireSignature }),

@@ -42,7 +42,7 @@ describe('API keys', () => {
     expect(made.headers.location).toBe(`/v1/api-keys/${rest.id}`);
     expect((await call('GET', `/v1/api-keys/${rest.id.toUpperCase()}`)).json()).toEqual(rest);
     expect((await call('GET', '/v1/api-keys')).json()).toEqual({ keys: [rest], cursor: null });
-    expect(services.apiKeys.orders).toEqual([{ ...full, expiresAt: new Date(full.expiresAt) }]);
+    expect(services.apiKeys.orders).toEqual([full]);
   });
 
   it('are listed page by page', async () => {
@@ -88,7 +88,7 @@ describe('API keys', () => {
     ['scopes that are no list', { ...order, scopes: 'admin' }, 'invalid_request', '/scopes'],
     ['scopes that are no texts', { ...order, scopes: [1] }, 'invalid_request', '/scopes'],
     ['a stranger', { ...order, tenantId: NOWHERE }, 'unknown_field', '/tenantId'],
-    ['no time', { ...order, expiresAt: 'soon' }, 'invalid_request', '/expiresAt'],
+    ['a time that is no text', { ...order, expiresAt: 5 }, 'invalid_request', '/expiresAt'],
     [
       'a network that is no text',
       { ...order, allowedNetworks: [4] },
