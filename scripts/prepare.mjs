@@ -131,7 +131,7 @@ const DECLARATIONS = join(dist, 'src/doors/merchant/index.d.ts');
 
 /** Sources as tsconfig.build.json includes them, relative to the root. */
 function sources() {
-  const deep = ['src', 'bench'].flatMap((folder) => walk(join(root, folder)));
+  const deep = ['src', 'bench', 'examples'].flatMap((folder) => walk(join(root, folder)));
   const flat = ['scripts', 'test/support', 'test/proof'].flatMap((folder) =>
     list(join(root, folder)),
   );

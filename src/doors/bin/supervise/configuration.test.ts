@@ -34,9 +34,19 @@ function fileOf(content: string): string {
   return file;
 }
 
-test('the development configuration means exactly the development settings', () => {
+test('the development configuration means the development settings, and a merchant', () => {
   const urls = { DATABASE_URL: 'postgresql://a@h/main', SIGNER_DATABASE_URL: 'postgresql://a@h/s' };
-  expect(readSettings({ text, env: urls, need: { signer: true } })).toEqual(
+  const { x402, ...settings } = readSettings({ text, env: urls, need: { signer: true } });
+  const { merchants, ...more } = x402;
+  const [lane] = DEVELOPMENT_LANES;
+  const [{ caip19 }] = settings.assets as [(typeof settings.assets)[0]];
+  expect(merchants).toEqual([
+    {
+      ...{ tenant: 'demo', name: 'shop', payTo: [lane!.address], replays: true },
+      assets: [{ asset: caip19, maxAmount: null }],
+    },
+  ]);
+  expect({ ...settings, x402: { ...more, merchants: [] } }).toEqual(
     developmentSettings({
       databaseUrl: urls.DATABASE_URL,
       signerDatabaseUrl: urls.SIGNER_DATABASE_URL,

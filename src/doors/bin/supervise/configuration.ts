@@ -17,7 +17,7 @@ export type DevelopmentLane = { address: Address; keyId: string; privateKey: str
 
 /**
  * The configuration file of the development installation, in the format of every other. Pure; its
- * meaning is developmentSettings, from which it is made.
+ * meaning is developmentSettings, from which it is made, and an x402 merchant beside them.
  */
 export function developmentConfig(options: {
   rpcUrl: string;
@@ -76,6 +76,13 @@ export function developmentConfig(options: {
       })),
     })),
     lanes: shown.lanes,
+    // One whose money comes to a wallet of ours, so that it can give back.
+    x402: {
+      merchants: settings.lanes.slice(0, 1).map(({ tenant, address }) => ({
+        ...{ tenant, name: 'shop', payTo: [address], replays: true },
+        assets: settings.assets.filter(({ eip712 }) => eip712).map(({ id }) => ({ asset: id })),
+      })),
+    },
   };
   const head =
     '# Written by every `npm start`. Its keys are public and worth nothing outside this chain.\n';

@@ -35,7 +35,7 @@ export function devFileOf(running: {
       decimals,
     })),
     wallets: settings.lanes.map(({ chain, address }) => ({ chain, address })),
-    merchantPayTo: null,
+    merchantPayTo: settings.x402.merchants[0]?.payTo[0] ?? null,
     pids,
   };
 }

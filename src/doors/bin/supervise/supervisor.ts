@@ -199,7 +199,7 @@ export class Supervisor {
     const merchants = installation.settings.x402.merchants.length > 0;
     if (merchants) terminal.say(`  x402     ${url}/x402`);
     // Where merchants come, what is said here is kept in logs: no key.
-    if (this.#options.roles.includes('api') && !merchants) {
+    if (this.#options.roles.includes('api') && (this.#options.config === null || !merchants)) {
       const bearer = `-H 'Authorization: Bearer ${apiKey}'`;
       // Alice has money only when the demonstration gave her some.
       const order = `-H "Idempotency-Key: $(date +%s%N)" -H 'Content-Type: application/json' -d '${JSON.stringify(DEMO_ORDER)}'`;
