@@ -25,11 +25,11 @@ export function payerOf(intent: Pick<Intent, 'payerAuthorization'> & { from: Add
 
 /**
  * Whether the logs of one mined transaction of lane `from` say that it paid a token's intent: that exactly the
- * amount left who pays (the lane, or the payer of an authorization) and that all of
- * it went to the recipient. A token that keeps authorizations itself (ERC-3009) has to say besides that this one was used up;
- * Permit2 logs nothing, its call has no other effect, and the transaction's hash fixes the call. Less (a fee taken on the way) and more
- * (a fee taken from the sender) do not. Logs of other contracts and of other senders are passed over, so the
- * logs that a node finds by token and sender judge as the whole receipt does; who reverts logs nothing.
+ * amount left who pays (the lane, or the payer of an authorization) and that all of it went to the recipient. Less (a
+ * fee taken on the way) and more (a fee taken from the sender) do not. A token that keeps authorizations itself
+ * (ERC-3009) has to say besides that this one was used up; Permit2 logs nothing, so there the caller knows that the
+ * transaction is the call. Logs of other contracts and of other senders are passed over, so the logs that a node finds
+ * by token and sender judge as the whole receipt does; who reverts logs nothing.
  */
 export function paidByTransfers(intent: Intent & { from: Address }, logs: readonly Log[]): boolean {
   const { payerAuthorization: packed } = intent;

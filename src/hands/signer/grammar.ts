@@ -109,8 +109,7 @@ export function rebuildIntent(order: Order): { intentId: Hex; effect: Effect; di
   const { token, payerAuthorization } = tx;
   if (tx.amount <= 0n || tx.amount >= 2n ** 256n) return null;
   const authorization = payerAuthorization === null ? null : readAuthorization(payerAuthorization);
-  const authorized = payerAuthorization !== null;
-  if (authorized && (token === null || authorization === null)) return null;
+  if (payerAuthorization !== null && (token === null || authorization === null)) return null;
   const effect = effectOf(tx);
   return {
     intentId:

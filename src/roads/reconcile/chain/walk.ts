@@ -15,7 +15,7 @@ type TransactionFact = {
   value: string;
   /** No calldata. */
   plain: boolean;
-  /** What an ERC-20 transfer call pays; null for any other call. */
+  /** What a payment's call moves; null for any other call. */
   token: string | null;
   recipient: string | null;
   amount: string | null;
