@@ -7,6 +7,8 @@ type Work = {
   topics: string[] | null;
   /** Jobs, due or not. */
   jobs: bigint;
+  /** Questions to the signer that it has not answered. */
+  asked: bigint;
   /** Orders that nobody has claimed; those that are claimed and not answered. */
   open: bigint;
   claimed: bigint;
@@ -21,13 +23,14 @@ type Work = {
   frozen: bigint;
 };
 
-const WORK = `SELECT j.*, r.*, running, unbooked, uncollected, unsent, halted, frozen FROM
+const WORK = `SELECT j.*, r.*, asked, running, unbooked, uncollected, unsent, halted, frozen FROM
   (SELECT count(*) AS jobs, array_agg(DISTINCT topic) FILTER (
     WHERE run_at <= now() AND (lease_until IS NULL OR lease_until < now())) AS topics FROM job) j,
   (SELECT count(*) FILTER (WHERE claimed_at IS NULL) AS open,
     count(*) FILTER (WHERE claimed_at IS NOT NULL) AS claimed FROM signature_request r
     WHERE cancelled_at IS NULL AND NOT EXISTS (
       SELECT FROM signature s WHERE s.signature_request_id = r.signature_request_id)) r,
+  (SELECT count(*) AS asked FROM dry_verdict WHERE answered < question) q,
   (SELECT count(*) AS uncollected FROM signature WHERE collected_at IS NULL) s,
   (SELECT count(*) AS unsent FROM attempt a JOIN lane_progress p USING (lane_id)
     WHERE a.first_sent_at IS NULL AND a.nonce >= p.mined_nonce) u,
@@ -100,9 +103,10 @@ export async function workOn(road: Road, processes: Processes, passes: number): 
 
 /** The names of steps that have something to do, and of the walk, which may always have. */
 export async function dueSteps(road: Road): Promise<string[]> {
-  const { topics, open, claimed, uncollected } = await readWork(road);
+  const { topics, asked, open, claimed, uncollected } = await readWork(road);
   return [
     ...(topics ?? []),
+    ...(asked > 0n ? ['judge'] : []),
     ...(open > 0n ? ['sign'] : []),
     ...(claimed > 0n ? ['take over'] : []),
     ...(uncollected > 0n ? ['collect'] : []),
@@ -113,6 +117,7 @@ export async function dueSteps(road: Road): Promise<string[]> {
 async function runDue(processes: Processes, work: Work): Promise<boolean> {
   let done = 0;
   for (const topic of work.topics ?? []) done += await processes.job(topic);
+  if (work.asked > 0n) await processes.judgeDry();
   if (work.open > 0n) await processes.sign();
   if (work.uncollected > 0n) await processes.collect();
   if (work.unsent > 0n) await processes.resend();

@@ -23,6 +23,7 @@ import {
 } from '../../../src/hands/broadcaster/index.ts';
 import {
   Handshake,
+  judgeQuestions,
   OwnTime,
   type SignerContext,
   signBatch,
@@ -172,6 +173,11 @@ export class Processes {
 
   sign(): Promise<unknown> {
     return signBatch(this.#signer, BATCH);
+  }
+
+  /** What is asked about before it gets a slot. */
+  judgeDry(): Promise<unknown> {
+    return judgeQuestions(this.#signer, BATCH);
   }
 
   /** Orders whose signer died more than half a minute ago. */

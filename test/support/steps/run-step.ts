@@ -5,6 +5,8 @@ export async function runStep(on: Processes, step: string): Promise<unknown> {
   switch (step) {
     case 'sign':
       return on.sign();
+    case 'judge':
+      return on.judgeDry();
     case 'take over':
       return on.takeOver();
     case 'collect':
