@@ -34,9 +34,9 @@ class TestClock implements Clock {
   }
 }
 
-function loopOf(round: () => Promise<boolean>, log: Log = silentLog) {
+function loopOf(round: () => Promise<boolean>, log: Log = silentLog, idleMs = 1_000) {
   const clock = new TestClock();
-  const loop = new Loop({ name: 'test', idleMs: 1_000, clock, log, round });
+  const loop = new Loop({ name: 'test', idleMs, clock, log, round });
   return { clock, loop };
 }
 
@@ -95,6 +95,17 @@ describe('a loop', () => {
     }
     await clock.rested(4);
     expect(told).toEqual(['error down', 'error other', 'goes on']);
+    await loop.stop();
+  });
+
+  it('tries again in seconds after an error, however seldom it looks by itself', async () => {
+    const failing = async () => {
+      throw new Error('no');
+    };
+    const { clock, loop } = loopOf(failing, silentLog, 3_600_000);
+    loop.start();
+    await clock.rested(1);
+    expect(clock.sleeps).toEqual([5_000]);
     await loop.stop();
   });
 

@@ -10,10 +10,13 @@ type LoopOptions = {
   round(): Promise<boolean>;
 };
 
+/** However seldom a loop looks by itself: nobody wakes one that rests after a failure. */
+const AFTER_FAILURE_MS = 5_000;
+
 /**
  * Runs rounds until it is stopped: at once while there is work, when woken, else every idleMs. An
- * error is logged once per kind and followed by a rest with full jitter, 100 ms doubling to 10 s;
- * the loop itself never ends.
+ * error is logged once per kind and followed by a rest with full jitter, 100 ms doubling to 10 s, and no shorter than
+ * idleMs up to 5 s; the loop itself never ends.
  */
 export class Loop {
   readonly #options: LoopOptions;
@@ -57,7 +60,7 @@ export class Loop {
       } catch (error) {
         failures += 1;
         restMs = Math.max(
-          restMs,
+          Math.min(restMs, AFTER_FAILURE_MS),
           Math.random() * Math.min(10_000, 100 * 2 ** Math.min(failures, 10)),
         );
         const message = messageOf(error);
