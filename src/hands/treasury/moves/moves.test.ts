@@ -41,8 +41,11 @@ const told = async () =>
 const received = async () =>
   rows(`SELECT lane_id, received, arrived FROM lane_stretch
     WHERE received <> 0 OR arrived <> 0 ORDER BY lane_id, up_to_block`);
-/** Slot, bytes and send; in the pool of the node. */
+/** The signer's word, slot, bytes and send; in the pool of the node. */
 const send = async () => {
+  await on.job('tx.prepare');
+  await on.judgeDry();
+  await rows(`UPDATE job SET run_at = now() WHERE topic = 'tx.prepare'`);
   await on.job('tx.prepare');
   await on.sign();
   await on.collect();
