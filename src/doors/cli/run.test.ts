@@ -78,6 +78,10 @@ describe('usage', () => {
     [['withdraw', '--account', 'a'], /required option '--asset <id>' not specified/],
     [['status', 'x', '--timeout', '0'], /whole number of seconds above 0/],
     [['migrate', '--database', 'other'], /Allowed choices are main, signer/],
+    [
+      ['key', 'create', '--tenant', 'a', '--scopes', 'admin', '--expires', 'soon'],
+      /a span like 90d/,
+    ],
   ])('%j is one line and exit code 2', async (argv, told) => {
     const { code, out, err } = await run(argv);
     expect(code).toBe(2);

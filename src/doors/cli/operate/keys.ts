@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
-import { ConfigurationError, messageOf } from '../../../base/kernel/index.ts';
+import { ConfigurationError, messageOf, parseInstant } from '../../../base/kernel/index.ts';
 import {
   type ApiKey,
   createKey,
@@ -196,8 +196,9 @@ function readSpan(text: string): number {
   throw new InvalidArgumentError('It is a span like 12h, 7d.');
 }
 
-/** A time is judged where keys are made. */
+/** Only that it is a time or a span: whether a time is to come is judged where keys are made. */
 function readExpiry(text: string): string {
-  const isSpan = /^\d{1,5}[mhd]$/.test(text);
-  return isSpan ? new Date(Date.now() + readSpan(text)).toISOString() : text;
+  if (/^\d{1,5}[mhd]$/.test(text)) return new Date(Date.now() + readSpan(text)).toISOString();
+  if (parseInstant(text) !== undefined) return text;
+  throw new InvalidArgumentError('It is a time like 2027-01-31T00:00:00Z or a span like 90d, 12h.');
 }

@@ -41,12 +41,16 @@ const told = async () =>
 const received = async () =>
   rows(`SELECT lane_id, received, arrived FROM lane_stretch
     WHERE received <> 0 OR arrived <> 0 ORDER BY lane_id, up_to_block`);
-/** The signer's word, slot, bytes and send; in the pool of the node. */
-const send = async () => {
+/** The signer's word, then the slot. */
+const place = async () => {
   await on.job('tx.prepare');
   await on.judgeDry();
   await rows(`UPDATE job SET run_at = now() WHERE topic = 'tx.prepare'`);
   await on.job('tx.prepare');
+};
+/** Slot, bytes and send; in the pool of the node. */
+const send = async () => {
+  await place();
   await on.sign();
   await on.collect();
 };
@@ -172,7 +176,7 @@ describe('a top-up', () => {
       ...{ to: recipient(9), value: 5n },
     });
     road.chain.take(Buffer.from(bytes.slice(2), 'hex'));
-    await on.job('tx.prepare');
+    await place();
     await on.sign();
     await on.collect();
     for (let block = 0; block < 10; block += 1) await mine(1);
