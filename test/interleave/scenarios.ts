@@ -17,12 +17,16 @@ export type Scenario = {
    * anything else what is wrong with it in the end.
    */
   ends: readonly string[] | 'arrived' | ((road: Road) => Promise<string[]>);
+  /** How it may end besides where a step of it only failed: it comes again later, and the chain has moved on by then. */
+  endsLate?: readonly string[];
+  /** What comes after all that and is not tried: it finds what was left to be found by the next. */
+  next?: Given['given'];
 };
 
 const GWEI = 10n ** 9n;
 export const PAYEE = recipient(1);
 export const AMOUNT = 5_000_000n;
-const REQUEST = {
+export const REQUEST = {
   idempotencyKey: 'once',
   correlationId: 'once',
   body: { account: 'alice', asset: 'USDC', amount: '5', to: PAYEE },
@@ -56,6 +60,12 @@ export const elapse = (ms: number) =>
     await on.leases.renew();
   });
 const intake = given((on, road) => submit(on, road));
+const submitNext = (on: Processes, { tenantId }: Pick<Road, 'tenantId'>) =>
+  on.service.submit(tenantId, [
+    { ...REQUEST, idempotencyKey: 'next', body: { ...REQUEST.body, to: recipient(2) } },
+  ]);
+/** What the chain shows again by the time it is looked at stays committed. */
+const SHOWN_AGAIN = ['COMPLETED'];
 const upToSlot = [intake, before(validate), before(prepare)];
 const upToChain = [...upToSlot, before(sign), before(collect)];
 /** The slot's filler goes the way of an effect. */
@@ -91,6 +101,8 @@ function scenarios(tenantId: string): Scenario[] {
         ...[mine(9), given((_, road) => giveToLane(road)), before(observe), gas],
         ...[before(job('withdrawal.final'))],
       ],
+      // A lane whose balance could not be read is booked by receipts; coin that came, its next booking finds.
+      next: (on, road) => submitNext(on, road),
       ends: ['COMPLETED'],
     },
     {
@@ -141,6 +153,7 @@ function scenarios(tenantId: string): Scenario[] {
         ...[observe, job('withdrawal.orphaned'), before(send), mine(8), before(observe), final],
       ],
       ends: ['RESETTLED'],
+      endsLate: SHOWN_AGAIN,
     },
     {
       name: 'taken back below finalized',
@@ -152,6 +165,7 @@ function scenarios(tenantId: string): Scenario[] {
         ...[observe, job('withdrawal.orphaned')],
       ],
       ends: ['RESETTLED'],
+      endsLate: SHOWN_AGAIN,
     },
     {
       name: 'refused by the node',

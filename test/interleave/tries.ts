@@ -4,7 +4,7 @@ import { paymentsOn } from '../support/steps/payments.ts';
 import type { Verdict } from '../support/steps/points/actor.ts';
 import type { Processes } from '../support/steps/processes.ts';
 import type { Road } from '../support/steps/road.ts';
-import { AMOUNT, PAYEE, type Scenario, type Tried } from './scenarios.ts';
+import { AMOUNT, PAYEE, REQUEST, type Scenario, type Tried } from './scenarios.ts';
 
 /** The n-th step of a scenario and the point in it. */
 type Place = { act: number; step: string; index: number; what: string };
@@ -24,14 +24,14 @@ export async function tryEverywhere(
   const tries: Tries = {
     places,
     tries: 0,
-    broken: await judge(road, scenario, 'undisturbed', rest),
+    broken: await judge(road, scenario, { where: 'undisturbed', verdict: 'go', rest }),
   };
   for (const place of places) {
     for (const verdict of verdictsOf(place)) {
       const { rest } = await walk(road, scenario, place, verdict);
       const where = `${scenario.name}: ${verdict} at ${place.step}#${place.index} ${place.what}`;
       tries.tries += 1;
-      tries.broken.push(...(await judge(road, scenario, where, rest)));
+      tries.broken.push(...(await judge(road, scenario, { where, verdict, rest })));
     }
   }
   return tries;
@@ -40,7 +40,7 @@ export async function tryEverywhere(
 /** Up to and with the disturbed step; returns the points that were passed. */
 async function walk(
   road: Road,
-  { acts }: Scenario,
+  { acts, next }: Scenario,
   at: Place | null,
   verdict: Verdict,
 ): Promise<{ passed: Place[]; rest: string[] }> {
@@ -60,9 +60,12 @@ async function walk(
     // What died is started anew once its leases are over; what only failed goes on as it is.
     if (verdict === 'kill') on = await restart(road);
     if (step.again) await step.run(on);
-    return { passed, rest: await finish(road, on) };
+    break;
   }
-  return { passed, rest: await finish(road, on) };
+  const rest = await finish(road, on);
+  if (next === undefined) return { passed, rest };
+  await next(on, road);
+  return { passed, rest: [...rest, ...(await finish(road, on))] };
 }
 
 async function runTried(
@@ -89,19 +92,26 @@ async function restart(road: Road): Promise<Processes> {
 
 async function judge(
   road: Road,
-  { ends }: Scenario,
-  where: string,
-  rest: readonly string[],
+  { ends, endsLate = [] }: Scenario,
+  { where, verdict, rest }: { where: string; verdict: Verdict; rest: readonly string[] },
 ): Promise<string[]> {
   const broken = [...rest, ...(await brokenLaws(road, true))];
   if (typeof ends === 'function') broken.push(...(await ends(road)));
-  else broken.push(...(await (ends === 'arrived' ? judgeMoves(road) : judgePayment(road, ends))));
+  else if (ends === 'arrived') broken.push(...(await judgeMoves(road)));
+  else {
+    const late = verdict === 'fail' || verdict === 'lose' ? endsLate : [];
+    broken.push(...(await judgePayment(road, [...ends, ...late])));
+  }
   return broken.map((line) => `${where}: ${line}`);
 }
 
+/** Of the one withdrawal that was tried; one that came after it is only there to find what was left. */
 async function judgePayment(road: Road, ends: readonly string[]): Promise<string[]> {
   const broken: string[] = [];
-  const { rows } = await road.owner.query<{ status: string }>('SELECT status FROM withdrawal');
+  const { rows } = await road.owner.query<{ status: string }>(
+    'SELECT status FROM withdrawal WHERE idempotency_key = $1',
+    [REQUEST.idempotencyKey],
+  );
   const [status] = rows.map((row) => row.status);
   if (rows.length !== 1) broken.push(`there are ${rows.length} withdrawals`);
   if (!ends.includes(status ?? '')) broken.push(`it ended ${status}`);
