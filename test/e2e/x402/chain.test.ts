@@ -9,6 +9,7 @@ import {
   merchantKey,
   PAY_TO,
   PRICE,
+  settledInTheEnd,
   signedPayment,
 } from '../../support/x402/payers.ts';
 
@@ -25,18 +26,7 @@ beforeAll(async () => {
 afterAll(() => on?.stop());
 
 const settle = (body: unknown) => ask(on.url, 'settle', body, key);
-/** Asked again while nobody knows, as the machine may be slow. */
-const untilTold = (body: unknown) =>
-  until(
-    'an outcome',
-    async () => {
-      const answer = await settle(body);
-      const told =
-        answer.body['success'] === true || answer.body['errorReason'] !== 'settlement_pending';
-      return told && answer;
-    },
-    60_000,
-  );
+const untilTold = (body: unknown) => settledInTheEnd(on.url, body, key);
 /** The first answer, which has the hash of what was signed. */
 const untilSigned = (body: unknown) =>
   until('the hash', async () => {

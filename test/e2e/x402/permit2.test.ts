@@ -9,6 +9,7 @@ import {
   merchantKey,
   PAY_TO,
   PRICE,
+  settledInTheEnd,
   signedPayment,
 } from '../../support/x402/payers.ts';
 import {
@@ -40,16 +41,7 @@ afterAll(() => on?.stop());
 const settle = (body: unknown) => ask(on.url, 'settle', body, key);
 const verify = (body: unknown) => ask(on.url, 'verify', body, key);
 const reasonOf = async (body: unknown) => (await verify(body)).body['invalidReason'];
-const untilTold = (body: unknown) =>
-  until(
-    'an outcome',
-    async () => {
-      const answer = await settle(body);
-      const { success, errorReason } = answer.body;
-      return (success === true || errorReason !== 'settlement_pending') && answer;
-    },
-    60_000,
-  );
+const untilTold = (body: unknown) => settledInTheEnd(on.url, body, key);
 const paidOut = () => on.tokenBalance(PAY_TO);
 const nonceOf = (body: SignedPermit) =>
   BigInt(body.paymentPayload.payload.permit2Authorization.nonce);

@@ -2,13 +2,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Hex } from '../../../src/base/kernel/index.ts';
 import { Installation } from '../../support/installation.ts';
 import { expectLaws, quiet } from '../../support/laws.ts';
-import { until } from '../../support/until.ts';
 import {
   ask,
   fundedPayer,
   merchantKey,
   PAY_TO,
   PRICE,
+  settledInTheEnd,
   signedPayment,
 } from '../../support/x402/payers.ts';
 import { payingFetch, receiptOf, Shop } from '../../support/x402/shop.ts';
@@ -28,16 +28,7 @@ const refused = (reason: string) => ({
   status: 200,
   body: { isValid: false, invalidReason: reason },
 });
-const untilTold = (body: unknown) =>
-  until(
-    'an outcome',
-    async () => {
-      const answer = await settle(body);
-      const { success, errorReason } = answer.body;
-      return (success === true || errorReason !== 'settlement_pending') && answer;
-    },
-    60_000,
-  );
+const untilTold = (body: unknown) => settledInTheEnd(on.url, body, key);
 type Receipt = { status: Hex; gasUsed: Hex };
 const receiptAt = (hash: unknown) => on.anvil.rpc<Receipt>('eth_getTransactionReceipt', hash);
 

@@ -13,6 +13,17 @@ export const NETWORK = 'eip155:31337';
 export const PRICE = '10000';
 export const DOMAIN = { name: 'USD Coin', version: '2' };
 
+export const AUTHORIZATION_TYPES = {
+  TransferWithAuthorization: [
+    { name: 'from', type: 'address' },
+    { name: 'to', type: 'address' },
+    { name: 'value', type: 'uint256' },
+    { name: 'validAfter', type: 'uint256' },
+    { name: 'validBefore', type: 'uint256' },
+    { name: 'nonce', type: 'bytes32' },
+  ],
+} as const;
+
 export type Payer = Account & { signTypedData: NonNullable<Account['signTypedData']> };
 
 /** A key of its own, with development dollars on the chain. */
@@ -74,16 +85,7 @@ export async function signedPayment(
   };
   const signature = await payer.signTypedData({
     domain: { ...DOMAIN, chainId: 31_337, verifyingContract: token },
-    types: {
-      TransferWithAuthorization: [
-        { name: 'from', type: 'address' },
-        { name: 'to', type: 'address' },
-        { name: 'value', type: 'uint256' },
-        { name: 'validAfter', type: 'uint256' },
-        { name: 'validBefore', type: 'uint256' },
-        { name: 'nonce', type: 'bytes32' },
-      ],
-    },
+    types: AUTHORIZATION_TYPES,
     primaryType: 'TransferWithAuthorization',
     message: {
       ...authorization,
@@ -201,4 +203,17 @@ export async function refund(
     body: JSON.stringify(body),
   });
   return { status: answer.status, body: (await answer.json()) as Record<string, unknown> };
+}
+
+/** Settled again while nobody knows, as the machine may be slow. */
+export function settledInTheEnd(url: string, body: unknown, key: string) {
+  return until(
+    'an outcome',
+    async () => {
+      const answer = await ask(url, 'settle', body, key);
+      const { success, errorReason } = answer.body;
+      return (success === true || errorReason !== 'settlement_pending') && answer;
+    },
+    60_000,
+  );
 }
