@@ -5,7 +5,6 @@ import { type Address, caip19 } from '../../src/base/kernel/index.ts';
 import { createMerchantKey, putMerchants } from '../../src/doors/bin/merchants.ts';
 import { DEV_TOKEN_ADDRESS, fundLane, PUBLIC_DEVELOPMENT_KEYS } from '../../src/doors/dev/index.ts';
 import { RpcFaultProxy } from '../../test/support/rpc-fault-proxy.ts';
-import { PAY_TO } from '../../test/support/x402/payers.ts';
 import { CheckFailed } from '../check.ts';
 import { Child } from '../child.ts';
 import { ProcessMeter } from '../measure.ts';
@@ -13,6 +12,7 @@ import { during, say } from '../progress.ts';
 import { type Server, Stage, WIDE_WINDOW } from '../stage.ts';
 import {
   type Facilitator,
+  PAY_TO,
   PAYER_KEY,
   type PayRun,
   payAll,

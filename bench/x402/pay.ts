@@ -6,14 +6,27 @@ import { hashTypedData } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
 import { fromHex, type Hex } from '../../src/base/kernel/index.ts';
 import { DEV_TOKEN_ADDRESS } from '../../src/doors/dev/index.ts';
-import { AUTHORIZATION_TYPES, DOMAIN, PAY_TO } from '../../test/support/x402/payers.ts';
 import { type Latency, latencyOf } from '../measure.ts';
 
 export const PAYER_KEY: Hex = `0x${'a7'.repeat(32)}`;
+/** A stranger's wallet: nothing is booked but the gas, with both facilitators. */
+export const PAY_TO: Hex = `0x${'cafe'.repeat(10)}`;
+const DOMAIN = { name: 'USD Coin', version: '2' };
 const AMOUNT = '1000';
 const LIFE_SECONDS = 3_600;
 
 type Payment = { payload: object; requirements: object };
+
+const TYPES = {
+  TransferWithAuthorization: [
+    { name: 'from', type: 'address' },
+    { name: 'to', type: 'address' },
+    { name: 'value', type: 'uint256' },
+    { name: 'validAfter', type: 'uint256' },
+    { name: 'validBefore', type: 'uint256' },
+    { name: 'nonce', type: 'bytes32' },
+  ],
+} as const;
 
 /** So many distinct ones, as the packages' payers sign them. */
 export function signPayments(chainId: number, count: number): Payment[] {
@@ -25,7 +38,7 @@ export function signPayments(chainId: number, count: number): Payment[] {
     const message = { from: payer, to: PAY_TO, value: BigInt(AMOUNT), validAfter: 0n };
     const digest = hashTypedData({
       domain: { ...DOMAIN, chainId, verifyingContract: DEV_TOKEN_ADDRESS },
-      types: AUTHORIZATION_TYPES,
+      types: TYPES,
       primaryType: 'TransferWithAuthorization',
       message: { ...message, validBefore: BigInt(validBefore), nonce },
     });

@@ -13,7 +13,7 @@ export const NETWORK = 'eip155:31337';
 export const PRICE = '10000';
 export const DOMAIN = { name: 'USD Coin', version: '2' };
 
-export const AUTHORIZATION_TYPES = {
+const AUTHORIZATION_TYPES = {
   TransferWithAuthorization: [
     { name: 'from', type: 'address' },
     { name: 'to', type: 'address' },
