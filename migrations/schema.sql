@@ -1336,6 +1336,7 @@ CREATE TABLE priced_endpoint (
   description text,
   created_at timestamp with time zone NOT NULL DEFAULT now(),
   removed_at timestamp with time zone,
+  transfer_method text NOT NULL,
   CONSTRAINT priced_endpoint_max_response_bytes_check CHECK (((max_response_bytes >= 0) AND (max_response_bytes <= 16777216))),
   CONSTRAINT priced_endpoint_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES merchant(merchant_id),
   CONSTRAINT priced_endpoint_method_check CHECK ((method = ANY (ARRAY['GET'::text, 'POST'::text, 'PUT'::text, 'PATCH'::text, 'DELETE'::text]))),
@@ -1346,6 +1347,7 @@ CREATE TABLE priced_endpoint (
   CONSTRAINT priced_endpoint_price_check CHECK ((price > (0)::numeric)),
   CONSTRAINT priced_endpoint_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenant(tenant_id),
   CONSTRAINT priced_endpoint_timeout_ms_check CHECK (((timeout_ms >= 100) AND (timeout_ms <= 120000))),
+  CONSTRAINT priced_endpoint_transfer_method_check CHECK ((transfer_method = ANY (ARRAY['eip3009'::text, 'permit2'::text]))),
   CONSTRAINT priced_endpoint_upstream_check CHECK (((upstream ~ '^https?://'::text) AND (octet_length(upstream) <= 2048)))
 );
 CREATE UNIQUE INDEX priced_endpoint_path ON public.priced_endpoint USING btree (merchant_id, method, path) WHERE (removed_at IS NULL);

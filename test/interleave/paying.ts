@@ -147,6 +147,7 @@ const requestOf = (header?: string) => ({
   ...{ tenant: 'demo', merchant: 'shop', method: 'GET', path: PATH, search: '' },
   url: `http://payonce.test${PATH}`,
   headers: header === undefined ? {} : { 'payment-signature': header },
+  idempotencyKey: null,
   body: Buffer.alloc(0),
   address: '127.0.0.1',
   correlationId: 'once',

@@ -232,6 +232,11 @@ export const ERRORS = {
     title: 'The payment belongs to another request',
     help: 'Ask without a payment for a challenge of this request, and sign for that.',
   },
+  idempotency_key_mismatch: {
+    kind: 'refusal',
+    title: 'Two names for one payment',
+    help: 'Send the payment-identifier, or the Idempotency-Key, or the same in both.',
+  },
   upstream_failed: {
     kind: 'refusal',
     title: 'The API behind the gateway did not answer',

@@ -18,7 +18,7 @@ afterAll(() => app.close());
 describe('the error map', () => {
   it('answers the codes of the contract with its statuses', () => {
     const contract: Record<number, string> = {
-      400: 'invalid_json invalid_request unknown_field idempotency_key_required idempotency_key_invalid invalid_amount invalid_address invalid_cursor batch_empty batch_too_large signature_malformed digest_mismatch tenant_required',
+      400: 'invalid_json invalid_request unknown_field idempotency_key_required idempotency_key_invalid invalid_amount invalid_address invalid_cursor batch_empty batch_too_large signature_malformed digest_mismatch tenant_required idempotency_key_mismatch',
       401: 'unauthenticated signature_required signature_incomplete signature_invalid signature_stale signature_replayed passkey_refused',
       403: 'missing_scope address_not_allowed grant_too_wide missing_role cross_site_request login_not_fresh own_rights operator_elsewhere approver_unknown approver_is_initiator',
       404: 'not_found account_not_found invitation_ended',

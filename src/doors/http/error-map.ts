@@ -76,6 +76,7 @@ export const ANSWERS: Readonly<Record<ErrorCode, Answer>> = {
   endpoint_refused: no(422),
   payment_pending: { status: 503, retryable: true, outcome: 'unknown', seen: 'answer' },
   payment_conflict: no(409),
+  idempotency_key_mismatch: no(400),
   upstream_failed: { status: 502, retryable: false, outcome: 'none', seen: 'answer' },
   answer_gone: no(410),
   not_refundable: no(409),

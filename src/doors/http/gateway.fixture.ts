@@ -13,6 +13,7 @@ const ENDPOINT: EndpointView = {
   price: '0.01',
   priceAtomic: '10000',
   payTo: `0x${'cd'.repeat(20)}`,
+  assetTransferMethod: 'eip3009',
   upstream: 'https://up.example/',
   onFailure: 'refund',
   timeoutMs: 30_000,

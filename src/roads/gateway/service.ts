@@ -1,5 +1,6 @@
 import type { AssetSettings, Assets } from '../../base/config/index.ts';
 import { type Db, inTransaction } from '../../base/db/index.ts';
+import { authorizationDigest } from '../../base/effect/index.ts';
 import type { Clock, Hex } from '../../base/kernel/index.ts';
 import { findMerchant, type Merchant, type RateLimiter } from '../../books/access/index.ts';
 import {
@@ -8,9 +9,11 @@ import {
   NOT_FOUND,
   PENDING,
   paidHeaders,
+  paymentRequired,
   problem,
   receiptOf,
   TAKEN,
+  TWO_NAMES,
   upstreamFailed,
 } from './call/answers.ts';
 import { judgeChallenge } from './call/challenge.ts';
@@ -27,26 +30,25 @@ import {
   takeCall,
 } from './call/rows.ts';
 import {
-  authorizationOf,
-  encode,
   MAX_TIMEOUT_SECONDS,
-  OFFERED,
+  paymentKeyOf,
   readSignature,
   requestHash,
   requirementsOf,
   type SignedHeader,
   settlementOf,
 } from './call/wire.ts';
-import { matchEndpoint, plainPath } from './endpoint/match.ts';
+import { isPayable, matchEndpoint, plainPath } from './endpoint/match.ts';
 import { endpointsOf, type PricedEndpoint, readEndpoint } from './endpoint/rows.ts';
 import type { Forwarder } from './forward/forwarder.ts';
 import { forwardedHeaders } from './forward/headers.ts';
 
 /** Declared here and given by bin: the gateway asks for payments as any merchant of the facilitator does. */
 type Facilitator = {
-  verify(merchant: Merchant, body: unknown, of: { correlationId: string }): Promise<Told>;
-  settle(merchant: Merchant, body: unknown, of: { correlationId: string }): Promise<Told>;
+  verify(merchant: Merchant, body: unknown, of: Naming): Promise<Told>;
+  settle(merchant: Merchant, body: unknown, of: Naming): Promise<Told>;
 };
+type Naming = { correlationId: string; idempotencyKey?: string };
 type Told = { status: number; body: Record<string, unknown> };
 
 export type GatewayRequest = {
@@ -59,6 +61,8 @@ export type GatewayRequest = {
   /** The whole URL, by which it is told what was paid for. */
   url: string;
   headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** The client's own name for what it asks; of the right form. */
+  idempotencyKey: string | null;
   body: Buffer;
   /** Who asks, as far as the network tells. */
   address: string;
@@ -73,6 +77,9 @@ type Asked = {
   merchant: Merchant;
   hash: Hex;
 };
+
+/** A payment as it came, and what names it beside its payload. */
+type Payment = SignedHeader & { named: Omit<Naming, 'correlationId'> };
 
 type GatewayContext = {
   db: Db;
@@ -108,8 +115,11 @@ export class GatewayService {
     }
     const signed = typeof header === 'string' ? readSignature(header) : null;
     if (signed === null) return this.#challenge(asked, 'invalid_payload');
-    const call = await this.#callOf(asked, signed);
-    return 'kind' in call ? call : this.#resume(asked, signed, call);
+    const named = paymentKeyOf(signed, request.idempotencyKey);
+    if (named === null) return problem(TWO_NAMES);
+    const payment = { ...signed, named };
+    const call = await this.#callOf(asked, payment);
+    return 'kind' in call ? call : this.#resume(asked, payment, call);
   }
 
   async #find(request: GatewayRequest): Promise<Asked | null> {
@@ -126,7 +136,7 @@ export class GatewayService {
     const endpoint = (await match(false)) ?? (paying ? await match(true) : null);
     const asset = endpoint && assets.find(endpoint.asset);
     const merchant = endpoint && (await findMerchant(db, { tenant, name }));
-    if (!endpoint || !merchant || asset?.eip712 === undefined) return null;
+    if (!endpoint || !merchant || !asset || !isPayable(asset, endpoint)) return null;
     const { merchantId } = merchant;
     const hash = requestHash({ merchantId, method, path, search, body });
     return { request, endpoint, asset, merchant, hash };
@@ -149,44 +159,31 @@ export class GatewayService {
       lifeMs: MAX_TIMEOUT_SECONDS * 1000,
     });
     const { description } = endpoint;
-    const required = {
-      x402Version: 2,
-      error,
-      resource: { url: request.url, ...(description === null ? {} : { description }) },
-      accepts: [requirementsOf(endpoint, asset, id)],
-      extensions: OFFERED,
-    };
-    return {
-      kind: 'answer',
-      status: 402,
-      headers: {
-        'content-type': 'application/json',
-        'payment-required': encode(required),
-      },
-      body: Buffer.from(JSON.stringify(required)),
-      ...(rate === null ? {} : { rate }),
-    };
+    const resource = { url: request.url, ...(description === null ? {} : { description }) };
+    const accepts = [requirementsOf(endpoint, asset, id)];
+    return paymentRequired({ error, resource, accepts }, rate);
   }
 
   /**
    * The call that a payment stands for: one that is known, or a new one once the payment is found good for this request. The
    * row is there before anything is reserved, so that a crash after it finds what was meant.
    */
-  async #callOf(asked: Asked, signed: SignedHeader): Promise<Call | GatewayAnswer> {
+  async #callOf(asked: Asked, payment: Payment): Promise<Call | GatewayAnswer> {
     const { db, facilitator } = this.#context;
-    const { asset, hash, merchant, request } = asked;
+    const { hash, merchant, request } = asked;
     const { correlationId } = request;
-    const authorizationId = authorizationOf(signed, asset);
-    const { signatureHash } = signed;
+    const authorizationId = authorizationDigest(payment);
+    const { signatureHash } = payment;
     const known = await readCall(db, { authorizationId, signatureHash });
     if (known !== null) return this.#own(asked, known);
-    const challenge = await readChallenge(db, signed.challengeId);
+    const challenge = await readChallenge(db, payment.challengeId);
     const misfit = judgeChallenge(challenge, { requestHash: hash });
     if (misfit !== null) return this.#challenge(asked, misfit);
     // What was offered holds, also where there is another price by now.
     const offered = (await readEndpoint(db, challenge!.endpointId))!;
-    const body = this.#settlement(asked, signed, offered);
-    const told = await facilitator.verify(merchant, body, { correlationId });
+    const body = this.#settlement(asked, payment, offered);
+    if (body === null) return this.#challenge(asked, 'invalid_payload');
+    const told = await facilitator.verify(merchant, body, { correlationId, ...payment.named });
     const found = await readCall(db, { authorizationId, signatureHash });
     if (found !== null) return this.#own(asked, found);
     const paymentId = (told.body['extra'] as { paymentId?: string } | undefined)?.paymentId;
@@ -218,12 +215,17 @@ export class GatewayService {
       : this.#challenge(asked, 'challenge_of_another_request');
   }
 
-  #settlement({ asset, request }: Asked, signed: SignedHeader, offered: PricedEndpoint) {
-    return settlementOf(signed, requirementsOf(offered, asset, signed.challengeId), request.url);
+  /** What is asked of the facilitator; null: what it says it pays in is not what was offered. */
+  #settlement({ request }: Asked, payment: Payment, offered: PricedEndpoint) {
+    const { chainId, token, challengeId } = payment;
+    const asset = this.#context.assets.find(offered.asset);
+    if (asset?.chainId !== chainId || asset.address !== token) return null;
+    if (!isPayable(asset, offered)) return null;
+    return settlementOf(payment, requirementsOf(offered, asset, challengeId), request.url);
   }
 
   /** Takes a call on from where it stands to its answer, or as far as the wait goes. */
-  async #resume(asked: Asked, signed: SignedHeader, first: Call): Promise<GatewayAnswer> {
+  async #resume(asked: Asked, payment: Payment, first: Call): Promise<GatewayAnswer> {
     const { db, clock } = this.#context;
     const deadline = clock.monotonic() + WAIT_MS;
     let call = first;
@@ -232,7 +234,7 @@ export class GatewayService {
       if (call.status === 'FAILED') return upstreamFailed(call);
       if (call.status === 'UNPAID') return this.#challenge(asked, call.failureCode!);
       if (call.status === 'PAYING') {
-        if (!(await this.#pay(asked, signed, call))) return problem(PENDING);
+        if (!(await this.#pay(asked, payment, call))) return problem(PENDING);
       } else if (call.status === 'PAID') {
         const forwarded = await this.#forward(asked, call);
         if (forwarded !== null) return forwarded;
@@ -247,15 +249,17 @@ export class GatewayService {
   }
 
   /** False: nobody knows yet whether it is paid. */
-  async #pay(asked: Asked, signed: SignedHeader, call: Call): Promise<boolean> {
+  async #pay(asked: Asked, payment: Payment, call: Call): Promise<boolean> {
     const { db, facilitator } = this.#context;
     const offered = (await readEndpoint(db, call.endpointId))!;
     // The gateway remembers what it served, so it is told of a success as often as it asks. What was offered holds, also
     // where the merchant takes something else by now: a payment under way is not told as refused.
     const assets = [{ asset: offered.asset, maxAmount: null }];
     const merchant = { ...asked.merchant, replays: true, payTo: [offered.payTo], assets };
-    const body = this.#settlement(asked, signed, offered);
-    const told = await facilitator.settle(merchant, body, { correlationId: call.correlationId });
+    const body = this.#settlement(asked, payment, offered);
+    if (body === null) return false;
+    const { correlationId } = call;
+    const told = await facilitator.settle(merchant, body, { correlationId, ...payment.named });
     const { success, errorReason } = told.body;
     if (success === true) await setPaid(db, call, receiptOf(told.body));
     else if (told.status !== 200 || success !== false || errorReason === 'settlement_pending') {

@@ -8,6 +8,7 @@ import type { RefundRequest } from './refund/request.ts';
 import { type RefundView, readRefunds, refundView } from './refund/rows.ts';
 import { type RefundVerdict, refundPayment } from './refund/service.ts';
 import { aboutOf, settled } from './wire/answers.ts';
+import { REASONS, type Reason } from './wire/reasons.ts';
 
 /** Whose payments: a merchant's, or (null) all of the tenant's. */
 type Scope = { tenantId: string; merchantId: string | null };
@@ -17,7 +18,8 @@ type Standing =
   | { kind: 'paid'; receipt: Record<string, unknown> }
   | { kind: 'failed'; reason: string }
   | { kind: 'under_way' }
-  | { kind: 'open'; over: boolean };
+  /** `runOut`: nothing can be reserved any more, and that is why. */
+  | { kind: 'open'; runOut: Reason | null };
 
 /** A clock may be wrong by as much; nobody reserves a payment after its end. */
 const MARGIN_MS = 60_000;
@@ -86,5 +88,6 @@ function standingOf(row: PaymentRow): Standing {
     const about = aboutOf({ network: `eip155:${row.chainId}`, signed: row });
     return { kind: 'paid', receipt: settled(about, outcome.txHash, row).body };
   }
-  return { kind: 'open', over: Number(row.validBefore) * 1000 + MARGIN_MS < Date.now() };
+  const over = Number(row.validBefore) * 1000 + MARGIN_MS < Date.now();
+  return { kind: 'open', runOut: over ? REASONS[row.method].runOut : null };
 }

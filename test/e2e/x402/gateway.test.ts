@@ -4,6 +4,7 @@ import type { Installation } from '../../support/installation.ts';
 import { expectLaws, quiet } from '../../support/laws.ts';
 import { until } from '../../support/until.ts';
 import { fundedPayer, PRICE } from '../../support/x402/payers.ts';
+import { permittingPayer, plantPermit2 } from '../../support/x402/permits.ts';
 import { Priced, required, send, sendUntil } from '../../support/x402/priced.ts';
 import { payingFetch, receiptOf } from '../../support/x402/shop.ts';
 import type { Upstream } from '../../support/x402/upstream.ts';
@@ -118,6 +119,87 @@ describe('a payment', () => {
       'invalid_exact_evm_insufficient_balance',
     ]);
     expect(upstream.heard).toEqual([]);
+  }, 60_000);
+});
+
+describe('a price that is paid by Permit2', () => {
+  beforeAll(async () => {
+    await plantPermit2(on);
+    const put = await price({ path: '/permit', assetTransferMethod: 'permit2' });
+    expect(put).toMatchObject({ status: 201, body: { assetTransferMethod: 'permit2' } });
+  });
+
+  it('is paid by an unmodified fetch, once for one header sent 20 times', async () => {
+    const payer = await permittingPayer(on);
+    const before = await on.tokenBalance(payer.address as Address);
+    const { pay, header } = payingFetch(payer);
+    const answer = await pay(at('/permit'));
+    expect([answer.status, receiptOf(answer).success]).toEqual([200, true]);
+    const again = await Promise.all(HUNDRED.slice(80).map(() => send(at('/permit'), header())));
+    expect(new Set(again.map(({ status }) => status))).toEqual(new Set([200]));
+    expect(upstream.times('/api/permit')).toBe(1);
+    expect(before - (await on.tokenBalance(payer.address as Address))).toBe(BigInt(PRICE));
+  }, 60_000);
+
+  it('says with 412 that Permit2 has to be allowed first, and takes nothing else for it', async () => {
+    const unallowed = await payingFetch(await fundedPayer(on.anvil, on.token)).pay(at('/permit'));
+    expect([unallowed.status, required(unallowed).error]).toEqual([
+      412,
+      'permit2_allowance_required',
+    ]);
+    const { header } = await signedFor(at('/permit'));
+    const other = await send(at('/permit'), header);
+    expect([other.status, required(other).error]).toEqual([402, 'unsupported_payload_type']);
+    expect(upstream.heard).toEqual([]);
+  }, 60_000);
+});
+
+describe('an Idempotency-Key', () => {
+  const under = (key: string) => ({ headers: { 'idempotency-key': key } });
+  const FUNDS = 1_000_000n;
+  const spent = async ({ address }: { address: string }) =>
+    FUNDS - (await on.tokenBalance(address as Address));
+
+  it('is one charge and one answer for its payer, who signs anew each time', async () => {
+    const [payer, other] = [
+      await fundedPayer(on.anvil, on.token, FUNDS),
+      await fundedPayer(on.anvil, on.token, FUNDS),
+    ];
+    const { pay } = payingFetch(payer);
+    const ask = () => pay(at('/weather/keyed'), under('order-1'));
+    const answers = await Promise.all([ask(), ask(), ask()]);
+    answers.push(await ask());
+    for (const answer of answers) {
+      expect([answer.status, await answer.json()]).toEqual([
+        200,
+        { heard: '/api/weather/keyed', times: 1 },
+      ]);
+    }
+    expect(await spent(payer)).toBe(BigInt(PRICE));
+    // Of another payer it is another’s key, and so is another key.
+    const { pay: theirs } = payingFetch(other);
+    expect((await theirs(at('/weather/keyed'), under('order-1'))).status).toBe(200);
+    expect((await pay(at('/weather/keyed'), under('order-2'))).status).toBe(200);
+    expect([await spent(payer), await spent(other)]).toEqual([2n * BigInt(PRICE), BigInt(PRICE)]);
+    expect(upstream.times('/api/weather/keyed')).toBe(3);
+  }, 60_000);
+
+  it('beside another payment-identifier is refused, and so is one of another form', async () => {
+    const payer = await fundedPayer(on.anvil, on.token, FUNDS);
+    const name = 'order-keyed-00000000001';
+    const { pay } = payingFetch(payer, name);
+    const refused = await pay(at('/weather/two'), under('order-3'));
+    expect([refused.status, await refused.json()]).toEqual([
+      400,
+      expect.objectContaining({ code: 'idempotency_key_mismatch' }),
+    ]);
+    const bad = await fetch(at('/weather/two'), under('a b'));
+    expect([bad.status, await bad.json()]).toEqual([
+      400,
+      expect.objectContaining({ code: 'idempotency_key_invalid' }),
+    ]);
+    expect([upstream.heard, await spent(payer)]).toEqual([[], 0n]);
+    expect((await pay(at('/weather/two'), under(name))).status).toBe(200);
   }, 60_000);
 });
 
@@ -240,6 +322,7 @@ describe('a price', () => {
     [{ timeoutMs: 1 }, 'invalid_request'],
     [{ maxResponseBytes: 1e9 }, 'invalid_request'],
     [{ onFailure: 'pray' }, 'invalid_request'],
+    [{ assetTransferMethod: 'cheque' }, 'invalid_request'],
     [{ more: 1 }, 'unknown_field'],
     [{ asset: 'ETH' }, 'endpoint_refused'],
     [{ payTo: `0x${'cafe'.repeat(10)}` }, 'endpoint_refused'],

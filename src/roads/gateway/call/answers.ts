@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import { type Refusal, refuse } from '../../../base/kernel/index.ts';
 import type { RateVerdict } from '../../../books/access/index.ts';
 import type { Call } from './rows.ts';
-import { encode } from './wire.ts';
+import { encode, OFFERED } from './wire.ts';
 
 export type GatewayAnswer =
   | {
@@ -27,6 +27,11 @@ export const TAKEN = refuse(
   'This payment is another request’s: ask without a payment for a new challenge.',
 );
 
+export const TWO_NAMES = refuse(
+  'idempotency_key_mismatch',
+  'Idempotency-Key and the payment-identifier in PAYMENT-SIGNATURE are not the same.',
+);
+
 /** Served once and not kept any more: nobody is charged, and nobody is served, again. */
 export function answerGone(call: Call): GatewayAnswer {
   const detail = 'This payment was served, and the answer is not kept any more.';
@@ -36,6 +41,22 @@ export function answerGone(call: Call): GatewayAnswer {
 
 export function problem(refusal: Refusal): GatewayAnswer {
   return { kind: 'problem', refusal, headers: {} };
+}
+
+/** What a request costs, and why what came does not pay it. */
+export function paymentRequired(
+  of: { error: string; resource: object; accepts: readonly object[] },
+  rate: RateVerdict | null,
+): GatewayAnswer {
+  const required = { x402Version: 2, ...of, extensions: OFFERED };
+  return {
+    kind: 'answer',
+    // 412 as the packages say it: the payer has to allow Permit2 its tokens first.
+    status: of.error === 'permit2_allowance_required' ? 412 : 402,
+    headers: { 'content-type': 'application/json', 'payment-required': encode(required) },
+    body: Buffer.from(JSON.stringify(required)),
+    ...(rate === null ? {} : { rate }),
+  };
 }
 
 /** What the payer is told of its payment. */

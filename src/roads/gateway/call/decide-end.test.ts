@@ -20,14 +20,14 @@ const TABLE: [string, Partial<Facts>, Standing | undefined, Next][] = [
   [
     'never reserved, in time',
     {},
-    { kind: 'open', over: false },
+    { kind: 'open', runOut: null },
     { kind: 'wait', delayMs: 10_000, reason: 'nothing was reserved for it' },
   ],
   [
     'never reserved, too late',
     {},
-    { kind: 'open', over: true },
-    { kind: 'unpaid', reason: 'invalid_exact_evm_payload_authorization_valid_before' },
+    { kind: 'open', runOut: 'permit2_deadline_expired' },
+    { kind: 'unpaid', reason: 'permit2_deadline_expired' },
   ],
   [
     'of a payment that was not found',

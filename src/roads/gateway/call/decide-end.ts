@@ -6,8 +6,8 @@ export type Standing =
   | { kind: 'failed'; reason: string }
   /** Reserved, and the chain has not spoken. */
   | { kind: 'under_way' }
-  /** Nothing was reserved; `over`: and nothing can be any more. */
-  | { kind: 'open'; over: boolean };
+  /** Nothing was reserved; `runOut`: nor can it be any more, and that is why. */
+  | { kind: 'open'; runOut: string | null };
 
 export type Next =
   | { kind: 'rest' }
@@ -61,8 +61,8 @@ function ofPaying(standing: Standing | undefined): Next {
     case 'failed':
       return { kind: 'unpaid', reason: standing.reason };
     case 'open':
-      return standing.over
-        ? { kind: 'unpaid', reason: 'invalid_exact_evm_payload_authorization_valid_before' }
+      return standing.runOut !== null
+        ? { kind: 'unpaid', reason: standing.runOut }
         : { kind: 'wait', delayMs: OPEN_MS, reason: 'nothing was reserved for it' };
     default:
       return { kind: 'wait', delayMs: UNDER_WAY_MS, reason: 'its payment is under way' };

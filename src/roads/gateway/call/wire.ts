@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto';
 import type { AssetSettings } from '../../../base/config/index.ts';
-import { authorizationDigest } from '../../../base/effect/index.ts';
+import type { AuthorizationMethod } from '../../../base/effect/index.ts';
 import {
   type Address,
   checksummed,
   type Hex,
   isUuid,
+  keyHash,
+  MAX_UINT256,
   parseAddress,
 } from '../../../base/kernel/index.ts';
 import type { PricedEndpoint } from '../endpoint/rows.ts';
@@ -20,8 +22,14 @@ type Fields = Readonly<Record<string, unknown>>;
 export type SignedHeader = {
   payload: Fields;
   challengeId: string;
+  /** The chain and the token that it says it pays in. */
+  chainId: number;
+  token: Address;
+  method: AuthorizationMethod;
   payer: Address;
   nonce: Hex;
+  /** The payer's own name for the payment. */
+  identifier: unknown;
   signatureHash: Hex;
 };
 
@@ -36,21 +44,56 @@ export function readSignature(header: string): SignedHeader | null {
   }
   const accepted = fieldsOf(fieldsOf(payload)?.['accepted']);
   const challengeId = fieldsOf(accepted?.['extra'])?.['challengeId'];
-  const signed = fieldsOf(fieldsOf(fieldsOf(payload)?.['payload'])?.['authorization']);
-  const payer = typeof signed?.['from'] === 'string' ? parseAddress(signed['from']) : 'syntax';
-  const nonce = signed?.['nonce'];
-  const signature = fieldsOf(fieldsOf(payload)?.['payload'])?.['signature'];
+  const [, chainId] = /^eip155:([1-9][0-9]{0,14})$/.exec(String(accepted?.['network'])) ?? [];
+  const token = addressOf(accepted?.['asset']);
+  const inner = fieldsOf(fieldsOf(payload)?.['payload']);
+  const signed = readSigned(inner);
+  const signature = inner?.['signature'];
   if (typeof challengeId !== 'string' || !isUuid(challengeId.toLowerCase())) return null;
-  if (payer === 'syntax' || payer === 'checksum') return null;
-  if (typeof nonce !== 'string' || !/^0x[0-9a-fA-F]{64}$/.test(nonce)) return null;
+  if (chainId === undefined || token === null || signed === null) return null;
   if (typeof signature !== 'string' || !/^0x([0-9a-fA-F]{2})+$/.test(signature)) return null;
   return {
     payload: fieldsOf(payload)!,
     challengeId: challengeId.toLowerCase(),
-    payer,
-    nonce: nonce.toLowerCase() as Hex,
+    chainId: Number(chainId),
+    token,
+    ...signed,
     signatureHash: `0x${createHash('sha256').update(signature.slice(2), 'hex').digest('hex')}`,
+    identifier: identifierIn(fieldsOf(payload)?.['extensions']),
   };
+}
+
+/** Who pays by what, by the member that holds it; null: nobody, or by something else. */
+function readSigned(inner: Fields | undefined) {
+  const transfer = fieldsOf(inner?.['authorization']);
+  const permit = fieldsOf(inner?.['permit2Authorization']);
+  const payer = addressOf((transfer ?? permit)?.['from']);
+  const nonce = transfer ? bytes32Of(transfer['nonce']) : wordOf(permit?.['nonce']);
+  if (payer === null || nonce === null) return null;
+  const method: AuthorizationMethod = transfer ? 'eip3009' : 'permit2';
+  return { method, payer, nonce };
+}
+
+function identifierIn(extensions: unknown): unknown {
+  const extension = fieldsOf(fieldsOf(extensions)?.['payment-identifier']);
+  return fieldsOf(extension?.['info'])?.['id'];
+}
+
+function addressOf(value: unknown): Address | null {
+  const address = typeof value === 'string' ? parseAddress(value) : 'syntax';
+  return address === 'syntax' || address === 'checksum' ? null : address;
+}
+
+function bytes32Of(value: unknown): Hex | null {
+  const fits = typeof value === 'string' && /^0x[0-9a-fA-F]{64}$/.test(value);
+  return fits ? (value.toLowerCase() as Hex) : null;
+}
+
+/** Permit2 counts its nonces: a decimal uint256. */
+function wordOf(value: unknown): Hex | null {
+  if (typeof value !== 'string' || !/^(0|[1-9][0-9]{0,77})$/.test(value)) return null;
+  const number = BigInt(value);
+  return number <= MAX_UINT256 ? `0x${number.toString(16).padStart(64, '0')}` : null;
 }
 
 function fieldsOf(value: unknown): Fields | undefined {
@@ -58,9 +101,20 @@ function fieldsOf(value: unknown): Fields | undefined {
   return value as Fields;
 }
 
-export function authorizationOf({ payer, nonce }: SignedHeader, asset: AssetSettings): Hex {
-  const { chainId, address: token } = asset;
-  return authorizationDigest({ method: 'eip3009', chainId, token: token!, payer, nonce });
+/**
+ * What names the payment where its payer signs anew: its payment-identifier, which the facilitator reads itself, else
+ * the Idempotency-Key of the request, which counts for this payer alone. Null: both are given, and are not the same.
+ */
+export function paymentKeyOf(
+  { payer, identifier }: Pick<SignedHeader, 'payer' | 'identifier'>,
+  idempotencyKey: string | null,
+): { idempotencyKey?: string } | null {
+  if (idempotencyKey === null) return {};
+  if (identifier !== undefined && identifier !== null) {
+    return identifier === idempotencyKey ? {} : null;
+  }
+  // No identifier has a colon, so nobody can take another's key by one.
+  return { idempotencyKey: `${payer}:${keyHash(idempotencyKey)}` };
 }
 
 /** What is paid for: another method, path, query or body is another request. */
@@ -91,7 +145,10 @@ export function requirementsOf(
     asset: checksummed(asset.address!),
     payTo: checksummed(endpoint.payTo),
     maxTimeoutSeconds: MAX_TIMEOUT_SECONDS,
-    extra: { ...asset.eip712!, challengeId },
+    extra:
+      endpoint.transferMethod === 'permit2'
+        ? { assetTransferMethod: 'permit2', challengeId }
+        : { ...asset.eip712!, challengeId },
   };
 }
 

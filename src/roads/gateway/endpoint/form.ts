@@ -1,4 +1,5 @@
 import type { AssetSettings, Assets } from '../../../base/config/index.ts';
+import type { AuthorizationMethod } from '../../../base/effect/index.ts';
 import {
   type Address,
   type Fields,
@@ -13,19 +14,20 @@ import { METHODS, type NewEndpoint, ON_FAILURE } from './rows.ts';
 
 const FIELDS = new Set([
   ...['merchant', 'method', 'path', 'asset', 'price', 'payTo', 'upstream', 'onFailure'],
-  ...['timeoutMs', 'maxResponseBytes', 'description'],
+  ...['assetTransferMethod', 'timeoutMs', 'maxResponseBytes', 'description'],
 ]);
+const TRANSFER_METHODS = ['eip3009', 'permit2'] as const satisfies AuthorizationMethod[];
 const MOST_PATH = 512;
 const MOST_URL = 2_048;
 
-type Form = Omit<NewEndpoint, 'tenantId' | 'merchantId' | 'asset'> & {
+export type EndpointForm = Omit<NewEndpoint, 'tenantId' | 'merchantId' | 'asset'> & {
   merchant: string;
   asset: AssetSettings;
 };
 
 /** Reads a price: all faults of form at once. Whether the merchant may have it is judged after. */
-export function parseEndpoint(body: unknown, assets: Assets): Form | Refusal {
-  return parseForm(body, FIELDS, (fields): Form | null => {
+export function parseEndpoint(body: unknown, assets: Assets): EndpointForm | Refusal {
+  return parseForm(body, FIELDS, (fields): EndpointForm | null => {
     const asset = readAsset(assets, fields);
     const read = {
       merchant: fields.label('merchant'),
@@ -34,6 +36,7 @@ export function parseEndpoint(body: unknown, assets: Assets): Form | Refusal {
       price: readPrice(fields, asset),
       payTo: readPayTo(fields),
       upstream: readUpstream(fields),
+      transferMethod: readOneOf(fields, 'assetTransferMethod', TRANSFER_METHODS, usualOf(asset)),
       onFailure: readOneOf(fields, 'onFailure', ON_FAILURE, 'refund'),
       timeoutMs: readInteger(fields, 'timeoutMs', { from: 100, to: 120_000, usual: 30_000 }),
       maxResponseBytes: readInteger(fields, 'maxResponseBytes', {
@@ -44,8 +47,13 @@ export function parseEndpoint(body: unknown, assets: Assets): Form | Refusal {
     };
     const description = fields.label('description', true);
     if (asset === null || Object.values(read).some((value) => value === null)) return null;
-    return { ...(read as Omit<Form, 'asset' | 'description'>), asset, description };
+    return { ...(read as Omit<EndpointForm, 'asset' | 'description'>), asset, description };
   });
+}
+
+/** Every token can be paid by Permit2, which its payers allow first; those with EIP-3009 without that. */
+function usualOf(asset: AssetSettings | null): AuthorizationMethod {
+  return asset?.eip712 === undefined ? 'permit2' : 'eip3009';
 }
 
 function readOneOf<Word extends string>(

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { matchEndpoint, plainPath, upstreamUrl } from './match.ts';
+import type { AssetSettings } from '../../../base/config/index.ts';
+import { isPayable, matchEndpoint, plainPath, upstreamUrl } from './match.ts';
 import type { PricedEndpoint } from './rows.ts';
 
 describe('a path', () => {
@@ -40,5 +41,19 @@ describe('an endpoint', () => {
       'https://up.example/v2/w/seoul?unit=c',
     );
     expect(upstreamUrl('https://up.example', '/w', '').href).toBe('https://up.example/w');
+  });
+});
+
+describe('a price', () => {
+  const coin = { address: null } as AssetSettings;
+  const token = { address: `0x${'22'.repeat(20)}` } as AssetSettings;
+  const dollar = { ...token, eip712: { name: 'USD Coin', version: '2' } } as AssetSettings;
+  it.each([
+    ['a coin', coin, false, false],
+    ['a token', token, false, true],
+    ['a token with a domain', dollar, true, true],
+  ])('in %s', (_, asset, eip3009, permit2) => {
+    expect(isPayable(asset, { transferMethod: 'eip3009' })).toBe(eip3009);
+    expect(isPayable(asset, { transferMethod: 'permit2' })).toBe(permit2);
   });
 });

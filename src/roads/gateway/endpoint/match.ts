@@ -1,3 +1,4 @@
+import type { AssetSettings } from '../../../base/config/index.ts';
 import type { PricedEndpoint } from './rows.ts';
 
 /**
@@ -22,6 +23,14 @@ export function matchEndpoint(
   });
   const rank = ({ path }: PricedEndpoint) => (path.endsWith('/*') ? path.length : 1_000_000);
   return fitting.sort((a, b) => rank(b) - rank(a))[0] ?? null;
+}
+
+/** Whether a token can be paid in the way that a price says: EIP-3009 is signed for the token's own domain. */
+export function isPayable(
+  { address, eip712 }: AssetSettings,
+  { transferMethod }: Pick<PricedEndpoint, 'transferMethod'>,
+): boolean {
+  return address !== null && (transferMethod === 'permit2' || eip712 !== undefined);
 }
 
 /** Where a request goes: the upstream's own path, then what was asked below the merchant. */

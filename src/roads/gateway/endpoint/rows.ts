@@ -1,4 +1,5 @@
 import { HEX_BYTES, type Sql } from '../../../base/db/index.ts';
+import type { AuthorizationMethod } from '../../../base/effect/index.ts';
 import { type Address, fromHex } from '../../../base/kernel/index.ts';
 
 export const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
@@ -18,6 +19,8 @@ export type PricedEndpoint = {
   /** Below the merchant; `/*` at its end is everything below it. */
   path: string;
   asset: string;
+  /** By which contract its payers authorize it. */
+  transferMethod: AuthorizationMethod;
   price: bigint;
   payTo: Address;
   upstream: string;
@@ -32,7 +35,7 @@ export type PricedEndpoint = {
 export type NewEndpoint = Omit<PricedEndpoint, 'id' | 'merchant' | 'createdAt' | 'removedAt'>;
 
 const SELECT = `SELECT e.endpoint_id AS id, e.tenant_id AS "tenantId", e.merchant_id AS "merchantId", m.name AS merchant,
-    e.method, e.path, e.asset, e.price, e.pay_to AS "payTo", e.upstream, e.on_failure AS "onFailure",
+    e.method, e.path, e.asset, e.transfer_method AS "transferMethod", e.price, e.pay_to AS "payTo", e.upstream, e.on_failure AS "onFailure",
     e.timeout_ms AS "timeoutMs", e.max_response_bytes AS "maxResponseBytes", e.description,
     e.created_at AS "createdAt", e.removed_at AS "removedAt"
   FROM priced_endpoint e JOIN merchant m USING (merchant_id)`;
@@ -49,8 +52,8 @@ export async function putEndpoint(sql: Sql, wanted: NewEndpoint): Promise<Priced
   );
   const { rows } = await sql.query<{ id: string }>(
     `INSERT INTO priced_endpoint (tenant_id, merchant_id, method, path, asset, price, pay_to, upstream, on_failure,
-       timeout_ms, max_response_bytes, description)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) RETURNING endpoint_id AS id`,
+       timeout_ms, max_response_bytes, description, transfer_method)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) RETURNING endpoint_id AS id`,
     [
       wanted.tenantId,
       merchantId,
@@ -64,6 +67,7 @@ export async function putEndpoint(sql: Sql, wanted: NewEndpoint): Promise<Priced
       wanted.timeoutMs,
       wanted.maxResponseBytes,
       wanted.description,
+      wanted.transferMethod,
     ],
   );
   return (await readEndpoint(sql, rows[0]!.id))!;

@@ -1,4 +1,4 @@
-import type { AssetSettings, Assets } from '../../../base/config/index.ts';
+import type { Assets } from '../../../base/config/index.ts';
 import { type Db, inTransaction } from '../../../base/db/index.ts';
 import { writeAudit } from '../../../base/event/index.ts';
 import {
@@ -9,7 +9,8 @@ import {
   refuse,
 } from '../../../base/kernel/index.ts';
 import { findMerchantOf, type Merchant } from '../../../books/access/index.ts';
-import { parseEndpoint } from './form.ts';
+import { type EndpointForm, parseEndpoint } from './form.ts';
+import { isPayable } from './match.ts';
 import {
   listEndpoints,
   type PricedEndpoint,
@@ -28,6 +29,7 @@ export type EndpointView = {
   price: string;
   priceAtomic: string;
   payTo: string;
+  assetTransferMethod: string;
   upstream: string;
   onFailure: string;
   timeoutMs: number;
@@ -120,22 +122,21 @@ export class EndpointService {
       price: formatAmount(price, asset?.decimals ?? 0),
       priceAtomic: price.toString(),
       payTo: checksummed(payTo),
+      assetTransferMethod: endpoint.transferMethod,
       createdAt: createdAt.toISOString(),
     };
   }
 }
 
 /** Whether payments of this price would be taken; else nobody could ever pay it. */
-function judge(
-  { payTo, assets, wallets }: Merchant,
-  form: { asset: AssetSettings; price: bigint; payTo: string; onFailure: string },
-): Refusal | null {
+function judge({ payTo, assets, wallets }: Merchant, form: EndpointForm): Refusal | null {
   const no = (detail: string) => refuse('endpoint_refused', detail);
   const { asset, price } = form;
   const allowed = assets.find((one) => one.asset === asset.caip19);
-  if (asset.eip712 === undefined || allowed === undefined) {
+  if (asset.address === null || allowed === undefined) {
     return no(`The merchant takes no payments in ${asset.id}.`);
   }
+  if (!isPayable(asset, form)) return no(`${asset.id} has no eip712: only permit2 can pay it.`);
   const tier = asset.tiers.some(({ upTo }) => upTo === null || price <= upTo);
   if (!tier || (allowed.maxAmount !== null && price > allowed.maxAmount)) {
     return no('The price is more than the merchant may take at once.');

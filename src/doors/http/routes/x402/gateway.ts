@@ -1,10 +1,12 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
+import { isRefusal } from '../../../../base/kernel/index.ts';
 import type { GatewayAnswer } from '../../../../roads/gateway/index.ts';
 import { tellRate } from '../../rate-limits.ts';
 import { sendRefusal } from '../../reply.ts';
 import { problems } from '../../schemas.ts';
 import type { App, RouteContext } from '../context.ts';
+import { headerKey } from '../request.ts';
 
 const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
 const MERCHANT = /^([a-z0-9][a-z0-9-]*)\.([a-z0-9][a-z0-9-]*)$/;
@@ -29,11 +31,14 @@ export async function addGatewayRoutes(app: App, { services }: RouteContext): Pr
         security: [],
         summary: 'Ask a priced API: 402 with a challenge, then the answer for its payment',
         description:
-          'The merchant is `tenant.name`. With PAYMENT-SIGNATURE the request is forwarded once; asked again with the same payment it gets the kept answer.',
+          'The merchant is `tenant.name`. With PAYMENT-SIGNATURE the request is forwarded once; asked again with the same payment, or one that was signed anew under the same Idempotency-Key, it gets the kept answer.',
         params: Type.Object({ merchant: Type.String(), '*': Type.String() }),
         response: { ...problems },
       },
       handler: async (request, reply) => {
+        const given = request.headers['idempotency-key'] !== undefined;
+        const idempotencyKey = given ? headerKey(request) : null;
+        if (isRefusal(idempotencyKey)) return sendRefusal(request, reply, idempotencyKey);
         const { merchant } = request.params as { merchant: string };
         const [, tenant = '', name = ''] = MERCHANT.exec(merchant) ?? [];
         const [path = '', query] = request.url.split(/\?(.*)/s);
@@ -46,6 +51,7 @@ export async function addGatewayRoutes(app: App, { services }: RouteContext): Pr
           search: query === undefined ? '' : `?${query}`,
           url,
           headers: request.headers,
+          idempotencyKey,
           body: Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0),
           address: request.ip,
           correlationId: request.id,
@@ -72,6 +78,9 @@ function send(request: FastifyRequest, reply: FastifyReply, answer: GatewayAnswe
   return reply
     .code(answer.status)
     .header('content-security-policy', "sandbox; default-src 'none'; frame-ancestors 'none'")
-    .header('cache-control', answer.status === 402 ? 'no-store' : 'private, no-store')
+    .header(
+      'cache-control',
+      answer.status === 402 || answer.status === 412 ? 'no-store' : 'private, no-store',
+    )
     .send(answer.body);
 }
