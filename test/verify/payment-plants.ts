@@ -3,8 +3,9 @@ import { ACCOUNT, balance, main, one, type Plant } from './plants.ts';
 const SETTLED = one('payment', `status = 'SETTLED'`);
 /** A request of the gateway with a payment, in a state. */
 const call = (payment: string, status: string) => `WITH priced AS (
-    INSERT INTO priced_endpoint (tenant_id, merchant_id, method, path, asset, price, pay_to, upstream, on_failure, timeout_ms, max_response_bytes)
-    SELECT tenant_id, merchant_id, 'GET', '/', asset, amount, pay_to, 'http://a/', 'refund', 1000, 1 FROM payment WHERE payment_id = ${payment}
+    INSERT INTO priced_endpoint (tenant_id, merchant_id, method, path, asset, price, pay_to, upstream, on_failure, timeout_ms, max_response_bytes,
+      transfer_method)
+    SELECT tenant_id, merchant_id, 'GET', '/', asset, amount, pay_to, 'http://a/', 'refund', 1000, 1, method FROM payment WHERE payment_id = ${payment}
     RETURNING endpoint_id
   )
   INSERT INTO gateway_call (call_id, tenant_id, endpoint_id, request_hash, authorization_id, payment_id, correlation_id, status,
