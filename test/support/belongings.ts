@@ -47,8 +47,9 @@ export async function destination(on: Installation): Promise<string> {
 export async function pricedEndpoint(on: Installation): Promise<string> {
   const [made] = await on.rows<{ id: string }>(
     `INSERT INTO priced_endpoint (tenant_id, merchant_id, method, path, asset, price, pay_to, upstream, on_failure,
-       timeout_ms, max_response_bytes)
-     SELECT tenant_id, merchant_id, 'GET', '/report', 'a token', 1, $2, 'https://api.example.com', 'keep', 1000, 1000
+       timeout_ms, max_response_bytes, transfer_method)
+     SELECT tenant_id, merchant_id, 'GET', '/report', 'a token', 1, $2, 'https://api.example.com', 'keep', 1000, 1000,
+       'eip3009'
      FROM merchant WHERE tenant_id = $1 AND name = 'shop' RETURNING endpoint_id AS id`,
     [on.tenantId, Buffer.alloc(20, 8)],
   );
