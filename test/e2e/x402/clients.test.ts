@@ -157,6 +157,49 @@ describe('a payment that is named alike each time, through the gateway', () => {
   }, 60_000);
 });
 
+describe('an Idempotency-Key at the gateway', () => {
+  const under = (key: string) => ({ headers: { 'idempotency-key': key } });
+
+  it('is one charge and one answer for its payer, who signs anew each time', async () => {
+    const [payer, other] = [await newPayer(), await newPayer()];
+    const { pay } = payingFetch(payer);
+    const ask = () => pay(at('keyed'), under('order-1'));
+    const answers = await Promise.all([ask(), ask(), ask()]);
+    answers.push(await ask());
+    for (const answer of answers) {
+      expect([answer.status, await answer.json()]).toEqual([
+        200,
+        { heard: '/weather/keyed', times: 1 },
+      ]);
+    }
+    expect(await spent(payer)).toBe(ONCE);
+    // Of another payer it is another’s key, and so is another key.
+    const { pay: theirs } = payingFetch(other);
+    expect((await theirs(at('keyed'), under('order-1'))).status).toBe(200);
+    expect((await pay(at('keyed'), under('order-2'))).status).toBe(200);
+    expect([await spent(payer), await spent(other)]).toEqual([2n * ONCE, ONCE]);
+    expect(upstream.times('/weather/keyed')).toBe(3);
+  }, 60_000);
+
+  it('beside another payment-identifier is refused, and so is one of another form', async () => {
+    const payer = await newPayer();
+    const name = 'order-keyed-00000000001';
+    const { pay } = payingFetch(payer, name);
+    const refused = await pay(at('two'), under('order-3'));
+    expect([refused.status, await refused.json()]).toEqual([
+      400,
+      expect.objectContaining({ code: 'idempotency_key_mismatch' }),
+    ]);
+    const bad = await fetch(at('two'), under('a b'));
+    expect([bad.status, await bad.json()]).toEqual([
+      400,
+      expect.objectContaining({ code: 'idempotency_key_invalid' }),
+    ]);
+    expect([upstream.heard, await spent(payer)]).toEqual([[], 0n]);
+    expect((await pay(at('two'), under(name))).status).toBe(200);
+  }, 60_000);
+});
+
 describe('the books', () => {
   it('agree with every law when all is quiet', async () => {
     await quiet(on);

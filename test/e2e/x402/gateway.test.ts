@@ -154,55 +154,6 @@ describe('a price that is paid by Permit2', () => {
   }, 60_000);
 });
 
-describe('an Idempotency-Key', () => {
-  const under = (key: string) => ({ headers: { 'idempotency-key': key } });
-  const FUNDS = 1_000_000n;
-  const spent = async ({ address }: { address: string }) =>
-    FUNDS - (await on.tokenBalance(address as Address));
-
-  it('is one charge and one answer for its payer, who signs anew each time', async () => {
-    const [payer, other] = [
-      await fundedPayer(on.anvil, on.token, FUNDS),
-      await fundedPayer(on.anvil, on.token, FUNDS),
-    ];
-    const { pay } = payingFetch(payer);
-    const ask = () => pay(at('/weather/keyed'), under('order-1'));
-    const answers = await Promise.all([ask(), ask(), ask()]);
-    answers.push(await ask());
-    for (const answer of answers) {
-      expect([answer.status, await answer.json()]).toEqual([
-        200,
-        { heard: '/api/weather/keyed', times: 1 },
-      ]);
-    }
-    expect(await spent(payer)).toBe(BigInt(PRICE));
-    // Of another payer it is another’s key, and so is another key.
-    const { pay: theirs } = payingFetch(other);
-    expect((await theirs(at('/weather/keyed'), under('order-1'))).status).toBe(200);
-    expect((await pay(at('/weather/keyed'), under('order-2'))).status).toBe(200);
-    expect([await spent(payer), await spent(other)]).toEqual([2n * BigInt(PRICE), BigInt(PRICE)]);
-    expect(upstream.times('/api/weather/keyed')).toBe(3);
-  }, 60_000);
-
-  it('beside another payment-identifier is refused, and so is one of another form', async () => {
-    const payer = await fundedPayer(on.anvil, on.token, FUNDS);
-    const name = 'order-keyed-00000000001';
-    const { pay } = payingFetch(payer, name);
-    const refused = await pay(at('/weather/two'), under('order-3'));
-    expect([refused.status, await refused.json()]).toEqual([
-      400,
-      expect.objectContaining({ code: 'idempotency_key_mismatch' }),
-    ]);
-    const bad = await fetch(at('/weather/two'), under('a b'));
-    expect([bad.status, await bad.json()]).toEqual([
-      400,
-      expect.objectContaining({ code: 'idempotency_key_invalid' }),
-    ]);
-    expect([upstream.heard, await spent(payer)]).toEqual([[], 0n]);
-    expect((await pay(at('/weather/two'), under(name))).status).toBe(200);
-  }, 60_000);
-});
-
 describe('an upstream that fails after the payment', () => {
   it('is a refund where the price says so', async () => {
     await price({ path: '/broken', onFailure: 'refund' });
