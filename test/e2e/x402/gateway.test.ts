@@ -143,10 +143,8 @@ describe('a price that is paid by Permit2', () => {
 
   it('says with 412 that Permit2 has to be allowed first, and takes nothing else for it', async () => {
     const unallowed = await payingFetch(await fundedPayer(on.anvil, on.token)).pay(at('/permit'));
-    expect([unallowed.status, required(unallowed).error]).toEqual([
-      412,
-      'permit2_allowance_required',
-    ]);
+    expect(unallowed.status).toBe(412);
+    expect(required(unallowed).error).toBe('permit2_allowance_required');
     const { header } = await signedFor(at('/permit'));
     const other = await send(at('/permit'), header);
     expect([other.status, required(other).error]).toEqual([402, 'unsupported_payload_type']);
