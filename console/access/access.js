@@ -1,8 +1,9 @@
+import * as approvals from './approvals.js';
 import * as passkeys from './passkeys.js';
 import { button, call, createPasskey, element, say, showPasskey } from './view.js';
 
 /** What an operator sees, in this order: modules with `title`, `scope` and `show(place, session)`. */
-const VIEWS = [passkeys];
+const VIEWS = [approvals, passkeys];
 
 const place = document.getElementById('views');
 const who = document.getElementById('who');

@@ -108,6 +108,30 @@ export async function showPasskey(options) {
   };
 }
 
+/** The passkey's signature around 32 bytes of ours, in the fields of an approval. Refused without a person verified. */
+export async function signWithPasskey(challenge, credentialId) {
+  const { response } = await assert(challenge, credentialId);
+  return {
+    signature: toText(response.signature),
+    authenticatorData: toText(response.authenticatorData),
+    clientDataJSON: toText(response.clientDataJSON),
+  };
+}
+
+/** The same in bytes, over a challenge that nobody chose. */
+export async function tryPasskey(credentialId) {
+  const { response } = await assert(crypto.getRandomValues(new Uint8Array(32)), credentialId);
+  const { signature, authenticatorData, clientDataJSON } = response;
+  const bytes = { signature, authenticatorData, clientDataJSON };
+  return Object.fromEntries(Object.entries(bytes).map(([name, of]) => [name, new Uint8Array(of)]));
+}
+
+function assert(challenge, credentialId) {
+  const allowCredentials = [{ type: 'public-key', id: toBytes(credentialId) }];
+  const wanted = { challenge, allowCredentials, userVerification: 'required', timeout: 300_000 };
+  return navigator.credentials.get({ publicKey: wanted });
+}
+
 function shown({ id, rawId, type, authenticatorAttachment }) {
   return {
     ...{ id, rawId: toText(rawId), type, clientExtensionResults: {} },

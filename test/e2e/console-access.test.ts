@@ -1,8 +1,18 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import type { ApproverSettings } from '../../src/base/config/index.ts';
 import { isRefusal } from '../../src/base/kernel/index.ts';
-import { activateOperator, inviteOperator, listOperators } from '../../src/books/access/index.ts';
+import {
+  activateOperator,
+  inviteOperator,
+  listOperators,
+  type Role,
+} from '../../src/books/access/index.ts';
+import type { ApprovalView } from '../../src/roads/withdrawal/index.ts';
+import { Authenticator } from '../support/authenticator.ts';
 import { Browser, findBrowser, type Page } from '../support/browser.ts';
 import { Installation } from '../support/installation.ts';
+import { expectLaws, quiet, recipient } from '../support/laws.ts';
 
 const file = findBrowser();
 if (file === null) {
@@ -11,31 +21,169 @@ if (file === null) {
   );
 }
 
-describe.skipIf(file === null)('the console in a browser', () => {
-  let on: Installation;
-  let browser: Browser;
-  let origin: string;
-  beforeAll(async () => {
-    on = await Installation.make();
-    await on.startApi();
-    origin = `http://localhost:${new URL(on.url).port}`;
-    browser = await Browser.start(file!);
+let on: Installation;
+let origin: string;
+beforeAll(async () => {
+  on = await Installation.make({
+    blockTime: 0.1,
+    settings: (settings) => ({
+      ...settings,
+      guard: {
+        ...settings.guard,
+        approvals: {
+          approvers: [],
+          groups: [{ id: 'finance', members: [] }],
+          thresholds: [
+            {
+              asset: settings.assets.find(({ id }) => id === 'USDC')!.caip19,
+              ...{ above: 100_000_000n, requirement: { group: 'finance', count: 1 } },
+            },
+          ],
+          ...{ webauthn: null, expireAfterMs: 3_600_000 },
+        },
+      },
+    }),
   });
-  afterAll(async () => {
-    await browser?.stop();
-    await on?.stop();
+  await on.startApi();
+  origin = `http://localhost:${new URL(on.url).port}`;
+  on.settings.guard.approvals.webauthn = { rpId: 'localhost', origins: [origin] };
+  await on.deposit('alice', 'USDC', '1000');
+});
+afterAll(() => on?.stop());
+
+async function invite(
+  name: string,
+  { by = null, role = 'security-admin' }: { by?: string | null; role?: Role } = {},
+): Promise<{ id: string; token: string; link: string }> {
+  const invited = await inviteOperator(on.owner, {
+    ...{ tenantId: on.tenantId, name, roles: [role], lifeMs: 600_000 },
+    by: { operatorId: by },
+  });
+  if (isRefusal(invited)) throw new Error(invited.detail);
+  const { operator, invitation } = invited;
+  const { token } = invitation!;
+  return { id: operator.operatorId, token, link: `${origin}/console/access#invitation=${token}` };
+}
+
+/** From here on the signer takes this one's word, as when the line was put into its file and all began anew. */
+async function pin(approver: ApproverSettings): Promise<void> {
+  for (const role of ['signer', 'worker'] as const) await on.stopRole(role);
+  const { approvers, groups } = on.settings.guard.approvals;
+  approvers.push(approver);
+  groups[0]!.members.push(approver.id);
+  await on.startSigner();
+  await on.startWorker();
+}
+
+/** One above the threshold, once it waits. */
+async function ask(n: number): Promise<string> {
+  const order = { account: 'alice', asset: 'USDC', amount: '150', to: recipient(n) };
+  const { body } = await on.withdraw(order);
+  const id = body['id'] as string;
+  expect(await on.waitFor(id, 'AWAITING_APPROVAL')).toMatchObject({ status: 'AWAITING_APPROVAL' });
+  return id;
+}
+
+describe('an approval by passkey', () => {
+  let ann: Authenticator;
+  let cookie = '';
+
+  async function call<Body>(method: string, path: string, body?: unknown): Promise<Body> {
+    const answer = await fetch(`${on.url}${path}`, {
+      method,
+      headers: {
+        ...{ cookie, origin, 'payonce-console': '1' },
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+      },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
+    cookie = answer.headers.get('set-cookie')?.split(';')[0] ?? cookie;
+    return (await answer.json()) as Body;
+  }
+  type Options = { options: object };
+  type Signed = { response: Record<string, string> };
+  const signedBy = (who: Authenticator, view: Pick<ApprovalView, 'digest'>, bend: object = {}) => {
+    const challenge = Buffer.from(view.digest.slice(2), 'hex').toString('base64url');
+    const { response } = who.login({ challenge, rpId: 'localhost' }, bend) as Signed;
+    return { approver: 'ann', ...response };
+  };
+  const approve = (id: string, body: object) =>
+    call<ApprovalView & { code?: string }>('POST', `/v1/approvals/${id}/approve`, body);
+  const viewOf = (id: string) => call<ApprovalView>('GET', `/v1/approvals/${id}`);
+
+  it('is given with the passkey that logs in, once the configuration names it', async () => {
+    ann = new Authenticator(origin);
+    const { id: operatorId, token } = await invite('ann-approves', { role: 'approver' });
+    const begun = await call<Options>('POST', '/v1/session/invitation/challenge', { token });
+    const answer = ann.register(begun.options);
+    await call('POST', '/v1/session/invitation', { token, name: 'key', answer });
+    const { options } = await call<Options>('POST', '/v1/session/challenge');
+    await call('POST', '/v1/session', { answer: ann.login(options) });
+    const { passkeys } = await call<{ passkeys: { id: string; publicKey: string }[] }>(
+      ...(['GET', '/v1/session/passkeys'] as const),
+    );
+    const [{ id: credentialId, publicKey }] = passkeys as [{ id: string; publicKey: string }];
+    const initiators = [operatorId];
+    await pin({ id: 'ann', kind: 'webauthn', credentialId, publicKey, initiators });
+
+    const id = await ask(1);
+    const { approvals } = await call<{ approvals: ApprovalView[] }>('GET', '/v1/approvals');
+    const [view] = approvals as [ApprovalView];
+    expect(view).toMatchObject({
+      ...{ withdrawalId: id, passkeys: [{ approver: 'ann', credentialId }] },
+      shown: { asset: 'USDC', decimals: 6, amount: '150' },
+    });
+    expect(await approve(id, signedBy(ann, view))).toMatchObject({ status: 'APPROVED', given: 1 });
+    expect(await on.waitFor(id)).toMatchObject({ status: 'COMPLETED' });
+    expect(await on.tokenBalance(recipient(1))).toBe(150_000_000n);
   });
 
-  async function invite(name: string, by: string | null): Promise<{ id: string; link: string }> {
-    const invited = await inviteOperator(on.owner, {
-      ...{ tenantId: on.tenantId, name, roles: ['security-admin'], lifeMs: 600_000 },
-      by: { operatorId: by },
+  it('is good for one payment, from our page, by the passkey that is pinned', async () => {
+    const id = await ask(2);
+    const view = await viewOf(id);
+    const [used] = await on.rows<{ signature: Buffer; data: Buffer; client: Buffer }>(
+      'SELECT signature, authenticator_data AS data, client_data AS client FROM approval',
+    );
+    const replayed = {
+      approver: 'ann',
+      signature: used!.signature.toString('base64url'),
+      authenticatorData: used!.data.toString('base64url'),
+      clientDataJSON: used!.client.toString('base64url'),
+    };
+    const { options } = await call<Options>('POST', '/v1/session/challenge');
+    const login = (ann.login(options) as Signed).response;
+    const wrong = [
+      replayed,
+      { approver: 'ann', ...login },
+      signedBy(new Authenticator(origin), view),
+      signedBy(ann, view, { origin: 'https://evil.example' }),
+      signedBy(ann, view, { rpId: 'evil.example' }),
+      signedBy(ann, view, { unverified: true }),
+    ];
+    for (const body of wrong) {
+      expect(await approve(id, body)).toMatchObject({ code: 'approval_signature_invalid' });
+    }
+    expect(await viewOf(id)).toMatchObject({ status: 'PENDING', given: 0 });
+    const reason = 'not ours';
+    expect(await call('POST', `/v1/approvals/${id}/reject`, { reason })).toMatchObject({
+      status: 'REJECTED',
     });
-    if (isRefusal(invited)) throw new Error(invited.detail);
-    const { operator, invitation } = invited;
-    const link = `${origin}/console/access#invitation=${invitation!.token}`;
-    return { id: operator.operatorId, link };
-  }
+    expect(await on.waitFor(id, 'REJECTED')).toMatchObject({
+      status: 'REJECTED',
+      failure: { code: 'approval_rejected', message: expect.stringMatching(/: not ours$/) },
+    });
+    expect(await approve(id, signedBy(ann, view))).toMatchObject({ code: 'approval_closed' });
+    await quiet(on);
+    await expectLaws(on);
+  });
+});
+
+describe.skipIf(file === null)('the console in a browser', () => {
+  let browser: Browser;
+  beforeAll(async () => {
+    browser = await Browser.start(file!);
+  });
+  afterAll(() => browser?.stop());
 
   async function accept(link: string): Promise<Page> {
     const page = await browser.page();
@@ -49,11 +197,12 @@ describe.skipIf(file === null)('the console in a browser', () => {
   let ann: string;
 
   it('registers a passkey by the link, logs in and out, adds a passkey and removes it', async () => {
-    const { id, link } = await invite('ann', null);
+    const { id, link } = await invite('ann');
     ann = id;
     const page = await accept(link);
-    const [operator] = await listOperators(on.owner, { tenantId: on.tenantId });
-    expect(await page.text()).toContain(operator!.fingerprints[0]);
+    const operators = await listOperators(on.owner, { tenantId: on.tenantId });
+    const { fingerprints } = operators.find(({ operatorId }) => operatorId === id)!;
+    expect(await page.text()).toContain(fingerprints[0]);
     expect(await page.evaluate('location.href')).toBe(`${origin}/console/access`);
 
     await page.click('Log in with a passkey');
@@ -78,24 +227,68 @@ describe.skipIf(file === null)('the console in a browser', () => {
 
     await page.click('Log out');
     await page.shows('Log in with a passkey');
-    expect(await on.rows('SELECT FROM operator_session')).toEqual([]);
+    const sessions =
+      'SELECT FROM operator_session JOIN passkey USING (credential_id) WHERE operator_id = $1';
+    expect(await on.rows(sessions, [id])).toEqual([]);
     // The only complaint: it asked who was logged in when nobody was.
     expect(page.complaints.filter((text) => !text.includes('401'))).toEqual([]);
   });
 
   it('lets nobody in by the word of one security-admin, and by that of two', async () => {
-    const bob = await invite('bob', ann);
+    const bob = await invite('bob', { by: ann });
     const page = await accept(bob.link);
     expect(await page.text()).toContain('other than the one who invited you');
     await page.click('Log in with a passkey');
     await page.shows('The passkey is not accepted.');
-    const carl = await invite('carl', null);
+    const carl = await invite('carl');
     const at = { tenantId: on.tenantId, operatorId: bob.id, by: { operatorId: carl.id } };
     expect(await activateOperator(on.owner, at)).toMatchObject({ code: 'missing_role' });
     await accept(carl.link);
     expect(await activateOperator(on.owner, at)).toMatchObject({ state: 'active' });
     await page.click('Log in with a passkey');
     await page.shows('bob (');
+  });
+
+  it('shows what would be signed by its own reckoning, signs it, and signs nothing for a server that lies', async () => {
+    const { link } = await invite('dora', { role: 'approver' });
+    const page = await accept(link);
+    await page.click('Log in with a passkey');
+    await page.shows('Nothing waits for approval.');
+    await page.click('As an approver');
+    await page.shows('For signer.approvers');
+    const line = await page.evaluate<string>(
+      'document.querySelector("#approver-line").textContent',
+    );
+    await pin((parse(line) as ApproverSettings[])[0]!);
+    const id = await ask(3);
+
+    // The server says more than it asks to be signed for.
+    await page.click('Log out');
+    await page.evaluate(`globalThis.honest = fetch; globalThis.fetch = async (path, ...more) => {
+      const answer = await honest(path, ...more);
+      if (!path.startsWith('/v1/approvals?')) return answer;
+      return new Response((await answer.text()).replace('"amount":"150000000"', '"amount":"950000000"'));
+    }`);
+    await page.click('Log in with a passkey');
+    expect(await page.shows('Not to be signed')).toContain('the server says that digest is');
+    expect(await page.text()).not.toContain('Approve with a passkey');
+
+    await page.evaluate('globalThis.fetch = honest');
+    await page.click('Log out');
+    await page.click('Log in with a passkey');
+    const text = await page.shows('150 USDC (signed: 150000000 base units');
+    expect(text).toContain(`a wallet of demo`);
+    await page.click('Approve with a passkey');
+    await page.shows('APPROVED: 1 of 1 approvals.');
+    expect(await on.waitFor(id)).toMatchObject({ status: 'COMPLETED' });
+
+    const other = await ask(4);
+    await page.open(`${origin}/console/access`);
+    await page.shows('Reject');
+    await page.evaluate(`document.querySelector('input').value = 'not ours'`);
+    await page.click('Reject');
+    await page.shows('It is rejected');
+    expect(await on.waitFor(other, 'REJECTED')).toMatchObject({ status: 'REJECTED' });
   });
 
   it('says so when a link opens nothing', async () => {

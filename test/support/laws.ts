@@ -17,7 +17,8 @@ export async function quiet(on: Installation, ms = 30_000): Promise<void> {
     'no job, every withdrawal ended, every slot booked',
     async () => {
       const [row] = await on.rows<{ open: bigint }>(
-        `SELECT (SELECT count(*) FROM job WHERE topic NOT IN ('payment.expire', 'gateway.end'))
+        `SELECT (SELECT count(*) FROM job WHERE topic NOT IN ('payment.expire', 'gateway.end')
+             AND NOT (topic = 'withdrawal.unapproved' AND run_at > now() + interval '1 minute'))
            + (SELECT count(*) FROM gateway_call c JOIN priced_endpoint e USING (endpoint_id) WHERE c.status = 'FORWARDING'
                OR (c.status = 'FAILED' AND e.on_failure = 'refund' AND c.refund_id IS NULL AND c.refund_refused IS NULL))
            + (SELECT count(*) FROM payment WHERE status IN ('RESERVED', 'BROADCASTED', 'INCLUDED', 'REVERSED'))

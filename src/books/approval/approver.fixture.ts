@@ -41,9 +41,10 @@ export function passkeyPerson(
       ? generateKeyPairSync('ec', { namedCurve: 'P-256' })
       : generateKeyPairSync('ed25519');
   const assert = (digest: Hex, over: Partial<Assertion> = {}): Proof => {
-    const { rpId, flags, ...client } = {
+    const { rpId, flags, counter, ...client } = {
       rpId: WEBAUTHN.rpId,
       flags: 0x05,
+      counter: 1,
       type: 'webauthn.get',
       challenge: fromHex(digest).toString('base64url'),
       origin: WEBAUTHN.origins[0]!,
@@ -52,7 +53,7 @@ export function passkeyPerson(
     };
     const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest();
     const clientData = Buffer.from(JSON.stringify(client));
-    const head = Buffer.from([flags, 0, 0, 0, 1]);
+    const head = Buffer.from([flags, 0, 0, 0, counter]);
     const authenticatorData = Buffer.concat([sha256(Buffer.from(rpId)), head]);
     const signed = Buffer.concat([authenticatorData, sha256(clientData)]);
     const signature = sign(curve === 'P-256' ? 'sha256' : null, signed, privateKey);
@@ -74,6 +75,7 @@ export function passkeyPerson(
 type Assertion = {
   rpId: string;
   flags: number;
+  counter: number;
   type: string;
   challenge: string;
   origin: string;

@@ -94,7 +94,10 @@ export class FakeSessions implements Sessions {
       ? { fingerprint: '0123-4567-89ab-cdef', active: false }
       : refuse('invitation_ended', 'No.');
   passkeys: Sessions['passkeys'] = async () => [
-    { ...{ credentialId: 'c1', name: 'key', fingerprint: 'f' }, createdAt: AT, lastUsedAt: null },
+    {
+      ...{ credentialId: 'c1', name: 'key', fingerprint: 'f', publicKey: 'MFkw' },
+      ...{ createdAt: AT, lastUsedAt: null },
+    },
   ];
   beginPasskey: Sessions['beginPasskey'] = async () => ({ challenge: 'sign me' });
   addPasskey: Sessions['addPasskey'] = async ({ answer }) =>

@@ -1,3 +1,4 @@
+import { createPublicKey } from 'node:crypto';
 import type {
   AuthenticationResponseJSON,
   PublicKeyCredentialCreationOptionsJSON,
@@ -110,4 +111,27 @@ export async function judgeLogin(
   } catch (error) {
     return messageOf(error);
   }
+}
+
+/**
+ * A passkey's COSE key as SubjectPublicKeyInfo in base64; null for other than P-256 and Ed25519, which are what an
+ * approver's key may be.
+ */
+export async function spkiOf(publicKey: Uint8Array): Promise<string | null> {
+  const { cose, decodeCredentialPublicKey } = await import('@simplewebauthn/server/helpers');
+  const key = decodeCredentialPublicKey(Uint8Array.from(publicKey));
+  const text = (bytes: Uint8Array | undefined) => Buffer.from(bytes ?? []).toString('base64url');
+  const jwk = (() => {
+    if (cose.isCOSEPublicKeyEC2(key) && key.get(cose.COSEKEYS.crv) === cose.COSECRV.P256) {
+      const [x, y] = [text(key.get(cose.COSEKEYS.x)), text(key.get(cose.COSEKEYS.y))];
+      return { kty: 'EC', crv: 'P-256', x, y };
+    }
+    if (cose.isCOSEPublicKeyOKP(key) && key.get(cose.COSEKEYS.crv) === cose.COSECRV.ED25519) {
+      return { kty: 'OKP', crv: 'Ed25519', x: text(key.get(cose.COSEKEYS.x)) };
+    }
+    return null;
+  })();
+  if (jwk === null) return null;
+  const made = createPublicKey({ key: jwk, format: 'jwk' });
+  return made.export({ format: 'der', type: 'spki' }).toString('base64');
 }

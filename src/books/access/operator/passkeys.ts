@@ -1,6 +1,6 @@
 import { type Db, inTransaction, type Sql } from '../../../base/db/index.ts';
 import { type Refusal, refuse } from '../../../base/kernel/index.ts';
-import { type NewPasskey, type Party, registrationOptions } from './ceremony.ts';
+import { type NewPasskey, type Party, registrationOptions, spkiOf } from './ceremony.ts';
 import { makeChallenge } from './challenges.ts';
 import { judgeLast } from './decide.ts';
 import { fingerprintOf, lockEverywhere } from './members.ts';
@@ -10,18 +10,28 @@ export type Passkey = {
   credentialId: string;
   name: string;
   fingerprint: string;
+  /** SubjectPublicKeyInfo in base64, as an approver's key is pinned; null: of a kind that is not taken there. */
+  publicKey: string | null;
   createdAt: Date;
   lastUsedAt: Date | null;
 };
 
 export async function listPasskeys(sql: Sql, operatorId: string): Promise<Passkey[]> {
-  const { rows } = await sql.query<Omit<Passkey, 'fingerprint'> & { publicKey: Buffer }>(
+  const { rows } = await sql.query<
+    Omit<Passkey, 'fingerprint' | 'publicKey'> & { publicKey: Buffer }
+  >(
     `SELECT credential_id AS "credentialId", name, public_key AS "publicKey", created_at AS "createdAt",
        last_used_at AS "lastUsedAt"
      FROM passkey WHERE operator_id = $1 ORDER BY created_at`,
     [operatorId],
   );
-  return rows.map(({ publicKey, ...row }) => ({ ...row, fingerprint: fingerprintOf(publicKey) }));
+  return await Promise.all(
+    rows.map(async ({ publicKey, ...row }) => ({
+      ...row,
+      fingerprint: fingerprintOf(publicKey),
+      publicKey: await spkiOf(publicKey),
+    })),
+  );
 }
 
 /** What a browser needs to make a passkey for an operator. */

@@ -42,9 +42,65 @@ const flipped = (proof: Proof, at = 0): Proof => {
   return { ...proof, signature };
 };
 
+/** r and s, 32 bytes each, of a signature in DER. */
+function numbersOf(bytes: Buffer): [Buffer, Buffer] {
+  const length = bytes[3]!;
+  const parts = [bytes.subarray(4, 4 + length), bytes.subarray(6 + length)];
+  return parts.map((part) =>
+    fromHex(
+      `0x${BigInt(`0x${part.toString('hex')}`)
+        .toString(16)
+        .padStart(64, '0')}`,
+    ),
+  ) as [Buffer, Buffer];
+}
+
+const der = (proof: Proof, change: (bytes: Buffer) => Buffer): Proof => ({
+  ...proof,
+  signature: change(proof.signature),
+});
+
+const P256_ORDER = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
+/** The other signature that says the same. */
+function otherHalf(proof: Proof): Proof {
+  return der(proof, (bytes) => {
+    const [r, s] = numbersOf(bytes).map((part) => BigInt(`0x${part.toString('hex')}`));
+    const numbers = [r!, P256_ORDER - s!].map((number) => {
+      const digits = number.toString(16);
+      // A first bit that is set would be a sign.
+      const even = digits.length % 2 === 0 ? digits : `0${digits}`;
+      const part = fromHex(`0x${even[0]! >= '8' ? '00' : ''}${even}`);
+      return Buffer.concat([Buffer.of(2, part.length), part]);
+    });
+    const body = Buffer.concat(numbers);
+    return Buffer.concat([Buffer.of(0x30, body.length), body]);
+  });
+}
+
+function cutOff({ signature, passkey }: Proof): Proof {
+  const authenticatorData = passkey!.authenticatorData.subarray(0, 36);
+  return { signature, passkey: { ...passkey!, authenticatorData } };
+}
+
+function mixed(): Proof {
+  const { authenticatorData } = carol.assert(DIGEST, { counter: 2 }).passkey!;
+  const { signature, passkey } = carol.sign(DIGEST);
+  return { signature, passkey: { ...passkey!, authenticatorData } };
+}
+
 describe('an approval', () => {
   it.each([alice, bob, carol, dave])('of a key of any kind counts', (person) => {
     expect(judged(person.settings.id, person.sign(DIGEST))).toBeNull();
+  });
+
+  it.each<[string, Proof]>([
+    // Used once for one payment, so nothing can be gained by an older counter, and many authenticators count nothing.
+    ['whatever its counter says', carol.assert(DIGEST, { counter: 0 })],
+    ['that is kept on several devices', carol.assert(DIGEST, { flags: 0x1d })],
+    // One of this and the one above is the upper: WebAuthn asks for no half, and authenticators give either.
+    ['with s in the other half', otherHalf(carol.sign(DIGEST))],
+  ])('of a passkey %s counts', (_, proof) => {
+    expect(judged('carol', proof)).toBeNull();
   });
 
   it('counts as an EVM wallet signs the typed data that it is shown', async () => {
@@ -109,6 +165,41 @@ describe('an approval', () => {
       invalid,
     ],
     ['without a person present', 'carol', carol.assert(DIGEST, { flags: 0x04 }), invalid],
+    [
+      'of a passkey for a challenge in another alphabet',
+      'carol',
+      carol.assert(DIGEST, { challenge: fromHex(DIGEST).toString('base64') }),
+      invalid,
+    ],
+    ['of a passkey for no challenge', 'carol', carol.assert(DIGEST, { challenge: '' }), invalid],
+    [
+      'of a passkey at a page below its origin',
+      'carol',
+      carol.assert(DIGEST, { origin: `${WEBAUTHN.origins[0]}.evil.example` }),
+      invalid,
+    ],
+    ['of another curve where a passkey is pinned', 'carol', dave.sign(DIGEST), invalid],
+    [
+      'with a byte behind its DER',
+      'carol',
+      der(carol.sign(DIGEST), (bytes) => Buffer.concat([bytes, Buffer.of(0)])),
+      invalid,
+    ],
+    [
+      'in BER, with its length in the long form',
+      'carol',
+      der(carol.sign(DIGEST), (bytes) => Buffer.concat([Buffer.of(0x30, 0x81), bytes.subarray(1)])),
+      invalid,
+    ],
+    [
+      'as r and s without DER',
+      'carol',
+      der(carol.sign(DIGEST), (bytes) => Buffer.concat(numbersOf(bytes))),
+      invalid,
+    ],
+    ['with no bytes, passkey', 'carol', der(carol.sign(DIGEST), () => Buffer.alloc(0)), invalid],
+    ['with authenticator data cut off', 'carol', cutOff(carol.sign(DIGEST)), invalid],
+    ['with authenticator data of another answer', 'carol', mixed(), invalid],
     [
       'with client data that is no JSON',
       'carol',

@@ -45,6 +45,7 @@ function viewOf(n: number): ApprovalView {
     content: { chainId: 1, amount: '5' },
     shown: {
       asset: 'USDC',
+      decimals: 6,
       amount: '5',
       to: '0x',
       feeCap: '0.05',

@@ -27,8 +27,15 @@ export type ApprovalView = {
   status: string;
   /** The digest's parts; amounts in base units and wei, expiry in seconds, as they are signed. */
   content: Record<string, string | number>;
-  /** In words: the asset's own name and the amount in its unit. */
-  shown: { asset: string; amount: string; to: string; feeCap: string; expiresAt: string };
+  /** In words: the asset's own name and the amount in its unit; decimals are null where the asset is not configured. */
+  shown: {
+    asset: string;
+    decimals: number | null;
+    amount: string;
+    to: string;
+    feeCap: string;
+    expiresAt: string;
+  };
   /** What intentId is the hash of. */
   intent: { installationId: string; tenantId: string; operation: string; idempotencyKey: string };
   digest: string;
@@ -136,6 +143,7 @@ export class ApprovalService {
       },
       shown: {
         asset: asset?.id ?? content.asset,
+        decimals: asset?.decimals ?? null,
         amount: formatAmount(content.amount, asset?.decimals ?? 0),
         to: checksummed(content.to),
         feeCap: formatAmount(content.feeCap, 18),

@@ -165,7 +165,10 @@ describe('operators', () => {
 
 describe('the pages', () => {
   it('run nothing but our own files, and show nothing in a frame', async () => {
-    for (const url of ['/console/access', '/console/access/access.js']) {
+    const modules = ['access', 'approvals', 'approval-request', 'digest', 'keccak', 'view'];
+    for (const url of ['', ...modules.map((name) => `/${name}.js`)].map(
+      (end) => `/console/access${end}`,
+    )) {
       const { headers, body } = await app.inject({ url });
       expect(headers['content-security-policy']).toContain("default-src 'none'; script-src 'self'");
       expect(headers['content-security-policy']).toContain("frame-ancestors 'none'");

@@ -16,6 +16,11 @@ const PasskeyView = Type.Object(
     id: Type.String(),
     name: Type.String(),
     fingerprint: Type.String(),
+    publicKey: Type.Unsafe<string | null>({
+      type: ['string', 'null'],
+      description:
+        'SubjectPublicKeyInfo in base64, as signer.approvers takes it; null: a kind of key that it does not take',
+    }),
     current: Type.Boolean({ description: 'It began this session' }),
     createdAt: Type.String({ format: 'date-time' }),
     lastUsedAt: textOrNull,
@@ -103,9 +108,9 @@ export function addPasskeyRoutes(app: App, { services }: RouteContext): void {
 }
 
 function shown(passkey: Passkey, current: string) {
-  const { credentialId: id, name, fingerprint, createdAt, lastUsedAt } = passkey;
+  const { credentialId: id, name, fingerprint, publicKey, createdAt, lastUsedAt } = passkey;
   return {
-    ...{ id, name, fingerprint, current: id === current },
+    ...{ id, name, fingerprint, publicKey, current: id === current },
     createdAt: createdAt.toISOString(),
     lastUsedAt: lastUsedAt?.toISOString() ?? null,
   };
