@@ -19,7 +19,8 @@ type Output = {
     Record<
       string,
       {
-        abi: unknown[];
+        /** Of Solidity alone. */
+        abi?: unknown[];
         evm: { bytecode: { object: string }; deployedBytecode: { object: string } };
       }
     >
@@ -35,6 +36,7 @@ const CONTRACTS = {
   OddWallet: 'contracts/OddWallet.sol',
   Permit2: 'contracts/Permit2.sol',
   ExactPermit2Proxy: 'contracts/Permit2.sol',
+  PassEach: 'contracts/PassEach.yul',
 };
 
 /** Path and text of every committed artifact, made anew from the sources. */
@@ -48,7 +50,7 @@ export function compileContracts(): [path: string, text: string][] {
 function compile(contractName: string, name: string): string {
   const root = projectFolder();
   const input = {
-    language: 'Solidity',
+    language: name.endsWith('.yul') ? 'Yul' : 'Solidity',
     sources: { [name]: { content: readFileSync(join(root, name), 'utf8') } },
     settings: SETTINGS,
   };
@@ -69,7 +71,7 @@ function compile(contractName: string, name: string): string {
     contractName,
     sourceName: name,
     compiler: { version: solc.version() as string, settings },
-    abi: contract.abi,
+    abi: contract.abi ?? [],
     bytecode: `0x${contract.evm.bytecode.object}`,
     deployedBytecode: `0x${contract.evm.deployedBytecode.object}`,
   };

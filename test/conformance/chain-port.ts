@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import { checkEffect, effectOf, fillerOf, paidByTransfers } from '../../src/base/effect/index.ts';
 import { type Address, TRANSFER_TOPIC, Transient } from '../../src/base/kernel/index.ts';
 import { GWEI } from '../support/sign.ts';
+import { authorized } from './authorized.ts';
 import { pool, reorgs } from './chain-port-pool.ts';
 import { type Begin, beginOn, type ChainUnderTest, hashesOf, PAYEE } from './chain-under-test.ts';
 
@@ -117,6 +118,23 @@ function effects(begin: Begin): void {
     const failed = { ok: false };
     const yes = { ok: true, returned: `0x${'0'.repeat(63)}1` };
     expect(answers).toEqual([{ ok: true, returned: '0x' }, failed, failed, yes, failed, failed]);
+  });
+
+  it('tells what anybody may make go through, each as if it were alone', async () => {
+    const { chain, key, token } = await begin();
+    const payment = async (amount: bigint, by = key) => ({
+      to: token,
+      data: await authorized({ token, payer: key, by, amount }),
+      gas: 150_000n,
+    });
+    const [most, other] = [await payment(6_000_000n), await payment(6_000_000n)];
+    const forged = await payment(1n, `0x${'17'.repeat(32)}`);
+    const starved = { ...most, gas: 40_000n };
+    // Both together are more than the payer has, and no nonce can be used twice.
+    const calls = [most, other, most, await payment(10n ** 18n), forged, starved];
+    expect(await chain.passes(calls)).toEqual([true, true, true, false, false, false]);
+    expect(await chain.passes([most])).toEqual([true]);
+    expect(await chain.passes([])).toEqual([]);
   });
 
   it('moves a token with a Transfer log, and mines what reverts without effect', async () => {

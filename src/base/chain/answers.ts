@@ -1,4 +1,7 @@
-import type { FailureKind } from './failure.ts';
+import type { Hex } from '../kernel/index.ts';
+import { type FailureKind, isRateLimit } from './failure.ts';
+import type { SendAnswer } from './port.ts';
+import { classifySendError } from './send-errors.ts';
 
 /**
  * One call's fate. `error` is the node's own answer; `lost` says that none came for this call, so that
@@ -59,4 +62,27 @@ export function errorOf(answer: object): (RpcOutcome & { kind: 'error' }) | null
     code: typeof code === 'number' ? code : 0,
     message: words.length > 0 ? words.join(': ') : JSON.stringify(error),
   };
+}
+
+/** What is known after a node's answer to the bytes of this hash. */
+export function sendAnswer(hash: Hex, outcome: RpcOutcome): SendAnswer {
+  const unknown = (message: string, failure?: FailureKind): SendAnswer => ({
+    hash,
+    class: 'unknown',
+    message,
+    ...(failure === undefined ? {} : { failure }),
+  });
+  if (outcome.kind === 'lost') return unknown(outcome.message, outcome.failure);
+  if (outcome.kind === 'error') {
+    const { code, message } = outcome;
+    const classified = classifySendError(message, hash);
+    if (classified !== 'unknown') return { hash, class: classified, message };
+    return unknown(message, isRateLimit(code, message) ? 'rate_limited' : undefined);
+  }
+  const { result } = outcome;
+  if (typeof result === 'string' && result.toLowerCase() === hash) {
+    return { hash, class: 'accepted', message: null };
+  }
+  // A loaded node has been seen to answer with the hash of another transaction.
+  return unknown(`the node answered with ${String(result).slice(0, 80)}`, 'malformed');
 }

@@ -17,6 +17,7 @@ export type {
   ChainPort,
   FeeMarket,
   GasEstimate,
+  OpenCall,
   Receipt,
   SendAnswer,
   Simulation,

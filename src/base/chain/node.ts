@@ -4,10 +4,11 @@ import {
   type Hex,
   TRANSFER_TOPIC,
   toHex,
+  ZERO_ADDRESS,
 } from '../kernel/index.ts';
-import type { RpcOutcome } from './answers.ts';
+import { type RpcOutcome, sendAnswer } from './answers.ts';
 import { classifyEstimateError } from './estimate-errors.ts';
-import { EndpointFailure, type FailureKind, failureOfError, isRateLimit } from './failure.ts';
+import { EndpointFailure, failureOfError } from './failure.ts';
 import * as parse from './parse.ts';
 import type {
   Block,
@@ -17,6 +18,7 @@ import type {
   ChainPort,
   FeeMarket,
   GasEstimate,
+  OpenCall,
   Receipt,
   SendAnswer,
   Simulation,
@@ -25,7 +27,7 @@ import type {
   TransferQuery,
 } from './port.ts';
 import { type RpcCall, RpcClient, type RpcOptions } from './rpc.ts';
-import { classifySendError } from './send-errors.ts';
+import { callOfAll, gather, verdictsOf } from './together.ts';
 
 type FeeQuestion = Parameters<ChainPort['feeMarket']>[0];
 
@@ -200,6 +202,22 @@ export class NodeChain implements ChainPort {
     });
   }
 
+  async passes(calls: readonly OpenCall[]): Promise<boolean[]> {
+    const groups = gather(calls);
+    const outcomes = await this.#rpc.batch(groups.map(callOfAll));
+    const passed = groups.flatMap(({ length }, index) => {
+      const outcome = outcomes[index]!;
+      // A node that would not make such a call: each is asked by itself.
+      if (outcome.kind === 'error') return Array<boolean>(length).fill(false);
+      return verdictsOf(this.#read(outcome, parse.bytes), length);
+    });
+    const alone = calls.filter((_, index) => !passed[index]);
+    const answers = await this.simulate(
+      alone.map((call) => ({ from: ZERO_ADDRESS, value: 0n, ...call })),
+    );
+    return passed.map((yes) => yes || answers.shift()!.ok);
+  }
+
   async send(raw: readonly { hash: Hex; bytes: Buffer }[]): Promise<SendAnswer[]> {
     const outcomes = await this.#rpc.batch(
       raw.map(({ bytes }) => ({ method: 'eth_sendRawTransaction', params: [toHex(bytes)] })),
@@ -259,26 +277,4 @@ function eventsOf({ authorizations }: { authorizations?: boolean }): Hex | Hex[]
 
 function topicOf(address: Address): Hex {
   return `0x${address.slice(2).padStart(64, '0')}`;
-}
-
-function sendAnswer(hash: Hex, outcome: RpcOutcome): SendAnswer {
-  const unknown = (message: string, failure?: FailureKind): SendAnswer => ({
-    hash,
-    class: 'unknown',
-    message,
-    ...(failure === undefined ? {} : { failure }),
-  });
-  if (outcome.kind === 'lost') return unknown(outcome.message, outcome.failure);
-  if (outcome.kind === 'error') {
-    const { code, message } = outcome;
-    const classified = classifySendError(message, hash);
-    if (classified !== 'unknown') return { hash, class: classified, message };
-    return unknown(message, isRateLimit(code, message) ? 'rate_limited' : undefined);
-  }
-  const { result } = outcome;
-  if (typeof result === 'string' && result.toLowerCase() === hash) {
-    return { hash, class: 'accepted', message: null };
-  }
-  // A loaded node has been seen to answer with the hash of another transaction.
-  return unknown(`the node answered with ${String(result).slice(0, 80)}`, 'malformed');
 }

@@ -67,6 +67,9 @@ export type TransactionOnChain = {
 
 export type Call = { from: Address; to: Address; value: bigint; data: Hex };
 
+/** A call that anybody may make, to the same end: what a payer authorized, say. */
+export type OpenCall = { to: Address; data: Hex; gas: bigint };
+
 /**
  * Gas units, or why there is none: the call reverts (`message` is the reason that its contract gives), the sender
  * lacks funds, the node would not say (its words).
@@ -143,6 +146,11 @@ export type ChainPort = {
   estimateGas(calls: readonly Call[]): Promise<GasEstimate[]>;
   /** The same with this much gas each, at a fraction of an estimate's price. */
   simulate(calls: readonly (Call & { gas: bigint })[]): Promise<Simulation[]>;
+  /**
+   * Which of these would go through in transactions of their own with this much gas, made by somebody who is nobody. Many are tried in
+   * one call, independently; what fails there was tried alone before it is a no.
+   */
+  passes(calls: readonly OpenCall[]): Promise<boolean[]>;
   /** Sends in the given order; `hash` is the one computed locally. */
   send(raw: readonly { hash: Hex; bytes: Buffer }[]): Promise<SendAnswer[]>;
 };

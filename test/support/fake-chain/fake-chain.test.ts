@@ -16,7 +16,7 @@ const PAYEE: Address = `0x${'5c'.repeat(20)}`;
 function chainOf(options: Partial<FakeChainOptions> = {}): FakeChain {
   const chain = new FakeChain({
     seed: 1,
-    tokens: [{ address: TOKEN, decimals: 6 }],
+    tokens: [{ address: TOKEN, decimals: 6, eip712: { name: 'USD Coin', version: '2' } }],
     ...options,
   });
   chain.give(LANE, 10n ** 22n);

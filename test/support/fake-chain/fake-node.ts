@@ -3,6 +3,7 @@ import {
   classifySendError,
   type FeeMarket,
   type GasEstimate,
+  type OpenCall,
   type SendAnswer,
   type Simulation,
   type TransferLog,
@@ -15,6 +16,7 @@ import {
   type Hex,
   keccak256,
   Transient,
+  ZERO_ADDRESS,
 } from '../../../src/base/kernel/index.ts';
 import type { FakeChain } from './fake-chain.ts';
 import type {
@@ -230,6 +232,13 @@ export class FakeNode implements ChainPort {
       if (!outcome.ok || outcome.gas > call.gas) return { ok: false };
       return { ok: true, returned: outcome.returned };
     });
+  }
+
+  async passes(calls: readonly OpenCall[]): Promise<boolean[]> {
+    const answers = await this.simulate(
+      calls.map((call) => ({ from: ZERO_ADDRESS, value: 0n, ...call })),
+    );
+    return answers.map(({ ok }) => ok);
   }
 
   async send(raw: readonly Raw[]): Promise<SendAnswer[]> {

@@ -83,6 +83,7 @@ function bound(port: ChainPort): ChainPort {
     feeMarket: (...args) => port.feeMarket(...args),
     estimateGas: (...args) => port.estimateGas(...args),
     simulate: (...args) => port.simulate(...args),
+    passes: (...args) => port.passes(...args),
     send: (...args) => port.send(...args),
   };
 }

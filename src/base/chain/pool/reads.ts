@@ -36,6 +36,7 @@ export const READS: { readonly [Name in ReadName]: ReadRule<Name> } = {
   feeMarket: {},
   // Why a call failed only an estimate tells, which is asked for next.
   simulate: {},
+  passes: {},
   estimateGas: {
     // What the node would not say another may.
     lacks: (estimates) => estimates.some((estimate) => !estimate.ok && estimate.kind === 'node'),

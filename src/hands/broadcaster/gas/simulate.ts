@@ -46,7 +46,8 @@ async function estimateAll(
     port,
     transfers.map((transfer, index) => {
       const estimate = estimates[index]!;
-      return { ...transfer, gas: estimate.ok && transfer.tx.token ? estimate.gas : null };
+      const answers = estimate.ok && transfer.tx.token !== null && !isOpen(transfer.tx);
+      return { ...transfer, gas: answers ? estimate.gas : null };
     }),
   );
   return transfers.map(({ tx }, index) => {
@@ -66,15 +67,27 @@ async function callAll(
   port: ChainPort,
   transfers: readonly (Transfer & { gas: bigint | null })[],
 ): Promise<(GasEstimate | null)[]> {
-  const calls = transfers.flatMap(({ gas, ...transfer }) =>
-    gas === null ? [] : [{ ...callOf(transfer), gas }],
+  const known = transfers.flatMap(({ gas, ...transfer }) =>
+    gas === null ? [] : [{ tx: transfer.tx, call: { ...callOf(transfer), gas } }],
   );
-  const answers = calls.length === 0 ? [] : await port.simulate(calls);
+  const calls = known.flatMap(({ tx, call }) => (isOpen(tx) ? [] : [call]));
+  const open = known.flatMap(({ tx, call: { to, data, gas } }) =>
+    isOpen(tx) ? [{ to, data, gas }] : [],
+  );
+  const [answers, passed] = await Promise.all([
+    calls.length === 0 ? [] : port.simulate(calls),
+    open.length === 0 ? [] : port.passes(open),
+  ]);
   return transfers.map(({ gas, tx }) => {
-    return gas === null
-      ? null
-      : judgeAnswer(answers.shift()!, tx.payerAuthorization ? null : tx.token, gas);
+    if (gas === null) return null;
+    if (isOpen(tx)) return passed.shift() ? { ok: true, gas } : null;
+    return judgeAnswer(answers.shift()!, tx.token, gas);
   });
+}
+
+/** What its payer signed goes through whoever calls, and answers nothing: many are tried in one call. */
+function isOpen({ payerAuthorization }: Transfer['tx']): boolean {
+  return Boolean(payerAuthorization);
 }
 
 function callOf({ tx, from }: Transfer) {

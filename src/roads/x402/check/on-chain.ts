@@ -1,4 +1,4 @@
-import type { ChainPort } from '../../../base/chain/index.ts';
+import type { ChainPort, OpenCall } from '../../../base/chain/index.ts';
 import {
   type AuthorizationMethod,
   allowanceCall,
@@ -17,7 +17,6 @@ import type { PaymentRequest } from '../wire/request.ts';
 const MOST_GAS = 250_000n;
 const READ_GAS = 100_000n;
 
-type Simulate = Group<{ to: Address; data: Hex; gas: bigint }, Hex | null>;
 type Asked = Pick<PaymentRequest, 'chainId' | 'asked' | 'signed'>;
 
 /**
@@ -27,7 +26,8 @@ type Asked = Pick<PaymentRequest, 'chainId' | 'asked' | 'signed'>;
  */
 export class OnChain {
   readonly #ports: (chainId: number) => ChainPort | undefined;
-  readonly #simulate = new Map<number, Simulate>();
+  readonly #tried: Groups<boolean> = new Map();
+  readonly #read: Groups<Hex | null> = new Map();
   /** Chains that have the proxy: code at an address that is derived from it does not go away. */
   readonly #withProxy = new Set<number>();
 
@@ -52,8 +52,8 @@ export class OnChain {
       amount,
       payerAuthorization: packAuthorization(request.signed),
     });
-    const passed = await this.#call(request.chainId, { to, data, gas: MOST_GAS });
-    return passed === null ? this.#whyNot(request, signedByKey) : null;
+    const passes = await this.#passes(request.chainId, { to, data, gas: MOST_GAS });
+    return passes ? null : this.#whyNot(request, signedByKey);
   }
 
   async #whyNot({ chainId, asked, signed }: Asked, signedByKey: boolean): Promise<Reason> {
@@ -98,27 +98,33 @@ export class OnChain {
     return port;
   }
 
-  /** What a call returns; null: it reverts, or the node would not make it. */
-  #call(chainId: number, call: { to: Address; data: Hex; gas: bigint }): Promise<Hex | null> {
-    let group = this.#simulate.get(chainId);
-    if (group === undefined) {
-      group = new Group({
-        size: 100,
-        rounds: 4,
-        work: (calls) => this.#simulateAll(chainId, calls),
-      });
-      this.#simulate.set(chainId, group);
-    }
-    return group.enter(call);
+  #passes(chainId: number, call: OpenCall): Promise<boolean> {
+    return groupOf(this.#tried, chainId, (calls) => this.#portOf(chainId).passes(calls)).enter(
+      call,
+    );
   }
 
-  async #simulateAll(
-    chainId: number,
-    calls: readonly { to: Address; data: Hex; gas: bigint }[],
-  ): Promise<(Hex | null)[]> {
-    const answers = await this.#portOf(chainId).simulate(
-      calls.map((call) => ({ from: ZERO_ADDRESS, value: 0n, ...call })),
-    );
-    return answers.map((answer) => (answer.ok ? answer.returned : null));
+  /** What a call returns; null: it reverts, or the node would not make it. */
+  #call(chainId: number, call: OpenCall): Promise<Hex | null> {
+    return groupOf(this.#read, chainId, async (calls) => {
+      const asked = calls.map((one) => ({ from: ZERO_ADDRESS, value: 0n, ...one }));
+      const answers = await this.#portOf(chainId).simulate(asked);
+      return answers.map((answer) => (answer.ok ? answer.returned : null));
+    }).enter(call);
   }
+}
+
+type Groups<Out> = Map<number, Group<OpenCall, Out>>;
+
+function groupOf<Out>(
+  groups: Groups<Out>,
+  chainId: number,
+  work: (calls: OpenCall[]) => Promise<Out[]>,
+): Group<OpenCall, Out> {
+  let group = groups.get(chainId);
+  if (group === undefined) {
+    group = new Group({ size: 100, rounds: 4, work });
+    groups.set(chainId, group);
+  }
+  return group;
 }
