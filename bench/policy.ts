@@ -242,6 +242,7 @@ class Validator {
       unscreened: null,
       lookAlike: null,
       knownSince: null,
+      configured: null,
     };
   }
 

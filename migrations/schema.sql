@@ -1075,6 +1075,7 @@ CREATE TABLE payment (
   lane_id integer,
   refunded numeric(78,0) NOT NULL DEFAULT 0,
   method text,
+  priced_endpoint uuid,
   CONSTRAINT payment_amount_check CHECK ((amount > (0)::numeric)),
   CONSTRAINT payment_authorization_id_check CHECK ((octet_length(authorization_id) = 32)),
   CONSTRAINT payment_authorization_id_key UNIQUE (authorization_id),
@@ -1100,7 +1101,7 @@ CREATE INDEX payment_tenant ON public.payment USING btree (tenant_id, payment_id
 CREATE TRIGGER payment_insert AFTER INSERT ON public.payment REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION payment_insert_check();
 CREATE TRIGGER payment_update AFTER UPDATE ON public.payment REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION payment_update_check();
 GRANT INSERT, SELECT ON payment TO payonce_app;
-GRANT UPDATE (status, leased_until, delivering_until, delivered_at, pending_told_at, failure_code, updated_at, refunded) ON payment TO payonce_app;
+GRANT UPDATE (status, wait_until, commit_at, risk_tier, leased_until, delivering_until, delivered_at, pending_told_at, failure_code, updated_at, refunded) ON payment TO payonce_app;
 
 CREATE TABLE payment_landing (
   payment_id uuid NOT NULL,

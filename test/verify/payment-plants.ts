@@ -50,6 +50,11 @@ export const PAYMENT_PLANTS: readonly Plant[] = [
     `UPDATE payment SET status = 'EXPIRED' WHERE payment_id = ${SETTLED} RETURNING 'payment ' || payment_id AS subject`,
   ),
   main(
+    'policy/payment-decided',
+    `UPDATE payment SET commit_at = CASE commit_at WHEN 'safe' THEN 'finalized' ELSE 'safe' END
+     WHERE payment_id = ${SETTLED} RETURNING 'payment ' || payment_id AS subject`,
+  ),
+  main(
     'queue/payments-move',
     `UPDATE payment SET status = 'INCLUDED' WHERE payment_id = ${SETTLED} RETURNING 'payment ' || payment_id AS subject`,
   ),

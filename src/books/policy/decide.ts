@@ -76,11 +76,12 @@ export async function decideBatchAgain(
   return decideBatch(sql, policy, asked);
 }
 
-/** What would be decided now: without locks, so that nothing is promised. */
-export async function previewDecision(
+/** What would be decided now of each by itself: without locks, so that nothing is promised. */
+export async function previewDecisions(
   sql: Sql,
   policy: CompiledPolicy,
-  subject: PolicySubject,
-): Promise<PolicyDecision> {
-  return evaluate(policy, subject, await readWindows(sql, policy, [subject])).decision;
+  subjects: readonly PolicySubject[],
+): Promise<PolicyDecision[]> {
+  const book = await readWindows(sql, policy, subjects);
+  return subjects.map((subject) => evaluate(policy, subject, book).decision);
 }

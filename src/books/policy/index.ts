@@ -18,7 +18,7 @@ export {
 } from './change/changes.ts';
 export { classify, type PolicyDiff } from './change/classify.ts';
 export { readSuperseded, readSupersededDecisions } from './change/superseded.ts';
-export { decideBatch, decideBatchAgain, previewDecision } from './decide.ts';
+export { decideBatch, decideBatchAgain, previewDecisions } from './decide.ts';
 export { insertDecisions, readCommitLevels, readScreeningInputs } from './decisions.ts';
 export { readPolicyBody } from './document/body.ts';
 export { canonicalPolicy, policyOfCanonical, policyVersion } from './document/canonical.ts';

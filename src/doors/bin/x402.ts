@@ -8,6 +8,7 @@ import {
   RateLimiter,
 } from '../../books/access/index.ts';
 import { Ledger } from '../../books/ledger/index.ts';
+import { Policies } from '../../books/policy/index.ts';
 import { EndpointService, Forwarder, GatewayService } from '../../roads/gateway/index.ts';
 import { FacilitatorService, PaymentService, supportedOf } from '../../roads/x402/index.ts';
 import type { Services } from '../http/index.ts';
@@ -34,6 +35,7 @@ export function x402Services(
     settings,
     log,
     assets,
+    policies: new Policies(),
     ports: (chainId) => pools.get(chainId),
     clock: systemClock,
   });

@@ -48,7 +48,7 @@ type Facilitator = {
   verify(merchant: Merchant, body: unknown, of: Naming): Promise<Told>;
   settle(merchant: Merchant, body: unknown, of: Naming): Promise<Told>;
 };
-type Naming = { correlationId: string; idempotencyKey?: string };
+type Naming = { correlationId: string; pricedEndpoint: string; idempotencyKey?: string };
 type Told = { status: number; body: Record<string, unknown> };
 
 export type GatewayRequest = {
@@ -79,7 +79,7 @@ type Asked = {
 };
 
 /** A payment as it came, and what names it beside its payload. */
-type Payment = SignedHeader & { named: Omit<Naming, 'correlationId'> };
+type Payment = SignedHeader & { named: Pick<Naming, 'idempotencyKey'> };
 
 type GatewayContext = {
   db: Db;
@@ -183,7 +183,8 @@ export class GatewayService {
     const offered = (await readEndpoint(db, challenge!.endpointId))!;
     const body = this.#settlement(asked, payment, offered);
     if (body === null) return this.#challenge(asked, 'invalid_payload');
-    const told = await facilitator.verify(merchant, body, { correlationId, ...payment.named });
+    const naming = { correlationId, pricedEndpoint: offered.id, ...payment.named };
+    const told = await facilitator.verify(merchant, body, naming);
     const found = await readCall(db, { authorizationId, signatureHash });
     if (found !== null) return this.#own(asked, found);
     const paymentId = (told.body['extra'] as { paymentId?: string } | undefined)?.paymentId;
@@ -259,7 +260,8 @@ export class GatewayService {
     const body = this.#settlement(asked, payment, offered);
     if (body === null) return false;
     const { correlationId } = call;
-    const told = await facilitator.settle(merchant, body, { correlationId, ...payment.named });
+    const naming = { correlationId, pricedEndpoint: offered.id, ...payment.named };
+    const told = await facilitator.settle(merchant, body, naming);
     const { success, errorReason } = told.body;
     if (success === true) await setPaid(db, call, receiptOf(told.body));
     else if (told.status !== 200 || success !== false || errorReason === 'settlement_pending') {

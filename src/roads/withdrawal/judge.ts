@@ -178,6 +178,7 @@ export async function subjectsOf(
       ...riskOf(screened.get(row)),
       lookAlike: alike[index] ?? null,
       knownSince: known[index]!,
+      configured: null,
     };
   });
 }

@@ -3,7 +3,7 @@ import {
   denied,
   evaluateTiers,
   type PolicyDecision,
-  previewDecision,
+  previewDecisions,
 } from '../../books/policy/index.ts';
 import { requirementsOf } from './approval/ask.ts';
 import type { WithdrawalContext } from './context.ts';
@@ -79,7 +79,8 @@ async function decide(
     return { decision, policyVersion: context.policyVersion };
   }
   const [subject] = await subjectsOf(context, db, [row], { screened, policy });
-  return { decision: await previewDecision(db, policy, subject!), policyVersion: policy.version };
+  const [decision] = await previewDecisions(db, policy, [subject!]);
+  return { decision: decision!, policyVersion: policy.version };
 }
 
 async function balanceOf(

@@ -4,14 +4,16 @@ import { type Db, inTransaction } from '../../base/db/index.ts';
 import { type Clock, caip19, type Log, messageOf, Transient } from '../../base/kernel/index.ts';
 import type { Merchant } from '../../books/access/index.ts';
 import type { Ledger } from '../../books/ledger/index.ts';
+import type { Policies } from '../../books/policy/index.ts';
 import { type Checked, checkOffline } from './check/check.ts';
 import { OnChain } from './check/on-chain.ts';
 import { Group } from './group.ts';
-import { type Claimed, claimPayments, openEarnings, type Wish } from './payment/claim.ts';
+import { type Claimed, claimPayments, openEarnings } from './payment/claim.ts';
 import { endDeliveries, notePending, releaseLease, takeOnce } from './payment/delivery.ts';
 import { type Known, lookUp } from './payment/look-up.ts';
 import { type Outcome, outcomeOf } from './payment/outcome.ts';
 import { type PaymentRow, readPayments } from './payment/rows.ts';
+import type { Wish } from './payment/wish.ts';
 import { PaymentWaiters, tellHeads } from './waiters.ts';
 import {
   type Answer,
@@ -30,14 +32,17 @@ type ServiceContext = {
   db: Db;
   ledger: Ledger;
   assets: Assets;
-  settings: Pick<Settings, 'policyVersion' | 'x402' | 'lanes'>;
+  settings: Pick<Settings, 'policyVersion' | 'x402' | 'lanes' | 'guard'>;
+  policies: Policies;
   ports(chainId: number): ChainPort | undefined;
   clock: Clock;
   log: Log;
 };
 
-/** Beside a question's body: what a merchant calls the payment, where its payer does not. */
-type Told = { correlationId: string; idempotencyKey?: string };
+/**
+ * Beside a question's body: what a merchant calls the payment, where its payer does not; the gateway's price that it pays.
+ */
+type Told = { correlationId: string; idempotencyKey?: string; pricedEndpoint?: string };
 
 const GROUP = { size: 200, rounds: 2 };
 
@@ -66,13 +71,13 @@ export class FacilitatorService {
       read: (ids) => readPayments(db, ids),
     });
     this.#lookUps = new Group({ ...GROUP, work: (items) => lookUp(db, items) });
-    const { policyVersion } = settings;
+    const { policies } = context;
     const leaseMs = settings.x402.verifyLeaseMs;
     this.#claims = new Group({
       ...GROUP,
       work: async (wishes) => {
         await openEarnings(ledger, wishes);
-        const options = { policyVersion, assets, leaseMs, ledger };
+        const options = { settings, policies, assets, leaseMs, ledger };
         return inTransaction(db, (sql) => claimPayments(sql, wishes, options));
       },
     });
@@ -110,7 +115,7 @@ export class FacilitatorService {
       const reason = await this.#judge(merchant, checked, { again: true });
       if (reason === 'unexpected_verify_error') return invalid(about, reason, { status: 503 });
       if (reason !== null) return invalid(about, reason);
-      return await this.#serveOnce(about, this.#wish('verify', merchant, checked, correlationId));
+      return await this.#serveOnce(about, this.#wish('verify', merchant, checked, told));
     } catch (error) {
       this.#tell(error, correlationId);
       // It may be under way: without `isValid` the merchant's package asks nobody to sign again.
@@ -134,11 +139,9 @@ export class FacilitatorService {
       const reason = await this.#judge(merchant, checked, { again: false });
       if (reason === 'unexpected_settle_error') return unsettled(about, reason, { status: 503 });
       if (reason !== null) return unsettled(about, reason);
-      const wish = this.#wish('settle', merchant, checked, correlationId);
+      const wish = this.#wish('settle', merchant, checked, told);
       const claimed = await this.#claims.enter(wish);
-      if (claimed.kind === 'elsewhere' || claimed.kind === 'conflict') {
-        return unsettled(about, REFUSED[claimed.kind], { status: 409 });
-      }
+      if (!('id' in claimed)) return unsettled(about, ...REFUSED[claimed.kind]);
       return await this.#awaitEnd(about, merchant, claimed.id);
     } catch (error) {
       this.#tell(error, correlationId);
@@ -183,10 +186,11 @@ export class FacilitatorService {
     return isPayers(checked, now) && !now.isOpen ? null : reason;
   }
 
-  #wish(to: Wish['to'], merchant: Merchant, checked: Checked, correlationId: string): Wish {
+  #wish(to: Wish['to'], merchant: Merchant, checked: Checked, told: Told): Wish {
     const { chainId, asked } = checked.request;
     const asset = this.#context.assets.find(caip19(chainId, asked.token))!;
-    return { to, merchant, checked, asset, correlationId };
+    const { correlationId, pricedEndpoint = null } = told;
+    return { to, merchant, checked, asset, pricedEndpoint, correlationId };
   }
 
   /**
@@ -210,9 +214,7 @@ export class FacilitatorService {
     const deadline = clock.monotonic() + settings.x402.waitMs;
     for (;;) {
       const claimed = await this.#claims.enter(wish);
-      if (claimed.kind === 'elsewhere' || claimed.kind === 'conflict') {
-        return invalid(about, REFUSED[claimed.kind], { status: 409 });
-      }
+      if (!('id' in claimed)) return invalid(about, ...REFUSED[claimed.kind]);
       const row = await this.#reads.enter(claimed.id);
       if (claimed.kind === 'mine') return valid(about, row);
       const waitMs = Math.min(deadline - clock.monotonic(), LEASE_LOOK_MS);
@@ -271,10 +273,12 @@ export class FacilitatorService {
   }
 }
 
-const REFUSED = {
-  elsewhere: 'credential_bound_elsewhere',
-  conflict: 'payment_identifier_conflict',
-} as const;
+type Refused = Exclude<Claimed, { id: string }>['kind'];
+const REFUSED: Record<Refused, [Reason, { status?: 409 }]> = {
+  elsewhere: ['credential_bound_elsewhere', { status: 409 }],
+  conflict: ['payment_identifier_conflict', { status: 409 }],
+  denied: ['policy_denied', {}],
+};
 
 /** Who waits for a lease looks again after this long: it may have run out. */
 const LEASE_LOOK_MS = 1_000;

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Address } from '../../../src/base/kernel/index.ts';
 import { Installation } from '../../support/installation.ts';
 import { expectLaws, quiet } from '../../support/laws.ts';
+import { ruleBy } from '../../support/policy.ts';
 import { until } from '../../support/until.ts';
 import {
   ask,
@@ -9,6 +10,7 @@ import {
   landByHand,
   merchantKey,
   PRICE,
+  settledInTheEnd,
   signedPayment,
 } from '../../support/x402/payers.ts';
 
@@ -199,6 +201,52 @@ describe('a reorg below what was committed', () => {
     expect(await bookedAs('receivable')).toBe(0n);
     await expectLaws(on);
   }, 120_000);
+});
+
+const GUARDED = `version: 1
+rules:
+  - { id: twice, type: window, match: { merchants: [guarded], assets: [USDC] }, per: spender, window: 24h, amount: "0.02" }
+  - { id: late, type: tiers, match: { merchants: [guarded], assets: [USDC] }, tiers: [{ name: late, commitAt: finalized, waitUntil: safe }] }
+`;
+
+describe('a payment under a policy document', () => {
+  it('is reserved within its payer’s window, however many come at once, and told no before it is served', async () => {
+    const version = await ruleBy(on, GUARDED);
+    const own = await merchantKey(on, { name: 'guarded', payTo: [payTo] });
+    const payer = await fundedPayer(on.anvil, on.token);
+    const signed = () => signedPayment(payer, on.token, { payTo });
+    const bodies = await Promise.all(Array.from({ length: 10 }, signed));
+    const told = await Promise.all(bodies.map((body) => settledInTheEnd(on.url, body, own)));
+    const words = told.map(({ body }) => body['errorReason'] ?? body['success']);
+    expect([...words].sort()).toEqual([...Array(8).fill('policy_denied'), true, true]);
+    const denied = { status: 200, body: { isValid: false, invalidReason: 'policy_denied' } };
+    expect(await ask(on.url, 'verify', await signed(), own)).toMatchObject(denied);
+    // Nothing is stored of a question: what was refused may be asked again, and one that was settled is refused for ever.
+    const refused = bodies[words.indexOf('policy_denied')]!;
+    expect((await ask(on.url, 'verify', refused, own)).body['isValid']).not.toBe(true);
+    const decided = await on.rows(
+      `SELECT p.status, p.risk_tier, p.wait_until, d.verdict, count(*)::int AS n,
+         bool_and(d.policy_version = $1 AND d.inputs ? 'at') AS told, min(d.trace -> 0 ->> 'rule') AS rule
+       FROM payment p JOIN merchant m USING (merchant_id) JOIN decision d ON d.subject_id = p.payment_id
+       WHERE m.name = 'guarded' GROUP BY 1, 2, 3, 4 ORDER BY n`,
+      [version],
+    );
+    expect(decided).toMatchObject([
+      { risk_tier: 'late', wait_until: 'safe', verdict: 'allow', n: 2, told: true, rule: 'twice' },
+      { status: 'AUTH_REJECTED', verdict: 'deny', n: 8, told: true, rule: 'twice' },
+    ]);
+  }, 90_000);
+
+  it('of a merchant that no rule is about goes by the configuration', async () => {
+    const body = await signedPayment(await fundedPayer(on.anvil, on.token), on.token, { payTo });
+    await untilPaid(body);
+    const [row] = await on.rows<{ version: string }>(
+      `SELECT policy_version AS version FROM decision ORDER BY decision_id DESC LIMIT 1`,
+    );
+    expect(row!.version).toMatch(/^policy:/);
+    await quiet(on, 60_000);
+    await expectLaws(on);
+  }, 90_000);
 });
 
 describe('a wallet of another tenant', () => {

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Hex } from '../../../src/base/kernel/index.ts';
 import type { Merchant } from '../../../src/books/access/index.ts';
 import type { Answer } from '../../../src/roads/x402/index.ts';
+import { ruleBy } from '../../support/policy.ts';
 import { dueSteps, finish, workOn } from '../../support/steps/finish.ts';
 import type { Processes } from '../../support/steps/processes.ts';
 import { Random } from '../../support/steps/random.ts';
@@ -15,6 +16,17 @@ const GWEI = 10n ** 9n;
 /** So many of the newest blocks may go: down to what is final. */
 const REORG_BELOW = 5;
 
+/** A payer may pay twice, and not all that it has at once after a cheap one; what is given back may leave. */
+const RULES = `version: 1
+rules:
+  - { id: out, type: allow, match: { kinds: [withdrawal] } }
+  - { id: t, type: tiers, match: { assets: [USDC] }, tiers: [{ name: any, commitAt: safe }] }
+  - { id: twice, type: window, match: { assets: [USDC] }, per: spender, window: 24h, amount: "12", count: 2 }
+  - { id: shop, type: lifetime, match: { assets: [USDC] }, per: merchant, amount: "21" }
+  - { id: late, type: tiers, match: { merchants: [shop], assets: [USDC] }, tiers: [
+      { name: cheap, upTo: "5", commitAt: safe }, { name: dear, commitAt: finalized, waitUntil: safe }] }
+`;
+
 /** Goes through a script, lets everything come to rest, and answers what is wrong then; empty: all is well. */
 export async function livePayments(
   road: Road,
@@ -22,6 +34,7 @@ export async function livePayments(
   script: Script,
 ): Promise<string[]> {
   await road.reset();
+  if (script.ruled) await ruleBy(road, RULES);
   const paying = await signAll(road, script);
   const life = new Life(road, { merchant, paying, on: await road.start() });
   for (const action of script.actions) await life.act(action);

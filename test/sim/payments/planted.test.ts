@@ -8,7 +8,7 @@ import type { Action, Script } from './script.ts';
 
 const settle: Action = { do: 'ask', ask: { question: 'settle', n: 0, delivered: true } };
 const SCRIPT: Script = {
-  seed: 1,
+  ...{ seed: 1, ruled: false },
   orders: [{ payer: 0, amount: PURSE, custodial: true, again: null }],
   actions: [settle, { do: 'work', passes: 5 }, { do: 'mine', blocks: 1 }, settle, settle],
 };

@@ -29,7 +29,8 @@ export type Action =
   | { do: 'deliver again' }
   | { do: 'restart' };
 
-export type Script = { seed: number; orders: Order[]; actions: Action[] };
+/** `ruled`: under a policy document, else by the configuration. */
+export type Script = { seed: number; ruled: boolean; orders: Order[]; actions: Action[] };
 
 /** The dearest is all that a payer has. */
 const AMOUNTS = [3_000_000n, 6_000_000n, PURSE];
@@ -56,7 +57,7 @@ export function scriptOf(seed: number): Script {
   }
   const length = 8 + random.below(14);
   const actions = Array.from({ length }, () => actionOf(random, count));
-  return { seed, orders, actions };
+  return { seed, ruled: seed % 2 === 0, orders, actions };
 }
 
 const CHANCES: readonly [number, (random: Random, count: number) => Action][] = [

@@ -117,7 +117,7 @@ export class Processes {
     this.service = new WithdrawalService({ ...road, clock, rules, fees });
     this.payments = new PaymentService({ db: app, assets });
     this.facilitator = new FacilitatorService({
-      ...{ db: app, ledger, assets, settings, clock, log },
+      ...{ db: app, ledger, assets, settings, policies, clock, log },
       ports: () => chain,
     });
     this.endpoints = new EndpointService({ db: app, assets });

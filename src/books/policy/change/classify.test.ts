@@ -180,7 +180,6 @@ const BY_REACH: [Type, Effect, Effect][] = [
   ['tiers', L, L],
 ];
 const MEMBERS: [keyof Match, Match[keyof Match], Match[keyof Match]][] = [
-  ['kinds', null, ['withdrawal']],
   ['tenants', ['a', 'b'], ['a']],
   ['accounts', ['a', 'b'], ['b']],
   ['assets', null, ['usd']],
@@ -206,7 +205,9 @@ const MEMBERS: [keyof Match, Match[keyof Match], Match[keyof Match]][] = [
 describe('a match', () => {
   it.each(BY_REACH)('of %s that is about fewer is %s, about more %s', (type, fewer, more) => {
     for (const [member, wide, narrow] of MEMBERS) {
-      const at = (value: unknown) => ({ match: { ...ANY, [member]: value } });
+      const at = (value: unknown) => ({
+        match: { ...ANY, kinds: ['withdrawal'] as const, [member]: value },
+      });
       const narrowed = changed(type, at(wide), at(narrow));
       expect([member, narrowed.effect]).toEqual([member, fewer]);
       expect(narrowed.differences).toMatchObject([{ rule: 'r', field: `match.${member}` }]);
@@ -236,6 +237,41 @@ describe('a match', () => {
   });
 });
 
+describe('what a rule is about', () => {
+  const match = (more: Partial<Match>) => ({ match: { ...ANY, ...more } });
+  const both = ['withdrawal', 'payment'] as const;
+
+  it.each<[string, Type, Partial<Match>, Partial<Match>, Effect]>([
+    ['that says what it was about anyway', 'cap', {}, { kinds: ['withdrawal'] }, N],
+    ['that is about payments, too', 'cap', {}, { kinds: both }, T],
+    ['that is about payments no more', 'cap', { kinds: both }, {}, L],
+    ['that is about a merchant from now on', 'cap', {}, { merchants: ['m'] }, L],
+    ['that denies everything, as it did', 'deny', {}, { kinds: both }, N],
+    ['that denies payments no more', 'deny', {}, { kinds: ['withdrawal'] }, L],
+    ['that denies accounts', 'deny', {}, { accounts: ['a'] }, L],
+    ['that opens payments', 'allow', {}, { kinds: both }, L],
+    ['that leaves them to the configuration', 'allow', { kinds: both }, {}, L],
+    ['that leaves a merchant to it', 'allow', { merchants: ['m', 'n'] }, { merchants: ['m'] }, L],
+    [
+      'that allows fewer payers',
+      'allow',
+      { merchants: ['m'], spenders: [A, B] },
+      { merchants: ['m'], spenders: [A] },
+      T,
+    ],
+  ])('%s', (_what, type, from, to, effect) => {
+    expect(changed(type, match(from), match(to)).effect).toBe(effect);
+  });
+
+  it('that opened payments and is gone leaves them to the configuration: loosening', () => {
+    const of = (...kinds: ('withdrawal' | 'payment')[]): Policy => ({
+      rules: [{ ...BASE.allow, match: { ...ANY, kinds } }],
+    });
+    expect(classify(of('payment'), { rules: [] }).effect).toBe(L);
+    expect(classify(of('withdrawal'), { rules: [] }).effect).toBe(T);
+  });
+});
+
 const two = { group: 'g', count: 2 };
 const one = { group: 'g', count: 1 };
 const other = { group: 'h', count: 1 };
@@ -245,6 +281,15 @@ describe('tiers', () => {
   const high = tier({ name: 'high', commitAt: 'finalized', approvals: two });
   it.each<[string, PolicyTier[], PolicyTier[], Effect]>([
     ['of another name', [low], [{ ...low, name: 'x' }], N],
+    ['a success told later', [low], [{ ...low, waitUntil: 'safe' }], T],
+    [
+      'a success told earlier',
+      [{ ...low, waitUntil: 'finalized' }],
+      [{ ...low, waitUntil: 'safe' }],
+      L,
+    ],
+    ['a success told as configured', [{ ...low, waitUntil: 'safe' }], [low], L],
+    ['a success told at once', [low], [{ ...low, waitUntil: 'included' }], N],
     ['a higher end, above which is nothing', [low], [{ ...low, upTo: { usd: 101n } }], L],
     ['a lower end, above which is nothing', [low], [{ ...low, upTo: { usd: 99n } }], T],
     [

@@ -1,4 +1,5 @@
 import { canonical } from '../document/canonical.ts';
+import { kindsOf, opensPayments } from '../document/match.ts';
 import type { Amounts, Match, Policy, Rule, RuleOf } from '../document/types.ts';
 import { type Effect, listReach, REACHES, type Reach, whenReach } from './reach.ts';
 import { tiersEffect } from './tiers.ts';
@@ -65,7 +66,8 @@ export function classify(from: Policy | null, to: Policy): PolicyDiff {
 }
 
 function removed(rule: Rule): Difference {
-  const effect = rule.type === 'allow' ? 'tightening' : 'loosening';
+  const closes = rule.type === 'allow' && !opensPayments(rule);
+  const effect = closes ? 'tightening' : 'loosening';
   return { rule: rule.id, field: '', effect, detail: `${rule.type} is gone` };
 }
 
@@ -105,12 +107,23 @@ function compareFields(from: Rule, to: Rule): Difference[] {
 
 function compareMatch(from: Rule, to: Rule): Difference[] {
   return (Object.keys(REACHES) as (keyof Match)[]).flatMap((member): Difference[] => {
-    const [was, is] = [from.match[member] ?? null, to.match[member] ?? null];
+    const [was, is] = [memberOf(from, member), memberOf(to, member)];
     if (canonical(was) === canonical(is)) return [];
     const reach = (REACHES[member] as (from: unknown, to: unknown) => Reach)(was, is);
-    const effect = matchEffect(to.type, reach);
+    const effect = movesDefault(from, to, member) ? 'loosening' : matchEffect(to.type, reach);
     return [{ rule: to.id, field: `match.${member}`, effect, detail: told(was, is) }];
   });
+}
+
+/** Kinds as they are meant, whether or not the rule says them. */
+function memberOf(rule: Rule, member: keyof Match) {
+  return member === 'kinds' ? [...kindsOf(rule)].sort() : (rule.match[member] ?? null);
+}
+
+/** A merchant that no rule opens any more goes by the configuration again. */
+function movesDefault(from: Rule, to: Rule, member: keyof Match): boolean {
+  const names = member === 'kinds' || member === 'merchants' || member === 'tenants';
+  return names && (opensPayments(from) || opensPayments(to));
 }
 
 function matchEffect(type: Type, reach: Reach): Effect {

@@ -55,10 +55,16 @@ function outcomeEffect(from: PolicyTier | null, to: PolicyTier | null): Effect {
 function isAsStrict(one: PolicyTier, other: PolicyTier): boolean {
   return (
     (one.commitAt === 'finalized' || other.commitAt === 'safe') &&
+    levelOf(one) >= levelOf(other) &&
     one.auditSample >= other.auditSample &&
     strictness(one) >= strictness(other) &&
     implies(one.approvals, other.approvals)
   );
+}
+
+/** Success is told from the later of this and the configuration's level on. */
+function levelOf({ waitUntil = 'included' }: PolicyTier): number {
+  return ['included', 'safe', 'finalized'].indexOf(waitUntil);
 }
 
 /** Without a word of screening: a clock that waits for it, a person, nothing. */

@@ -1,5 +1,6 @@
 import type { Faults } from '../../../base/config/index.ts';
 import { tellDuration } from './duration.ts';
+import { kindsOf } from './match.ts';
 import type { Match, Rule, RuleOf } from './types.ts';
 
 const LISTS = [
@@ -18,10 +19,14 @@ const LISTS = [
 type Placed<R extends Rule = Rule> = { rule: R; path: string };
 
 /** What can not be meant by rules each of which is well by itself. */
-export function judgeTogether(rules: readonly Placed[], faults: Faults): void {
+export function judgeTogether(all: readonly Placed[], faults: Faults): void {
+  const rules = all.map(({ rule, path }): Placed => {
+    return { rule: { ...rule, match: { ...rule.match, kinds: kindsOf(rule) } }, path };
+  });
   const of = <Type extends Rule['type']>(type: Type) =>
     rules.filter((one): one is Placed<RuleOf<Type>> => one.rule.type === type);
   judgeIds(rules, faults);
+  for (const one of rules) judgeMembers(one, faults);
   for (const deny of of('deny')) {
     for (const allow of of('allow')) judgeAllowed(allow, deny, faults);
   }
@@ -40,17 +45,38 @@ function judgeIds(rules: readonly Placed[], faults: Faults): void {
   }
 }
 
+const MISSING = {
+  withdrawal: ['merchants', 'endpoints', 'spenders'],
+  payment: ['accounts'],
+} as const;
+
+/** A rule that names what nothing that it is about has would never match. */
+function judgeMembers({ rule: { match }, path }: Placed, faults: Faults): void {
+  const [kind, ...others] = match.kinds ?? [];
+  if (kind === undefined || others.length > 0) return;
+  for (const member of MISSING[kind]) {
+    if (match[member] === null) continue;
+    const found = `${member} of a rule about ${kind}s`;
+    faults.add(`${path}.match.${member}`, found, `no ${member}: a ${kind} has none`);
+  }
+}
+
 function judgeAllowed(
   allow: Placed<RuleOf<'allow'>>,
   deny: Placed<RuleOf<'deny'>>,
   faults: Faults,
 ): void {
   const [ours, theirs] = [allow.rule.match, deny.rule.match];
-  const both = shared(ours, theirs, 'destinations');
-  if (both !== undefined && canMeet(ours, theirs)) {
-    const found = `destination ${both}, which "${deny.rule.id}" denies`;
-    faults.add(`${allow.path}.match.destinations`, found, 'each destination allowed or denied');
-  } else if (covers(theirs, ours)) {
+  const twice = (['destinations', 'spenders'] as const).flatMap((list) => {
+    const both = canMeet(ours, theirs) ? shared(ours, theirs, list) : undefined;
+    return both === undefined ? [] : [{ list, both }];
+  });
+  for (const { list, both } of twice) {
+    const one = list.slice(0, -1);
+    const found = `${one} ${both}, which "${deny.rule.id}" denies`;
+    faults.add(`${allow.path}.match.${list}`, found, `each ${one} allowed or denied`);
+  }
+  if (twice.length === 0 && covers(theirs, ours)) {
     const found = `what "${deny.rule.id}" denies as a whole`;
     faults.add(allow.path, found, 'an allow that can apply: a deny always wins');
   }
@@ -61,6 +87,12 @@ function judgeTiers(
   allows: readonly Placed<RuleOf<'allow'>>[],
   faults: Faults,
 ): void {
+  for (const { rule, path } of tiers) {
+    const index = rule.tiers.findIndex(({ waitUntil }) => waitUntil !== undefined);
+    if (index < 0 || kindsOf(rule).includes('payment')) continue;
+    const expected = 'nothing here: only who is paid by x402 is told of a success';
+    faults.add(`${path}.tiers[${index}].waitUntil`, 'waitUntil of withdrawals', expected);
+  }
   eachPair(tiers, (first, second) => {
     const asset = shared(first.rule.match, second.rule.match, 'assets');
     if (asset === undefined || !canMeet(first.rule.match, second.rule.match)) return;
@@ -68,6 +100,8 @@ function judgeTiers(
     faults.add(second.path, found, 'one set of tiers for what can be asked');
   });
   for (const { rule, path } of allows) {
+    // Payments have the tiers of the configuration.
+    if (!kindsOf(rule).includes('withdrawal')) continue;
     for (const asset of rule.match.assets ?? []) {
       const some = tiers.some(({ rule: { match } }) => match.assets?.includes(asset));
       if (some) continue;

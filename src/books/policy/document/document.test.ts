@@ -319,6 +319,29 @@ describe('a faulty document is refused with rule, line and column', () => {
       [/rule a: found what "d" denies as a whole/],
     ],
     [
+      'an allow and a deny of one payer',
+      [
+        `- { id: a, type: allow, match: { merchants: [shop], spenders: ["${A}"] } }`,
+        `- { id: d, type: deny, match: { spenders: ["${A}"] } }`,
+      ],
+      [/^line 4, column 53, rule a, match\.spenders: found spender 0x1{40}, which "d" denies/],
+    ],
+    [
+      'payments of accounts',
+      ['- { id: a, type: deny, match: { kinds: [payment], accounts: [x] } }'],
+      [/rule a, match\.accounts: found accounts of a rule about payments; expected no accounts/],
+    ],
+    [
+      'withdrawals of merchants',
+      ['- { id: a, type: deny, match: { kinds: [withdrawal], merchants: [x] } }'],
+      [/rule a, match\.merchants: found merchants of a rule about withdrawals/],
+    ],
+    [
+      'a level of success for withdrawals',
+      [tiersOf('ETH', '{ name: a, commitAt: safe, waitUntil: safe }')],
+      [/tiers\[0\]\.waitUntil: found waitUntil of withdrawals; expected nothing here/],
+    ],
+    [
       'one window twice',
       [windowOf('a', 'USDC, EURC'), windowOf('b', 'EURC')],
       [/^line 5, column 3, rule b: found a window of 24h per account of .*bb, as "a"/],

@@ -9,7 +9,7 @@ import {
 } from '../../../base/config/index.ts';
 import type { Address } from '../../../base/kernel/index.ts';
 import type { MatchSection } from './schema.ts';
-import type { Amounts, Match } from './types.ts';
+import { type Amounts, KINDS, type Kind, type Match, type Rule } from './types.ts';
 import { readWhen } from './when.ts';
 
 /** What a document may name: what the configuration has. */
@@ -144,4 +144,30 @@ export function readAmounts(
     if (amount !== null) amounts[caip19] = amount;
   }
   return amounts;
+}
+
+/** Whom only payments have. */
+const OF_PAYMENTS: readonly string[] = ['merchant', 'endpoint', 'spender'];
+
+/**
+ * What a rule is about. One that does not say is about withdrawals: limits, holds and books of addresses guard what
+ * leaves own wallets, and a payment moves its payer's money. It is about payments where it names what only those have.
+ * A deny is about whatever it matches.
+ */
+export function kindsOf(rule: Rule): readonly Kind[] {
+  const { match } = rule;
+  if (match.kinds !== null) return match.kinds;
+  const per = 'per' in rule && OF_PAYMENTS.includes(rule.per);
+  if (per || match.merchants !== null || match.endpoints !== null || match.spenders !== null) {
+    return ['payment'];
+  }
+  return rule.type === 'deny' && match.accounts === null ? KINDS : ['withdrawal'];
+}
+
+/**
+ * Says which payments are allowed: of the merchants that it may be about no other ones are, where without such a rule what
+ * they are configured for is.
+ */
+export function opensPayments(rule: Rule): boolean {
+  return rule.type === 'allow' && kindsOf(rule).includes('payment');
 }

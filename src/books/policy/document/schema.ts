@@ -20,6 +20,10 @@ const Amount = Type.String({
 const Duration = Type.String({
   description: 'a duration from 1 minute to 400 days, like "24h", "30d" or "PT15M"',
 });
+const Endpoint = Type.String({
+  pattern: '^\\S{1,2048}$',
+  description: 'the id of a priced endpoint, or the URL of what is paid for, without its query',
+});
 const Risk = Type.Integer({ minimum: 0, maximum: 100, description: 'a risk score from 0 to 100' });
 const Time = Type.String({
   pattern: '^([01][0-9]|2[0-3]):[0-5][0-9]$',
@@ -60,7 +64,7 @@ const Match = Type.Object(
     wallets: Type.Optional(list(name('a wallet group'), 'wallet group')),
     destinations: Type.Optional(list(Address, 'address')),
     merchants: Type.Optional(list(name('a merchant'), 'merchant')),
-    endpoints: Type.Optional(list(name('a priced endpoint'), 'priced endpoint')),
+    endpoints: Type.Optional(list(Endpoint, 'endpoint')),
     spenders: Type.Optional(list(Address, 'address')),
     over: Type.Optional(Amount),
     riskOver: Type.Optional(Risk),
@@ -104,6 +108,7 @@ const Tier = Type.Object(
     upTo: Type.Optional(Amount),
     maxRisk: Type.Optional(Risk),
     commitAt: Type.Enum(['safe', 'finalized']),
+    waitUntil: Type.Optional(Type.Enum(['included', 'safe', 'finalized'])),
     approvals: Type.Optional(Approvals),
     screening: Type.Optional(
       Type.Object({ whenUnavailable: Type.Enum([...WHEN_UNSCREENED]) }, closed),

@@ -30,6 +30,7 @@ export function readTiers(
       commitAt: section.commitAt ?? 'finalized',
       approvals: readApprovals(section.approvals ?? {}, { world, path: `${at}.approvals`, faults }),
       auditSample: section.auditSample ?? 0,
+      ...(section.waitUntil === undefined ? {} : { waitUntil: section.waitUntil }),
       ...(whenUnavailable === 'wait' ? {} : { whenUnscreened: whenUnavailable }),
     };
   });

@@ -1,5 +1,5 @@
 import type { Requirement } from '../../../base/config/index.ts';
-import type { Address } from '../../../base/kernel/index.ts';
+import type { Address, SettleAt } from '../../../base/kernel/index.ts';
 
 /** What is asked about: money that leaves by a withdrawal, or an x402 payment that is settled. */
 export const KINDS = ['withdrawal', 'payment'] as const;
@@ -18,8 +18,8 @@ export const DIMENSIONS = [
 ] as const;
 export type Dimension = (typeof DIMENSIONS)[number];
 
-/** What is called on chain; `native`: the coin itself, no contract. */
-export const METHODS = ['native', 'transfer', 'transferWithAuthorization'] as const;
+/** What is called on chain; `native`: the coin itself, no contract; `permit2`: the proxy through which Permit2 pays. */
+export const METHODS = ['native', 'transfer', 'transferWithAuthorization', 'permit2'] as const;
 export type Method = (typeof METHODS)[number];
 
 /** Gates that someone else opens. */
@@ -84,6 +84,8 @@ export type PolicyTier = {
   approvals: Requirement | null;
   /** The share of decisions, 0 to 1, that people look at afterwards. */
   auditSample: number;
+  /** From which level on a payment is told to have succeeded. Absent: as the asset's tier of the configuration says. */
+  waitUntil?: SettleAt;
   /** Absent: it waits. */
   whenUnscreened?: Exclude<WhenUnscreened, 'wait'>;
 };

@@ -1,5 +1,6 @@
 import { sha256Hex } from '../../../base/kernel/index.ts';
 import { canonical } from '../document/canonical.ts';
+import { ANY, kindsOf, opensPayments } from '../document/match.ts';
 import type { Amounts, Dimension, Match, Policy, Rule, RuleOf } from '../document/types.ts';
 import { holdsAt } from './calendar.ts';
 import type { PolicySubject } from './subject.ts';
@@ -43,6 +44,10 @@ export type CompiledPolicy = {
   meters: ReadonlyMap<string, Meter>;
   /** A rule of it asks whether a destination looks like a known one. */
   asksLookAlike: boolean;
+  /** A rule of it is about payments; else the configuration decides about all of them. */
+  judgesPayments: boolean;
+  /** Whether a rule says which payments of this merchant are allowed: then no other ones are. */
+  opensFor(subject: PolicySubject): boolean;
 };
 
 /** A policy made ready for many subjects. */
@@ -50,14 +55,19 @@ export function compilePolicy(version: string, policy: Policy): CompiledPolicy {
   const meters = new Map<string, Meter>();
   const rules = policy.rules.map((rule): CompiledRule => {
     const { when } = rule.match;
-    const mayMatch = matcherOf(rule.match);
+    const mayMatch = matcherOf({ ...rule.match, kinds: kindsOf(rule) });
     const matches: CompiledRule['matches'] =
       when === null ? mayMatch : (subject, at) => mayMatch(subject) && holdsAt(when, at);
     return { rule, mayMatch, matches, limits: limitsOf(rule, meters) };
   });
   const limits = rules.flatMap((rule) => rule.limits);
   const asksLookAlike = policy.rules.some(({ match }) => match.lookAlike !== undefined);
-  return { version, rules, limits, meters, asksLookAlike };
+  const judgesPayments = policy.rules.some((rule) => kindsOf(rule).includes('payment'));
+  const opens = policy.rules.filter(opensPayments).map(({ match: { tenants, merchants } }) => {
+    return matcherOf({ ...ANY, tenants, merchants });
+  });
+  const opensFor = (subject: PolicySubject) => opens.some((covers) => covers(subject));
+  return { version, rules, limits, meters, asksLookAlike, judgesPayments, opensFor };
 }
 
 type Check = (subject: PolicySubject) => boolean;

@@ -2,13 +2,12 @@ import { describe, expect, it, test } from 'vitest';
 import { ETH, EURC, policyOf, USDC } from '../document/document.fixture.ts';
 import { compilePolicy } from './compile.ts';
 import { evaluate, type Usage } from './evaluate.ts';
-import { PAYEE, subjectOf } from './subject.fixture.ts';
+import { OTHER, PAYEE, PAYMENT, subjectOf } from './subject.fixture.ts';
 import type { PolicySubject } from './subject.ts';
 
 /** Thursday, 26 November 2026, 22:30 in Seoul, 14:30 in Berlin. */
 const AT = Date.parse('2026-11-26T13:30:00Z');
-const OTHER = '0x2222222222222222222222222222222222222222';
-const ALL = '- { id: all, type: allow }';
+const ALL = '- { id: all, type: allow, match: { kinds: [withdrawal, payment] } }';
 const TIERS =
   '- { id: t, type: tiers, match: { assets: [USDC] }, tiers: [{ name: any, commitAt: finalized }] }';
 const NOTHING: Usage = () => ({ amount: 0n, count: 0 });
@@ -47,7 +46,7 @@ describe('a policy', () => {
   it('judges every rule, also after one that denies, and tells each verdict', () => {
     const { trace } = ask([
       '- { id: no, type: deny, match: { kinds: [withdrawal] } }',
-      ALL.replace('allow', 'allow, match: { assets: [USDC] }'),
+      ALL.replace('kinds', 'assets: [USDC], kinds'),
       '- { id: cap, type: cap, match: { assets: [USDC] }, amount: "50" }',
       '- { id: eth, type: cap, match: { assets: [ETH] }, amount: "1" }',
       '- { id: x402, type: deny, match: { kinds: [payment] } }',
@@ -145,10 +144,16 @@ describe('a match', () => {
     ['wallets: [other]', {}, false],
     [`destinations: ["${OTHER}"]`, {}, false],
     [`destinations: ["${OTHER}", "${PAYEE}"]`, {}, true],
-    ['merchants: [shop]', { merchant: 'shop' }, true],
+    ['merchants: [shop]', PAYMENT, true],
+    ['merchants: [other]', PAYMENT, false],
     ['merchants: [shop]', {}, false],
-    ['endpoints: [weather]', { endpoint: 'weather' }, true],
-    [`spenders: ["${OTHER}"]`, { spender: OTHER }, true],
+    ['endpoints: ["https://shop.example/paid"]', PAYMENT, true],
+    ['endpoints: ["https://shop.example/other"]', PAYMENT, false],
+    [`spenders: ["${OTHER}"]`, PAYMENT, true],
+    [`spenders: ["${PAYEE}"]`, PAYMENT, false],
+    ['assets: [USDC]', PAYMENT, true],
+    ['kinds: [payment]', PAYMENT, true],
+    ['kinds: [withdrawal], over: "1", assets: [USDC]', PAYMENT, false],
     ['assets: [USDC], over: "100"', {}, false],
     ['assets: [USDC], over: "99.999999"', {}, true],
     ['riskOver: 50', { riskScore: 50 }, false],

@@ -91,20 +91,44 @@ function evaluateRules(
     if (rule.type === 'tiers') tier = tierFor(rule.tiers, subject);
   }
   if (silent.length > 0) trace.push({ rule: '*', verdict: 'no_match', detail: silent.join(' ') });
-  if (!allowed) trace.push({ rule: 'default', verdict: 'deny', detail: 'no rule allows it' });
-  if (tier === null) trace.push({ rule: 'default', verdict: 'deny', detail: 'no tier takes it' });
+  if (!allowed) trace.push(unruled(policy, subject));
+  if (tier === null) {
+    tier = configuredTier(subject);
+    const verdict = tier === null ? 'deny' : 'pass';
+    trace.push(
+      tier === null
+        ? { rule: 'default', verdict, detail: 'no tier takes it' }
+        : { rule: CONFIGURED, verdict, detail: `tier ${tier.name}` },
+    );
+  }
   const denied = trace.find(({ verdict }) => verdict === 'deny');
   if (denied !== undefined || tier === null) {
     const reason = `${denied!.rule}: ${denied!.detail}`;
     return { decision: { ...DENIED, reason, trace }, takes: [] };
   }
-  const { name, commitAt, approvals, auditSample } = tier;
+  const { name, commitAt, waitUntil, approvals, auditSample } = tier;
   const whenUnscreened: WhenUnscreened = tier.whenUnscreened ?? 'wait';
+  const level = waitUntil === undefined ? {} : { waitUntil };
   const said = {
-    ...{ tier: { name, commitAt }, approvals, holds, auditSample },
+    ...{ tier: { name, commitAt, ...level }, approvals, holds, auditSample },
     ...{ waits: false, whenUnscreened },
   };
   return { decision: { verdict: 'allow', ...said, reason: null, trace }, takes };
+}
+
+const CONFIGURED = '@configured';
+
+/** What no rule allows is denied; but what a merchant may take is configured, and is so until a rule says otherwise. */
+function unruled(policy: CompiledPolicy, subject: PolicySubject): TraceStep {
+  return subject.configured === null || policy.opensFor(subject)
+    ? { rule: 'default', verdict: 'deny', detail: 'no rule allows it' }
+    : { rule: CONFIGURED, verdict: 'allow', detail: 'as the merchant is configured' };
+}
+
+/** Of a payment that no rule of tiers takes. */
+function configuredTier({ configured }: PolicySubject): PolicyTier | null {
+  if (configured === null) return null;
+  return { ...configured, upTo: null, maxRisk: null, approvals: null, auditSample: 0 };
 }
 
 const DENIED = {

@@ -1,5 +1,5 @@
 import type { Requirement } from '../../../base/config/index.ts';
-import type { Address } from '../../../base/kernel/index.ts';
+import type { Address, SettleAt } from '../../../base/kernel/index.ts';
 import type { Dimension, HoldName, Kind, Method, WhenUnscreened } from '../document/types.ts';
 
 /** What policy is asked about, whatever road asks. */
@@ -32,10 +32,12 @@ export type PolicySubject = {
   lookAlike: Address | null;
   /** Since when, in ms since the epoch, the destination is in the address book; null: it is not. */
   knownSince: number | null;
+  /** Of a payment: the tier of the configuration, which holds where no rule is about its merchant; null: nothing does. */
+  configured: PolicyDecision['tier'];
 };
 
 export type TraceStep = {
-  /** The rule's id; `default` where none speaks; `@screening` and `@look_alike`, which every policy has; `*` for all of which `detail` is the list. */
+  /** The rule's id; `default` where none speaks; `@screening`, `@look_alike`, `@configured` and `@persons`, which every policy has; `*` for all of which `detail` is the list. */
   rule: string;
   verdict: 'allow' | 'deny' | 'pass' | 'hold' | 'no_match';
   detail: string;
@@ -57,7 +59,7 @@ export type PolicyDecision = {
   waits: boolean;
   /** Of its tier: what becomes of it while nobody can be asked about its destination. */
   whenUnscreened: WhenUnscreened;
-  tier: { name: string; commitAt: 'safe' | 'finalized' } | null;
+  tier: { name: string; commitAt: 'safe' | 'finalized'; waitUntil?: SettleAt } | null;
   approvals: Requirement | null;
   holds: readonly HoldDemand[];
   /** The share, 0 to 1, of decisions like this one that people look at later. */

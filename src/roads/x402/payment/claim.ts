@@ -1,4 +1,3 @@
-import type { AssetSettings, Assets } from '../../../base/config/index.ts';
 import { advance, HEX_BYTES, type Sql } from '../../../base/db/index.ts';
 import {
   fromHex,
@@ -7,27 +6,21 @@ import {
   PAYMENT,
   type PaymentState,
 } from '../../../base/kernel/index.ts';
-import { type Merchant, merchantAccount } from '../../../books/access/index.ts';
+import { merchantAccount } from '../../../books/access/index.ts';
 import { earningAccounts, type Ledger } from '../../../books/ledger/index.ts';
 import { tierOf } from '../../../books/policy/index.ts';
-import type { Checked } from '../check/check.ts';
 import { walletOf } from '../check/scope.ts';
+import { type PolicyContext, previewDenied } from '../policy/judge.ts';
 import { reserve } from './reserve.ts';
-
-/** A payment that was checked, and what its merchant wants of it. */
-export type Wish = {
-  to: 'verify' | 'settle';
-  checked: Checked;
-  merchant: Merchant;
-  asset: AssetSettings;
-  correlationId: string;
-};
+import { judgedOf, type Wish } from './wish.ts';
 
 export type Claimed =
   /** This call and no other: has the lease of a verify, or has reserved it. */
   | { kind: 'mine'; id: string }
   /** It is somebody's already: its outcome tells. */
   | { kind: 'known'; id: string }
+  /** Nobody has it: policy would deny it. */
+  | { kind: 'denied' }
   /** Its identifier was used for something else. */
   | { kind: 'conflict' }
   /** Its authorization belongs to a payment of another merchant. */
@@ -54,7 +47,7 @@ const COLUMNS = `payment_id AS id, authorization_id AS "authorizationId", mercha
 export async function claimPayments(
   sql: Sql,
   wishes: readonly Wish[],
-  options: { policyVersion: string; assets: Assets; leaseMs: number; ledger: Ledger },
+  options: PolicyContext & { leaseMs: number; ledger: Ledger },
 ): Promise<Claimed[]> {
   await insertNew(sql, wishes);
   const byDigest = await lockByDigest(sql, wishes);
@@ -78,9 +71,18 @@ export async function claimPayments(
     (wish.to === 'verify' ? leasing : reserving).add(id);
     return { kind: 'mine', id };
   });
-  await lease(sql, rows, [...leasing], options.leaseMs);
+  const leased = claims.flatMap((claim, index) => {
+    const wish = wishes[index]!;
+    return wish.to === 'verify' && claim.kind === 'mine' ? judgedOf(wish, claim.id) : [];
+  });
+  const denied = await previewDenied(options, sql, leased);
+  const given = [...leasing].filter((id) => !denied.has(id));
+  await lease(sql, rows, given, options.leaseMs);
   await reserve(sql, rows, [...reserving], options);
-  return claims;
+  return claims.map((claim, index) => {
+    const no = wishes[index]!.to === 'verify' && claim.kind === 'mine' && denied.has(claim.id);
+    return no ? { kind: 'denied' } : claim;
+  });
 }
 
 /** Makes the accounts that reserving these may touch; outside transactions. */
@@ -128,16 +130,18 @@ async function insertRows(
       WITH made AS (
         INSERT INTO payment (tenant_id, merchant_id, status, endpoint, idempotency_key, fingerprint, authorization_id,
           converged_on, chain_id, asset, token, payer, pay_to, amount, valid_after, valid_before, nonce, signature,
-          wait_until, commit_at, risk_tier, correlation_id, lane_id, method)
+          wait_until, commit_at, risk_tier, correlation_id, lane_id, method, priced_endpoint)
         SELECT tenant_id, merchant_id, 'AUTH_SIGNED', endpoint, CASE WHEN converged_on IS NULL THEN idempotency_key END,
           fingerprint, authorization_id, converged_on, chain_id, asset, token, payer, pay_to, amount, valid_after,
-          valid_before, nonce, signature, wait_until, commit_at, risk_tier, correlation_id, lane_id, method
+          valid_before, nonce, signature, wait_until, commit_at, risk_tier, correlation_id, lane_id, method,
+          priced_endpoint
         FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::uuid[], $6::bytea[], $7::uuid[], $8::bigint[],
           $9::text[], $10::bytea[], $11::bytea[], $12::bytea[], $13::numeric[], $14::numeric[], $15::numeric[],
-          $16::bytea[], $17::bytea[], $18::text[], $19::text[], $20::text[], $21::text[], $22::int[], $23::text[])
+          $16::bytea[], $17::bytea[], $18::text[], $19::text[], $20::text[], $21::text[], $22::int[], $23::text[],
+          $24::uuid[])
           AS u(tenant_id, merchant_id, endpoint, idempotency_key, fingerprint, authorization_id, converged_on, chain_id,
             asset, token, payer, pay_to, amount, valid_after, valid_before, nonce, signature, wait_until, commit_at,
-            risk_tier, correlation_id, lane_id, method)
+            risk_tier, correlation_id, lane_id, method, priced_endpoint)
         ON CONFLICT DO NOTHING RETURNING payment_id, tenant_id, correlation_id
       )
       INSERT INTO event_batch (tenant_id, type, to_state, size, subject_ids, correlation_ids)
@@ -169,6 +173,7 @@ async function insertRows(
         return walletOf(merchant, request.chainId, request.asked.payTo)?.laneId ?? null;
       }),
       asked(({ signed }) => signed.method),
+      of(({ pricedEndpoint }) => pricedEndpoint),
     ],
   });
 }

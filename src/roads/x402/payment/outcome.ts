@@ -19,6 +19,10 @@ export function atLeast(level: Level, wanted: SettleAt): boolean {
   return LEVELS.indexOf(level) >= LEVELS.indexOf(wanted);
 }
 
+export function laterOf(one: SettleAt, other: SettleAt = one): SettleAt {
+  return atLeast(other, one) ? other : one;
+}
+
 /** How sure the canonical chain is of it now. */
 export function levelOf({ paid, head }: Pick<PaymentRow, 'paid' | 'head'>): Level {
   if (paid === null || head === null) return 'none';

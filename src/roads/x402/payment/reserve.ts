@@ -1,13 +1,14 @@
-import type { Assets } from '../../../base/config/index.ts';
 import { advance, type Sql } from '../../../base/db/index.ts';
 import { packAuthorization } from '../../../base/effect/index.ts';
 import { PAYMENT, type PaymentState } from '../../../base/kernel/index.ts';
 import { enqueue } from '../../../base/queue/index.ts';
 import type { Ledger } from '../../../books/ledger/index.ts';
-import { evaluateTiers, insertDecisions } from '../../../books/policy/index.ts';
+import { insertDecisions, type PolicyDecision } from '../../../books/policy/index.ts';
 import { openTxs } from '../../../books/tx/index.ts';
+import { type Judged, judge, type PolicyContext } from '../policy/judge.ts';
 import { OWNER_KIND, PAYMENT_TOPICS } from '../topics.ts';
 import { expectEarnings } from './earning.ts';
+import { laterOf } from './outcome.ts';
 import { type PaymentRow, readPayments } from './rows.ts';
 
 /** Times beyond are as good as never. */
@@ -15,18 +16,18 @@ const LAST_SECOND = 253_402_300_799n;
 const LONGEST_DELAY_MS = 30 * 24 * 3_600_000;
 
 /**
- * RESERVED, with what its merchant may expect, the decision, the transaction that is to pay and the look at its expiry, in the caller's
- * transaction. What is paid is what the row holds, also where a duplicate of it was handed in. The intent is the
- * authorization: whatever runs twice, the database refuses a second one.
+ * RESERVED, with what its merchant may expect, the decision and what it takes, the transaction that is to pay and the look at
+ * its expiry, in the caller's transaction; or AUTH_REJECTED with the decision that denies it. What is paid is what the row
+ * holds, also where a duplicate of it was handed in. The intent is the authorization: whatever runs twice, the
+ * database refuses a second one.
  */
 export async function reserve(
   sql: Sql,
   rows: ReadonlyMap<string, { status: PaymentState }>,
   ids: readonly string[],
-  options: { policyVersion: string; assets: Assets; ledger: Ledger },
+  { ledger, ...context }: PolicyContext & { ledger: Ledger },
 ): Promise<void> {
   if (ids.length === 0) return;
-  const assetOf = (caip19: string) => options.assets.find(caip19)!;
   await advance(
     sql,
     PAYMENT,
@@ -34,23 +35,82 @@ export async function reserve(
       .filter((id) => rows.get(id)!.status === 'AUTH_SIGNED')
       .map((id) => ({ id, from: 'AUTH_SIGNED', to: 'AUTH_VERIFIED' })),
   );
-  const moved = await advance(
-    sql,
-    PAYMENT,
-    ids.map((id) => ({ id, from: 'AUTH_VERIFIED', to: 'RESERVED' })),
+  // Who came first is asked first.
+  const payments = [...(await readPayments(sql, ids)).values()].sort((a, b) =>
+    a.id < b.id ? -1 : 1,
   );
-  const reserved = [...(await readPayments(sql, [...moved])).values()];
-  await expectEarnings(sql, options.ledger, reserved);
-  const decided = reserved.map(({ id, tenantId, asset, amount }) => {
-    const decision = evaluateTiers({ asset: assetOf(asset), amount });
-    return { tenantId, subjectId: id, policyVersion: options.policyVersion, decision };
+  const judged = await judge(context, sql, payments);
+  const decided = payments.map((payment, index): Decided => {
+    return { payment, decision: judged.decisions[index]! };
   });
-  const decisionIds = await insertDecisions(sql, decided);
+  const moved = await moveAll(sql, decided);
+  const mine = decided.filter(({ payment }) => moved.has(payment.id));
+  const allowed = mine.filter(({ decision }) => decision.verdict === 'allow');
+  await expectEarnings(
+    sql,
+    ledger,
+    allowed.map(({ payment }) => payment),
+  );
+  const decisionIds = await storeDecisions(sql, mine, judged);
   await openTxs(
     sql,
-    reserved.map((payment, index) => txOf(payment, decisionIds[index]!)),
+    allowed.map(({ payment }) => txOf(payment, decisionIds.get(payment.id)!)),
   );
-  await enqueue(sql, reserved.flatMap(expiryOf));
+  await enqueue(
+    sql,
+    allowed.flatMap(({ payment }) => expiryOf(payment)),
+  );
+  for (const { payment, decision } of mine) {
+    if (decision.verdict === 'deny') decisionIds.delete(payment.id);
+  }
+  await judged.charge(sql, decisionIds);
+}
+
+type Decided = { payment: PaymentRow; decision: PolicyDecision };
+
+/** Goes on by the tier of its decision, which may be another one than when it was handed in. */
+function moveAll(sql: Sql, decided: readonly Decided[]): Promise<Set<string>> {
+  const moves = decided.map(({ payment: { id }, decision: { verdict } }) => {
+    const to = verdict === 'allow' ? ('RESERVED' as const) : ('AUTH_REJECTED' as const);
+    return { id, from: 'AUTH_VERIFIED' as const, to };
+  });
+  const tiers = decided.map(({ payment, decision: { tier } }) => ({
+    risk_tier: tier?.name ?? payment.riskTier,
+    commit_at: tier?.commitAt ?? payment.commitAt,
+    wait_until: laterOf(payment.waitUntil, tier?.waitUntil),
+    failure_code: tier === null ? 'policy_denied' : null,
+  }));
+  const same = decided.every(({ payment }, index) => {
+    const { risk_tier, commit_at, wait_until } = tiers[index]!;
+    const { riskTier, commitAt, waitUntil } = payment;
+    return risk_tier === riskTier && commit_at === commitAt && wait_until === waitUntil;
+  });
+  const columns = same ? (['failure_code'] as const) : COLUMNS;
+  return advance(
+    sql,
+    PAYMENT,
+    moves,
+    Object.fromEntries(
+      columns.map((name) => [name, { type: 'text', values: tiers.map((one) => one[name]) }]),
+    ),
+  );
+}
+
+const COLUMNS = ['risk_tier', 'commit_at', 'wait_until', 'failure_code'] as const;
+
+async function storeDecisions(
+  sql: Sql,
+  decided: readonly Decided[],
+  { policyVersion, inputs }: Judged,
+): Promise<Map<string, string>> {
+  const decisionIds = await insertDecisions(
+    sql,
+    decided.map(({ payment: { id, tenantId }, decision }) => {
+      const more = inputs === null ? {} : { inputs };
+      return { tenantId, subjectId: id, policyVersion, decision, ...more };
+    }),
+  );
+  return new Map(decided.map(({ payment }, index) => [payment.id, decisionIds[index]!]));
 }
 
 function txOf(payment: PaymentRow, decisionId: string) {

@@ -11,6 +11,7 @@ export type PaymentRow = {
   merchantName: string;
   status: PaymentState;
   endpoint: string;
+  pricedEndpoint: string | null;
   identifier: string | null;
   authorizationId: Hex;
   method: AuthorizationMethod;
@@ -28,6 +29,7 @@ export type PaymentRow = {
   nonce: Hex;
   signature: Hex;
   waitUntil: SettleAt;
+  riskTier: string;
   commitAt: 'safe' | 'finalized';
   delivered: boolean;
   failureCode: string | null;
@@ -69,9 +71,10 @@ type Raw = Omit<PaymentRow, 'chainId' | 'tx' | 'paid' | 'custody' | 'head'> & {
 
 const SELECT = `
   SELECT p.payment_id AS id, p.tenant_id AS "tenantId", p.merchant_id AS "merchantId", p.status, p.endpoint,
+    p.priced_endpoint AS "pricedEndpoint",
     p.idempotency_key AS identifier, p.authorization_id AS "authorizationId", p.method, p.converged_on AS "convergedOn",
     p.chain_id, p.asset, p.token, p.payer, p.pay_to AS "payTo", p.amount, p.valid_after AS "validAfter",
-    p.valid_before AS "validBefore", p.nonce, p.signature, p.wait_until AS "waitUntil", p.commit_at AS "commitAt",
+    p.valid_before AS "validBefore", p.nonce, p.signature, p.wait_until AS "waitUntil", p.commit_at AS "commitAt", p.risk_tier AS "riskTier",
     p.delivered_at IS NOT NULL AS delivered, p.failure_code AS "failureCode", p.correlation_id AS "correlationId",
     p.created_at AS "createdAt", p.updated_at AS "updatedAt", p.lane_id, m.name AS "merchantName",
     p.refunded,

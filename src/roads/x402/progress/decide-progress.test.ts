@@ -86,6 +86,16 @@ describe('a payment', () => {
       `CHAIN_FAILED ${SIMULATION}`,
     ],
     [
+      'fails by the policy that was tightened before it had a nonce',
+      {
+        status: 'RESERVED',
+        tx: 'CANCELLED',
+        failureCode: 'policy_superseded',
+        evidence: NOTHING,
+      },
+      'CHAIN_FAILED policy_denied',
+    ],
+    [
       'whose authorization was taken waits for the block that shows by what',
       { status: 'RESERVED', tx: 'REVERTED', evidence: { ...NOTHING, used: true } },
       'stay',

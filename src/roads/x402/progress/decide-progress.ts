@@ -70,12 +70,18 @@ function endUnpaid(row: PaymentRow, evidence: Evidence | undefined): Progress {
   }
   // Closed since it ran out: the chain's clock has the word.
   if (row.tx!.failureCode === 'expired') return { kind: 'stay' };
-  return fail(
-    'CHAIN_FAILED',
-    row.tx!.failureCode === 'simulation_reverted'
-      ? REASONS[row.method].simulation
-      : 'invalid_exact_evm_transaction_failed',
-  );
+  return fail('CHAIN_FAILED', reasonOf(row));
+}
+
+function reasonOf({ tx, method }: PaymentRow): Reason {
+  switch (tx!.failureCode) {
+    case 'simulation_reverted':
+      return REASONS[method].simulation;
+    case 'policy_superseded':
+      return 'policy_denied';
+    default:
+      return 'invalid_exact_evm_transaction_failed';
+  }
 }
 
 function move(path: PaymentState[]): Progress {

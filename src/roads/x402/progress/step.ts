@@ -15,6 +15,7 @@ import {
   earningTransfers,
   type Ledger,
 } from '../../../books/ledger/index.ts';
+import { holdWindows } from '../../../books/policy/index.ts';
 import { lockHeads, readTxs, stopUnclaimed } from '../../../books/tx/index.ts';
 import { OnChain } from '../check/on-chain.ts';
 import { earningMove, endArrivals, isCustodial } from '../payment/earning.ts';
@@ -97,7 +98,7 @@ function isOpen({ row, evidence, landing }: Seen): boolean {
 
 async function act(ledger: Ledger, sql: Sql, seen: readonly Seen[]): Promise<void> {
   if (seen.length === 0) return;
-  const balanceOf = await lockEarnings(ledger, sql, seen);
+  const { balanceOf, windows } = await lockBooks(ledger, sql, seen);
   await lockHeads(sql, [...new Set(seen.map(({ row }) => row.chainId))], 'share');
   const now = await readPayments(
     sql,
@@ -116,6 +117,7 @@ async function act(ledger: Ledger, sql: Sql, seen: readonly Seen[]): Promise<voi
     status: entered.get(row.id)?.at(-1) ?? row.status,
   }));
   await endArrivals(sql, reached);
+  await windows.giveBack(sql, new Set(reached.filter(isUnpaid).map(({ id }) => id)));
   // Paid by somebody else's transaction: nobody tells when that becomes final.
   const waiting = [...now.values()].filter((row) => {
     const until = isCustodial(row) ? 'finalized' : row.commitAt;
@@ -136,17 +138,21 @@ async function act(ledger: Ledger, sql: Sql, seen: readonly Seen[]): Promise<voi
 type Move = { row: PaymentRow; progress: Progress & { kind: 'move' } };
 
 /**
- * The rows first, as where they are reserved, then the accounts; both before the heads. Of payments to others there is
- * nothing to lock.
+ * The rows first, as where they are reserved, then the windows of policy that may get back what they took, then the accounts;
+ * all before the heads. Of payments to others that do not end unpaid there is nothing to lock.
  */
-async function lockEarnings(ledger: Ledger, sql: Sql, seen: readonly Seen[]) {
+async function lockBooks(ledger: Ledger, sql: Sql, seen: readonly Seen[]) {
+  // Without having been asked about nothing ends unpaid.
+  const ending = seen.filter(({ evidence }) => evidence !== undefined).map(({ row }) => row.id);
   const rows = seen.map(({ row }) => row).filter(isCustodial);
-  await lockPayments(
-    sql,
-    rows.map(({ id }) => id),
-  );
+  await lockPayments(sql, [...new Set([...rows.map(({ id }) => id), ...ending])]);
+  const windows = await holdWindows(sql, ending);
   const accounts = rows.map((row) => earningAccounts(earningMove('EARN', row)));
-  return ledger.lock(sql, accounts);
+  return { windows, balanceOf: await ledger.lock(sql, accounts) };
+}
+
+function isUnpaid({ status }: Pick<PaymentRow, 'status'>): boolean {
+  return status === 'CHAIN_FAILED' || status === 'EXPIRED';
 }
 
 /** What the states that it entered mean for its merchant. */

@@ -39,6 +39,7 @@ export type Reason =
   | 'permit2_proxy_not_deployed'
   | 'duplicate_settlement'
   | 'settlement_pending'
+  | 'policy_denied'
   | 'payment_identifier_conflict'
   | 'credential_bound_elsewhere'
   | 'unexpected_verify_error'

@@ -1,0 +1,25 @@
+import type { AssetSettings } from '../../../base/config/index.ts';
+import type { Merchant } from '../../../books/access/index.ts';
+import type { Checked } from '../check/check.ts';
+import type { JudgedPayment } from '../policy/judge.ts';
+
+/** A payment that was checked, and what its merchant wants of it. */
+export type Wish = {
+  to: 'verify' | 'settle';
+  checked: Checked;
+  merchant: Merchant;
+  asset: AssetSettings;
+  /** The gateway's price that it pays; null: a merchant's own. */
+  pricedEndpoint: string | null;
+  correlationId: string;
+};
+
+/** As policy is asked about it. */
+export function judgedOf(wish: Wish, id: string): JudgedPayment {
+  const { merchant, asset, checked, pricedEndpoint } = wish;
+  const { tenantId, name: merchantName } = merchant;
+  const { endpoint, signed } = checked.request;
+  const { amount, payer, payTo, method } = signed;
+  const paid = { asset: asset.caip19, amount, payer, payTo, method, endpoint, pricedEndpoint };
+  return { id, tenantId, merchantName, ...paid };
+}
