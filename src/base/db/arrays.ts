@@ -18,7 +18,7 @@ function element(value: unknown): string {
   switch (typeof value) {
     case 'string':
       // NULL without quotes would be the null.
-      return PLAIN.test(value) && value.toUpperCase() !== 'NULL' ? value : quoted(value);
+      return PLAIN.test(value) && !isNull(value) ? value : quoted(value);
     case 'number':
     case 'bigint':
       return String(value);
@@ -31,6 +31,8 @@ function element(value: unknown): string {
       return quoted(JSON.stringify(value));
   }
 }
+
+const isNull = (text: string) => text.length === 4 && text.toUpperCase() === 'NULL';
 
 function quoted(text: string): string {
   return `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;

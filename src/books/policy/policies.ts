@@ -1,7 +1,8 @@
 import type { Sql } from '../../base/db/index.ts';
 import { canonicalPolicy, policyOfCanonical, policyVersion } from './document/canonical.ts';
 import type { Policy } from './document/types.ts';
-import { type CompiledPolicy, compilePolicy, type Limit } from './evaluate/compile.ts';
+import { type CompiledPolicy, compilePolicy } from './evaluate/compile.ts';
+import type { Limit } from './evaluate/limit.ts';
 
 /** A policy as it rules: compiled, with the stored numbers of its limits. */
 export type RulingPolicy = CompiledPolicy & { limitNo(limit: Limit): number };
@@ -81,8 +82,9 @@ export class Policies {
     if (version === null) return null;
     if (this.#ruling?.version === version) return this.#ruling;
     const policy = (await readPolicyVersion(sql, version))!;
-    const numbers = await limitNumbers(sql, policy);
-    this.#ruling = { ...policy, limitNo: (limit) => numbers.get(nameOf(limit))! };
+    const named = await limitNumbers(sql, policy);
+    const numbers = new Map(policy.limits.map((limit) => [limit, named.get(nameOf(limit))!]));
+    this.#ruling = { ...policy, limitNo: (limit) => numbers.get(limit)! };
     return this.#ruling;
   }
 }

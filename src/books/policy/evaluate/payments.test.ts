@@ -1,7 +1,8 @@
 import { describe, expect, it, test } from 'vitest';
 import { policyOf } from '../document/document.fixture.ts';
 import { compilePolicy } from './compile.ts';
-import { evaluate, type Usage } from './evaluate.ts';
+import { evaluate } from './evaluate.ts';
+import type { Usage } from './judge.ts';
 import { OTHER, PAYEE, PAYMENT, subjectOf } from './subject.fixture.ts';
 import type { PolicySubject } from './subject.ts';
 

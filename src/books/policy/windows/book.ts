@@ -1,6 +1,7 @@
 import { keyHash } from '../../../base/kernel/index.ts';
-import type { CompiledPolicy, Limit, Meter } from '../evaluate/compile.ts';
-import type { Spent, Take, Usage } from '../evaluate/evaluate.ts';
+import type { CompiledPolicy } from '../evaluate/compile.ts';
+import type { Spent, Take } from '../evaluate/judge.ts';
+import type { Limit, Meter } from '../evaluate/limit.ts';
 import type { PolicySubject } from '../evaluate/subject.ts';
 
 /** [number of the bucket since the epoch, base units, payments], ascending. */
@@ -12,13 +13,18 @@ export type CounterRow = { counterId: string; tenantId: string; dimension: strin
 export type Counter = CounterRow & {
   spends: Spends;
   stored: boolean;
-  /** Within each meter's window: all payments of a tenant ask one counter. */
-  sums: Map<Meter, Spent>;
+  /** Of each meter that was asked for. */
+  sums: Sum[];
 };
+
+/** What stands in a meter's window, that of this batch included: all payments of a tenant ask one. */
+type Sum = Spent & { counter: Counter; meter: Meter; taken: Spent };
 
 /** With what is stored of it, if anything is. */
 export function counterWith(row: CounterRow, spends: Spends | undefined): Counter {
-  return { ...row, spends: spends ?? {}, stored: spends !== undefined, sums: new Map() };
+  const { counterId, tenantId, dimension, name } = row;
+  const stored = spends !== undefined;
+  return { counterId, tenantId, dimension, name, spends: spends ?? {}, stored, sums: [] };
 }
 
 /** What a decision took from the windows: of these counters, by these limits of its policy. */
@@ -27,7 +33,8 @@ export type Charge = {
   tenantId: string;
   amount: bigint;
   at: number;
-  entries: { counter: Counter; limit: Limit }[];
+  /** `before` is now with what it took. */
+  takes: readonly Take<Sum>[];
 };
 
 export function counterOf(tenantId: string, dimension: string, name: string): CounterRow {
@@ -61,7 +68,7 @@ export function addTo(spends: Spends, key: string, bucket: number, spent: Spent)
 export class WindowBook {
   readonly at: number;
   charges: Charge[] = [];
-  readonly #changed = new Set<Counter>();
+  readonly #changed = new Set<Sum>();
   /** By tenant, dimension and name. */
   readonly #counters = new Map<string, Map<string, Map<string, Counter>>>();
 
@@ -75,71 +82,69 @@ export class WindowBook {
     }
   }
 
-  readonly usage: Usage = ({ meter }, name, tenantId) => {
-    const counter = this.#counter(tenantId, meter, name);
-    const known = counter.sums.get(meter);
+  readonly usage = ({ meter }: Limit, name: string, tenantId: string): Sum => {
+    const counter = this.#counters.get(tenantId)!.get(meter.per)!.get(name)!;
+    const known = counter.sums.find((sum) => sum.meter === meter);
     if (known !== undefined) return known;
-    const sum = spentWithin(counter.spends[meter.key] ?? [], meter, this.at);
-    counter.sums.set(meter, sum);
+    const { amount, count } = spentWithin(counter.spends[meter.key] ?? [], meter, this.at);
+    const sum = { counter, meter, amount, count, taken: { amount: 0n, count: 0 } };
+    counter.sums.push(sum);
     return sum;
   };
 
   /** Takes what an allowed subject spends from every limit that it is under. */
-  charge(subjectId: string, { tenantId, amount }: PolicySubject, takes: readonly Take[]): void {
+  charge(
+    subjectId: string,
+    { tenantId, amount }: PolicySubject,
+    takes: readonly Take<Sum>[],
+  ): void {
     if (takes.length === 0) return;
-    const charged = new Set<string>();
-    const entries = takes.map(({ limit, name }) => {
-      const counter = this.#counter(tenantId, limit.meter, name);
-      // Two limits may share a meter: what is spent is counted on it once.
-      const once = counter.counterId + limit.meter.key;
-      if (!charged.has(once)) this.#add(counter, limit.meter, amount);
-      charged.add(once);
-      return { counter, limit };
-    });
-    this.charges.push({ subjectId, tenantId, amount, at: this.at, entries });
+    this.#take(takes, { amount, count: 1 });
+    this.charges.push({ subjectId, tenantId, amount, at: this.at, takes });
   }
 
   /** Undoes the charges of all others. */
   keepOnly(subjectIds: { has(subjectId: string): boolean }): void {
-    for (const { subjectId, entries, amount } of this.charges) {
-      if (subjectIds.has(subjectId)) continue;
-      const once = new Map(
-        entries.map((entry) => [entry.counter.counterId + entry.limit.meter.key, entry]),
-      );
-      for (const { counter, limit } of once.values()) {
-        const bucket = bucketOf(limit.meter, this.at);
-        addTo(counter.spends, limit.meter.key, bucket, { amount: -amount, count: -1 });
-      }
+    for (const { subjectId, takes, amount } of this.charges) {
+      if (!subjectIds.has(subjectId)) this.#take(takes, { amount: -amount, count: -1 });
     }
     this.charges = this.charges.filter(({ subjectId }) => subjectIds.has(subjectId));
   }
 
   /** What changed, without buckets that no window of the policy reaches back to. */
   write({ meters }: CompiledPolicy): Counter[] {
-    for (const { spends } of this.#changed) {
+    const counters = new Set<Counter>();
+    for (const { counter, meter, taken } of this.#changed) {
+      if (taken.count === 0) continue;
+      addTo(counter.spends, meter.key, bucketOf(meter, this.at), taken);
+      counters.add(counter);
+    }
+    for (const { spends } of counters) {
       for (const [key, buckets] of Object.entries(spends)) {
         const meter = meters.get(key);
         if (meter === undefined) continue;
         const open = buckets.filter(([bucket]) => isOpen(meter, bucket, this.at));
         if (open.length === 0) delete spends[key];
-        else spends[key] = open;
+        else if (open.length < buckets.length) spends[key] = open;
       }
     }
-    return [...this.#changed];
+    return [...counters];
   }
 
-  #add(counter: Counter, meter: Meter, amount: bigint): void {
-    addTo(counter.spends, meter.key, bucketOf(meter, this.at), { amount, count: 1 });
-    this.#changed.add(counter);
-    const sum = counter.sums.get(meter);
-    if (sum === undefined) return;
-    sum.amount += amount;
-    sum.count += 1;
+  #take(takes: readonly Take<Sum>[], spent: Spent): void {
+    for (const [place, { before: sum }] of takes.entries()) {
+      // Two limits may share a meter: what is spent is counted on it once.
+      if (takes.findIndex(({ before }) => before === sum) < place) continue;
+      add(sum, spent);
+      add(sum.taken, spent);
+      this.#changed.add(sum);
+    }
   }
+}
 
-  #counter(tenantId: string, { per }: Meter, name: string): Counter {
-    return this.#counters.get(tenantId)!.get(per)!.get(name)!;
-  }
+function add(to: Spent, { amount, count }: Spent): void {
+  to.amount += amount;
+  to.count += count;
 }
 
 /** A bucket counts until all of it is out of the window. */

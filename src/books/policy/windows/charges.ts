@@ -1,5 +1,5 @@
 import type { Sql } from '../../../base/db/index.ts';
-import type { Limit } from '../evaluate/compile.ts';
+import type { Limit } from '../evaluate/limit.ts';
 import { addTo, bucketOf, type Charge, type Counter, counterWith, type Spends } from './book.ts';
 import { counterGetForUpdate, writeCounters } from './counters.ts';
 
@@ -15,8 +15,8 @@ export async function insertCharges(
   await sql.query({
     name: 'policy_charge_insert',
     text: `INSERT INTO policy_charge (subject_id, decision_id, tenant_id, amount, at, counter_ids, limit_nos)
-      SELECT subject_id, decision_id, tenant_id, amount, to_timestamp($5::bigint / 1000.0), counter_ids::uuid[],
-        limit_nos::int[]
+      SELECT subject_id, decision_id, tenant_id, amount, to_timestamp($5::bigint / 1000.0),
+        string_to_array(counter_ids, '/')::uuid[], string_to_array(limit_nos, '/')::int[]
       FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::numeric[], $6::text[], $7::text[])
         AS u(subject_id, decision_id, tenant_id, amount, counter_ids, limit_nos)`,
     values: [
@@ -25,10 +25,9 @@ export async function insertCharges(
       charges.map(({ tenantId }) => tenantId),
       charges.map(({ amount }) => amount),
       charges[0]!.at,
-      charges.map(
-        ({ entries }) => `{${entries.map(({ counter }) => counter.counterId).join(',')}}`,
-      ),
-      charges.map(({ entries }) => `{${entries.map(({ limit }) => limitNo(limit)).join(',')}}`),
+      // Arrays of arrays have one length: these are lists in text, of nothing that would have to be escaped.
+      charges.map(({ takes }) => takes.map(({ before }) => before.counter.counterId).join('/')),
+      charges.map(({ takes }) => takes.map(({ limit }) => limitNo(limit)).join('/')),
     ],
   });
 }

@@ -1,5 +1,4 @@
 import { LostRace, type Sql } from '../../../base/db/index.ts';
-import type { Dimension } from '../document/types.ts';
 import type { CompiledPolicy } from '../evaluate/compile.ts';
 import { dimensionOf, type PolicySubject } from '../evaluate/subject.ts';
 import {
@@ -16,19 +15,11 @@ export function countersOf(
   policy: CompiledPolicy,
   subjects: readonly PolicySubject[],
 ): CounterRow[] {
-  const limited = policy.rules.filter(({ limits }) => limits.length > 0);
   const found = new Map<string, CounterRow>();
   for (const subject of subjects) {
-    const dimensions = new Set<Dimension>();
-    for (const { limits, mayMatch } of limited) {
-      if (!mayMatch(subject)) continue;
-      for (const { meter, asset } of limits) {
-        if (asset === null || asset === subject.asset) dimensions.add(meter.per);
-      }
-    }
-    for (const per of dimensions) {
+    for (const { per, counts } of policy.dimensions) {
       const name = dimensionOf(subject, per);
-      if (name === null) continue;
+      if (name === null || !counts(subject)) continue;
       const place = `${subject.tenantId}|${per}|${name}`;
       if (!found.has(place)) found.set(place, counterOf(subject.tenantId, per, name));
     }

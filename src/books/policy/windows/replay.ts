@@ -1,5 +1,7 @@
-import type { CompiledPolicy, Meter } from '../evaluate/compile.ts';
-import { evaluate, type Take } from '../evaluate/evaluate.ts';
+import type { CompiledPolicy } from '../evaluate/compile.ts';
+import { evaluate } from '../evaluate/evaluate.ts';
+import type { Spent, Take } from '../evaluate/judge.ts';
+import type { Meter } from '../evaluate/limit.ts';
 import type { PolicyDecision, PolicySubject } from '../evaluate/subject.ts';
 import { addTo, bucketOf, isOpen, type Spends, spentWithin } from './book.ts';
 
@@ -40,7 +42,12 @@ export class PolicyReplay {
     };
   }
 
-  #add(subject: PolicySubject, { limit: { meter }, name }: Take, at: number, sign: 1 | -1): void {
+  #add(
+    subject: PolicySubject,
+    { limit: { meter }, name }: Take<Spent>,
+    at: number,
+    sign: 1 | -1,
+  ): void {
     const spends = this.#of(subject.tenantId, meter, name);
     const bucket = bucketOf(meter, at);
     // What was forgotten has nothing to give back.
@@ -57,7 +64,7 @@ export class PolicyReplay {
 }
 
 /** Two limits may share a meter: what is spent is counted on it once. */
-function oncePerMeter(takes: readonly Take[]): Take[] {
+function oncePerMeter(takes: readonly Take<Spent>[]): Take<Spent>[] {
   return [...new Map(takes.map((take) => [`${take.limit.meter.key} ${take.name}`, take])).values()];
 }
 
