@@ -2,6 +2,7 @@ import { type Address, fromHex, type Hex, keccak256, MAX_UINT256 } from '../kern
 import { unpackAuthorization } from './authorization/authorization.ts';
 import { authorizationCall } from './authorization/eip3009.ts';
 import { EXACT_PROXY, settleCall } from './authorization/permit2.ts';
+import type { Authorization, Terms } from './authorization/terms.ts';
 import { rlpEncode, rlpQuantity } from './rlp.ts';
 
 /** What a transaction does: the call that a lane makes. Value in wei. */
@@ -52,11 +53,8 @@ export function effectOf(intent: Intent): Effect {
   if (amount <= 0n || amount > MAX_UINT256) throw new RangeError('an amount is a positive uint256');
   if (token === null) return { to: recipient, value: amount, data: '0x' };
   if (intent.payerAuthorization) {
-    const authorization = unpackAuthorization(intent.payerAuthorization);
     const terms = { token, payTo: recipient, amount };
-    return authorization.method === 'permit2'
-      ? { to: EXACT_PROXY, value: 0n, data: settleCall(terms, authorization) }
-      : { to: token, value: 0n, data: authorizationCall(terms, authorization) };
+    return authorizedEffectOf(terms, unpackAuthorization(intent.payerAuthorization));
   }
   const to = recipient.slice(2).toLowerCase().padStart(64, '0');
   return {
@@ -64,6 +62,13 @@ export function effectOf(intent: Intent): Effect {
     value: 0n,
     data: `0x${TRANSFER_SELECTOR}${to}${amount.toString(16).padStart(64, '0')}`,
   };
+}
+
+/** The call by which the payer who signed the authorization pays. */
+export function authorizedEffectOf(terms: Terms, authorization: Authorization): Effect {
+  return authorization.method === 'permit2'
+    ? { to: EXACT_PROXY, value: 0n, data: settleCall(terms, authorization) }
+    : { to: terms.token, value: 0n, data: authorizationCall(terms, authorization) };
 }
 
 /** The zero-value self-transfer that closes a nonce without paying. */

@@ -17,6 +17,7 @@ export {
 export { allowanceCall, EXACT_PROXY, isSettleOf, PERMIT2 } from './authorization/permit2.ts';
 export type { AuthorizationMethod } from './authorization/terms.ts';
 export {
+  authorizedEffectOf,
   EFFECT_GAS_LIMIT_CAP,
   type Effect,
   effectDigest,

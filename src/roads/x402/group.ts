@@ -1,21 +1,32 @@
 import { Transient } from '../../base/kernel/index.ts';
 
+type GroupOptions<In, Out> = {
+  /** The most in one round. */
+  size: number;
+  /** The most at one time. */
+  rounds: number;
+  /** How many must wait for another round beside the first; fewer come with the next. */
+  beside: number;
+  work(items: In[]): Promise<Out[]>;
+};
+
 type Waiting<In, Out> = { item: In; resolve(out: Out): void; reject(error: unknown): void };
 
 const MOST_WAITING = 10_000;
 
 /**
  * Group commit: what arrives while a round is under way forms the next one, so that a hundred payments cost one
- * transaction or one request to a node. No timer, and nothing is waited for when idle.
+ * transaction or one request to a node. Beside rounds that are under way another one begins when `beside` wait. No timer,
+ * and nothing is waited for when idle.
  */
 export class Group<In, Out> {
-  readonly #options: { size: number; rounds: number; work(items: In[]): Promise<Out[]> };
+  readonly #options: GroupOptions<In, Out>;
   #waiting: Waiting<In, Out>[] = [];
   #running = 0;
   readonly #idle = new Set<() => void>();
 
   /** `work` answers in the order asked; what it throws is every item's. */
-  constructor(options: { size: number; rounds: number; work(items: In[]): Promise<Out[]> }) {
+  constructor(options: GroupOptions<In, Out>) {
     this.#options = options;
   }
 
@@ -38,8 +49,9 @@ export class Group<In, Out> {
   }
 
   #more(): void {
-    const { size, rounds } = this.#options;
-    while (this.#running < rounds && this.#waiting.length > 0) {
+    const { size, rounds, beside } = this.#options;
+    const least = () => (this.#running === 0 ? 1 : beside);
+    while (this.#running < rounds && this.#waiting.length >= least()) {
       this.#running += 1;
       void this.#round(this.#waiting.splice(0, size));
     }

@@ -54,10 +54,11 @@ function digestOf({ chainId, asked, signed }: PaymentRequest): Buffer {
 }
 
 /** As many as tokens are configured, and chains. */
-const separators = new Map<string, Buffer>();
+const separators = new Map<string, string>();
 
-function separatorOf(domain: Parameters<typeof domainSeparator>[0]): Buffer {
-  const key = JSON.stringify(domain);
+function separatorOf(domain: Parameters<typeof domainSeparator>[0]): string {
+  const { chainId, contract, version, name } = domain;
+  const key = `${chainId} ${contract} ${name.length} ${name} ${version}`;
   let separator = separators.get(key);
   if (separator === undefined) {
     separator = domainSeparator(domain);

@@ -2,10 +2,9 @@ import type { ChainPort, OpenCall } from '../../../base/chain/index.ts';
 import {
   type AuthorizationMethod,
   allowanceCall,
+  authorizedEffectOf,
   EXACT_PROXY,
-  effectOf,
   isTaken,
-  packAuthorization,
   takenCall,
 } from '../../../base/effect/index.ts';
 import { type Address, type Hex, Transient, ZERO_ADDRESS } from '../../../base/kernel/index.ts';
@@ -45,13 +44,7 @@ export class OnChain {
     if (method === 'permit2' && !(await this.#hasProxy(request.chainId))) {
       return 'permit2_proxy_not_deployed';
     }
-    const { token, payTo, amount } = request.asked;
-    const { to, data } = effectOf({
-      token,
-      recipient: payTo,
-      amount,
-      payerAuthorization: packAuthorization(request.signed),
-    });
+    const { to, data } = authorizedEffectOf(request.asked, request.signed);
     const passes = await this.#passes(request.chainId, { to, data, gas: MOST_GAS });
     return passes ? null : this.#whyNot(request, signedByKey);
   }
@@ -123,7 +116,8 @@ function groupOf<Out>(
 ): Group<OpenCall, Out> {
   let group = groups.get(chainId);
   if (group === undefined) {
-    group = new Group({ size: 100, rounds: 4, work });
+    // A node may be far away: nobody waits for another one's answer while there is a place.
+    group = new Group({ size: 100, rounds: 4, beside: 1, work });
     groups.set(chainId, group);
   }
   return group;

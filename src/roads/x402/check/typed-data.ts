@@ -1,6 +1,8 @@
 import { EXACT_PROXY } from '../../../base/effect/index.ts';
 import { type Address, type Hex, keccakBytes } from '../../../base/kernel/index.ts';
 
+// Hashes and words are hex without 0x here: one string becomes bytes once, where it is hashed.
+
 const AUTHORIZATION_TYPE = hashOf(
   'TransferWithAuthorization(address from,address to,uint256 value,uint256 validAfter,uint256 validBefore,bytes32 nonce)',
 );
@@ -21,7 +23,7 @@ const DOMAIN_WITHOUT_VERSION = hashOf(
 /** Of a token; Permit2's has no version. */
 type Domain = { name: string; version?: string; chainId: number; contract: Address };
 
-export function domainSeparator({ name, version, chainId, contract }: Domain): Buffer {
+export function domainSeparator({ name, version, chainId, contract }: Domain): string {
   const named = [hashOf(name), ...(version === undefined ? [] : [hashOf(version)])];
   const type = version === undefined ? DOMAIN_WITHOUT_VERSION : DOMAIN_TYPE;
   return hashed([type, ...named, word(BigInt(chainId)), addressWord(contract)]);
@@ -38,7 +40,7 @@ type Signed = {
 };
 
 /** The struct that a payer by EIP-3009 signs. */
-export function authorizationHash(signed: Signed): Buffer {
+export function authorizationHash(signed: Signed): string {
   return hashed([
     AUTHORIZATION_TYPE,
     addressWord(signed.payer),
@@ -46,43 +48,39 @@ export function authorizationHash(signed: Signed): Buffer {
     word(signed.amount),
     word(signed.validAfter),
     word(signed.validBefore),
-    bytesOf(signed.nonce),
+    signed.nonce.slice(2),
   ]);
 }
 
 /** The struct that a payer by Permit2 signs, for the proxy of `exact`. */
-export function permitHash(signed: Signed): Buffer {
+export function permitHash(signed: Signed): string {
   return hashed([
     PERMIT_TYPE,
     hashed([TOKEN_HASH, addressWord(signed.token), word(signed.amount)]),
     addressWord(EXACT_PROXY),
-    bytesOf(signed.nonce),
+    signed.nonce.slice(2),
     word(signed.validBefore),
     hashed([WITNESS_HASH, addressWord(signed.payTo), word(signed.validAfter)]),
   ]);
 }
 
 /** The 32 bytes that a signature is over. */
-export function signedDigest(separator: Buffer, struct: Buffer): Buffer {
-  return hashed([Buffer.from([0x19, 0x01]), separator, struct]);
+export function signedDigest(separator: string, struct: string): Buffer {
+  return keccakBytes(Buffer.from(`1901${separator}${struct}`, 'hex'));
 }
 
-function hashed(parts: readonly Buffer[]): Buffer {
-  return keccakBytes(Buffer.concat(parts));
+function hashed(parts: readonly string[]): string {
+  return keccakBytes(Buffer.from(parts.join(''), 'hex')).toString('hex');
 }
 
-function hashOf(text: string): Buffer {
-  return keccakBytes(Buffer.from(text));
+function hashOf(text: string): string {
+  return keccakBytes(Buffer.from(text)).toString('hex');
 }
 
-function bytesOf(hex: Hex): Buffer {
-  return Buffer.from(hex.slice(2), 'hex');
+function word(value: bigint): string {
+  return value.toString(16).padStart(64, '0');
 }
 
-function word(value: bigint): Buffer {
-  return Buffer.from(value.toString(16).padStart(64, '0'), 'hex');
-}
-
-function addressWord(address: Address): Buffer {
-  return Buffer.from(address.slice(2).padStart(64, '0'), 'hex');
+function addressWord(address: Address): string {
+  return address.slice(2).padStart(64, '0');
 }
