@@ -11,8 +11,8 @@ import { Group } from './group.ts';
 import { type Claimed, claimPayments, openEarnings } from './payment/claim.ts';
 import { endDeliveries, notePending, releaseLease, takeOnce } from './payment/delivery.ts';
 import { type Known, lookUp } from './payment/look-up.ts';
-import { type Outcome, outcomeOf } from './payment/outcome.ts';
-import { type PaymentRow, readPayments } from './payment/rows.ts';
+import { hasEnded, outcomeOf } from './payment/outcome.ts';
+import { type PaymentRow, readEach, readMoved, readPayments } from './payment/rows.ts';
 import type { Wish } from './payment/wish.ts';
 import { PaymentWaiters, tellHeads } from './waiters.ts';
 import {
@@ -44,7 +44,8 @@ type ServiceContext = {
  */
 type Told = { correlationId: string; idempotencyKey?: string; pricedEndpoint?: string };
 
-const GROUP = { size: 200, rounds: 2 };
+/** The database is asked again as soon as it has answered; twice at a time where that many wait. */
+const GROUP = { size: 200, rounds: 2, beside: 200 };
 
 /**
  * The facilitator's two questions. Verify: may the merchant serve this payment; at most one caller has a yes at a time.
@@ -69,6 +70,7 @@ export class FacilitatorService {
       clock,
       heads: () => tellHeads(db),
       read: (ids) => readPayments(db, ids),
+      moved: (seen) => readMoved(db, seen),
     });
     this.#lookUps = new Group({ ...GROUP, work: (items) => lookUp(db, items) });
     const { policies } = context;
@@ -81,20 +83,8 @@ export class FacilitatorService {
         return inTransaction(db, (sql) => claimPayments(sql, wishes, options));
       },
     });
-    this.#reads = new Group({
-      ...GROUP,
-      work: async (ids) => {
-        const rows = await readPayments(db, [...new Set(ids)]);
-        return ids.map((id) => rows.get(id)!);
-      },
-    });
-    this.#deliveries = new Group({
-      ...GROUP,
-      work: async (ids) => {
-        const found = await takeOnce(db, ids);
-        return ids.map((_, index) => found[index]!);
-      },
-    });
+    this.#reads = new Group({ ...GROUP, work: (ids) => readEach(db, ids) });
+    this.#deliveries = new Group({ ...GROUP, work: (ids) => takeOnce(db, ids) });
     this.#endings = new Group({
       ...GROUP,
       work: async (ended) => {
@@ -112,17 +102,18 @@ export class FacilitatorService {
     try {
       const checked = this.#check(merchant, request);
       if (typeof checked === 'string') return invalid(about, checked);
-      const reason = await this.#judge(merchant, checked, { again: true });
+      const { reason, isKnown } = await this.#judge(merchant, checked, { again: true });
       if (reason === 'unexpected_verify_error') return invalid(about, reason, { status: 503 });
       if (reason !== null) return invalid(about, reason);
-      return await this.#serveOnce(about, this.#wish('verify', merchant, checked, told));
+      return await this.#serveOnce(
+        about,
+        this.#wish('verify', merchant, checked, { ...told, isKnown }),
+      );
     } catch (error) {
       this.#tell(error, correlationId);
       // It may be under way: without `isValid` the merchant's package asks nobody to sign again.
-      return {
-        status: 202,
-        body: { invalidReason: 'unexpected_verify_error', payer: about.payer },
-      };
+      const body = { invalidReason: 'unexpected_verify_error', payer: about.payer };
+      return { status: 202, body };
     }
   }
 
@@ -136,13 +127,15 @@ export class FacilitatorService {
       if (typeof checked === 'string') {
         return (await this.#late(merchant, request)) ?? unsettled(about, checked);
       }
-      const reason = await this.#judge(merchant, checked, { again: false });
+      const { reason, isKnown } = await this.#judge(merchant, checked, { again: false });
       if (reason === 'unexpected_settle_error') return unsettled(about, reason, { status: 503 });
       if (reason !== null) return unsettled(about, reason);
-      const wish = this.#wish('settle', merchant, checked, told);
+      const wish = this.#wish('settle', merchant, checked, { ...told, isKnown });
       const claimed = await this.#claims.enter(wish);
       if (!('id' in claimed)) return unsettled(about, ...REFUSED[claimed.kind]);
-      return await this.#awaitEnd(about, merchant, claimed.id);
+      const begun =
+        claimed.kind === 'reserved' ? claimed.payment : await this.#reads.enter(claimed.id);
+      return await this.#awaitEnd(about, merchant, begun);
     } catch (error) {
       this.#tell(error, correlationId);
       // It may be reserved: without `success` the merchant's package asks nobody to pay again.
@@ -170,27 +163,34 @@ export class FacilitatorService {
     { merchantId }: Merchant,
     checked: Checked,
     { again }: { again: boolean },
-  ): Promise<Reason | null> {
+  ): Promise<{ reason: Reason | null; isKnown: boolean }> {
     const known = await this.#lookUps.enter({ ...checked, merchantId });
-    if (isPayers(checked, known) && !(again && known.isOpen)) return null;
+    const isKnown = known !== null;
+    if (isPayers(checked, known) && !(again && known.isOpen)) return { reason: null, isKnown };
     let reason: Reason | null;
     try {
       reason = await this.#chain.judge(checked.request, checked.signedByKey);
     } catch (error) {
       if (!(error instanceof Transient)) throw error;
-      return again ? 'unexpected_verify_error' : 'unexpected_settle_error';
+      reason = again ? 'unexpected_verify_error' : 'unexpected_settle_error';
+      return { reason, isKnown };
     }
-    if (reason === null) return null;
+    if (reason === null) return { reason, isKnown };
     // It may be this very payment, settled at this moment by another call: its nonce is used then, and its money gone.
     const now = await this.#lookUps.enter({ ...checked, merchantId });
-    return isPayers(checked, now) && !now.isOpen ? null : reason;
+    return { reason: isPayers(checked, now) && !now.isOpen ? null : reason, isKnown: now !== null };
   }
 
-  #wish(to: Wish['to'], merchant: Merchant, checked: Checked, told: Told): Wish {
+  #wish(
+    to: Wish['to'],
+    merchant: Merchant,
+    checked: Checked,
+    told: Told & Pick<Wish, 'isKnown'>,
+  ): Wish {
     const { chainId, asked } = checked.request;
     const asset = this.#context.assets.find(caip19(chainId, asked.token))!;
-    const { correlationId, pricedEndpoint = null } = told;
-    return { to, merchant, checked, asset, pricedEndpoint, correlationId };
+    const { correlationId, pricedEndpoint = null, isKnown } = told;
+    return { to, merchant, checked, asset, pricedEndpoint, correlationId, isKnown };
   }
 
   /**
@@ -205,7 +205,7 @@ export class FacilitatorService {
     const known = await this.#lookUps.enter({ ...checked, merchantId: merchant.merchantId });
     if (!isPayers(checked, known) || known.isOpen) return null;
     if (known.merchantId !== merchant.merchantId) return null;
-    return this.#awaitEnd(aboutOf(request), merchant, known.id);
+    return this.#awaitEnd(aboutOf(request), merchant, await this.#reads.enter(known.id));
   }
 
   /** A lease for the caller; or, while another has it, the wait for what becomes of it. */
@@ -215,8 +215,8 @@ export class FacilitatorService {
     for (;;) {
       const claimed = await this.#claims.enter(wish);
       if (!('id' in claimed)) return invalid(about, ...REFUSED[claimed.kind]);
+      if (claimed.kind === 'leased') return valid(about, claimed.payment);
       const row = await this.#reads.enter(claimed.id);
-      if (claimed.kind === 'mine') return valid(about, row);
       const waitMs = Math.min(deadline - clock.monotonic(), LEASE_LOOK_MS);
       const seen = await this.#waiters.wait(row, { waitMs, until: hasEnded });
       const outcome = outcomeOf(seen);
@@ -229,14 +229,17 @@ export class FacilitatorService {
   async #awaitEnd(
     about: ReturnType<typeof aboutOf>,
     merchant: Merchant,
-    id: string,
+    begun: PaymentRow,
   ): Promise<Answer> {
     const { db, settings, clock } = this.#context;
+    const { id } = begun;
     const deadline = clock.monotonic() + settings.x402.waitMs;
-    let row = await this.#reads.enter(id);
+    let row = begun;
     for (;;) {
       const waitMs = deadline - clock.monotonic();
       row = await this.#waiters.wait(row, { waitMs, until: hasEnded });
+      // What was signed since the last block is read at the end of the wait only.
+      if (!hasEnded(outcomeOf(row))) row = await this.#reads.enter(id);
       const outcome = outcomeOf(row);
       if (outcome.kind === 'failed') {
         await releaseLease(db, id);
@@ -290,8 +293,4 @@ const ON_ITS_WAY_MS = 50;
  */
 function isPayers(checked: Checked, known: Known | null): known is Known {
   return known !== null && (checked.signedByKey || known.isProven);
-}
-
-function hasEnded({ kind }: Outcome): boolean {
-  return kind === 'paid' || kind === 'failed';
 }

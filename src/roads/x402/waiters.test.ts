@@ -28,13 +28,24 @@ const rowOf = (status: PaymentState) =>
   ({ id: 'a', status, tx: null, paid: null, head: null }) as PaymentRow;
 
 function waitersOver() {
-  const state = { head: 'one', status: 'RESERVED' as PaymentState, reads: 0 };
+  const state = {
+    head: 'one',
+    status: 'RESERVED' as PaymentState,
+    reads: 0,
+    looks: 0,
+    lost: false,
+  };
   const clock = new HandClock();
   const waiters = new PaymentWaiters({
     clock,
     heads: async () => state.head,
+    moved: async (seen) => {
+      state.looks += 1;
+      return [...seen].flatMap(([id, status]) => (status === state.status ? [] : [id]));
+    },
     read: async () => {
       state.reads += 1;
+      if (state.lost) throw new Error('the database is away');
       return new Map([['a', rowOf(state.status)]]);
     },
   });
@@ -43,22 +54,45 @@ function waitersOver() {
   return { state, clock, wait };
 }
 
-it('payments are read when a head has moved, and twice a second', async () => {
+const passed = async (clock: HandClock, times: number) => {
+  for (let n = 0; n < times; n += 1) await clock.pass(100);
+};
+
+it('payments are read when a head has moved', async () => {
   const { state, clock, wait } = waitersOver();
   const waited = wait(60_000);
-  await clock.pass(100);
+  await passed(clock, 1);
   expect(state.reads).toBe(1);
-  for (let n = 0; n < 4; n += 1) await clock.pass(100);
+  await passed(clock, 20);
   expect(state.reads).toBe(1);
-  state.head = 'two';
-  await clock.pass(100);
-  expect(state.reads).toBe(2);
-  for (let n = 0; n < 5; n += 1) await clock.pass(100);
-  expect(state.reads).toBe(3);
   state.status = 'EXPIRED';
-  state.head = 'three';
-  await clock.pass(100);
+  state.head = 'two';
+  await passed(clock, 1);
   expect((await waited).status).toBe('EXPIRED');
+  expect(state.reads).toBe(2);
+});
+
+it('and between heads, twice a second, those that stand elsewhere by then', async () => {
+  const { state, clock, wait } = waitersOver();
+  const waited = wait(60_000);
+  await passed(clock, 11);
+  expect(state).toMatchObject({ reads: 1, looks: 2 });
+  state.status = 'EXPIRED';
+  await passed(clock, 5);
+  expect((await waited).status).toBe('EXPIRED');
+  expect(state).toMatchObject({ reads: 2, looks: 3 });
+});
+
+it('what could not be read when a head had moved is read at the next look', async () => {
+  const { state, clock, wait } = waitersOver();
+  const waited = wait(60_000);
+  await passed(clock, 1);
+  Object.assign(state, { lost: true, head: 'two', status: 'EXPIRED' });
+  await passed(clock, 1);
+  state.lost = false;
+  await passed(clock, 1);
+  expect((await waited).status).toBe('EXPIRED');
+  expect(state.reads).toBe(3);
 });
 
 it('who waited to the end has the payment as it was read last', async () => {

@@ -1,49 +1,59 @@
 import type { Sql } from '../../base/db/index.ts';
-import type { Clock } from '../../base/kernel/index.ts';
+import type { Clock, PaymentState } from '../../base/kernel/index.ts';
 import { readHeads } from '../../books/tx/index.ts';
 import { type Outcome, outcomeOf } from './payment/outcome.ts';
 import type { PaymentRow } from './payment/rows.ts';
 
 const LOOK_EVERY_MS = 100;
-/** What no head tells: a failure, bytes that were signed, somebody else's payment that was found. */
-const READ_EVERY_MS = 500;
+/** What no head tells: a failure, somebody else's payment that was found. */
+const MOVED_EVERY_MS = 500;
 
 type WaitersOptions = {
   clock: Clock;
   /** Where the chains stand: another text as soon as any head has moved. */
   heads(): Promise<string>;
+  /** Those that stand in another state by now; much cheaper than to read them. */
+  moved(seen: ReadonlyMap<string, PaymentState>): Promise<string[]>;
   read(ids: string[]): Promise<Map<string, PaymentRow>>;
 };
 
-type Waiter = { until(outcome: Outcome): boolean; latest: PaymentRow; done(row: PaymentRow): void };
+type Waiter = {
+  until(outcome: Outcome): boolean;
+  deadline: number;
+  latest: PaymentRow;
+  done(row: PaymentRow): void;
+};
 
 /**
  * Long polls of payments: all that wait in this process are read at once, whatever their number, when a chain's head has
- * moved, and now and then; with nobody waiting there is no tick. A lost database leaves them waiting to their end.
+ * moved, and those whose state has moved now and then; with nobody waiting there is no tick. A lost database leaves them
+ * waiting to their end.
  */
 export class PaymentWaiters {
   readonly #options: WaitersOptions;
   readonly #waiting = new Map<string, Set<Waiter>>();
   #ticking = false;
+  #looking = false;
+  #heads = '';
+  #lookedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: WaitersOptions) {
     this.#options = options;
   }
 
-  /** The payment once its outcome is as wanted, or as it is when the time is over. */
+  /** The payment once its outcome is as wanted, or as it was read last when the time is over. */
   wait(
     row: PaymentRow,
     { waitMs, until }: { waitMs: number; until(outcome: Outcome): boolean },
   ): Promise<PaymentRow> {
     if (until(outcomeOf(row)) || waitMs <= 0) return Promise.resolve(row);
     return new Promise((resolve) => {
-      const over = new AbortController();
       const waiters = this.#waiting.get(row.id) ?? new Set();
       const waiter: Waiter = {
         until,
+        deadline: this.#options.clock.monotonic() + waitMs,
         latest: row,
         done: (latest) => {
-          over.abort();
           waiters.delete(waiter);
           if (waiters.size === 0) this.#waiting.delete(row.id);
           resolve(latest);
@@ -51,41 +61,67 @@ export class PaymentWaiters {
       };
       waiters.add(waiter);
       this.#waiting.set(row.id, waiters);
-      void this.#options.clock.sleep(waitMs, over.signal).then(() => waiter.done(waiter.latest));
       void this.#tick();
     });
   }
 
   /** Answers everybody with what is known; for a shutdown. */
   releaseAll(): void {
-    for (const waiters of [...this.#waiting.values()])
-      for (const waiter of [...waiters]) waiter.done(waiter.latest);
+    for (const waiter of this.#all()) waiter.done(waiter.latest);
   }
 
   async #tick(): Promise<void> {
     if (this.#ticking) return;
     this.#ticking = true;
-    const { clock, heads, read } = this.#options;
-    let seen = '';
-    let readAt = Number.NEGATIVE_INFINITY;
+    const { clock } = this.#options;
     while (this.#waiting.size > 0) {
       await clock.sleep(LOOK_EVERY_MS);
-      const now = await heads().catch(() => seen);
-      if (now === seen && clock.monotonic() - readAt < READ_EVERY_MS) continue;
-      seen = now;
-      readAt = clock.monotonic();
-      const rows = await read([...this.#waiting.keys()]).catch(() => new Map());
-      for (const [id, waiters] of [...this.#waiting]) {
-        const row = rows.get(id);
-        if (row === undefined) continue;
-        const outcome = outcomeOf(row);
-        for (const waiter of [...waiters]) {
-          waiter.latest = row;
-          if (waiter.until(outcome)) waiter.done(row);
-        }
-      }
+      const now = clock.monotonic();
+      for (const waiter of this.#all()) if (waiter.deadline <= now) waiter.done(waiter.latest);
+      if (!this.#looking) void this.#look();
     }
     this.#ticking = false;
+    this.#heads = '';
+  }
+
+  async #look(): Promise<void> {
+    this.#looking = true;
+    const ids = await this.#due().catch(() => []);
+    const rows = ids.length === 0 ? new Map() : await this.#read(ids);
+    for (const row of rows.values()) {
+      const outcome = outcomeOf(row);
+      for (const waiter of [...(this.#waiting.get(row.id) ?? [])]) {
+        waiter.latest = row;
+        if (waiter.until(outcome)) waiter.done(row);
+      }
+    }
+    this.#looking = false;
+  }
+
+  /** Which of them have something to show. */
+  async #due(): Promise<string[]> {
+    const { clock, heads, moved } = this.#options;
+    const now = await heads();
+    const hasMoved = now !== this.#heads;
+    if (!hasMoved && clock.monotonic() - this.#lookedAt < MOVED_EVERY_MS) return [];
+    this.#heads = now;
+    this.#lookedAt = clock.monotonic();
+    if (hasMoved) return [...this.#waiting.keys()];
+    return moved(new Map([...this.#waiting].map(([id, [any]]) => [id, any!.latest.status])));
+  }
+
+  async #read(ids: string[]): Promise<Map<string, PaymentRow>> {
+    try {
+      return await this.#options.read(ids);
+    } catch {
+      // All of them at the next look.
+      this.#heads = '';
+      return new Map();
+    }
+  }
+
+  #all(): Waiter[] {
+    return [...this.#waiting.values()].flatMap((waiters) => [...waiters]);
   }
 }
 

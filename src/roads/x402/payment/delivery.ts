@@ -22,18 +22,19 @@ async function takeDeliveries(sql: Sql, ids: readonly string[]): Promise<Map<str
     values: [ids, DELIVERY_MS],
   });
   const mine = new Set(taken.rows.map(({ id }) => id));
+  const left = ids.filter((id) => !mine.has(id));
   const others = await sql.query<{ id: string; delivered: boolean }>({
     name: 'payment_delivered',
     text: `SELECT payment_id AS id, delivered_at IS NOT NULL AS delivered FROM payment
       WHERE payment_id = ANY($1::uuid[])`,
-    values: [ids],
+    values: [left],
   });
-  return new Map(
-    others.rows.map(({ id, delivered }) => [
-      id,
-      mine.has(id) ? 'mine' : delivered ? 'delivered' : 'on_its_way',
-    ]),
-  );
+  return new Map<string, Delivery>([
+    ...[...mine].map((id) => [id, 'mine'] as const),
+    ...others.rows.map(({ id, delivered }) => {
+      return [id, delivered ? 'delivered' : 'on_its_way'] as const;
+    }),
+  ]);
 }
 
 /** Of several in one group that ask for the same, the first may have it. */

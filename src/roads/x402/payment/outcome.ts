@@ -45,3 +45,7 @@ export function outcomeOf(
     ? { kind: 'paid', txHash: row.paid.txHash }
     : { kind: 'under_way', txHash };
 }
+
+export function hasEnded({ kind }: Outcome): boolean {
+  return kind === 'paid' || kind === 'failed';
+}

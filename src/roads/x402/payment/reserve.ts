@@ -19,15 +19,15 @@ const LONGEST_DELAY_MS = 30 * 24 * 3_600_000;
  * RESERVED, with what its merchant may expect, the decision and what it takes, the transaction that is to pay and the look at
  * its expiry, in the caller's transaction; or AUTH_REJECTED with the decision that denies it. What is paid is what the row
  * holds, also where a duplicate of it was handed in. The intent is the authorization: whatever runs twice, the
- * database refuses a second one.
+ * database refuses a second one. Returns those that are RESERVED, by id.
  */
 export async function reserve(
   sql: Sql,
   rows: ReadonlyMap<string, { status: PaymentState }>,
   ids: readonly string[],
   { ledger, ...context }: PolicyContext & { ledger: Ledger },
-): Promise<void> {
-  if (ids.length === 0) return;
+): Promise<Map<string, PaymentRow>> {
+  if (ids.length === 0) return new Map();
   await advance(
     sql,
     PAYMENT,
@@ -64,6 +64,7 @@ export async function reserve(
     if (decision.verdict === 'deny') decisionIds.delete(payment.id);
   }
   await judged.charge(sql, decisionIds);
+  return new Map(allowed.map((one) => [one.payment.id, reservedOf(one)]));
 }
 
 type Decided = { payment: PaymentRow; decision: PolicyDecision };
@@ -94,6 +95,17 @@ function moveAll(sql: Sql, decided: readonly Decided[]): Promise<Set<string>> {
       columns.map((name) => [name, { type: 'text', values: tiers.map((one) => one[name]) }]),
     ),
   );
+}
+
+function reservedOf({ payment, decision: { tier } }: Decided): PaymentRow {
+  const { riskTier, commitAt, waitUntil } = payment;
+  return {
+    ...payment,
+    status: 'RESERVED',
+    riskTier: tier?.name ?? riskTier,
+    commitAt: tier?.commitAt ?? commitAt,
+    waitUntil: laterOf(waitUntil, tier?.waitUntil),
+  };
 }
 
 const COLUMNS = ['risk_tier', 'commit_at', 'wait_until', 'failure_code'] as const;

@@ -113,6 +113,27 @@ export async function readPayments(
   return new Map(rows.map((row) => [row.id, fromRaw(row)]));
 }
 
+/** The same in the order asked, one for each; they are known to be there. */
+export async function readEach(sql: Sql, ids: readonly string[]): Promise<PaymentRow[]> {
+  const rows = await readPayments(sql, [...new Set(ids)]);
+  return ids.map((id) => rows.get(id)!);
+}
+
+/** Those that stand in another state than they were seen in, by their keys alone: a fraction of what reading them costs. */
+export async function readMoved(
+  sql: Sql,
+  seen: ReadonlyMap<string, PaymentState>,
+): Promise<string[]> {
+  const ids = [...seen.keys()];
+  const { rows } = await sql.query<{ id: string }>({
+    name: 'payment_moved',
+    text: `SELECT p.payment_id AS id FROM payment p JOIN unnest($1::uuid[], $2::text[]) AS u(id, status) ON u.id = p.payment_id
+      WHERE p.payment_id = ANY($1::uuid[]) AND p.status <> u.status`,
+    values: [ids, [...seen.values()]],
+  });
+  return rows.map(({ id }) => id);
+}
+
 /** By id, as every other step does. */
 export async function lockPayments(sql: Sql, ids: readonly string[]): Promise<void> {
   if (ids.length === 0) return;

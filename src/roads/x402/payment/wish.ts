@@ -12,6 +12,8 @@ export type Wish = {
   /** The gateway's price that it pays; null: a merchant's own. */
   pricedEndpoint: string | null;
   correlationId: string;
+  /** It, or another one under its identifier, was seen before: there is no row to make. */
+  isKnown: boolean;
 };
 
 /** As policy is asked about it. */

@@ -10,10 +10,12 @@ export type Answer = {
   ended?: (delivered: boolean) => void;
 };
 
+type Named = Pick<PaymentRow, 'id' | 'authorizationId' | 'status'>;
+
 type About = { payer: string | null; network: string };
 
 /** Beside the wire's own fields: how to find the payment again. */
-function extraOf(row: PaymentRow | null): Record<string, unknown> {
+function extraOf(row: Named | null): Record<string, unknown> {
   return row === null
     ? {}
     : { extra: { paymentId: row.id, authorizationId: row.authorizationId, state: row.status } };
@@ -23,7 +25,7 @@ export function aboutOf(request: { network: string; signed: { payer: `0x${string
   return { network: request.network, payer: checksummed(request.signed.payer) };
 }
 
-export function valid({ payer }: About, row: PaymentRow | null): Answer {
+export function valid({ payer }: About, row: Named): Answer {
   return { status: 200, body: { isValid: true, payer, ...extraOf(row) } };
 }
 
