@@ -1,5 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Db, openPool } from '../../src/base/db/index.ts';
+import { silentLog, systemClock } from '../../src/base/kernel/index.ts';
 import { SEALED } from '../../src/books/audit/index.ts';
+import { anchorRound } from '../../src/doors/bin/seal-loop.ts';
+import { anchorOf } from '../../src/hands/anchor/index.ts';
+import { S3StandIn } from '../support/s3-stand-in.ts';
+import { verifyOf } from '../support/verify.ts';
 import { copyDatabase } from './finished.ts';
 import { editsOf, type SealedInstallation, sealedInstallation, Vandal } from './sealed.ts';
 
@@ -143,5 +149,89 @@ describe('the audit', () => {
       subject: 'audit_block 1',
       found: `signed by ${on.settings.audit!.publicKeys[0]}`,
     });
+  });
+});
+
+describe('the anchor in a bucket', () => {
+  let s3: S3StandIn;
+  let db: Db & { end(): Promise<void> };
+  beforeAll(async () => {
+    s3 = await S3StandIn.start();
+    const url = sealed.on.databases.mainUrl;
+    db = openPool({ url, role: 'payonce_app', name: 'test', max: 1 });
+  });
+  afterAll(async () => {
+    await db?.end();
+    await s3?.stop();
+  });
+  const bucket = () =>
+    anchorOf(
+      {
+        ...{ kind: 's3', bucket: 'roots', prefix: '', region: 'eu-central-1' },
+        ...{ endpoint: s3.endpoint, retainDays: 1 },
+      },
+      { clock: systemClock, limits: { attemptMs: 5_000, withinMs: 5_000, backOffBaseMs: 1 } },
+    );
+  const begin = (now?: () => number) => anchorRound({ db, log: silentLog }, bucket(), now);
+  const findings = async () =>
+    (
+      await db.query<{ kind: string }>(`SELECT kind FROM finding WHERE check_name = 'anchor'`)
+    ).rows.map(({ kind }) => kind);
+  const told = async () =>
+    (await db.query(`SELECT FROM event WHERE type LIKE 'check.anchor%'`)).rowCount;
+
+  it('has every signed root once, also when who puts them dies on the way', async () => {
+    const blocks = new Set(sealed.trusted.anchored.map(({ height }) => height)).size;
+    const put = s3.faults.set('PutObject', [
+      { kind: 'lost' },
+      { kind: 'error', code: 'AccessDenied', status: 403 },
+    ]);
+    await expect(begin()()).rejects.toThrow(/AccessDenied/);
+    put.clear();
+    expect(await begin()()).toBe(false);
+    expect(await begin()()).toBe(false);
+    expect(s3.versions).toHaveLength(blocks);
+    const anchored = await bucket().read();
+    expect(anchored).toEqual(
+      sealed.trusted.anchored.filter(
+        (one, at, all) => at === all.findIndex(({ height }) => height === one.height),
+      ),
+    );
+    const { publicKeys } = sealed.trusted;
+    const of = { mainUrl: lawless.url, signerUrl: null, nodes: [], laws: [] };
+    const { audit } = await verifyOf({ ...of, audit: { publicKeys, anchored } });
+    expect(audit).toMatchObject({ blocks, breaks: [] });
+    s3.plant('1'.padStart(20, '0'), 'what somebody else wrote');
+    const changed = { publicKeys, anchored: await bucket().read() };
+    const after = await verifyOf({ ...of, audit: changed });
+    expect(after.audit?.breaks[0]).toMatchObject({ subject: 'audit_block 1' });
+    s3.versions.pop();
+  });
+
+  it('is told of once when it lags and when it holds another root, until it is even again', async () => {
+    let time = 0;
+    const round = begin(() => time);
+    const closed = () =>
+      s3.faults.set(
+        'GetObject',
+        Array.from(
+          { length: 9 },
+          () => ({ kind: 'error', code: 'AccessDenied', status: 403 }) as const,
+        ),
+      );
+    closed();
+    await expect(round()).rejects.toThrow(/AccessDenied/);
+    expect(await findings()).toEqual([]);
+    time += 600_000;
+    for (const _ of [1, 2]) await expect(round()).rejects.toThrow(/AccessDenied/);
+    expect(await findings()).toEqual(['check.anchor_behind']);
+    expect(await told()).toBe(1);
+    s3.faults.clear();
+    expect(await round()).toBe(false);
+    expect(await findings()).toEqual([]);
+    const [last] = s3.versions.slice(-1);
+    s3.plant(last!.key, 'another root');
+    await expect(begin()()).rejects.toThrow(/holds "another root"/);
+    expect(await findings()).toEqual(['check.anchor_conflict']);
   });
 });

@@ -31,8 +31,8 @@ export async function sealedInstallation(): Promise<SealedInstallation> {
   }
   await quiet(on);
   await plantRest(on);
-  const { anchorFile, publicKeys } = on.settings.audit!;
-  const anchor = new FileAnchor(anchorFile!);
+  const { publicKeys } = on.settings.audit!;
+  const anchor = new FileAnchor(anchorFileOf(on));
   const seen = async () => {
     const trusted = { publicKeys, anchored: await anchor.read() };
     const { mainUrl } = on.databases;
@@ -49,6 +49,13 @@ export async function sealedInstallation(): Promise<SealedInstallation> {
   const trusted = await until('everything is sealed, signed and anchored', seen, 60_000);
   for (const role of ['api', 'worker', 'signer'] as const) await on.stopRole(role);
   return { on, paid: ids[0]!, trusted };
+}
+
+/** Where the installation keeps its roots. */
+export function anchorFileOf(on: Installation): string {
+  const { anchor } = on.settings.audit!;
+  if (anchor?.kind !== 'file') throw new Error('the installation anchors in no file');
+  return anchor.path;
 }
 
 /** Of tables that no road of this installation has written. */

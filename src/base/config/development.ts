@@ -60,7 +60,10 @@ export function developmentSettings(options: DevelopmentOptions): Settings {
     audit:
       options.audit === undefined
         ? null
-        : { anchorFile: options.audit.anchorFile, publicKeys: [options.audit.publicKey] },
+        : {
+            anchor: { kind: 'file', path: options.audit.anchorFile },
+            publicKeys: [options.audit.publicKey],
+          },
     http: {
       host: options.http?.host ?? '127.0.0.1',
       port: options.http?.port ?? 8080,

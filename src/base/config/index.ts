@@ -24,6 +24,7 @@ export { readSettings } from './read.ts';
 export { configSchema } from './schema/schema.ts';
 export type { ScreeningProviderSettings, ScreeningSettings } from './screening/settings.ts';
 export {
+  type AnchorSettings,
   type AssetSettings,
   Assets,
   type ChainSettings,

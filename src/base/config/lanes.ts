@@ -42,13 +42,13 @@ export function readKeys(sections: Keys, secrets: Secrets, faults: Faults): KeyS
     }
     if (kms !== undefined) {
       const { keyId = '', requestsPerSecond = KMS_REQUESTS_PER_SECOND } = kms;
-      const place = readPlace(kms, keyId, `${path}.kms`, faults);
+      const place = readAwsPlace(kms, keyId, `${path}.kms`, faults);
       return [{ id, kind: 'kms', keyId, requestsPerSecond, ...place }];
     }
     if (secretsManager !== undefined) {
       const { secretId = '', password: source } = secretsManager;
       const at = `${path}.secretsManager`;
-      const place = readPlace(secretsManager, secretId, at, faults);
+      const place = readAwsPlace(secretsManager, secretId, at, faults);
       const password = source && secrets.read(`${at}.password`, source);
       const opened = password === undefined ? {} : { password };
       return [{ id, kind: 'secretsManager', secretId, ...place, ...opened }];
@@ -69,8 +69,8 @@ function hexKey(text: string, path: string, faults: Faults): string {
   return text;
 }
 
-/** Where a key is held: `name` may be an ARN, which names a region as well. */
-function readPlace(
+/** Where something is held: `name` may be an ARN, which names a region as well. */
+export function readAwsPlace(
   { region = '', endpoint }: Loose<AwsPlace>,
   name: string,
   path: string,

@@ -195,8 +195,26 @@ describe('a well-formed file', () => {
       }),
     );
     expect(signer?.auditKey).toBe(String(privateKey.export(pem)).trimEnd());
-    expect(audit).toEqual({ publicKeys, anchorFile: join(folder, 'roots') });
-    expect(read(bend({ audit: { publicKeys } })).audit?.anchorFile).toBe(null);
+    expect(audit).toEqual({ publicKeys, anchor: { kind: 'file', path: join(folder, 'roots') } });
+    expect(read(bend({ audit: { publicKeys } })).audit?.anchor).toBe(null);
+    const s3 = { bucket: 'acme-roots', region: 'eu-central-1', retainDays: 3650 };
+    expect(read(bend({ audit: { publicKeys, anchor: { s3 } } })).audit?.anchor).toEqual({
+      ...{ kind: 's3', prefix: '', ...s3 },
+    });
+    const bad: [object, string][] = [
+      [{ file: 'roots', s3 }, 'audit.anchor: '],
+      [{}, 'audit.anchor: '],
+      [{ s3: { ...s3, bucket: 'No' } }, 'audit.anchor.s3.bucket: '],
+      [{ s3: { ...s3, retainDays: 0 } }, 'audit.anchor.s3.retainDays: '],
+      [{ s3: { ...s3, region: 'here' } }, 'audit.anchor.s3.region: '],
+      [{ s3: { ...s3, endpoint: 'http://elsewhere' } }, 'audit.anchor.s3.endpoint: '],
+      [{ s3: { bucket: 'acme-roots', region: 'eu-central-1' } }, 'audit.anchor.s3.retainDays: '],
+    ];
+    for (const [anchor, path] of bad) {
+      expect(faultsOf(bend({ audit: { publicKeys, anchor } }))).toEqual([
+        expect.stringMatching(new RegExp(`^${path}`)),
+      ]);
+    }
     const other = generateKeyPairSync('ec', { namedCurve: 'secp256k1' }).privateKey.export(pem);
     for (const wrong of [other, 'no key']) {
       writeFileSync(join(folder, 'audit.pem'), wrong);

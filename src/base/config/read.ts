@@ -54,7 +54,7 @@ export function readSettings(options: ReadSettingsOptions): Settings {
   );
   const signer = options.need.signer ? readSigner(file.signer ?? {}, secrets, faults) : null;
   const http = readHttp(file.http ?? {}, faults);
-  const audit = file.audit === undefined ? null : readAudit(file.audit, secrets);
+  const audit = file.audit === undefined ? null : readAudit(file.audit, secrets, faults);
   const chains = readChains(file.chains ?? [], secrets, faults);
   const assets = readAssets(file.assets ?? [], chains, faults);
   const { lanes, treasury } = readWallets(file, { chains, assets }, faults);

@@ -3,6 +3,18 @@ import type { GuardSettings } from './guard/settings.ts';
 import type { ScreeningSettings } from './screening/settings.ts';
 
 /** The typed settings that every process runs on; read.ts makes them from file and environment. */
+/** A file, or a bucket whose Object Lock keeps each root for so long. */
+export type AnchorSettings =
+  | { kind: 'file'; path: string }
+  | {
+      kind: 's3';
+      bucket: string;
+      prefix: string;
+      region: string;
+      endpoint?: string;
+      retainDays: number;
+    };
+
 export type Settings = {
   /** `config:` and the SHA-256 of the canonical `tiers` sections; every decision carries it. */
   policyVersion: string;
@@ -21,7 +33,7 @@ export type Settings = {
   /** Null: nothing is sealed. */
   audit: {
     /** Where roots are kept outside of the database; null: nowhere. */
-    anchorFile: string | null;
+    anchor: AnchorSettings | null;
     /** Raw Ed25519: whose signatures of blocks are believed. */
     publicKeys: Hex[];
   } | null;

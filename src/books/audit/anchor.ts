@@ -4,13 +4,26 @@ import { type Hex, messageOf, Transient } from '../../base/kernel/index.ts';
 /** The hash of a signed header, kept where whoever can write the database can not. */
 export type AnchoredRoot = { height: bigint; hash: Hex };
 
-/** Keeps roots outside of the database, for ever. An object store that locks what it holds is another of the kind. */
+/**
+ * It holds something else than is to be kept there, or holds it so that it may be changed: somebody wrote to it, or the
+ * chain of blocks was made anew. A person has to look; no retry mends it.
+ */
+export class AnchorConflict extends Error {
+  override readonly name = 'AnchorConflict';
+}
+
+/** Keeps roots outside of the database, for ever: a file here, a bucket with a lock in hands/anchor. */
 export type Anchor = {
   /** Where it is, for people. */
   readonly where: string;
-  /** Durable when it resolves; the same root again does no harm. Throws Transient when it can not be written. */
+  /**
+   * Durable when it resolves; the same root again does no harm. Throws Transient when it can not be written,
+   * AnchorConflict when there is another one of that height and the anchor can tell.
+   */
   append(root: AnchoredRoot): Promise<void>;
-  /** Everything that was ever appended, in that order. Throws Transient when it can not be read. */
+  /** The highest root up to a height, of those that were appended without a gap; 0: none. Throws as read does. */
+  highest(upTo: bigint): Promise<bigint>;
+  /** Everything that was ever appended, in the order of heights or of time. Throws Transient when it can not be read. */
   read(): Promise<AnchoredRoot[]>;
 };
 
@@ -39,6 +52,13 @@ export class FileAnchor implements Anchor {
         cause: error,
       });
     }
+  }
+
+  async highest(upTo: bigint): Promise<bigint> {
+    return (await this.read()).reduce(
+      (highest, { height }) => (height > highest && height <= upTo ? height : highest),
+      0n,
+    );
   }
 
   async read(): Promise<AnchoredRoot[]> {

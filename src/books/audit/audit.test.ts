@@ -28,7 +28,7 @@ const entry = (subject: string) => ({
 });
 const check = (db: Db = at.app) => checkBlocks(db, { publicKeys: [], anchored: [] }, () => {});
 /** Until everything that is there by now is in a block. */
-const sealAll = (sealer = new Sealer({ db: at.app, anchor: null })) =>
+const sealAll = (sealer = new Sealer(at.app)) =>
   until('all rows are sealed', async () => {
     while (await sealer.round());
     return (await check()).unsealed === 0;
@@ -118,6 +118,8 @@ describe('a sealed row', () => {
     payment: [
       ...['status', 'updated_at', 'leased_until', 'delivering_until', 'delivered_at'],
       ...['pending_told_at', 'failure_code', 'refunded'],
+      // A document's tier takes the configuration's place; its decision is sealed.
+      ...['wait_until', 'commit_at', 'risk_tier'],
     ],
     policy_change: [
       ...['status', 'proposed_by', 'confirmed_by', 'effective_at', 'ended_by', 'end_reason'],
@@ -180,7 +182,7 @@ describe('the seal', () => {
 
   it('is whole with writers and two sealers at once', async () => {
     let writing = true;
-    const sealers = [at.app, at.pool('payonce_app')].map((db) => new Sealer({ db, anchor: null }));
+    const sealers = [at.app, at.pool('payonce_app')].map((db) => new Sealer(db));
     const sealing = sealers.map(async (sealer) => {
       while (writing) await sealer.round();
     });
@@ -229,6 +231,8 @@ describe('the anchor in a file', () => {
     await new FileAnchor(file).append(root(2));
     await new FileAnchor(file).append(root(2));
     expect(await new FileAnchor(file).read()).toEqual([root(1), root(2), root(2)]);
+    const highest = [0n, 1n, 2n, 9n].map((upTo) => new FileAnchor(file).highest(upTo));
+    expect(await Promise.all(highest)).toEqual([0n, 1n, 2n, 2n]);
   });
 
   it('passes over a line that a crash tore off, and writes on behind it', async () => {

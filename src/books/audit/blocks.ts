@@ -49,6 +49,14 @@ export async function lastHeader(sql: Sql): Promise<AuditHeader | null> {
   return rows[0] === undefined ? null : signedOf(rows[0]).header;
 }
 
+/** 0: none is signed yet. */
+export async function lastSigned(sql: Sql): Promise<bigint> {
+  const { rows } = await sql.query<{ height: bigint }>(
+    'SELECT coalesce(max(height), 0) AS height FROM audit_signature',
+  );
+  return rows[0]!.height;
+}
+
 /** Above a height, lowest first. */
 export async function readBlocks(sql: Sql, above: bigint, limit: number): Promise<Signed[]> {
   const { rows } = await sql.query<Row>(

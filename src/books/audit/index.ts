@@ -5,7 +5,8 @@
  * away or put in afterwards is named, and that nobody waits for the seal. Entries themselves are written by
  * base/event. A crash leaves whole blocks; unsigned ones are signed, and signed ones anchored, later.
  */
-export { FileAnchor } from './anchor.ts';
+export { type Anchor, AnchorConflict, type AnchoredRoot, FileAnchor } from './anchor.ts';
+export { Anchoring } from './anchoring.ts';
 export type { Signed } from './blocks.ts';
 export { rawPublicKey } from './check.ts';
 export { type AuditReport, checkBlocks, type Trusted } from './check-blocks.ts';

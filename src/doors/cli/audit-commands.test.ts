@@ -1,7 +1,12 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type SealedInstallation, sealedInstallation } from '../../../test/verify/sealed.ts';
+import { S3StandIn } from '../../../test/support/s3-stand-in.ts';
+import {
+  anchorFileOf,
+  type SealedInstallation,
+  sealedInstallation,
+} from '../../../test/verify/sealed.ts';
 import { DOORS, run } from './cli.fixture.ts';
 
 let sealed: SealedInstallation;
@@ -16,7 +21,7 @@ describe('the audit', () => {
     const env = { DATABASE_URL: on.databases.mainUrl };
     const line = ['verify', '--audit', '--law', 'ledger/replay', '--audit-key'];
     const key = trusted.publicKeys[0]!;
-    const well = await run([...line, key, '--anchor', on.settings.audit!.anchorFile!], {
+    const well = await run([...line, key, '--anchor', anchorFileOf(on)], {
       env,
       doors: DOORS,
     });
@@ -26,6 +31,31 @@ describe('the audit', () => {
     expect([broken.code, broken.out]).toEqual([
       1,
       expect.stringMatching(/audit broken: .*\n {2}audit_block 1: signed by 0x/),
+    ]);
+    const s3 = await S3StandIn.start();
+    const bucket = {
+      bucket: 'roots',
+      region: 'eu-central-1',
+      endpoint: s3.endpoint,
+      retainDays: 1,
+    };
+    const rpc = [{ url: on.anvil.url }];
+    const tiers = [{ name: 'all', commitAt: 'safe' }];
+    const config = {
+      chains: [{ id: 'local', chainId: 31337, rpc, fees: { maxFeePerGasGwei: '50' } }],
+      assets: [{ id: 'ETH', chain: 'local', decimals: 18, tiers }],
+      audit: { publicKeys: [key], anchor: { s3: bucket } },
+    };
+    const file = join(on.folder, 'payonce.yaml');
+    writeFileSync(file, JSON.stringify(config));
+    s3.plant('1'.padStart(20, '0'), `1 0x${'33'.repeat(32)}\n`);
+    const rewritten = await run(['verify', '--audit', '--law', 'ledger/replay', '--config', file], {
+      ...{ env, doors: DOORS },
+    });
+    await s3.stop();
+    expect([rewritten.code, rewritten.out]).toEqual([
+      1,
+      expect.stringMatching(/audit_block 1: hash 0x.* 0x3333/),
     ]);
     const none = await run(['verify', '--audit'], { env, doors: DOORS });
     expect([none.code, none.err]).toEqual([2, expect.stringMatching(/no configuration is named/)]);

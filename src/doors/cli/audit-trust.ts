@@ -1,8 +1,9 @@
 import { resolve } from 'node:path';
 import { InvalidArgumentError } from 'commander';
 import type { Settings } from '../../base/config/index.ts';
-import { ConfigurationError, type Hex } from '../../base/kernel/index.ts';
-import { FileAnchor, type Trusted } from '../../books/audit/index.ts';
+import { ConfigurationError, type Hex, systemClock } from '../../base/kernel/index.ts';
+import type { Trusted } from '../../books/audit/index.ts';
+import { anchorOf } from '../../hands/anchor/index.ts';
 import type { Run } from './context.ts';
 import { findSettings, type SourceFlags } from './sources.ts';
 
@@ -19,12 +20,15 @@ export function readAuditKeys(text: string, before: Hex[] = []): Hex[] {
 /** From outside of the database: the flags, or the configuration where they name none. */
 export async function trustedOf(run: Run, flags: Flags): Promise<Trusted> {
   const configured = flags.auditKey === undefined ? auditOf(run, flags) : null;
-  const file = flags.anchor === undefined ? configured?.anchorFile : resolve(run.cwd, flags.anchor);
+  const named = flags.anchor === undefined ? configured?.anchor : fileAt(run, flags.anchor);
   return {
     publicKeys: trustedKeysOf(run, flags),
-    anchored: file ? await new FileAnchor(file).read() : [],
+    anchored: named ? await anchorOf(named, { clock: systemClock }).read() : [],
   };
 }
+
+const fileAt = (run: Run, path: string) =>
+  ({ kind: 'file', path: resolve(run.cwd, path) }) as const;
 
 export function trustedKeysOf(run: Run, flags: Flags): readonly Hex[] {
   return flags.auditKey ?? auditOf(run, flags).publicKeys;

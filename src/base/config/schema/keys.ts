@@ -1,13 +1,5 @@
 import { Type } from 'typebox';
-import { closed, id, integer, Secret } from './parts.ts';
-
-const Region = Type.String({
-  pattern: '^[a-z]{2}(-[a-z]+)+-[0-9]{1,2}$',
-  description: 'an AWS region, like eu-central-1',
-});
-const Endpoint = Type.String({
-  description: 'an https URL without a password, or an http URL of a loopback host',
-});
+import { closed, Endpoint, id, integer, Region, Secret } from './parts.ts';
 
 export const Key = Type.Object(
   {

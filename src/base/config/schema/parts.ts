@@ -44,3 +44,11 @@ export const integer = (minimum: number, maximum: number, unit: string) =>
 export const NETWORK = 'an address or a network in CIDR, like "10.0.0.0/8"';
 
 export const PUBLIC_URL = 'an https URL of a name without a path, or an http URL of localhost';
+
+export const Region = Type.String({
+  pattern: '^[a-z]{2}(-[a-z]+)+-[0-9]{1,2}$',
+  description: 'an AWS region, like eu-central-1',
+});
+export const Endpoint = Type.String({
+  description: 'an https URL without a password, or an http URL of a loopback host',
+});

@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { URGENCIES } from '../settings.ts';
+import { Audit } from './audit.ts';
 import { guardSections } from './guard.ts';
 import { Key } from './keys.ts';
 import { Address, Amount, closed, id, integer, NETWORK, PUBLIC_URL, Secret } from './parts.ts';
@@ -171,31 +172,6 @@ const Checks = Type.Object(
     everySeconds: Type.Optional(integer(10, 86_400, ' seconds')),
     stuckAfterSeconds: Type.Optional(integer(10, 604_800, ' seconds')),
     reconcileEverySeconds: Type.Optional(integer(0, 2_592_000, ' seconds (0: never)')),
-  },
-  closed,
-);
-
-const Audit = Type.Object(
-  {
-    publicKeys: Type.Array(
-      Type.String({
-        pattern: '^0x[0-9a-f]{64}$',
-        description: 'a raw Ed25519 public key: "0x" and 64 lower-case hex digits in quotes',
-      }),
-      { minItems: 1, description: 'a list of at least one public key' },
-    ),
-    anchor: Type.Optional(
-      Type.Object(
-        {
-          file: Type.String({
-            minLength: 1,
-            description:
-              'the path of a file, relative to this one, on another disk than the database',
-          }),
-        },
-        closed,
-      ),
-    ),
   },
   closed,
 );

@@ -1,3 +1,4 @@
+import type { AwsLimits } from '../../../base/aws/index.ts';
 import type { Signature } from '../../../base/effect/index.ts';
 import {
   type Address,
@@ -6,7 +7,6 @@ import {
   type Log,
   messageOf,
 } from '../../../base/kernel/index.ts';
-import type { AwsLimits } from './aws-calls.ts';
 
 /** One key, opened. */
 export type Key = {

@@ -1,6 +1,6 @@
+import { AWS_LIMITS, AwsCalls } from '../../../base/aws/index.ts';
 import type { KeySettings } from '../../../base/config/index.ts';
 import { addressOf } from '../../../base/kernel/index.ts';
-import { AWS_LIMITS, AwsCalls } from './aws-calls.ts';
 import { type Key, named, type Surroundings } from './key.ts';
 import { publicKeyOf, signatureOf } from './kms-answers.ts';
 

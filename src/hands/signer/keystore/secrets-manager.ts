@@ -1,3 +1,4 @@
+import { AWS_LIMITS, AwsCalls } from '../../../base/aws/index.ts';
 import type { KeySettings } from '../../../base/config/index.ts';
 import type { Signature } from '../../../base/effect/index.ts';
 import {
@@ -6,7 +7,6 @@ import {
   messageOf,
   Transient,
 } from '../../../base/kernel/index.ts';
-import { AWS_LIMITS, AwsCalls } from './aws-calls.ts';
 import { type Key, named, type Surroundings } from './key.ts';
 import { localKey } from './local.ts';
 import { decryptKeystoreV3 } from './v3.ts';

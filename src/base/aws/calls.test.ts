@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { type Clock, ConfigurationError, Transient } from '../../../base/kernel/index.ts';
-import { AWS_LIMITS, AwsCalls } from './aws-calls.ts';
-import { awsFailure } from './aws-failure.ts';
+import { type Clock, ConfigurationError, Transient } from '../kernel/index.ts';
+import { AWS_LIMITS, AwsCalls } from './calls.ts';
+import { awsFailure } from './failure.ts';
 
 function failure(name: string, httpStatusCode?: number): Error {
   return Object.assign(new Error('told'), {
@@ -32,6 +32,8 @@ describe('awsFailure', () => {
     ['InternalServiceError', 400, 'passing'],
     ['ExpiredTokenException', 400, 'passing'],
     ['ServiceUnavailable', 503, 'passing'],
+    ['SlowDown', 503, 'throttled'],
+    ['ConditionalRequestConflict', 409, 'passing'],
     // No answer at all: cut off, timed out, no name found.
     ['AbortError', undefined, 'passing'],
     ['TimeoutError', undefined, 'passing'],

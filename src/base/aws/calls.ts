@@ -1,5 +1,5 @@
-import { type Clock, ConfigurationError, Transient } from '../../../base/kernel/index.ts';
-import { awsFailure } from './aws-failure.ts';
+import { type Clock, ConfigurationError, Transient } from '../kernel/index.ts';
+import { awsFailure } from './failure.ts';
 
 export type AwsLimits = {
   /** For one request. */

@@ -4,6 +4,7 @@ const THROTTLED = new Set([
   'TooManyRequestsException',
   'RequestLimitExceeded',
   'LimitExceededException',
+  'SlowDown',
 ]);
 const MAY_PASS = new Set([
   'DependencyTimeoutException',
@@ -15,6 +16,8 @@ const MAY_PASS = new Set([
   // A clock that is being set right.
   'RequestTimeTooSkewed',
   'ExpiredTokenException',
+  // S3: two puts of one key at once.
+  'ConditionalRequestConflict',
 ]);
 
 /** What an error of an SDK client means. Without an answer of the service it may pass. */
