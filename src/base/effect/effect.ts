@@ -102,17 +102,16 @@ export function intentId(parts: {
   operation: string;
   idempotencyKey: string;
 }): Hex {
-  const encoded: Buffer[] = [];
-  for (const part of [
-    parts.installationId,
-    parts.tenantId,
-    parts.operation,
-    parts.idempotencyKey,
-  ]) {
-    const bytes = Buffer.from(part, 'utf8');
-    const length = Buffer.allocUnsafe(4);
-    length.writeUInt32BE(bytes.length);
-    encoded.push(length, bytes);
+  const { installationId, tenantId, operation, idempotencyKey } = parts;
+  const texts = [installationId, tenantId, operation, idempotencyKey];
+  let size = 0;
+  for (const text of texts) size += 4 + Buffer.byteLength(text);
+  const bytes = Buffer.allocUnsafe(size);
+  let at = 0;
+  for (const text of texts) {
+    const length = bytes.write(text, at + 4);
+    bytes.writeUInt32BE(length, at);
+    at += 4 + length;
   }
-  return keccak256(Buffer.concat(encoded));
+  return keccak256(bytes);
 }

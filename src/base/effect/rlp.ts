@@ -1,21 +1,50 @@
 /**
- * The part of RLP that our transactions and an effect's digest need. Hand-written because it is on
- * the path of every payment: measured at 8 µs a
- * transaction where a general serializer took 20 to 50.
+ * The part of RLP that our transactions and an effect's digest need. Hand-written because it is on the path of every
+ * payment: measured at 8 µs a transaction where a general serializer took 20 to 50. Written into one buffer, which
+ * takes two thirds of what joining the encodings of parts took.
  */
 type RlpItem = Buffer | readonly RlpItem[];
 
 export function rlpEncode(item: RlpItem): Buffer {
-  if (Buffer.isBuffer(item)) {
-    if (item.length === 1 && item[0]! < 0x80) return item;
-    return Buffer.concat([rlpHeader(0x80, item.length), item]);
-  }
-  return rlpList(Buffer.concat(item.map(rlpEncode)));
+  const bytes = Buffer.allocUnsafe(sizeOf(item));
+  write(item, bytes, 0);
+  return bytes;
 }
 
-/** A list from the joined encodings of its items. */
-export function rlpList(payload: Buffer): Buffer {
-  return Buffer.concat([rlpHeader(0xc0, payload.length), payload]);
+/** A list from the encodings of its items, in the order given. */
+export function rlpList(...items: readonly Buffer[]): Buffer {
+  const length = items.reduce((sum, item) => sum + item.length, 0);
+  const header = headerSize(length);
+  const bytes = Buffer.allocUnsafe(header + length);
+  writeHeader(0xc0, length, bytes, 0);
+  let at = header;
+  for (const item of items) at += item.copy(bytes, at);
+  return bytes;
+}
+
+const isSmall = (item: Buffer) => item.length === 1 && item[0]! < 0x80;
+
+function sizeOf(item: RlpItem): number {
+  if (Buffer.isBuffer(item)) return isSmall(item) ? 1 : headerSize(item.length) + item.length;
+  const length = lengthOf(item);
+  return headerSize(length) + length;
+}
+
+function lengthOf(items: readonly RlpItem[]): number {
+  let length = 0;
+  for (const item of items) length += sizeOf(item);
+  return length;
+}
+
+/** Returns where it ends. */
+function write(item: RlpItem, bytes: Buffer, at: number): number {
+  if (Buffer.isBuffer(item)) {
+    const begin = isSmall(item) ? at : writeHeader(0x80, item.length, bytes, at);
+    return begin + item.copy(bytes, begin);
+  }
+  let end = writeHeader(0xc0, lengthOf(item), bytes, at);
+  for (const one of item) end = write(one, bytes, end);
+  return end;
 }
 
 /** An integer in its shortest big-endian form; zero is the empty string. */
@@ -63,8 +92,18 @@ function stringLength(payload: Buffer, at: number): number {
   return 1 + lengthBytes + payload.readUIntBE(at + 1, lengthBytes);
 }
 
-function rlpHeader(base: 0x80 | 0xc0, length: number): Buffer {
-  if (length < 56) return Buffer.from([base + length]);
-  const size = rlpQuantity(length);
-  return Buffer.concat([Buffer.from([base + 55 + size.length]), size]);
+function headerSize(length: number): number {
+  let size = 1;
+  if (length >= 56) for (let rest = length; rest > 0; rest = Math.floor(rest / 256)) size += 1;
+  return size;
+}
+
+function writeHeader(base: 0x80 | 0xc0, length: number, bytes: Buffer, at: number): number {
+  const size = headerSize(length);
+  if (size === 1) bytes[at] = base + length;
+  else {
+    bytes[at] = base + 55 + size - 1;
+    bytes.writeUIntBE(length, at + 1, size - 1);
+  }
+  return at + size;
 }

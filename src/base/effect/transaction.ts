@@ -21,7 +21,7 @@ const TYPE_2 = Buffer.from([0x02]);
 const NO_ACCESS_LIST: readonly Buffer[] = [];
 /** In the place of r and s, as EIP-155 has it. */
 const NO_SIGNATURE = [rlpQuantity(0), rlpQuantity(0)];
-const ZEROS = Buffer.concat(NO_SIGNATURE.map(rlpEncode));
+const ZEROS = Buffer.concat(NO_SIGNATURE.map((zero) => rlpEncode(zero)));
 
 /**
  * 0x02 and the RLP of the nine fields of EIP-1559 with an empty access list; or, for a chain without base fees,
@@ -85,11 +85,17 @@ function signedList(
   v: bigint | number,
   { r, s }: Pick<Signature, 'r' | 's'>,
 ): Buffer {
-  const end = [rlpQuantity(v), shortest(r), shortest(s)].map(rlpEncode);
-  return rlpList(Buffer.concat([...items, ...end]));
+  return rlpList(
+    ...items,
+    rlpEncode(rlpQuantity(v)),
+    rlpEncode(shortest(r)),
+    rlpEncode(shortest(s)),
+  );
 }
 
 /** r and s are integers to RLP: one in 256 of them starts with a zero byte that must go. */
 function shortest(scalar: Buffer): Buffer {
-  return rlpQuantity(BigInt(toHex(scalar)));
+  let zeros = 0;
+  while (scalar[zeros] === 0) zeros += 1;
+  return scalar.subarray(zeros);
 }
