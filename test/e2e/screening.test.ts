@@ -5,6 +5,7 @@ import { expectLaws, quiet, recipient } from '../support/laws.ts';
 import { ruleBy } from '../support/policy.ts';
 import { ScreeningStandIn } from '../support/screening-stand-in.ts';
 import { until } from '../support/until.ts';
+import { ask, fundedPayer, merchantKey, signedPayment } from '../support/x402/payers.ts';
 
 let host: ScreeningStandIn;
 let on: Installation;
@@ -109,6 +110,66 @@ describe('by the configuration’s tiers', () => {
     const { body } = await on.call('POST', `/v1/withdrawals/${id}/cancel`);
     expect(body).toMatchObject({ status: 'CANCELLED' });
   });
+});
+
+describe('an x402 payment', () => {
+  const words = {
+    verify: ['isValid', 'invalidReason'],
+    settle: ['success', 'errorReason'],
+  } as const;
+
+  it('of a payer under sanctions is told no at verify and at settle, and nothing is reserved', async () => {
+    const key = await merchantKey(on);
+    const payer = await fundedPayer(on.anvil, on.token);
+    host.risks.set(payer.address.toLowerCase(), { riskScore: 100, category: 'sanctions' });
+    const body = await signedPayment(payer, on.token);
+    for (const question of ['verify', 'settle'] as const) {
+      const [verdict, reason] = words[question];
+      expect(await ask(on.url, question, body, key)).toMatchObject({
+        status: 200,
+        body: { [verdict]: false, [reason]: 'policy_denied' },
+      });
+    }
+    const rows = await on.rows(
+      `SELECT p.status, d.trace->0->>'rule' AS rule, d.inputs->'screening'->'payer'->>'category' AS payer
+       FROM payment p JOIN decision d ON d.subject_id = p.payment_id WHERE p.payer = decode($1, 'hex')`,
+      [payer.address.slice(2)],
+    );
+    expect(rows).toEqual([{ status: 'AUTH_REJECTED', rule: '@screening', payer: 'sanctions' }]);
+  });
+
+  it('to a payee under sanctions is told no', async () => {
+    const payTo = stranger();
+    host.risks.set(payTo, { riskScore: 100, category: 'sanctions' });
+    const key = await merchantKey(on, { name: 'listed', payTo: [payTo] });
+    const body = await signedPayment(await fundedPayer(on.anvil, on.token), on.token, { payTo });
+    expect((await ask(on.url, 'settle', body, key)).body).toMatchObject({
+      ...{ success: false, errorReason: 'policy_denied', transaction: '' },
+    });
+  });
+
+  it('is not known while the provider breaks, neither yes nor no, and is paid when it answers', async () => {
+    const key = await merchantKey(on);
+    host.fault = { status: 503 };
+    const body = await signedPayment(await fundedPayer(on.anvil, on.token), on.token);
+    for (const question of ['verify', 'settle'] as const) {
+      const told = await ask(on.url, question, body, key);
+      expect([told.status, words[question][0] in told.body]).toEqual([202, false]);
+    }
+    expect(await on.rows(`SELECT 1 FROM payment WHERE status = 'RESERVED'`)).toEqual([]);
+    host.fault = null;
+    const paid = await until(
+      'the success',
+      async () => {
+        const told = await ask(on.url, 'settle', body, key);
+        return told.body['success'] === true && told.body['transaction'];
+      },
+      60_000,
+    );
+    expect(paid).toMatch(/^0x[0-9a-f]{64}$/);
+    await quiet(on);
+    await expectLaws(on);
+  }, 90_000);
 });
 
 describe('by a document', () => {

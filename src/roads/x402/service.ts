@@ -10,10 +10,11 @@ import { OnChain } from './check/on-chain.ts';
 import { Group } from './group.ts';
 import { type Claimed, claimPayments, openEarnings } from './payment/claim.ts';
 import { endDeliveries, notePending, releaseLease, takeOnce } from './payment/delivery.ts';
-import { type Known, lookUp } from './payment/look-up.ts';
+import { isPayers, type Known, lookUp } from './payment/look-up.ts';
 import { hasEnded, outcomeOf } from './payment/outcome.ts';
 import { type PaymentRow, readEach, readMoved, readPayments } from './payment/rows.ts';
 import type { Wish } from './payment/wish.ts';
+import { PaymentScreens } from './policy/screen.ts';
 import { PaymentWaiters, tellHeads } from './waiters.ts';
 import {
   type Answer,
@@ -25,14 +26,14 @@ import {
   unsettled,
   valid,
 } from './wire/answers.ts';
-import type { Reason } from './wire/reasons.ts';
+import { REFUSED, type Reason } from './wire/reasons.ts';
 import { type PaymentRequest, readRequest } from './wire/request.ts';
 
 type ServiceContext = {
   db: Db;
   ledger: Ledger;
   assets: Assets;
-  settings: Pick<Settings, 'policyVersion' | 'x402' | 'lanes' | 'guard'>;
+  settings: Pick<Settings, 'policyVersion' | 'x402' | 'lanes' | 'guard' | 'screening'>;
   policies: Policies;
   ports(chainId: number): ChainPort | undefined;
   clock: Clock;
@@ -55,6 +56,7 @@ const GROUP = { size: 200, rounds: 2, beside: 200 };
 export class FacilitatorService {
   readonly #context: ServiceContext;
   readonly #chain: OnChain;
+  readonly #screens: PaymentScreens;
   readonly #waiters: PaymentWaiters;
   readonly #lookUps: Group<Checked & { merchantId: string }, Known | null>;
   readonly #claims: Group<Wish, Claimed>;
@@ -66,6 +68,8 @@ export class FacilitatorService {
     const { db, clock, settings, assets, ledger } = context;
     this.#context = context;
     this.#chain = new OnChain(context.ports);
+    const { screening, x402 } = settings;
+    this.#screens = new PaymentScreens({ db, clock, screening, withinMs: x402.waitMs / 2 });
     this.#waiters = new PaymentWaiters({
       clock,
       heads: () => tellHeads(db),
@@ -102,13 +106,12 @@ export class FacilitatorService {
     try {
       const checked = this.#check(merchant, request);
       if (typeof checked === 'string') return invalid(about, checked);
-      const { reason, isKnown } = await this.#judge(merchant, checked, { again: true });
+      const { reason, known } = await this.#judge(merchant, checked, { again: true });
       if (reason === 'unexpected_verify_error') return invalid(about, reason, { status: 503 });
       if (reason !== null) return invalid(about, reason);
-      return await this.#serveOnce(
-        about,
-        this.#wish('verify', merchant, checked, { ...told, isKnown }),
-      );
+      const parties = await this.#screens.ask(checked, known);
+      const of = { ...told, isKnown: known !== null, parties };
+      return await this.#serveOnce(about, this.#wish('verify', merchant, checked, of));
     } catch (error) {
       this.#tell(error, correlationId);
       // It may be under way: without `isValid` the merchant's package asks nobody to sign again.
@@ -127,11 +130,12 @@ export class FacilitatorService {
       if (typeof checked === 'string') {
         return (await this.#late(merchant, request)) ?? unsettled(about, checked);
       }
-      const { reason, isKnown } = await this.#judge(merchant, checked, { again: false });
+      const { reason, known } = await this.#judge(merchant, checked, { again: false });
       if (reason === 'unexpected_settle_error') return unsettled(about, reason, { status: 503 });
       if (reason !== null) return unsettled(about, reason);
-      const wish = this.#wish('settle', merchant, checked, { ...told, isKnown });
-      const claimed = await this.#claims.enter(wish);
+      const parties = await this.#screens.ask(checked, known);
+      const of = { ...told, isKnown: known !== null, parties };
+      const claimed = await this.#claim(this.#wish('settle', merchant, checked, of));
       if (!('id' in claimed)) return unsettled(about, ...REFUSED[claimed.kind]);
       const begun =
         claimed.kind === 'reserved' ? claimed.payment : await this.#reads.enter(claimed.id);
@@ -163,34 +167,39 @@ export class FacilitatorService {
     { merchantId }: Merchant,
     checked: Checked,
     { again }: { again: boolean },
-  ): Promise<{ reason: Reason | null; isKnown: boolean }> {
+  ): Promise<{ reason: Reason | null; known: Known | null }> {
     const known = await this.#lookUps.enter({ ...checked, merchantId });
-    const isKnown = known !== null;
-    if (isPayers(checked, known) && !(again && known.isOpen)) return { reason: null, isKnown };
+    if (isPayers(checked, known) && !(again && known.isOpen)) return { reason: null, known };
     let reason: Reason | null;
     try {
       reason = await this.#chain.judge(checked.request, checked.signedByKey);
     } catch (error) {
       if (!(error instanceof Transient)) throw error;
       reason = again ? 'unexpected_verify_error' : 'unexpected_settle_error';
-      return { reason, isKnown };
+      return { reason, known };
     }
-    if (reason === null) return { reason, isKnown };
+    if (reason === null) return { reason, known };
     // It may be this very payment, settled at this moment by another call: its nonce is used then, and its money gone.
     const now = await this.#lookUps.enter({ ...checked, merchantId });
-    return { reason: isPayers(checked, now) && !now.isOpen ? null : reason, isKnown: now !== null };
+    return { reason: isPayers(checked, now) && !now.isOpen ? null : reason, known: now };
   }
 
   #wish(
     to: Wish['to'],
     merchant: Merchant,
     checked: Checked,
-    told: Told & Pick<Wish, 'isKnown'>,
+    told: Told & Pick<Wish, 'isKnown' | 'parties'>,
   ): Wish {
     const { chainId, asked } = checked.request;
     const asset = this.#context.assets.find(caip19(chainId, asked.token))!;
-    const { correlationId, pricedEndpoint = null, isKnown } = told;
-    return { to, merchant, checked, asset, pricedEndpoint, correlationId, isKnown };
+    const { correlationId, pricedEndpoint = null, isKnown, parties } = told;
+    return { to, merchant, checked, asset, pricedEndpoint, correlationId, isKnown, parties };
+  }
+
+  async #claim(wish: Wish): Promise<Exclude<Claimed, { kind: 'unscreened' }>> {
+    const claimed = await this.#claims.enter(wish);
+    if (claimed.kind === 'unscreened') throw new Transient('screening can not say anything now');
+    return claimed;
   }
 
   /**
@@ -213,7 +222,7 @@ export class FacilitatorService {
     const { clock, settings } = this.#context;
     const deadline = clock.monotonic() + settings.x402.waitMs;
     for (;;) {
-      const claimed = await this.#claims.enter(wish);
+      const claimed = await this.#claim(wish);
       if (!('id' in claimed)) return invalid(about, ...REFUSED[claimed.kind]);
       if (claimed.kind === 'leased') return valid(about, claimed.payment);
       const row = await this.#reads.enter(claimed.id);
@@ -276,21 +285,6 @@ export class FacilitatorService {
   }
 }
 
-type Refused = Exclude<Claimed, { id: string }>['kind'];
-const REFUSED: Record<Refused, [Reason, { status?: 409 }]> = {
-  elsewhere: ['credential_bound_elsewhere', { status: 409 }],
-  conflict: ['payment_identifier_conflict', { status: 409 }],
-  denied: ['policy_denied', {}],
-};
-
 /** Who waits for a lease looks again after this long: it may have run out. */
 const LEASE_LOOK_MS = 1_000;
 const ON_ITS_WAY_MS = 50;
-
-/**
- * What became of a payment is for who can show that its payer asks: payers and nonces stand on the chain for everybody to
- * copy, and where no key signed, only the chain can say so of another signature than the first.
- */
-function isPayers(checked: Checked, known: Known | null): known is Known {
-  return known !== null && (checked.signedByKey || known.isProven);
-}

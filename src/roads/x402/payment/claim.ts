@@ -3,7 +3,7 @@ import { fromHex, type Hex, PAYMENT } from '../../../base/kernel/index.ts';
 import { merchantAccount } from '../../../books/access/index.ts';
 import { earningAccounts, type Ledger } from '../../../books/ledger/index.ts';
 import { walletOf } from '../check/scope.ts';
-import { type PolicyContext, previewDenied } from '../policy/judge.ts';
+import { type PolicyContext, previewRefused } from '../policy/judge.ts';
 import { fingerprintOf, insertNew, insertRows, type Row } from './insert.ts';
 import { reserve } from './reserve.ts';
 import type { PaymentRow } from './rows.ts';
@@ -16,8 +16,9 @@ export type Claimed =
   | { kind: 'reserved'; id: string; payment: PaymentRow }
   /** It is somebody's already: its outcome tells. */
   | { kind: 'known'; id: string }
-  /** Nobody has it: policy would deny it. */
+  /** Nobody has it: policy would deny it; or waits for a word about who pays, or who is paid. */
   | { kind: 'denied' }
+  | { kind: 'unscreened' }
   /** Its identifier was used for something else. */
   | { kind: 'conflict' }
   /** Its authorization belongs to a payment of another merchant. */
@@ -46,7 +47,7 @@ export async function claimPayments(
   for (const [digest, row] of converged) byDigest.set(digest, row);
   const rows = await lockFirsts(sql, [...byDigest.values()]);
   const leasing = new Set<string>();
-  const reserving = new Set<string>();
+  const reserving = new Map<string, Wish>();
   const verdicts = wishes.map((wish): Claimed | { kind: 'reserving'; id: string } => {
     const found = byDigest.get(wish.checked.authorizationId);
     if (found === undefined) return { kind: 'conflict' };
@@ -60,23 +61,27 @@ export async function claimPayments(
       leasing.add(id);
       return { kind: 'leased', id, payment: { id, authorizationId, status: 'AUTH_VERIFIED' } };
     }
-    reserving.add(id);
+    reserving.set(id, wish);
     return { kind: 'reserving', id };
   });
   const leased = verdicts.flatMap((verdict, index) =>
     verdict.kind === 'leased' ? judgedOf(wishes[index]!, verdict.id) : [],
   );
-  const denied = await previewDenied(options, sql, leased);
+  const refused = await previewRefused(options, sql, leased);
   await lease(
     sql,
     [...leasing].map((id) => rows.get(id)!),
-    { leaseMs: options.leaseMs, denied },
+    { leaseMs: options.leaseMs, refused },
   );
-  const reserved = await reserve(sql, rows, [...reserving], options);
+  const { reserved, unscreened } = await reserve(sql, rows, reserving, options);
   return verdicts.map((verdict): Claimed => {
-    if (verdict.kind === 'leased' && denied.has(verdict.id)) return { kind: 'denied' };
+    if (verdict.kind === 'leased') {
+      const kind = refused.get(verdict.id);
+      return kind === undefined ? verdict : { kind };
+    }
     if (verdict.kind !== 'reserving') return verdict;
     const { id } = verdict;
+    if (unscreened.has(id)) return { kind: 'unscreened' };
     const payment = reserved.get(id);
     return payment === undefined ? { kind: 'known', id } : { kind: 'reserved', id, payment };
   });
@@ -168,13 +173,13 @@ async function lockFirsts(sql: Sql, found: readonly Row[]): Promise<Map<string, 
   return rows;
 }
 
-/** Rows that were made now have their lease already: it is taken from those that are denied. */
+/** Rows that were made now have their lease already: it is taken from those that are refused. */
 async function lease(
   sql: Sql,
   rows: readonly Row[],
-  { leaseMs, denied }: { leaseMs: number; denied: ReadonlySet<string> },
+  { leaseMs, refused }: { leaseMs: number; refused: ReadonlyMap<string, unknown> },
 ): Promise<void> {
-  const given = rows.filter(({ id }) => !denied.has(id));
+  const given = rows.filter(({ id }) => !refused.has(id));
   const signed = given.filter(({ status }) => status === 'AUTH_SIGNED');
   await advance(
     sql,
@@ -183,8 +188,8 @@ async function lease(
   );
   const before = given.filter(({ isNew }) => !isNew);
   await setLease(sql, before, leaseMs);
-  const refused = rows.filter(({ id, isNew }) => isNew && denied.has(id));
-  await setLease(sql, refused, null);
+  const taken = rows.filter(({ id, isNew }) => isNew && refused.has(id));
+  await setLease(sql, taken, null);
 }
 
 async function setLease(sql: Sql, rows: readonly Row[], leaseMs: number | null): Promise<void> {

@@ -40,3 +40,11 @@ export async function lookUp(
   const found = new Map(rows.map(({ place, ...known }) => [Number(place) - 1, known]));
   return items.map((_, index) => found.get(index) ?? null);
 }
+
+/**
+ * What became of a payment is for who can show that its payer asks: payers and nonces stand on the chain for everybody to
+ * copy, and where no key signed, only the chain can say so of another signature than the first.
+ */
+export function isPayers(checked: Checked, known: Known | null): known is Known {
+  return known !== null && (checked.signedByKey || known.isProven);
+}

@@ -6,10 +6,12 @@ import type { Ledger } from '../../../books/ledger/index.ts';
 import { insertDecisions, type PolicyDecision } from '../../../books/policy/index.ts';
 import { openTxs } from '../../../books/tx/index.ts';
 import { type Judged, judge, type PolicyContext } from '../policy/judge.ts';
+import type { Parties } from '../policy/screen.ts';
 import { OWNER_KIND, PAYMENT_TOPICS } from '../topics.ts';
 import { expectEarnings } from './earning.ts';
 import { laterOf } from './outcome.ts';
 import { type PaymentRow, readPayments } from './rows.ts';
+import type { Wish } from './wish.ts';
 
 /** Times beyond are as good as never. */
 const LAST_SECOND = 253_402_300_799n;
@@ -19,15 +21,17 @@ const LONGEST_DELAY_MS = 30 * 24 * 3_600_000;
  * RESERVED, with what its merchant may expect, the decision and what it takes, the transaction that is to pay and the look at
  * its expiry, in the caller's transaction; or AUTH_REJECTED with the decision that denies it. What is paid is what the row
  * holds, also where a duplicate of it was handed in. The intent is the authorization: whatever runs twice, the
- * database refuses a second one. Returns those that are RESERVED, by id.
+ * database refuses a second one. Returns those that are RESERVED, by id, and those
+ * left undecided since nobody could say how risky they are.
  */
 export async function reserve(
   sql: Sql,
   rows: ReadonlyMap<string, { status: PaymentState }>,
-  ids: readonly string[],
+  wishes: ReadonlyMap<string, Wish>,
   { ledger, ...context }: PolicyContext & { ledger: Ledger },
-): Promise<Map<string, PaymentRow>> {
-  if (ids.length === 0) return new Map();
+): Promise<{ reserved: Map<string, PaymentRow>; unscreened: Set<string> }> {
+  const ids = [...wishes.keys()];
+  if (ids.length === 0) return { reserved: new Map(), unscreened: new Set() };
   await advance(
     sql,
     PAYMENT,
@@ -39,10 +43,15 @@ export async function reserve(
   const payments = [...(await readPayments(sql, ids)).values()].sort((a, b) =>
     a.id < b.id ? -1 : 1,
   );
-  const judged = await judge(context, sql, payments);
-  const decided = payments.map((payment, index): Decided => {
-    return { payment, decision: judged.decisions[index]! };
+  const judged = await judge(
+    context,
+    sql,
+    payments.map((payment) => ({ ...payment, parties: partiesOf(payment, wishes) })),
+  );
+  const all = payments.map((payment, index): Decided => {
+    return { payment, decision: judged.decisions[index]!, inputs: judged.inputs[index] };
   });
+  const decided = all.filter(({ decision }) => !decision.waits);
   const moved = await moveAll(sql, decided);
   const mine = decided.filter(({ payment }) => moved.has(payment.id));
   const allowed = mine.filter(({ decision }) => decision.verdict === 'allow');
@@ -64,10 +73,24 @@ export async function reserve(
     if (decision.verdict === 'deny') decisionIds.delete(payment.id);
   }
   await judged.charge(sql, decisionIds);
-  return new Map(allowed.map((one) => [one.payment.id, reservedOf(one)]));
+  return {
+    reserved: new Map(allowed.map((one) => [one.payment.id, reservedOf(one)])),
+    unscreened: new Set(all.flatMap(({ payment, decision }) => (decision.waits ? payment.id : []))),
+  };
 }
 
-type Decided = { payment: PaymentRow; decision: PolicyDecision };
+type Decided = {
+  payment: PaymentRow;
+  decision: PolicyDecision;
+  inputs: Record<string, unknown> | undefined;
+};
+
+/** One nonce may have been signed for two payees: of who is paid by the row the other one's word says nothing. */
+function partiesOf({ id, payTo }: PaymentRow, wishes: ReadonlyMap<string, Wish>): Parties | null {
+  const { parties, checked } = wishes.get(id)!;
+  if (parties === null || checked.request.signed.payTo === payTo) return parties;
+  return { ...parties, payTo: { kind: 'wanted' } };
+}
 
 /** Goes on by the tier of its decision, which may be another one than when it was handed in. */
 function moveAll(sql: Sql, decided: readonly Decided[]): Promise<Set<string>> {
@@ -113,12 +136,12 @@ const COLUMNS = ['risk_tier', 'commit_at', 'wait_until', 'failure_code'] as cons
 async function storeDecisions(
   sql: Sql,
   decided: readonly Decided[],
-  { policyVersion, inputs }: Judged,
+  { policyVersion }: Judged,
 ): Promise<Map<string, string>> {
   const decisionIds = await insertDecisions(
     sql,
-    decided.map(({ payment: { id, tenantId }, decision }) => {
-      const more = inputs === null ? {} : { inputs };
+    decided.map(({ payment: { id, tenantId }, decision, inputs }) => {
+      const more = inputs === undefined ? {} : { inputs };
       return { tenantId, subjectId: id, policyVersion, decision, ...more };
     }),
   );

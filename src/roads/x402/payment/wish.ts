@@ -2,6 +2,7 @@ import type { AssetSettings } from '../../../base/config/index.ts';
 import type { Merchant } from '../../../books/access/index.ts';
 import type { Checked } from '../check/check.ts';
 import type { JudgedPayment } from '../policy/judge.ts';
+import type { Parties } from '../policy/screen.ts';
 
 /** A payment that was checked, and what its merchant wants of it. */
 export type Wish = {
@@ -11,6 +12,8 @@ export type Wish = {
   asset: AssetSettings;
   /** The gateway's price that it pays; null: a merchant's own. */
   pricedEndpoint: string | null;
+  /** What screening says; null: nobody is asked. */
+  parties: Parties | null;
   correlationId: string;
   /** It, or another one under its identifier, was seen before: there is no row to make. */
   isKnown: boolean;
@@ -18,10 +21,10 @@ export type Wish = {
 
 /** As policy is asked about it. */
 export function judgedOf(wish: Wish, id: string): JudgedPayment {
-  const { merchant, asset, checked, pricedEndpoint } = wish;
+  const { merchant, asset, checked, pricedEndpoint, parties } = wish;
   const { tenantId, name: merchantName } = merchant;
   const { endpoint, signed } = checked.request;
   const { amount, payer, payTo, method } = signed;
   const paid = { asset: asset.caip19, amount, payer, payTo, method, endpoint, pricedEndpoint };
-  return { id, tenantId, merchantName, ...paid };
+  return { id, tenantId, merchantName, parties, ...paid };
 }

@@ -13,6 +13,7 @@ import {
   previewDecisions,
   tierOf,
 } from '../../../books/policy/index.ts';
+import { type Parties, riskOf } from './screen.ts';
 
 export type PolicyContext = {
   assets: Assets;
@@ -34,15 +35,17 @@ export type JudgedPayment = {
   /** What was paid for, as its payer named it. */
   endpoint: string;
   pricedEndpoint: string | null;
+  /** What screening says; null: nobody is asked. */
+  parties: Parties | null;
 };
 
 /** What policy says of payments, in the transaction that reserves them. */
 export type Judged = {
   policyVersion: string;
-  /** By a document; null: by the configuration, which every payment's row holds already. */
-  inputs: { at: number } | null;
-  /** In the order that was asked. */
+  /** In the order that was asked, as all that follows. */
   decisions: readonly PolicyDecision[];
+  /** What they were decided by beside the payment itself; undefined: by nothing. */
+  inputs: readonly (Record<string, unknown> | undefined)[];
   /** Takes what those spend that are reserved, by payment the id of its decision; last of all. */
   charge(sql: Sql, decisionIds: ReadonlyMap<string, string>): Promise<void>;
 };
@@ -60,9 +63,9 @@ export async function judge(
   if (policy?.judgesPayments !== true) {
     return {
       policyVersion: settings.policyVersion,
-      inputs: null,
-      decisions: payments.map(({ asset, amount }) =>
-        evaluateTiers({ asset: assets.find(asset)!, amount }),
+      decisions: payments.map((payment) => judgeConfigured(assets, payment)),
+      inputs: payments.map(({ parties }) =>
+        parties === null ? undefined : { screening: parties },
       ),
       charge: async () => {},
     };
@@ -72,31 +75,51 @@ export async function judge(
   const { decisions, at, charge } = await decideBatch(sql, policy, asked);
   return {
     policyVersion: policy.version,
-    inputs: { at },
     decisions: decisions.map(unattended),
+    inputs: payments.map(({ parties }, index) => {
+      const { wallet, riskScore } = subjects[index]!;
+      return { at, wallet, ...(parties === null ? {} : { riskScore, screening: parties }) };
+    }),
     charge,
   };
 }
 
-/** Whom the document that rules would deny now, by id; without locks, so that nothing is promised to the others. */
-export async function previewDenied(
+/** Whom policy would not take now, by id, and why; without locks, so that nothing is promised to the others. */
+export async function previewRefused(
   { assets, policies, settings }: PolicyContext,
   sql: Sql,
   payments: readonly JudgedPayment[],
-): Promise<Set<string>> {
-  if (payments.length === 0) return new Set();
+): Promise<Map<string, 'denied' | 'unscreened'>> {
+  const refused = new Map<string, 'denied' | 'unscreened'>();
+  if (payments.length === 0) return refused;
   const policy = await policies.present(sql);
-  if (policy?.judgesPayments !== true) return new Set();
-  const subjects = await subjectsOf({ assets, settings }, sql, payments);
-  const decisions = await previewDecisions(sql, policy, subjects);
-  const no = payments.filter((_, index) => unattended(decisions[index]!).verdict === 'deny');
-  return new Set(no.map(({ id }) => id));
+  const ruled = policy?.judgesPayments === true;
+  const asked = ruled ? payments : payments.filter(({ parties }) => parties !== null);
+  const decisions = ruled
+    ? await previewDecisions(sql, policy, await subjectsOf({ assets, settings }, sql, asked))
+    : asked.map((payment) => judgeConfigured(assets, payment));
+  asked.forEach(({ id }, index) => {
+    const { verdict, waits } = unattended(decisions[index]!);
+    if (verdict === 'deny') refused.set(id, 'denied');
+    else if (waits) refused.set(id, 'unscreened');
+  });
+  return refused;
 }
 
-/** A payer waits for seconds: what persons would have to be asked about first is not taken. */
+function judgeConfigured(assets: Assets, { asset, amount, parties }: JudgedPayment) {
+  return evaluateTiers({ asset: assets.find(asset)!, amount }, riskOf(parties));
+}
+
+/**
+ * A payer waits for seconds: what persons would have to be asked about first is not taken. What they would be asked only
+ * since screening is away waits for it instead.
+ */
 function unattended(decision: PolicyDecision): PolicyDecision {
   const { verdict, approvals, holds, trace } = decision;
   if (verdict === 'deny' || (approvals === null && holds.length === 0)) return decision;
+  if (approvals === null && holds.every(({ rule }) => rule === '@screening')) {
+    return { ...decision, waits: true };
+  }
   return denied(trace, { rule: '@persons', detail: 'persons would have to be asked' });
 }
 
@@ -122,8 +145,8 @@ async function subjectsOf(
       endpoint: payment.pricedEndpoint ?? (payment.endpoint || null),
       contract: byPermit ? EXACT_PROXY : asset.address,
       method: byPermit ? 'permit2' : 'transferWithAuthorization',
-      ...{ riskScore: null, riskCategory: null, unscreened: null, lookAlike: null },
-      knownSince: null,
+      ...riskOf(payment.parties),
+      ...{ lookAlike: null, knownSince: null },
       configured: tierOf({ asset, amount }),
     };
   });

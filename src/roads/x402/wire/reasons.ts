@@ -78,3 +78,13 @@ export const REASONS = {
     simulation: 'permit2_simulation_failed',
   },
 } as const satisfies Record<AuthorizationMethod, Record<Fault, Reason>>;
+
+/** Why a payment is nobody's to take, with the status of the answer. */
+export const REFUSED: Record<
+  'elsewhere' | 'conflict' | 'denied',
+  [reason: Reason, more: { status?: 409 }]
+> = {
+  elsewhere: ['credential_bound_elsewhere', { status: 409 }],
+  conflict: ['payment_identifier_conflict', { status: 409 }],
+  denied: ['policy_denied', {}],
+};

@@ -1,0 +1,38 @@
+import { describe, expect, it } from 'vitest';
+import type { Screened } from '../../../books/destination/index.ts';
+import { riskOf } from './screen.ts';
+
+const known = (score: number, category: string | null = null): Screened => {
+  return { kind: 'known', at: 1, source: 'list', score, category };
+};
+const away: Screened = { kind: 'unavailable', reason: 'no answer' };
+
+describe('the risk of a payment', () => {
+  it.each<[string, Screened, Screened, [number | null, string | null, string | null]]>([
+    ['is the payer’s where that is higher', known(70, 'mixer'), known(10), [70, 'mixer', null]],
+    ['is the payee’s where that is', known(10, 'game'), known(60, 'mixer'), [60, 'mixer', null]],
+    ['names what either is called', known(70), known(10, 'game'), [70, 'game', null]],
+    ['names sanctions first', known(90, 'mixer'), known(50, 'sanctions'), [90, 'sanctions', null]],
+    ['is unknown while one of them is', known(5), away, [null, null, 'payTo: no answer']],
+    ['is unknown while both are', away, away, [null, null, 'payer: no answer']],
+    [
+      'names sanctions of one while the other is unknown',
+      away,
+      known(100, 'sanctions'),
+      [null, 'sanctions', 'payer: no answer'],
+    ],
+    [
+      'is unknown before anybody was asked',
+      { kind: 'wanted' },
+      known(0),
+      [null, null, 'payer: nobody was asked yet'],
+    ],
+  ])('%s', (_, payer, payTo, expected) => {
+    const { riskScore, riskCategory, unscreened } = riskOf({ payer, payTo });
+    expect([riskScore, riskCategory, unscreened]).toEqual(expected);
+  });
+
+  it('is nothing where nobody is asked', () => {
+    expect(riskOf(null)).toEqual({ riskScore: null, riskCategory: null, unscreened: null });
+  });
+});
