@@ -1,5 +1,5 @@
 import { type Static, type TSchema, Type } from 'typebox';
-import { Value } from 'typebox/value';
+import { Check } from 'typebox/schema';
 import type { Place, Risk } from '../../books/destination/index.ts';
 import { Answer } from './http.ts';
 import type { Said } from './port.ts';
@@ -67,6 +67,6 @@ function wordOf(text: string): string {
 }
 
 function checked<const Schema extends TSchema>(schema: Schema, answer: unknown): Static<Schema> {
-  if (Value.Check(schema, answer)) return answer as Static<Schema>;
+  if (Check(schema, answer)) return answer as Static<Schema>;
   throw new Answer('an answer of another shape');
 }
