@@ -172,7 +172,7 @@ export class FacilitatorService {
     if (isPayers(checked, known) && !(again && known.isOpen)) return { reason: null, known };
     let reason: Reason | null;
     try {
-      reason = await this.#chain.judge(checked.request, checked.signedByKey);
+      reason = await this.#chain.judge(checked.request, checked.signedByKey());
     } catch (error) {
       if (!(error instanceof Transient)) throw error;
       reason = again ? 'unexpected_verify_error' : 'unexpected_settle_error';

@@ -38,7 +38,7 @@ export function judge(body: unknown, wallets: Merchant['wallets'] = []): string 
     now: NOW * 1000,
   });
   if (typeof checked === 'string') return checked;
-  return checked.signedByKey ? 'ok' : 'only its wallet can say';
+  return checked.signedByKey() ? 'ok' : 'only its wallet can say';
 }
 
 export type Path = readonly string[];

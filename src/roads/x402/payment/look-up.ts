@@ -46,5 +46,5 @@ export async function lookUp(
  * copy, and where no key signed, only the chain can say so of another signature than the first.
  */
 export function isPayers(checked: Checked, known: Known | null): known is Known {
-  return known !== null && (checked.signedByKey || known.isProven);
+  return known !== null && (known.isProven || checked.signedByKey());
 }

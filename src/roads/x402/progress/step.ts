@@ -55,7 +55,7 @@ export async function progressStep(context: PaymentContext, claimed: Claim): Pro
       claimed,
       ids.filter((id) => !again.has(id)),
     );
-    const acting = seen.filter(({ row }) => ours.has(row.id));
+    const acting = seen.filter((one) => ours.has(one.row.id) && isForActing(one));
     await insertLandings(
       sql,
       new Map(acting.map(({ row }) => [row.id, row.chainId])),
@@ -94,6 +94,12 @@ async function look(context: PaymentContext, row: PaymentRow): Promise<Seen> {
 function isOpen({ row, evidence, landing }: Seen): boolean {
   if (landing !== null || decideProgress(row).kind !== 'ask') return false;
   return evidence === undefined || decideProgress(row, evidence).kind === 'stay';
+}
+
+/** What stands as it should is read once: whatever comes meanwhile asks for a look of its own. */
+function isForActing({ row, evidence, landing }: Seen): boolean {
+  if (landing !== null || isCustodial(row) || hasEnded(row)) return true;
+  return decideProgress(row, evidence).kind === 'move';
 }
 
 async function act(ledger: Ledger, sql: Sql, seen: readonly Seen[]): Promise<void> {
