@@ -8,6 +8,7 @@ import { RpcFaultProxy } from '../../test/support/rpc-fault-proxy.ts';
 import { CheckFailed } from '../check.ts';
 import { Child } from '../child.ts';
 import { ProcessMeter } from '../measure.ts';
+import { beginStatements } from '../profile.ts';
 import { during, say } from '../progress.ts';
 import { type Server, Stage, WIDE_WINDOW } from '../stage.ts';
 import {
@@ -74,7 +75,7 @@ async function measureRound(
     }),
   );
   const stock = new Child<StockOrder, StockReady>('./x402/stock.js');
-  const beside = await RpcFaultProxy.start(stage.anvil!.url, { seed: 1 });
+  const stockCounter = await RpcFaultProxy.start(stage.anvil!.url, { seed: 1 });
   try {
     const payer = privateKeyToAccount(PAYER_KEY).address.toLowerCase() as Address;
     const wallet = privateKeyToAccount(STOCK_KEY).address.toLowerCase() as Address;
@@ -82,8 +83,9 @@ async function measureRound(
     await fundLane(stage.anvil!.url, wallet, { nativeWei: 10n ** 21n, tokenAmount: 1n });
     const roles = (['api', 'worker', 'signer'] as const).map((role) => stage.startRole(role));
     await during('starting api, worker and signer', Promise.all(roles));
+    if (of.profileDir !== null) await beginStatements(stage.owner);
     const { port: stockPort } = await stock.ask({
-      ...{ rpcUrl: beside.url, privateKey: STOCK_KEY, chainId: CHAIN_ID },
+      ...{ rpcUrl: stockCounter.url, privateKey: STOCK_KEY, chainId: CHAIN_ID },
     });
     const ours = { port: stage.apiPorts()[0]!, path: '/x402', key: await keyOf(stage) };
     const theirs = { port: stockPort, path: '', key: null };
@@ -91,8 +93,10 @@ async function measureRound(
       (['api', 'worker', 'signer'] as const).map((role) => [role, { pid: stage.role(role).pid }]),
     );
     const postgres = { pid: server.postgres.pid, family: true };
-    const everything = { stock: { pid: stock.pid }, anvil: { pid: stage.anvil!.pid } };
-    const meter = new ProcessMeter({ ...own, ...everything, postgres, load: { pid: process.pid } });
+    // What both sides have beside them: the node, and the load with the proxies that count.
+    const beside = { anvil: { pid: stage.anvil!.pid }, load: { pid: process.pid } };
+    const packages = { stock: { pid: stock.pid } };
+    const meter = new ProcessMeter({ ...own, ...packages, ...beside, postgres });
     meter.start();
     const run = (
       at: Facilitator,
@@ -100,15 +104,15 @@ async function measureRound(
       pids: Parameters<typeof levels>[1]['pids'],
     ) => levels(at, { node, pids, size, name: at === ours ? 'ours' : 'stock' });
     const round = {
-      ours: await run(ours, counter!, { ...own, postgres }),
-      stock: await run(theirs, beside, { stock: { pid: stock.pid } }),
+      ours: await run(ours, counter!, { ...own, ...beside, postgres }),
+      stock: await run(theirs, stockCounter, { ...packages, ...beside }),
       verify: await verifyRate(ours, own['api']!.pid, size.verifies),
     };
     return { ...round, othersCores: meter.stop().othersCores };
   } finally {
     await stock.stop();
     await stage.stop();
-    await beside.stop();
+    await stockCounter.stop();
     await counter!.stop();
   }
 }
