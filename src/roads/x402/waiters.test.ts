@@ -24,8 +24,10 @@ class HandClock implements Clock {
   }
 }
 
-const rowOf = (status: PaymentState) =>
-  ({ id: 'a', status, tx: null, paid: null, head: null }) as PaymentRow;
+const rowOf = (status: PaymentState, tx: PaymentRow['tx'] = null) =>
+  ({ id: 'a', status, tx, paid: null, head: null }) as PaymentRow;
+
+const INCLUDED = { status: 'INCLUDED' } as NonNullable<PaymentRow['tx']>;
 
 function waitersOver() {
   const state = {
@@ -34,6 +36,7 @@ function waitersOver() {
     reads: 0,
     looks: 0,
     lost: false,
+    tx: null as PaymentRow['tx'],
   };
   const clock = new HandClock();
   const waiters = new PaymentWaiters({
@@ -41,16 +44,16 @@ function waitersOver() {
     heads: async () => state.head,
     moved: async (seen) => {
       state.looks += 1;
-      return [...seen].flatMap(([id, status]) => (status === state.status ? [] : [id]));
+      return [...seen].flatMap(([id, { status }]) => (status === state.status ? [] : [id]));
     },
     read: async () => {
       state.reads += 1;
       if (state.lost) throw new Error('the database is away');
-      return new Map([['a', rowOf(state.status)]]);
+      return new Map([['a', rowOf(state.status, state.tx)]]);
     },
   });
   const wait = (waitMs: number) =>
-    waiters.wait(rowOf('RESERVED'), { waitMs, until: ({ kind }) => kind === 'failed' });
+    waiters.wait(rowOf('RESERVED', state.tx), { waitMs, until: ({ kind }) => kind === 'failed' });
   return { state, clock, wait };
 }
 
@@ -58,33 +61,40 @@ const passed = async (clock: HandClock, times: number) => {
   for (let n = 0; n < times; n += 1) await clock.pass(100);
 };
 
-it('payments are read when a head has moved', async () => {
+it('payments that a block holds are read when a head has moved', async () => {
   const { state, clock, wait } = waitersOver();
+  state.tx = INCLUDED;
   const waited = wait(60_000);
   await passed(clock, 1);
   expect(state.reads).toBe(1);
   await passed(clock, 20);
   expect(state.reads).toBe(1);
-  state.status = 'EXPIRED';
   state.head = 'two';
   await passed(clock, 1);
-  expect((await waited).status).toBe('EXPIRED');
   expect(state.reads).toBe(2);
+  Object.assign(state, { head: 'three', status: 'EXPIRED' });
+  await passed(clock, 1);
+  expect((await waited).status).toBe('EXPIRED');
+  expect(state.reads).toBe(3);
 });
 
-it('and between heads, twice a second, those that stand elsewhere by then', async () => {
+it('of others it is looked at a head, and twice a second, whether they have moved', async () => {
   const { state, clock, wait } = waitersOver();
   const waited = wait(60_000);
   await passed(clock, 11);
-  expect(state).toMatchObject({ reads: 1, looks: 2 });
+  expect(state).toMatchObject({ reads: 0, looks: 3 });
+  state.head = 'two';
+  await passed(clock, 1);
+  expect(state).toMatchObject({ reads: 0, looks: 4 });
   state.status = 'EXPIRED';
   await passed(clock, 5);
   expect((await waited).status).toBe('EXPIRED');
-  expect(state).toMatchObject({ reads: 2, looks: 3 });
+  expect(state).toMatchObject({ reads: 1, looks: 5 });
 });
 
 it('what could not be read when a head had moved is read at the next look', async () => {
   const { state, clock, wait } = waitersOver();
+  state.tx = INCLUDED;
   const waited = wait(60_000);
   await passed(clock, 1);
   Object.assign(state, { lost: true, head: 'two', status: 'EXPIRED' });

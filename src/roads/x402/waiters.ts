@@ -1,8 +1,8 @@
 import type { Sql } from '../../base/db/index.ts';
-import type { Clock, PaymentState } from '../../base/kernel/index.ts';
+import type { Clock } from '../../base/kernel/index.ts';
 import { readHeads } from '../../books/tx/index.ts';
 import { type Outcome, outcomeOf } from './payment/outcome.ts';
-import type { PaymentRow } from './payment/rows.ts';
+import { isOnChain, type PaymentRow } from './payment/rows.ts';
 
 const LOOK_EVERY_MS = 100;
 /** What no head tells: a failure, somebody else's payment that was found. */
@@ -12,8 +12,8 @@ type WaitersOptions = {
   clock: Clock;
   /** Where the chains stand: another text as soon as any head has moved. */
   heads(): Promise<string>;
-  /** Those that stand in another state by now; much cheaper than to read them. */
-  moved(seen: ReadonlyMap<string, PaymentState>): Promise<string[]>;
+  /** Those that stand elsewhere by now; much cheaper than to read them. */
+  moved(seen: ReadonlyMap<string, PaymentRow>): Promise<string[]>;
   read(ids: string[]): Promise<Map<string, PaymentRow>>;
 };
 
@@ -25,9 +25,9 @@ type Waiter = {
 };
 
 /**
- * Long polls of payments: all that wait in this process are read at once, whatever their number, when a chain's head has
- * moved, and those whose state has moved now and then; with nobody waiting there is no tick. A lost database leaves them
- * waiting to their end.
+ * Long polls of payments, whatever their number in this process: when a chain's head has moved, and now and then, those that
+ * have moved with it are read at once; with nobody waiting there is no tick. A lost database leaves them waiting to
+ * their end.
  */
 export class PaymentWaiters {
   readonly #options: WaitersOptions;
@@ -106,8 +106,9 @@ export class PaymentWaiters {
     if (!hasMoved && clock.monotonic() - this.#lookedAt < MOVED_EVERY_MS) return [];
     this.#heads = now;
     this.#lookedAt = clock.monotonic();
-    if (hasMoved) return [...this.#waiting.keys()];
-    return moved(new Map([...this.#waiting].map(([id, [any]]) => [id, any!.latest.status])));
+    const seen = new Map([...this.#waiting].map(([id, [any]]) => [id, any!.latest]));
+    const risen = hasMoved ? [...seen.values()].filter(isOnChain).map(({ id }) => id) : [];
+    return [...new Set([...risen, ...(await moved(seen))])];
   }
 
   async #read(ids: string[]): Promise<Map<string, PaymentRow>> {

@@ -119,19 +119,38 @@ export async function readEach(sql: Sql, ids: readonly string[]): Promise<Paymen
   return ids.map((id) => rows.get(id)!);
 }
 
-/** Those that stand in another state than they were seen in, by their keys alone: a fraction of what reading them costs. */
+/** Of a transaction that a block holds, or that is over: as long as it stands before, nothing is to be told of its payment. */
+const ON_CHAIN: readonly TxState[] = ['INCLUDED', 'FINAL', 'REVERTED', 'REPLACED', 'CANCELLED'];
+
+/** A block holds its payment, or its transaction has come so far: each head may say more of it. */
+export function isOnChain({ tx, paid }: Pick<PaymentRow, 'tx' | 'paid'>): boolean {
+  return paid !== null || (tx !== null && ON_CHAIN.includes(tx.status));
+}
+
+/**
+ * Those that stand elsewhere than they were seen: in another state, or their transactions have come to the chain or ended. At
+ * a fraction of what reading them costs.
+ */
 export async function readMoved(
   sql: Sql,
-  seen: ReadonlyMap<string, PaymentState>,
+  seen: ReadonlyMap<string, Pick<PaymentRow, 'status' | 'tx'>>,
 ): Promise<string[]> {
-  const ids = [...seen.keys()];
-  const { rows } = await sql.query<{ id: string }>({
+  const rows = [...seen.values()];
+  const moved = await sql.query<{ id: string }>({
     name: 'payment_moved',
-    text: `SELECT p.payment_id AS id FROM payment p JOIN unnest($1::uuid[], $2::text[]) AS u(id, status) ON u.id = p.payment_id
-      WHERE p.payment_id = ANY($1::uuid[]) AND p.status <> u.status`,
-    values: [ids, [...seen.values()]],
+    text: `SELECT p.payment_id AS id FROM payment p
+      JOIN unnest($1::uuid[], $2::text[], $3::text[]) AS u(id, status, tx_status) ON u.id = p.payment_id
+      LEFT JOIN tx t ON t.owner_id = p.payment_id
+      WHERE p.payment_id = ANY($1::uuid[])
+        AND (p.status <> u.status OR (t.status = ANY($4::text[]) AND t.status IS DISTINCT FROM u.tx_status))`,
+    values: [
+      [...seen.keys()],
+      rows.map(({ status }) => status),
+      rows.map(({ tx }) => tx?.status ?? null),
+      ON_CHAIN,
+    ],
   });
-  return rows.map(({ id }) => id);
+  return moved.rows.map(({ id }) => id);
 }
 
 /** By id, as every other step does. */
