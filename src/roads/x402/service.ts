@@ -15,6 +15,7 @@ import { hasEnded, outcomeOf } from './payment/outcome.ts';
 import { type PaymentRow, readEach, readMoved, readPayments } from './payment/rows.ts';
 import type { Wish } from './payment/wish.ts';
 import { PaymentScreens } from './policy/screen.ts';
+import { Seen } from './seen.ts';
 import { PaymentWaiters, tellHeads } from './waiters.ts';
 import {
   type Answer,
@@ -58,6 +59,7 @@ export class FacilitatorService {
   readonly #chain: OnChain;
   readonly #screens: PaymentScreens;
   readonly #waiters: PaymentWaiters;
+  readonly #seen = new Seen();
   readonly #lookUps: Group<Checked & { merchantId: string }, Known | null>;
   readonly #claims: Group<Wish, Claimed>;
   readonly #reads: Group<string, PaymentRow>;
@@ -161,14 +163,17 @@ export class FacilitatorService {
 
   /**
    * What the chain says of a payment that is not under way; of one that was verified before only on wish, since it is simulated
-   * once more before it is signed. A node that can not be asked before anything is known is told as such.
+   * once more before it is signed. A verify of what this process never saw asks the chain at once: it is new, or another
+   * process has it, and then the claim finds it. A node that can not be asked before anything is known is told as such.
    */
   async #judge(
     { merchantId }: Merchant,
     checked: Checked,
     { again }: { again: boolean },
   ): Promise<{ reason: Reason | null; known: Known | null }> {
-    const known = await this.#lookUps.enter({ ...checked, merchantId });
+    const lookUp = () => this.#lookUps.enter({ ...checked, merchantId });
+    const isFirst = this.#seen.add(checked.authorizationId);
+    const known = again && isFirst ? null : await lookUp();
     if (isPayers(checked, known) && !(again && known.isOpen)) return { reason: null, known };
     let reason: Reason | null;
     try {
@@ -176,11 +181,10 @@ export class FacilitatorService {
     } catch (error) {
       if (!(error instanceof Transient)) throw error;
       reason = again ? 'unexpected_verify_error' : 'unexpected_settle_error';
-      return { reason, known };
     }
     if (reason === null) return { reason, known };
     // It may be this very payment, settled at this moment by another call: its nonce is used then, and its money gone.
-    const now = await this.#lookUps.enter({ ...checked, merchantId });
+    const now = await lookUp();
     return { reason: isPayers(checked, now) && !now.isOpen ? null : reason, known: now };
   }
 
