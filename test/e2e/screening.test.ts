@@ -259,6 +259,26 @@ rules:
     }
   });
 
+  it('a name that comes after a person let an unknown one pass ends it, with its money free again', async () => {
+    const balance = async () => (await on.call('GET', '/v1/accounts/held/balances')).body;
+    const [before, to] = [await balance(), stranger()];
+    host.fault = { status: 500 };
+    const id = await withdraw(to, 'held');
+    await holdOf(id);
+    host.risks.set(to, { riskScore: 1, category: 'mixer' });
+    host.fault = null;
+    const known = `SELECT 1 FROM screening WHERE address = decode($1, 'hex') AND category = 'mixer'`;
+    await until('it is known', async () => (await on.rows(known, [to.slice(2)]))[0]);
+    await clear(id);
+    expect(await on.waitFor(id)).toMatchObject({
+      ...{ status: 'FAILED', nonceKey: null },
+      failure: { code: 'screening_refused', message: expect.stringMatching(/called mixer since/) },
+    });
+    expect(await balance()).toEqual(before);
+    const signed = 'SELECT FROM signature_request JOIN tx USING (tx_id) WHERE owner_id = $1';
+    expect(await on.rows(signed, [id])).toEqual([]);
+  });
+
   it('a word that is too old and can not be had again is waited for without a nonce', async () => {
     const to = stranger();
     const id = await withdraw(to, 'alice');

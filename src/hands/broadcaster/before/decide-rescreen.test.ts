@@ -20,7 +20,14 @@ describe('a payment that is screened again before its nonce', () => {
     ['has got a name', decided(known(5)), known(5, 'mixer'), 'screening_refused'],
     ['has another name', decided(known(5, 'bet')), known(5, 'mixer'), 'screening_refused'],
     ['has lost its name', decided(known(5, 'mixer')), known(5), null],
-    ['is known at last', decided(away, 'allow'), known(80, 'mixer'), null],
+    ['is known at last, and has no name', decided(away, 'allow'), known(80), null],
+    ['is known at last by a name', decided(away, 'allow'), known(0, 'mixer'), 'screening_refused'],
+    [
+      'is known at last by a name, after a person let it pass',
+      decided(away, 'hold'),
+      known(0, 'mixer'),
+      'screening_refused',
+    ],
     [
       'is under sanctions, and nobody knew',
       decided(away, 'allow'),
@@ -28,6 +35,7 @@ describe('a payment that is screened again before its nonce', () => {
       'screening_refused',
     ],
     ['was decided before anybody was asked', null, known(80), null],
+    ['has a name, and nobody was asked', null, known(0, 'mixer'), 'screening_refused'],
     ['is asked about', decided(known(5)), { kind: 'wanted' }, 'screening'],
     ['is asked about, and was not before', null, { kind: 'wanted' }, 'screening'],
     ['can not be asked about', decided(known(5)), away, 'screening_unavailable'],

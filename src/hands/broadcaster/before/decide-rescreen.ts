@@ -32,10 +32,12 @@ export function judgeRescreened(decided: ScreeningInputs | null, now: Screened):
     }
     case 'known': {
       if (now.category === 'sanctions') return refused('the destination is under sanctions');
-      if (decided?.kind !== 'known') return null;
-      if (now.score > decided.score)
-        return refused(`its risk rose to ${now.score} from ${decided.score}`);
-      return now.category === null || now.category === decided.category
+      const then = decided?.kind === 'known' ? decided : null;
+      // To a policy an unknown score is above every other, so none is worse; a name is what nobody has said yes to.
+      if (then !== null && now.score > then.score) {
+        return refused(`its risk rose to ${now.score} from ${then.score}`);
+      }
+      return now.category === null || now.category === then?.category
         ? null
         : refused(`it is called ${now.category} since`);
     }

@@ -123,8 +123,10 @@ describe('a key in a secret', () => {
     const { address } = keystore;
     aws.secrets.set('s', { id: 'v2', text: toHex(OTHER) });
     await until('the rotation', async () => {
+      // No minute passes once it is told: another look would be counted below.
+      if (lines.length === 1) return true;
       pass();
-      return lines.length === 1;
+      return false;
     });
     const looks = asked('DescribeSecret');
     const tries = Array.from({ length: 20 }, () => keystore.sign('hot', DIGEST));
