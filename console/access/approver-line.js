@@ -35,5 +35,9 @@ function rsOf(der) {
 /** In the YAML of signer.approvers. What the operator asks for, the approver can not approve. */
 export function approverLine({ operator, credentialId, publicKey }) {
   const id = operator.name.replaceAll(/[^A-Za-z0-9._-]/g, '-').slice(0, 64);
-  return `- { id: ${JSON.stringify(id)}, kind: webauthn, credentialId: "${credentialId}", publicKey: "${publicKey}", initiators: ["${operator.id}"] }`;
+  // JSON's texts are YAML's: nothing in the server's words ends the line.
+  const [name, credential, key, initiator] = [id, credentialId, publicKey, operator.id].map(
+    (word) => JSON.stringify(word),
+  );
+  return `- { id: ${name}, kind: webauthn, credentialId: ${credential}, publicKey: ${key}, initiators: [${initiator}] }`;
 }

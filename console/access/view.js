@@ -87,12 +87,20 @@ export async function createPasskey(options) {
   };
 }
 
-/** Has the browser show a passkey; its answer in the JSON of WebAuthn. */
+const DIGEST_BYTES = 32;
+
+/** Has the browser show a passkey; its answer in the JSON of WebAuthn. Never over what may be an approval's digest. */
 export async function showPasskey(options) {
+  const challenge = toBytes(options.challenge);
+  if (challenge.length === DIGEST_BYTES) {
+    throw new Error(
+      'The server asks for a signature that could be an approval; nothing was signed.',
+    );
+  }
   const found = await navigator.credentials.get({
     publicKey: {
       ...options,
-      challenge: toBytes(options.challenge),
+      challenge,
       allowCredentials: withIds(options.allowCredentials),
     },
   });
@@ -108,7 +116,7 @@ export async function showPasskey(options) {
   };
 }
 
-/** The passkey's signature around 32 bytes of ours, in the fields of an approval. Refused without a person verified. */
+/** The passkey's signature around a digest that was computed here, in the fields of an approval. */
 export async function signWithPasskey(challenge, credentialId) {
   const { response } = await assert(challenge, credentialId);
   return {
@@ -120,7 +128,7 @@ export async function signWithPasskey(challenge, credentialId) {
 
 /** The same in bytes, over a challenge that nobody chose. */
 export async function tryPasskey(credentialId) {
-  const { response } = await assert(crypto.getRandomValues(new Uint8Array(32)), credentialId);
+  const { response } = await assert(crypto.getRandomValues(new Uint8Array(48)), credentialId);
   const { signature, authenticatorData, clientDataJSON } = response;
   const bytes = { signature, authenticatorData, clientDataJSON };
   return Object.fromEntries(Object.entries(bytes).map(([name, of]) => [name, new Uint8Array(of)]));

@@ -2,10 +2,12 @@ import { randomBytes } from 'node:crypto';
 import type { Sql } from '../../../base/db/index.ts';
 
 const LIFE_SECONDS = 300;
+/** Longer than a digest: what a login or a registration signs is never what an approval signs. */
+const BYTES = 48;
 
 /** Something to sign, for a login (null) or for the registration of an operator's passkey. */
 export async function makeChallenge(sql: Sql, operatorId: string | null): Promise<string> {
-  const challenge = randomBytes(32).toString('base64url');
+  const challenge = randomBytes(BYTES).toString('base64url');
   await sql.query(
     `WITH old AS (DELETE FROM passkey_challenge WHERE expires_at < clock_timestamp())
      INSERT INTO passkey_challenge (challenge, operator_id, expires_at)

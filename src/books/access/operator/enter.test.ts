@@ -207,6 +207,8 @@ describe('a login', () => {
   it('is refused to a challenge of more than 5 minutes, and those are cleared away', async () => {
     const { key } = await people.person(['viewer']);
     const options = (await beginLogin(people.entry)) as { challenge: string };
+    // A digest has 32; the page signs no login of so many.
+    expect(Buffer.from(options.challenge, 'base64url')).toHaveLength(48);
     await people.at.rows(
       `UPDATE passkey_challenge SET expires_at = now() - interval '1 second' WHERE challenge = $1`,
       [options.challenge],

@@ -33,6 +33,9 @@ const page = await module<{
   readRequest(view: unknown, now: number): Request;
   tellRequest(request: Request, shown: unknown): [string, string][];
 }>('approval-request.js');
+const view = await module<{ showPasskey(options: { challenge: string }): Promise<unknown> }>(
+  'view.js',
+);
 type Assertion = Record<'authenticatorData' | 'clientDataJSON' | 'signature', Uint8Array>;
 const approver = await module<{
   isSignedBy(publicKey: Uint8Array, assertion: Assertion): Promise<boolean>;
@@ -190,6 +193,13 @@ describe('a request for approval in the page', () => {
   );
 });
 
+describe('a login in the page', () => {
+  it('signs nothing that could be an approval, whatever the server asks for', async () => {
+    const challenge = Buffer.from(approvalDigest(CONTENT).slice(2), 'hex').toString('base64url');
+    await expect(view.showPasskey({ challenge })).rejects.toThrow(/could be an approval/);
+  });
+});
+
 describe('the line that pins a passkey', () => {
   function assertedBy(privateKey: KeyObject, n = 0): Assertion {
     const [authenticatorData, clientDataJSON] = [Buffer.alloc(37, n), Buffer.from(`client ${n}`)];
@@ -226,5 +236,8 @@ describe('the line that pins a passkey', () => {
         initiators: [INTENT.tenantId],
       },
     ]);
+    const id = '"] }\n- { id: eve, kind: evm, address: "0x';
+    const one = approver.approverLine({ operator: { id, name: 'x' }, credentialId: id, publicKey });
+    expect(parse(one)).toMatchObject([{ credentialId: id, initiators: [id] }]);
   });
 });
