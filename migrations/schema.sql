@@ -1076,12 +1076,14 @@ CREATE TABLE payment (
   refunded numeric(78,0) NOT NULL DEFAULT 0,
   method text,
   priced_endpoint uuid,
+  decision_id uuid,
   CONSTRAINT payment_amount_check CHECK ((amount > (0)::numeric)),
   CONSTRAINT payment_authorization_id_check CHECK ((octet_length(authorization_id) = 32)),
   CONSTRAINT payment_authorization_id_key UNIQUE (authorization_id),
   CONSTRAINT payment_authorized CHECK (((status = ANY (ARRAY['REQUESTED'::text, 'CHALLENGED'::text])) OR ((authorization_id IS NOT NULL) AND (payer IS NOT NULL) AND (valid_after IS NOT NULL) AND (valid_before IS NOT NULL) AND (nonce IS NOT NULL) AND (signature IS NOT NULL) AND (method IS NOT NULL)))),
   CONSTRAINT payment_commit_at_check CHECK ((commit_at = ANY (ARRAY['safe'::text, 'finalized'::text]))),
   CONSTRAINT payment_converged CHECK (((converged_on IS NULL) OR ((idempotency_key IS NULL) AND (converged_on <> payment_id)))),
+  CONSTRAINT payment_denied CHECK (((decision_id IS NOT NULL) = ((status = 'AUTH_REJECTED'::text) AND (COALESCE(failure_code, ''::text) = 'policy_denied'::text)))),
   CONSTRAINT payment_duplicate CHECK (((status <> 'DUPLICATE_REQUEST'::text) OR (converged_on IS NOT NULL))),
   CONSTRAINT payment_endpoint_check CHECK ((octet_length(endpoint) <= 2048)),
   CONSTRAINT payment_idempotency_key_check CHECK (((octet_length(idempotency_key) >= 1) AND (octet_length(idempotency_key) <= 255))),
@@ -1101,7 +1103,7 @@ CREATE INDEX payment_tenant ON public.payment USING btree (tenant_id, payment_id
 CREATE TRIGGER payment_insert AFTER INSERT ON public.payment REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION payment_insert_check();
 CREATE TRIGGER payment_update AFTER UPDATE ON public.payment REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION payment_update_check();
 GRANT INSERT, SELECT ON payment TO payonce_app;
-GRANT UPDATE (status, wait_until, commit_at, risk_tier, leased_until, delivering_until, delivered_at, pending_told_at, failure_code, updated_at, refunded) ON payment TO payonce_app;
+GRANT UPDATE (status, wait_until, commit_at, risk_tier, leased_until, delivering_until, delivered_at, pending_told_at, failure_code, updated_at, refunded, decision_id) ON payment TO payonce_app;
 
 CREATE TABLE payment_landing (
   payment_id uuid NOT NULL,

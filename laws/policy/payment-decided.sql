@@ -5,7 +5,7 @@ WITH judged AS (
   SELECT p.payment_id, concat_ws(' ', p.risk_tier, p.commit_at) AS tier, t.decision_id IS NOT NULL AS reserved,
     d.verdict, concat_ws(' ', d.tier, d.commit_at) AS wanted
   FROM payment p LEFT JOIN tx t ON t.owner_id = p.payment_id
-  LEFT JOIN decision d ON d.subject_id = p.payment_id AND (t.decision_id IS NULL OR t.decision_id = d.decision_id)
+  LEFT JOIN decision d ON d.decision_id = coalesce(t.decision_id, p.decision_id) AND d.subject_id = p.payment_id
   WHERE p.payment_id >= ($1::jsonb ->> 'since')::uuid
     AND (t.decision_id IS NOT NULL OR (p.status = 'AUTH_REJECTED' AND p.failure_code = 'policy_denied'))
 )

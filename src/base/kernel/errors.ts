@@ -355,7 +355,7 @@ export const ERRORS = {
   policy_denied: {
     kind: 'refusal',
     title: 'Policy does not allow this',
-    help: "See the decision's trace. The answer is stored for the key.",
+    help: "See the decision's trace. The answer is stored for the key, or for the x402 payment.",
   },
   rate_limited: {
     kind: 'refusal',

@@ -16,7 +16,7 @@ function nullable<T extends TSchema>(schema: T) {
 }
 
 /** Any JSON; the serialiser hands it to JSON.stringify. */
-const json = <T>(description: string) => Type.Unsafe<T>({ description });
+export const json = <T>(description: string) => Type.Unsafe<T>({ description });
 
 function object<P extends TProperties>(
   properties: P,

@@ -110,6 +110,7 @@ const PAYMENT: PaymentView = {
   waitUntil: 'included',
   delivered: true,
   failure: null,
+  decision: null,
   correlationId: 'c',
   createdAt: '2026-01-01T00:00:00.000Z',
   updatedAt: '2026-01-01T00:00:01.000Z',

@@ -2,7 +2,13 @@ import type { Assets } from '../../base/config/index.ts';
 import type { Db } from '../../base/db/index.ts';
 import { refuse } from '../../base/kernel/index.ts';
 import { outcomeOf } from './payment/outcome.ts';
-import { findPayments, type PaymentRow, readPayments } from './payment/rows.ts';
+import {
+  findPayments,
+  type PaymentDecision,
+  type PaymentRow,
+  readDecisions,
+  readPayments,
+} from './payment/rows.ts';
 import { type PaymentView, viewOf } from './payment/view.ts';
 import type { RefundRequest } from './refund/request.ts';
 import { type RefundView, readRefunds, refundView } from './refund/rows.ts';
@@ -36,7 +42,9 @@ export class PaymentService {
 
   async get(of: Scope, id: string): Promise<PaymentView | null> {
     const row = await this.#read(of, id);
-    return row === null ? null : viewOf(row);
+    if (row === null) return null;
+    const decisions = await readDecisions(this.#context.db, [id]);
+    return viewOf(row, toldTo(of, decisions.get(id)));
   }
 
   /** By their ids; those that there are. */
@@ -48,9 +56,10 @@ export class PaymentService {
   async find(of: Scope, keys: Parameters<typeof findPayments>[2]): Promise<PaymentView[]> {
     const ids = await findPayments(this.#context.db, of.tenantId, keys);
     const rows = await readPayments(this.#context.db, ids);
+    const decisions = await readDecisions(this.#context.db, ids);
     return ids.flatMap((id) => {
       const row = rows.get(id);
-      return row !== undefined && isOf(row, of) ? [viewOf(row)] : [];
+      return row !== undefined && isOf(row, of) ? [viewOf(row, toldTo(of, decisions.get(id)))] : [];
     });
   }
 
@@ -78,6 +87,17 @@ export class PaymentService {
 
 function isOf(row: PaymentRow, { tenantId, merchantId }: Scope): boolean {
   return row.tenantId === tenantId && (merchantId === null || row.merchantId === merchantId);
+}
+
+/** Limits of a tenant count others' payments, too: a merchant is told which rules denied its payment, and no numbers. */
+function toldTo(
+  { merchantId }: Scope,
+  decision: PaymentDecision | undefined,
+): PaymentDecision | null {
+  if (decision === undefined) return null;
+  if (merchantId === null) return decision;
+  const denies = decision.trace.filter(({ verdict }) => verdict === 'deny');
+  return { ...decision, trace: denies.map(({ rule, verdict }) => ({ rule, verdict })) };
 }
 
 function standingOf(row: PaymentRow): Standing {

@@ -219,8 +219,8 @@ describe('a payment under a policy document', () => {
     const told = await Promise.all(bodies.map((body) => settledInTheEnd(on.url, body, own)));
     const words = told.map(({ body }) => body['errorReason'] ?? body['success']);
     expect([...words].sort()).toEqual([...Array(8).fill('policy_denied'), true, true]);
-    const denied = { status: 200, body: { isValid: false, invalidReason: 'policy_denied' } };
-    expect(await ask(on.url, 'verify', await signed(), own)).toMatchObject(denied);
+    const refusal = { status: 200, body: { isValid: false, invalidReason: 'policy_denied' } };
+    expect(await ask(on.url, 'verify', await signed(), own)).toMatchObject(refusal);
     // Nothing is stored of a question: what was refused may be asked again, and one that was settled is refused for ever.
     const refused = bodies[words.indexOf('policy_denied')]!;
     expect((await ask(on.url, 'verify', refused, own)).body['isValid']).not.toBe(true);
@@ -235,6 +235,22 @@ describe('a payment under a policy document', () => {
       { risk_tier: 'late', wait_until: 'safe', verdict: 'allow', n: 2, told: true, rule: 'twice' },
       { status: 'AUTH_REJECTED', verdict: 'deny', n: 8, told: true, rule: 'twice' },
     ]);
+    // Its merchant sees which rule it was, its tenant by which numbers.
+    const id = (told[words.indexOf('policy_denied')]!.body['extra'] as { paymentId: string })
+      .paymentId;
+    const { key: tenants } = await on.addKey({ scopes: ['payments:read'] });
+    const read = async (by: string) => {
+      const headers = { authorization: `Bearer ${by}` };
+      return (await fetch(`${on.url}/v1/payments/${id}`, { headers })).json();
+    };
+    const is = (...trace: object[]) => ({
+      ...{ status: 'AUTH_REJECTED', failure: { code: 'policy_denied' } },
+      decision: { policyVersion: version, verdict: 'deny', trace },
+    });
+    const denied = { rule: 'twice', verdict: 'deny' };
+    expect(await read(own)).toMatchObject(is(denied));
+    const { decision } = (await read(tenants)) as { decision: { trace: object[] } };
+    expect(decision.trace[0]).toEqual({ ...denied, detail: '30000 of 20000' });
   }, 90_000);
 
   it('of a merchant that no rule is about goes by the configuration', async () => {

@@ -27,6 +27,7 @@ export function judgeTogether(all: readonly Placed[], faults: Faults): void {
     rules.filter((one): one is Placed<RuleOf<Type>> => one.rule.type === type);
   judgeIds(rules, faults);
   for (const one of rules) judgeMembers(one, faults);
+  for (const one of [...of('hold'), ...of('tiers')]) judgePersons(one, faults);
   for (const deny of of('deny')) {
     for (const allow of of('allow')) judgeAllowed(allow, deny, faults);
   }
@@ -59,6 +60,22 @@ function judgeMembers({ rule: { match }, path }: Placed, faults: Faults): void {
     const found = `${member} of a rule about ${kind}s`;
     faults.add(`${path}.match.${member}`, found, `no ${member}: a ${kind} has none`);
   }
+}
+
+/** A payer waits for seconds: of what persons would be asked about first nothing would be taken. */
+function judgePersons(
+  { rule, path }: Placed<RuleOf<'hold'>> | Placed<RuleOf<'tiers'>>,
+  faults: Faults,
+): void {
+  if (!kindsOf(rule).includes('payment')) return;
+  const expected = 'a cap or a deny: nobody can be asked while a payer waits';
+  if (rule.type === 'hold') {
+    faults.add(path, 'a hold of payments', expected);
+    return;
+  }
+  const index = rule.tiers.findIndex(({ approvals }) => approvals !== null);
+  if (index >= 0)
+    faults.add(`${path}.tiers[${index}].approvals`, 'approvals of payments', expected);
 }
 
 function judgeAllowed(

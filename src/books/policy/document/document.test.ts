@@ -342,6 +342,18 @@ describe('a faulty document is refused with rule, line and column', () => {
       [/tiers\[0\]\.waitUntil: found waitUntil of withdrawals; expected nothing here/],
     ],
     [
+      'a hold of payments',
+      ['- { id: h, type: hold, match: { merchants: [shop] }, hold: manual_review, timeout: 1h }'],
+      [/rule h: found a hold of payments; expected a cap or a deny: nobody can be asked/],
+    ],
+    [
+      'approvals of payments',
+      [
+        '- { id: p, type: tiers, match: { kinds: [payment], assets: [ETH] }, tiers: [{ name: a, commitAt: safe, approvals: { all: [{ group: cfo, count: 1 }] } }] }',
+      ],
+      [/rule p, tiers\[0\]\.approvals: found approvals of payments; expected a cap or a deny/],
+    ],
+    [
       'one window twice',
       [windowOf('a', 'USDC, EURC'), windowOf('b', 'EURC')],
       [/^line 5, column 3, rule b: found a window of 24h per account of .*bb, as "a"/],

@@ -52,7 +52,8 @@ export async function reserve(
     return { payment, decision: judged.decisions[index]!, inputs: judged.inputs[index] };
   });
   const decided = all.filter(({ decision }) => !decision.waits);
-  const moved = await moveAll(sql, decided);
+  const decisionIds = await storeDecisions(sql, decided, judged);
+  const moved = await moveAll(sql, decided, decisionIds);
   const mine = decided.filter(({ payment }) => moved.has(payment.id));
   const allowed = mine.filter(({ decision }) => decision.verdict === 'allow');
   await expectEarnings(
@@ -60,7 +61,6 @@ export async function reserve(
     ledger,
     allowed.map(({ payment }) => payment),
   );
-  const decisionIds = await storeDecisions(sql, mine, judged);
   await openTxs(
     sql,
     allowed.map(({ payment }) => txOf(payment, decisionIds.get(payment.id)!)),
@@ -69,10 +69,10 @@ export async function reserve(
     sql,
     allowed.flatMap(({ payment }) => expiryOf(payment)),
   );
-  for (const { payment, decision } of mine) {
-    if (decision.verdict === 'deny') decisionIds.delete(payment.id);
-  }
-  await judged.charge(sql, decisionIds);
+  await judged.charge(
+    sql,
+    new Map(allowed.map(({ payment: { id } }) => [id, decisionIds.get(id)!])),
+  );
   return {
     reserved: new Map(allowed.map((one) => [one.payment.id, reservedOf(one)])),
     unscreened: new Set(all.flatMap(({ payment, decision }) => (decision.waits ? payment.id : []))),
@@ -93,7 +93,11 @@ function partiesOf({ id, payTo }: PaymentRow, wishes: ReadonlyMap<string, Wish>)
 }
 
 /** Goes on by the tier of its decision, which may be another one than when it was handed in. */
-function moveAll(sql: Sql, decided: readonly Decided[]): Promise<Set<string>> {
+function moveAll(
+  sql: Sql,
+  decided: readonly Decided[],
+  decisionIds: ReadonlyMap<string, string>,
+): Promise<Set<string>> {
   const moves = decided.map(({ payment: { id }, decision: { verdict } }) => {
     const to = verdict === 'allow' ? ('RESERVED' as const) : ('AUTH_REJECTED' as const);
     return { id, from: 'AUTH_VERIFIED' as const, to };
@@ -103,22 +107,28 @@ function moveAll(sql: Sql, decided: readonly Decided[]): Promise<Set<string>> {
     commit_at: tier?.commitAt ?? payment.commitAt,
     wait_until: laterOf(payment.waitUntil, tier?.waitUntil),
     failure_code: tier === null ? 'policy_denied' : null,
+    decision_id: tier === null ? decisionIds.get(payment.id)! : null,
   }));
   const same = decided.every(({ payment }, index) => {
     const { risk_tier, commit_at, wait_until } = tiers[index]!;
     const { riskTier, commitAt, waitUntil } = payment;
     return risk_tier === riskTier && commit_at === commitAt && wait_until === waitUntil;
   });
-  const columns = same ? (['failure_code'] as const) : COLUMNS;
+  const columns = [...(same ? [] : TIER), 'failure_code', 'decision_id'] as const;
   return advance(
     sql,
     PAYMENT,
     moves,
     Object.fromEntries(
-      columns.map((name) => [name, { type: 'text', values: tiers.map((one) => one[name]) }]),
+      columns.map((name) => {
+        const type = name === 'decision_id' ? 'uuid' : 'text';
+        return [name, { type, values: tiers.map((one) => one[name]) }];
+      }),
     ),
   );
 }
+
+const TIER = ['risk_tier', 'commit_at', 'wait_until'] as const;
 
 function reservedOf({ payment, decision: { tier } }: Decided): PaymentRow {
   const { riskTier, commitAt, waitUntil } = payment;
@@ -130,8 +140,6 @@ function reservedOf({ payment, decision: { tier } }: Decided): PaymentRow {
     waitUntil: laterOf(waitUntil, tier?.waitUntil),
   };
 }
-
-const COLUMNS = ['risk_tier', 'commit_at', 'wait_until', 'failure_code'] as const;
 
 async function storeDecisions(
   sql: Sql,

@@ -244,3 +244,26 @@ export async function findPayments(
   );
   return rows.map(({ id }) => id);
 }
+
+export type PaymentDecision = {
+  id: string;
+  policyVersion: string;
+  verdict: 'allow' | 'deny';
+  trace: readonly { rule: string; verdict: string; detail?: string }[];
+};
+
+/** What was decided about payments that were handed in to be settled, by payment. */
+export async function readDecisions(
+  sql: Sql,
+  ids: readonly string[],
+): Promise<Map<string, PaymentDecision>> {
+  const { rows } = await sql.query<PaymentDecision & { payment_id: string }>({
+    name: 'payment_decisions',
+    text: `SELECT p.payment_id, d.decision_id AS id, d.policy_version AS "policyVersion", d.verdict, d.trace
+      FROM payment p LEFT JOIN tx t ON t.owner_id = p.payment_id
+      JOIN decision d ON d.decision_id = coalesce(t.decision_id, p.decision_id)
+      WHERE p.payment_id = ANY($1::uuid[])`,
+    values: [ids],
+  });
+  return new Map(rows.map(({ payment_id, ...decision }) => [payment_id, decision]));
+}

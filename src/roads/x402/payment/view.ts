@@ -1,7 +1,7 @@
 import type { AuthorizationMethod } from '../../../base/effect/index.ts';
 import { checksummed, type Level, type PaymentState } from '../../../base/kernel/index.ts';
 import { levelOf } from './outcome.ts';
-import type { PaymentRow } from './rows.ts';
+import type { PaymentDecision, PaymentRow } from './rows.ts';
 
 /** A payment as its merchant sees it. */
 export type PaymentView = {
@@ -26,12 +26,14 @@ export type PaymentView = {
   waitUntil: string;
   delivered: boolean;
   failure: { code: string } | null;
+  /** Which policy took or denied it, and how it came to that; null: it was not handed in to be settled. */
+  decision: PaymentDecision | null;
   correlationId: string;
   createdAt: string;
   updatedAt: string;
 };
 
-export function viewOf(row: PaymentRow): PaymentView {
+export function viewOf(row: PaymentRow, decision: PaymentDecision | null): PaymentView {
   return {
     id: row.id,
     status: shownStatus(row),
@@ -56,6 +58,7 @@ export function viewOf(row: PaymentRow): PaymentView {
     waitUntil: row.waitUntil,
     delivered: row.delivered,
     failure: row.failureCode === null ? null : { code: row.failureCode },
+    decision,
     correlationId: row.correlationId,
     createdAt: row.createdAt.toISOString(),
     updatedAt: row.updatedAt.toISOString(),

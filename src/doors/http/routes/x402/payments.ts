@@ -2,10 +2,10 @@ import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fast
 import { Type } from 'typebox';
 import { isRefusal, isUuid, refuse } from '../../../../base/kernel/index.ts';
 import type { Merchant } from '../../../../books/access/index.ts';
-import type { Answer } from '../../../../roads/x402/index.ts';
+import type { Answer, PaymentView } from '../../../../roads/x402/index.ts';
 import { guard } from '../../auth.ts';
 import { sendRefusal } from '../../reply.ts';
-import { problems } from '../../schemas.ts';
+import { json, problems } from '../../schemas.ts';
 import type { Services } from '../../services.ts';
 import type { App, RouteContext } from '../context.ts';
 import { fault, headerKey } from '../request.ts';
@@ -242,6 +242,17 @@ const Payment = Type.Object({
   waitUntil: text,
   delivered: Type.Boolean(),
   failure: Type.Union([Type.Object({ code: text }), Type.Null()]),
+  decision: Type.Union([
+    Type.Object({
+      id: text,
+      policyVersion: text,
+      verdict: text,
+      trace: json<NonNullable<PaymentView['decision']>['trace']>(
+        'How policy came to it; to a merchant the rules that denied it',
+      ),
+    }),
+    Type.Null(),
+  ]),
   correlationId: text,
   createdAt: text,
   updatedAt: text,
