@@ -131,6 +131,7 @@ export class S3StandIn {
     const found =
       id === null ? this.#newest(key) : (this.versions.find((one) => one.id === id) ?? null);
     if (found === null) return refused(404, 'NoSuchKey');
+    if (headers.range !== undefined && found.body.length === 0) return refused(416, 'InvalidRange');
     const end = Number(/^bytes=0-(\d+)$/.exec(headers.range ?? '')?.[1] ?? found.body.length);
     const body = lie ? Buffer.from('1 other bytes') : found.body.subarray(0, end + 1);
     return {

@@ -3,8 +3,8 @@ import type { Anchor } from './anchor.ts';
 import { lastSigned, readBlocks } from './blocks.ts';
 import { auditHash } from './check.ts';
 
-/** Roots that go to the anchor in one round. */
-const ANCHORED_AT_ONCE = 1_000;
+/** Roots that go to the anchor in one round, which whoever stops the process waits for. */
+const ANCHORED_AT_ONCE = 100;
 
 /**
  * One process's part of the anchoring: what is signed goes to the anchor, in the order of heights, beside the sealing,

@@ -69,9 +69,19 @@ describe('the anchor in a bucket', () => {
     expect(s3.versions).toHaveLength(1);
   });
 
-  it('does not take for kept what lies there without a lock', async () => {
+  it('does not take for kept what lies there without a lock, or empty', async () => {
     s3.plant(keyOf(1), lineOf(root(1)));
     await expect(anchor().append(root(1))).rejects.toThrow(/without a lock in compliance mode/);
+    s3.plant(keyOf(2), '');
+    await expect(anchor().append(root(2))).rejects.toThrow(AnchorConflict);
+    expect((await anchor().read())[1]).toMatchObject({ height: 2n });
+  });
+
+  it('recognises its own root also when the time of its lock is over', async () => {
+    await anchor().append(root(1));
+    s3.versions[0]!.until = '2020-01-01T00:00:00Z';
+    await anchor().append(root(1));
+    expect(s3.versions).toHaveLength(1);
   });
 
   it('knows how far it is, up to what the chain has', async () => {
