@@ -106,7 +106,7 @@ export class PaymentWaiters {
     if (!hasMoved && clock.monotonic() - this.#lookedAt < MOVED_EVERY_MS) return [];
     this.#heads = now;
     this.#lookedAt = clock.monotonic();
-    const seen = new Map([...this.#waiting].map(([id, [any]]) => [id, any!.latest]));
+    const seen = new Map([...this.#waiting].map(([id, [first]]) => [id, first!.latest]));
     const risen = hasMoved ? [...seen.values()].filter(isOnChain).map(({ id }) => id) : [];
     return [...new Set([...risen, ...(await moved(seen))])];
   }
