@@ -31,4 +31,24 @@ describe('the simulation of payments', () => {
       await databases.drop();
     }
   });
+
+  it('gives back what a payment took from the windows that ran out of time', {
+    timeout: 120_000,
+  }, async () => {
+    const databases = await testDatabases();
+    const road = await Road.open(databases, { warm: true, endings: 'roll back' });
+    try {
+      const actions: Action[] = [settle, { do: 'expire' }, { do: 'work', passes: 3 }];
+      const script = { ...SCRIPT, ruled: true, actions };
+      expect(await livePayments(road, await openShop(road), script)).toEqual([]);
+      const { rows } = await road.owner.query(
+        `SELECT p.status, c.released_at IS NOT NULL AS released FROM payment p
+         JOIN policy_charge c ON c.subject_id = p.payment_id`,
+      );
+      expect(rows).toEqual([{ status: 'EXPIRED', released: true }]);
+    } finally {
+      await road.close();
+      await databases.drop();
+    }
+  });
 });
