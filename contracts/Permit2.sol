@@ -178,3 +178,50 @@ contract ExactPermit2Proxy is ReentrancyGuard {
         );
     }
 }
+
+/// @dev For tests: the proxy of x402's scheme `upto`, written anew after its interface. Of what was permitted the
+/// facilitator that the payer named, and nobody else, takes as much as it says.
+contract UptoPermit2Proxy is ReentrancyGuard {
+    struct Witness {
+        address to;
+        address facilitator;
+        uint256 validAfter;
+    }
+
+    error AmountExceedsPermitted();
+    error InvalidDestination();
+    error InvalidOwner();
+    error PaymentTooEarly();
+    error UnauthorizedFacilitator();
+
+    event Settled();
+
+    Permit2 public constant PERMIT2 = Permit2(0x000000000022D473030F116dDEE9F6B43aC78BA3);
+    string public constant WITNESS_TYPE_STRING =
+        "Witness witness)TokenPermissions(address token,uint256 amount)Witness(address to,address facilitator,uint256 validAfter)";
+    bytes32 public constant WITNESS_TYPEHASH =
+        keccak256("Witness(address to,address facilitator,uint256 validAfter)");
+
+    function settle(
+        Permit2.PermitTransferFrom calldata permit,
+        uint256 amount,
+        address owner,
+        Witness calldata witness,
+        bytes calldata signature
+    ) external nonReentrant {
+        require(msg.sender == witness.facilitator, UnauthorizedFacilitator());
+        require(owner != address(0), InvalidOwner());
+        require(witness.to != address(0), InvalidDestination());
+        require(block.timestamp >= witness.validAfter, PaymentTooEarly());
+        require(amount <= permit.permitted.amount, AmountExceedsPermitted());
+        PERMIT2.permitWitnessTransferFrom(
+            permit,
+            Permit2.SignatureTransferDetails(witness.to, amount),
+            owner,
+            keccak256(abi.encode(WITNESS_TYPEHASH, witness.to, witness.facilitator, witness.validAfter)),
+            WITNESS_TYPE_STRING,
+            signature
+        );
+        emit Settled();
+    }
+}

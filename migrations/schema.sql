@@ -1077,33 +1077,39 @@ CREATE TABLE payment (
   method text,
   priced_endpoint uuid,
   decision_id uuid,
+  facilitator bytea,
+  charged numeric(78,0),
   CONSTRAINT payment_amount_check CHECK ((amount > (0)::numeric)),
   CONSTRAINT payment_authorization_id_check CHECK ((octet_length(authorization_id) = 32)),
   CONSTRAINT payment_authorization_id_key UNIQUE (authorization_id),
   CONSTRAINT payment_authorized CHECK (((status = ANY (ARRAY['REQUESTED'::text, 'CHALLENGED'::text])) OR ((authorization_id IS NOT NULL) AND (payer IS NOT NULL) AND (valid_after IS NOT NULL) AND (valid_before IS NOT NULL) AND (nonce IS NOT NULL) AND (signature IS NOT NULL) AND (method IS NOT NULL)))),
+  CONSTRAINT payment_charged CHECK ((((NOT (method IS DISTINCT FROM 'upto'::text)) OR ((charged IS NULL) AND (status <> 'VOIDED'::text))) AND ((charged IS NULL) OR (((charged >= (0)::numeric) AND (charged <= amount)) AND ((charged = (0)::numeric) = (status = 'VOIDED'::text)) AND (status <> ALL (ARRAY['AUTH_SIGNED'::text, 'DUPLICATE_REQUEST'::text])))) AND ((charged IS NOT NULL) OR (method IS DISTINCT FROM 'upto'::text) OR (status = ANY (ARRAY['AUTH_SIGNED'::text, 'AUTH_VERIFIED'::text, 'AUTH_REJECTED'::text, 'DUPLICATE_REQUEST'::text, 'EXPIRED'::text]))))),
   CONSTRAINT payment_commit_at_check CHECK ((commit_at = ANY (ARRAY['safe'::text, 'finalized'::text]))),
   CONSTRAINT payment_converged CHECK (((converged_on IS NULL) OR ((idempotency_key IS NULL) AND (converged_on <> payment_id)))),
   CONSTRAINT payment_denied CHECK (((decision_id IS NOT NULL) = ((status = 'AUTH_REJECTED'::text) AND (COALESCE(failure_code, ''::text) = 'policy_denied'::text)))),
   CONSTRAINT payment_duplicate CHECK (((status <> 'DUPLICATE_REQUEST'::text) OR (converged_on IS NOT NULL))),
   CONSTRAINT payment_endpoint_check CHECK ((octet_length(endpoint) <= 2048)),
+  CONSTRAINT payment_facilitator CHECK (((facilitator IS NOT NULL) = (NOT (method IS DISTINCT FROM 'upto'::text)))),
+  CONSTRAINT payment_facilitator_check CHECK ((octet_length(facilitator) = 20)),
   CONSTRAINT payment_idempotency_key_check CHECK (((octet_length(idempotency_key) >= 1) AND (octet_length(idempotency_key) <= 255))),
   CONSTRAINT payment_merchant_id_endpoint_idempotency_key_key UNIQUE (merchant_id, endpoint, idempotency_key),
-  CONSTRAINT payment_method_check CHECK ((method = ANY (ARRAY['eip3009'::text, 'permit2'::text]))),
+  CONSTRAINT payment_method_check CHECK ((method = ANY (ARRAY['eip3009'::text, 'permit2'::text, 'upto'::text]))),
   CONSTRAINT payment_nonce_check CHECK ((octet_length(nonce) = 32)),
   CONSTRAINT payment_pay_to_check CHECK ((octet_length(pay_to) = 20)),
   CONSTRAINT payment_payer_check CHECK ((octet_length(payer) = 20)),
   CONSTRAINT payment_pkey PRIMARY KEY (payment_id),
   CONSTRAINT payment_refund_of_settled CHECK (((refunded = (0)::numeric) OR (status = ANY (ARRAY['REFUND_PENDING'::text, 'REFUNDED'::text])))),
-  CONSTRAINT payment_refunded CHECK (((refunded >= (0)::numeric) AND (refunded <= amount))),
-  CONSTRAINT payment_status CHECK ((status = ANY (ARRAY['REQUESTED'::text, 'CHALLENGED'::text, 'AUTH_SIGNED'::text, 'AUTH_VERIFIED'::text, 'RESERVED'::text, 'BROADCASTED'::text, 'INCLUDED'::text, 'FINALIZED'::text, 'LEDGER_COMMITTED'::text, 'SETTLED'::text, 'REVERSED'::text, 'RESETTLED'::text, 'REFUND_PENDING'::text, 'REFUNDED'::text, 'AUTH_REJECTED'::text, 'DUPLICATE_REQUEST'::text, 'CHAIN_FAILED'::text, 'EXPIRED'::text]))),
+  CONSTRAINT payment_refunded CHECK (((refunded >= (0)::numeric) AND (refunded <= COALESCE(charged, amount)))),
+  CONSTRAINT payment_status CHECK ((status = ANY (ARRAY['REQUESTED'::text, 'CHALLENGED'::text, 'AUTH_SIGNED'::text, 'AUTH_VERIFIED'::text, 'RESERVED'::text, 'BROADCASTED'::text, 'INCLUDED'::text, 'FINALIZED'::text, 'LEDGER_COMMITTED'::text, 'SETTLED'::text, 'REVERSED'::text, 'RESETTLED'::text, 'REFUND_PENDING'::text, 'REFUNDED'::text, 'VOIDED'::text, 'AUTH_REJECTED'::text, 'DUPLICATE_REQUEST'::text, 'CHAIN_FAILED'::text, 'EXPIRED'::text]))),
   CONSTRAINT payment_token_check CHECK ((octet_length(token) = 20)),
   CONSTRAINT payment_wait_until_check CHECK ((wait_until = ANY (ARRAY['included'::text, 'safe'::text, 'finalized'::text])))
 ) WITH (fillfactor=45);
 CREATE INDEX payment_tenant ON public.payment USING btree (tenant_id, payment_id);
+CREATE TRIGGER payment_charged_once BEFORE UPDATE OF charged ON public.payment FOR EACH ROW WHEN (((old.charged IS NOT NULL) AND (new.charged IS DISTINCT FROM old.charged))) EXECUTE FUNCTION payment_charged_once();
 CREATE TRIGGER payment_insert AFTER INSERT ON public.payment REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION payment_insert_check();
 CREATE TRIGGER payment_update AFTER UPDATE ON public.payment REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION payment_update_check();
 GRANT INSERT, SELECT ON payment TO payonce_app;
-GRANT UPDATE (status, wait_until, commit_at, risk_tier, leased_until, delivering_until, delivered_at, pending_told_at, failure_code, updated_at, refunded, decision_id) ON payment TO payonce_app;
+GRANT UPDATE (status, wait_until, commit_at, risk_tier, leased_until, delivering_until, delivered_at, pending_told_at, failure_code, updated_at, refunded, decision_id, charged) ON payment TO payonce_app;
 
 CREATE TABLE payment_landing (
   payment_id uuid NOT NULL,
@@ -1733,8 +1739,8 @@ CREATE TABLE tx (
   CONSTRAINT tx_furthest_level_check CHECK ((furthest_level = ANY (ARRAY['none'::text, 'included'::text, 'safe'::text, 'finalized'::text]))),
   CONSTRAINT tx_intent_id_check CHECK ((octet_length(intent_id) = 32)),
   CONSTRAINT tx_intent_id_key UNIQUE (intent_id),
-  CONSTRAINT tx_own_lanes CHECK (((from_lane IS NULL) = (to_lane IS NULL))),
-  CONSTRAINT tx_payer_authorization CHECK (((payer_authorization IS NULL) OR ((token IS NOT NULL) AND ((octet_length(payer_authorization) >= 118) AND (octet_length(payer_authorization) <= 4097)) AND (get_byte(payer_authorization, 0) = ANY (ARRAY[1, 2]))))),
+  CONSTRAINT tx_own_lanes CHECK (((from_lane IS NOT NULL) = ((to_lane IS NOT NULL) OR COALESCE((get_byte(payer_authorization, 0) = 3), false)))),
+  CONSTRAINT tx_payer_authorization CHECK (((payer_authorization IS NULL) OR ((token IS NOT NULL) AND ((octet_length(payer_authorization) >= 118) AND (octet_length(payer_authorization) <= 4097)) AND ((get_byte(payer_authorization, 0) = ANY (ARRAY[1, 2])) OR ((get_byte(payer_authorization, 0) = 3) AND (octet_length(payer_authorization) >= 182)))))),
   CONSTRAINT tx_pkey PRIMARY KEY (tx_id),
   CONSTRAINT tx_recipient_check CHECK ((octet_length(recipient) = 20)),
   CONSTRAINT tx_settle_at_check CHECK ((settle_at = ANY (ARRAY['included'::text, 'safe'::text, 'finalized'::text]))),
@@ -1861,6 +1867,15 @@ BEGIN
       USING ERRCODE = 'check_violation', CONSTRAINT = 'gateway_call_transition';
   END IF;
   RETURN NULL;
+END $function$;
+
+CREATE OR REPLACE FUNCTION public.payment_charged_once()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  RAISE EXCEPTION 'payment %: % was charged, and stays so', OLD.payment_id, OLD.charged
+    USING ERRCODE = 'check_violation', CONSTRAINT = 'payment_charged_once';
 END $function$;
 
 CREATE OR REPLACE FUNCTION public.payment_insert_check()

@@ -36,6 +36,7 @@ const CONTRACTS = {
   OddWallet: 'contracts/OddWallet.sol',
   Permit2: 'contracts/Permit2.sol',
   ExactPermit2Proxy: 'contracts/Permit2.sol',
+  UptoPermit2Proxy: 'contracts/Permit2.sol',
   PassEach: 'contracts/PassEach.yul',
 };
 

@@ -23,6 +23,8 @@ const WORDS: Record<string, string> = {
     'What a client ordered. The stored state; the `status` of the API also tells how far the transaction of an EXECUTING withdrawal has come (SIGNED, BROADCASTED, INCLUDED, SAFE, FINALIZED) and never falls. AWAITING_APPROVAL: persons were asked.',
   approval:
     'Approvers were asked about one payment. APPROVED says that enough of them have signed; whether their signatures are good the signer judges for itself.',
+  payment:
+    'What a payer signed, handed in by a merchant ([x402](x402.md)). VOIDED: its merchant charged nothing of it, so nothing was sent; with DUPLICATE_REQUEST the only ends without a transaction that are no failure.',
   tx: 'One effect on chain, with exactly one nonce slot. FINAL, REVERTED, REPLACED and CANCELLED mean finalized on the chain; CANCELLED from CREATED means that no nonce was ever given. A reorg moves no row back: whether an inclusion is canonical, safe or final is read from the chain head. REPLACED is declared and not walked yet.',
 };
 

@@ -12,4 +12,4 @@ JOIN attempt a ON a.chain_id = ($1::jsonb ->> 'chain')::bigint AND a.tx_hash = f
 WHERE NOT coalesce(CASE
   WHEN a.kind = 'filler' THEN f."to" = f."from" AND f.value = 0 AND f.plain
   WHEN t.token IS NULL THEN f."to" = t.recipient AND f.value = t.amount AND f.plain
-  ELSE f.token = t.token AND (f."to" = t.token OR get_byte(t.payer_authorization, 0) = 2) AND f.value = 0 AND f.recipient = t.recipient AND f.amount = t.amount END, false)
+  ELSE f.token = t.token AND (f."to" = t.token OR get_byte(t.payer_authorization, 0) IN (2, 3)) AND f.value = 0 AND f.recipient = t.recipient AND f.amount = t.amount END, false)

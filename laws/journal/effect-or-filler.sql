@@ -12,4 +12,4 @@ FROM jsonb_to_recordset($1::jsonb -> 'entries') AS f(height bigint, request uuid
 WHERE (f.kind = 'filler' OR f.height <= ($1::jsonb ->> 'known')::bigint) AND NOT coalesce(CASE
   WHEN f.kind = 'filler' THEN f."to" = f.bound_from AND f.value = 0 AND f.plain
   WHEN t.token IS NULL THEN f."to" = t.recipient AND f.value = t.amount AND f.plain
-  ELSE f.token = t.token AND (f."to" = t.token OR get_byte(t.payer_authorization, 0) = 2) AND f.value = 0 AND f.recipient = t.recipient AND f.amount = t.amount END, false)
+  ELSE f.token = t.token AND (f."to" = t.token OR get_byte(t.payer_authorization, 0) IN (2, 3)) AND f.value = 0 AND f.recipient = t.recipient AND f.amount = t.amount END, false)

@@ -9,7 +9,7 @@ WITH holds AS (
   FROM transfer t JOIN posting p USING (transfer_id) JOIN ledger_account a ON a.account_no = p.credit_no
   WHERE t.kind = 'DEPOSIT' GROUP BY 1, 2, 3
 ), earned AS (
-  SELECT p.tenant_id, 'merchant:' || m.name AS owner, p.asset, sum(p.amount) AS earned
+  SELECT p.tenant_id, 'merchant:' || m.name AS owner, p.asset, sum(coalesce(p.charged, p.amount)) AS earned
   FROM payment p JOIN merchant m USING (merchant_id)
   WHERE p.lane_id IS NOT NULL AND p.status IN ('SETTLED', 'RESETTLED', 'REFUND_PENDING', 'REFUNDED') GROUP BY 1, 2, 3
 ), paid AS (

@@ -2,7 +2,7 @@
 -- What is pending for a merchant is its payments to own wallets under way, and what is expected is those that have neither arrived nor lapsed.
 -- asks: main
 WITH custodial AS (
-  SELECT p.tenant_id, 'merchant:' || m.name AS account, p.asset, p.amount, p.status, e.transfer_id
+  SELECT p.tenant_id, 'merchant:' || m.name AS account, p.asset, coalesce(p.charged, p.amount) AS amount, p.status, e.transfer_id
   FROM payment p JOIN merchant m USING (merchant_id) LEFT JOIN expected_arrival e ON e.owner_id = p.payment_id
   WHERE p.lane_id IS NOT NULL
 ), wanted AS (
@@ -10,7 +10,7 @@ WITH custodial AS (
   WHERE status IN ('RESERVED', 'BROADCASTED', 'INCLUDED', 'FINALIZED', 'LEDGER_COMMITTED', 'REVERSED') GROUP BY 1, 3, 4
   UNION ALL
   SELECT tenant_id, 'expected', '', asset, sum(amount) FROM custodial
-  WHERE status NOT IN ('REQUESTED', 'CHALLENGED', 'AUTH_SIGNED', 'AUTH_VERIFIED', 'AUTH_REJECTED', 'DUPLICATE_REQUEST', 'CHAIN_FAILED', 'EXPIRED')
+  WHERE status NOT IN ('REQUESTED', 'CHALLENGED', 'AUTH_SIGNED', 'AUTH_VERIFIED', 'VOIDED', 'AUTH_REJECTED', 'DUPLICATE_REQUEST', 'CHAIN_FAILED', 'EXPIRED')
     AND transfer_id IS NULL GROUP BY 1, 4
 ), booked AS (
   SELECT tenant_id, kind, owner, asset, balance FROM ledger_account WHERE kind IN ('pending', 'expected')

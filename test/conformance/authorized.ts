@@ -18,7 +18,7 @@ export async function authorized(of: {
   const { paymentPayload } = await signedPayment(account, token, terms);
   const { signature, authorization } = paymentPayload.payload;
   const payerAuthorization = packAuthorization({
-    ...{ method: 'eip3009', payer, signature },
+    ...{ method: 'eip3009', payer, signature, ceiling: null },
     validAfter: BigInt(authorization['validAfter']!),
     validBefore: BigInt(authorization['validBefore']!),
     nonce: authorization['nonce'] as Hex,

@@ -13,7 +13,8 @@ type Name =
   | 'Refuser'
   | 'OddWallet'
   | 'Permit2'
-  | 'ExactPermit2Proxy';
+  | 'ExactPermit2Proxy'
+  | 'UptoPermit2Proxy';
 
 export function artifactOf(name: Name): { abi: Abi; bytecode: Hex; deployedBytecode: Hex } {
   const text = readFileSync(join(projectRoot(), `contracts/artifacts/${name}.json`), 'utf8');

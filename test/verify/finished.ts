@@ -8,6 +8,7 @@ import { ruleBy } from '../support/policy.ts';
 import { movesOf, TOP_UP, withTreasury } from '../support/treasury-wallet.ts';
 import { until } from '../support/until.ts';
 import { ask, fundedPayer, merchantKey, refund, signedPayment } from '../support/x402/payers.ts';
+import { charging, permittingPayer, plantPermit2, signedUpto } from '../support/x402/permits.ts';
 
 /** Refuses every call. */
 const REFUSES = '0x60006000fd';
@@ -74,7 +75,7 @@ rules:
   - { id: eth, type: tiers, match: { assets: [ETH] }, tiers: [{ name: low, commitAt: safe }] }
 `;
 
-/** A payment that is settled, one to a wallet of our own and given back, one that only was verified, and a duplicate. */
+/** A payment that is settled, one that is charged less than was signed, one to a wallet of our own and given back, one that only was verified, and a duplicate. */
 async function pay(on: Installation): Promise<void> {
   const key = await merchantKey(on);
   const payer = await fundedPayer(on.anvil, on.token);
@@ -82,6 +83,9 @@ async function pay(on: Installation): Promise<void> {
   await ask(on.url, 'settle', await signedPayment(payer, on.token, { identifier }), key);
   await ask(on.url, 'settle', await signedPayment(payer, on.token, { identifier }), key);
   await ask(on.url, 'verify', await signedPayment(payer, on.token), key);
+  await plantPermit2(on);
+  const most = await signedUpto(await permittingPayer(on), on.token, on.settings.lanes[0]!.address);
+  await ask(on.url, 'settle', charging(most, '4000'), key);
   const payTo = on.settings.lanes[0]!.address;
   const custodial = await merchantKey(on, { name: 'custodial', payTo: [payTo] });
   await ask(on.url, 'settle', await signedPayment(payer, on.token, { payTo }), custodial);

@@ -41,6 +41,15 @@ export const PAYMENT_PLANTS: readonly Plant[] = [
     `UPDATE payment SET pay_to = payer WHERE payment_id = ${SETTLED} RETURNING 'payment ' || payment_id AS subject`,
   ),
   main(
+    'tx/payment-ceiling',
+    `UPDATE payment SET amount = charged - 1 WHERE payment_id = ${one('payment', 'charged > 0')} RETURNING 'payment ' || payment_id AS subject`,
+  ),
+  main(
+    'chain/authorized-is-taken',
+    `UPDATE tx SET amount = amount + 1 WHERE owner_id = ${one('payment', 'charged > 0')}
+     RETURNING (SELECT 'transaction 0x' || encode(tx_hash, 'hex') FROM attempt a WHERE a.tx_id = tx.tx_id AND a.kind = 'effect') AS subject`,
+  ),
+  main(
     'tx/payment-is-paid',
     `UPDATE inclusion SET effect_ok = false WHERE attempt_id = (SELECT attempt_id FROM attempt JOIN tx USING (tx_id)
        WHERE owner_id = ${SETTLED} LIMIT 1) RETURNING 'payment ' || ${SETTLED} AS subject`,

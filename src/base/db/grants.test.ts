@@ -180,7 +180,7 @@ describe('the app role', () => {
         'payout_order UPDATE (withdrawal_id, outcome, failure_code)',
         'refund INSERT',
         'refund UPDATE (status, ended_at)',
-        'payment UPDATE (status, wait_until, commit_at, risk_tier, leased_until, delivering_until, delivered_at, pending_told_at, failure_code, updated_at, refunded, decision_id)',
+        'payment UPDATE (status, wait_until, commit_at, risk_tier, leased_until, delivering_until, delivered_at, pending_told_at, failure_code, updated_at, refunded, decision_id, charged)',
         'payment_landing INSERT',
         'person INSERT',
         'policy_change INSERT (tenant_id, version, base_version, effect, tightens, differences, reason, drafted_by, correlation_id, status)',

@@ -81,6 +81,7 @@ const ALLOWED: Record<string, readonly string[]> = {
     'AUTH_SIGNED>AUTH_REJECTED',
     'AUTH_SIGNED>DUPLICATE_REQUEST',
     'AUTH_VERIFIED>RESERVED',
+    'AUTH_VERIFIED>VOIDED',
     'AUTH_VERIFIED>AUTH_REJECTED',
     'AUTH_VERIFIED>EXPIRED',
     'RESERVED>BROADCASTED',
@@ -167,6 +168,7 @@ const STATES: Record<string, readonly string[]> = {
     'RESETTLED',
     'REFUND_PENDING',
     'REFUNDED',
+    'VOIDED',
     'AUTH_REJECTED',
     'DUPLICATE_REQUEST',
     'CHAIN_FAILED',
@@ -219,8 +221,13 @@ describe('the machines as data', () => {
       join(projectRoot(), 'migrations/main/0018_payment_machine.sql'),
       'utf8',
     );
-    // Another refund may follow one since a later migration.
-    const asFirstMade = { ...PAYMENT, moves: { ...PAYMENT.moves, REFUNDED: [] } };
+    // Another refund may follow one since a later migration, and another one brought VOIDED.
+    const { VOIDED: _, ...moves } = PAYMENT.moves;
+    const first18 = {
+      ...moves,
+      AUTH_VERIFIED: moves.AUTH_VERIFIED.filter((to) => to !== 'VOIDED'),
+    };
+    const asFirstMade = { ...PAYMENT, moves: { ...first18, REFUNDED: [] } };
     expect(payment).toContain(machineSql(asFirstMade));
     const change = readFileSync(
       join(projectRoot(), 'migrations/main/0021_policy_change.sql'),
@@ -245,6 +252,7 @@ describe('the machines in the database', () => {
          DROP CONSTRAINT gateway_call_failure, DROP CONSTRAINT gateway_call_endpoint_id_fkey,
          DROP CONSTRAINT gateway_call_request`,
     );
+    await at.rows('ALTER TABLE payment DROP CONSTRAINT payment_charged');
     await at.rows('DROP INDEX policy_change_ruling');
     await at.rows('INSERT INTO person VALUES (gen_random_uuid())');
     await at.rows(

@@ -1,7 +1,7 @@
 import { type Address, fromHex, type Hex, keccak256, MAX_UINT256 } from '../kernel/index.ts';
 import { unpackAuthorization } from './authorization/authorization.ts';
 import { authorizationCall } from './authorization/eip3009.ts';
-import { EXACT_PROXY, settleCall } from './authorization/permit2.ts';
+import { proxyOf, settleCall } from './authorization/permit2.ts';
 import type { Authorization, Terms } from './authorization/terms.ts';
 import { rlpEncode, rlpQuantity } from './rlp.ts';
 
@@ -66,9 +66,10 @@ export function effectOf(intent: Intent): Effect {
 
 /** The call by which the payer who signed the authorization pays. */
 export function authorizedEffectOf(terms: Terms, authorization: Authorization): Effect {
-  return authorization.method === 'permit2'
-    ? { to: EXACT_PROXY, value: 0n, data: settleCall(terms, authorization) }
-    : { to: terms.token, value: 0n, data: authorizationCall(terms, authorization) };
+  const proxy = proxyOf(authorization.method);
+  return proxy === null
+    ? { to: terms.token, value: 0n, data: authorizationCall(terms, authorization) }
+    : { to: proxy, value: 0n, data: settleCall(terms, authorization) };
 }
 
 /** The zero-value self-transfer that closes a nonce without paying. */

@@ -14,8 +14,8 @@ export {
   takenCall,
   unpackAuthorization,
 } from './authorization/authorization.ts';
-export { allowanceCall, EXACT_PROXY, isSettleOf, PERMIT2 } from './authorization/permit2.ts';
-export type { AuthorizationMethod } from './authorization/terms.ts';
+export { allowanceCall, isSettleOf, PERMIT2, proxyOf } from './authorization/permit2.ts';
+export type { AuthorizationMethod, Ceiling } from './authorization/terms.ts';
 export {
   authorizedEffectOf,
   EFFECT_GAS_LIMIT_CAP,

@@ -18,9 +18,11 @@ export type Merchant = {
    * that can not take its payments, since it is another tenant's or not in the books yet.
    */
   wallets: { chainId: number; address: Address; laneId: number | null }[];
+  /** Its tenant's wallets that pay gas. */
+  lanes: { chainId: number; address: Address }[];
 };
 
-type NewMerchant = Omit<Merchant, 'merchantId' | 'wallets'>;
+type NewMerchant = Omit<Merchant, 'merchantId' | 'wallets' | 'lanes'>;
 
 const NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
 
@@ -41,7 +43,9 @@ const MERCHANT = `SELECT m.merchant_id AS "merchantId", m.tenant_id AS "tenantId
     (SELECT coalesce(json_agg(json_build_object('chainId', l.chain_id, 'address', '0x' || encode(l.address, 'hex'),
        'laneId', CASE WHEN l.tenant_id = m.tenant_id AND s.lane_id IS NOT NULL THEN l.lane_id END) ORDER BY l.lane_id), '[]')
      FROM lane l LEFT JOIN lane_stretch s ON s.lane_id = l.lane_id AND s.above_block IS NULL
-     WHERE l.address = ANY(m.pay_to)) AS wallets
+     WHERE l.address = ANY(m.pay_to)) AS wallets,
+    (SELECT coalesce(json_agg(json_build_object('chainId', l.chain_id, 'address', '0x' || encode(l.address, 'hex')) ORDER BY l.lane_id), '[]')
+     FROM lane l WHERE l.tenant_id = m.tenant_id AND l.purpose = 'pay') AS lanes
   FROM merchant m`;
 
 function merchantOf(row: Row): Merchant {
@@ -62,7 +66,7 @@ function merchantOf(row: Row): Merchant {
 export async function putMerchant(
   sql: Sql,
   wanted: NewMerchant,
-): Promise<Omit<Merchant, 'wallets'> | Refusal> {
+): Promise<Omit<Merchant, 'wallets' | 'lanes'> | Refusal> {
   if (!NAME.test(wanted.name)) {
     return refuse('invalid_request', "A merchant's name has 1 to 63 characters of a-z 0-9 -.");
   }

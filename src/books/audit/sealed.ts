@@ -112,7 +112,7 @@ export const SEALED: readonly Sealed[] = [
   sealed(
     'payment',
     'payment_id',
-    'tenant_id merchant_id endpoint idempotency_key fingerprint authorization_id converged_on chain_id asset token payer pay_to amount valid_after valid_before nonce signature correlation_id lane_id method priced_endpoint',
+    'tenant_id merchant_id endpoint idempotency_key fingerprint authorization_id converged_on chain_id asset token payer pay_to amount valid_after valid_before nonce signature correlation_id lane_id method priced_endpoint facilitator',
     { times: 'created_at' },
   ),
   sealed('policy_hold', 'hold_id', 'tenant_id subject_id decision_id rule_id gate correlation_id', {

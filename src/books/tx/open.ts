@@ -22,8 +22,10 @@ export type NewTx = {
   settleAt: SettleAt;
   expiresAt: Date | null;
   correlationId: string;
-  /** Between own wallets: the one lane that it leaves from, and the one that it fills. */
-  lanes?: { from: number; to: number };
+  /** The one lane that it may leave from; null: any that pays for its tenant. */
+  fromLane?: number;
+  /** Between own wallets: the lane that it fills. */
+  toLane?: number;
 };
 
 /**
@@ -77,8 +79,8 @@ export async function openTxs(sql: Sql, wanted: readonly NewTx[]): Promise<strin
       wanted.map((tx) => tx.settleAt),
       wanted.map((tx) => tx.expiresAt),
       wanted.map((tx) => tx.correlationId),
-      wanted.map((tx) => tx.lanes?.from ?? null),
-      wanted.map((tx) => tx.lanes?.to ?? null),
+      wanted.map((tx) => tx.fromLane ?? null),
+      wanted.map((tx) => tx.toLane ?? null),
       wanted.map((tx) => tx.payerAuthorization && fromHex(tx.payerAuthorization)),
     ],
   });

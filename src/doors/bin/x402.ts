@@ -69,7 +69,7 @@ export function x402Services(
         remove: (...asked) => endpoints.remove(...asked),
       },
       x402: {
-        supported: () => supported,
+        supported,
         anonymous: async () =>
           anonymous === null
             ? null

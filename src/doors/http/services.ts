@@ -140,12 +140,13 @@ type FreezeServices = {
 
 type PaymentScope = { tenantId: string; merchantId: string | null };
 
-/** Payments that merchants hand in. */
 /** The key is the merchant's name for a payment that its payer gives none. */
 type Asking = { correlationId: string; idempotencyKey?: string };
 
+/** Payments that merchants hand in. */
 type X402Services = {
-  supported(): Supported;
+  /** To a merchant; null: to whom it is not known who asks. */
+  supported(merchant: Merchant | null): Supported;
   /** Whose payments come without a key; null: nobody's. */
   anonymous(): Promise<Merchant | null>;
   merchantOfKey(keyId: string): Promise<Merchant | null>;

@@ -25,6 +25,7 @@ export class FakeX402 implements X402 {
       assets: [],
       replays: false,
       wallets: [],
+      lanes: [],
     };
   }
 
@@ -95,7 +96,9 @@ const PAYMENT: PaymentView = {
   status: 'SETTLED',
   confirmation: { level: 'finalized', blockNumber: 7, blockHash: HASH },
   waiting: null,
+  scheme: 'exact',
   network: 'eip155:31337',
+  maxAmountAtomic: null,
   asset: 'eip155:31337/erc20:0x00',
   amountAtomic: '10000',
   payer: `0x${'11'.repeat(20)}`,

@@ -3,12 +3,14 @@ import { describe, expect, it } from 'vitest';
 import { Assets } from '../../base/config/index.ts';
 import {
   authorizationDigest,
+  type Ceiling,
   EFFECT_GAS_LIMIT_CAP,
   effectDigest,
   effectGasCap,
   effectOf,
   intentId,
   packAuthorization,
+  unpackAuthorization,
 } from '../../base/effect/index.ts';
 import {
   type Address,
@@ -331,7 +333,13 @@ describe('signingRules', () => {
   });
 });
 
-describe.each(['eip3009', 'permit2'] as const)('check of a payment by %s', (method) => {
+const CEILING = { most: 100n, facilitator: LANE };
+
+describe.each([
+  ['eip3009', null],
+  ['permit2', null],
+  ['upto', CEILING],
+] as const)('check of a payment by %s', (method, ceiling) => {
   const signed = {
     method,
     payer: `0x${'55'.repeat(20)}` as Address,
@@ -339,6 +347,7 @@ describe.each(['eip3009', 'permit2'] as const)('check of a payment by %s', (meth
     validBefore: 1_900_000_000n,
     nonce: `0x${'66'.repeat(32)}` as const,
     signature: `0x${'77'.repeat(65)}` as const,
+    ceiling: ceiling as Ceiling | null,
   };
   const payerAuthorization = packAuthorization(signed);
   const digestOf = (over: Partial<typeof signed> = {}) =>
@@ -354,7 +363,7 @@ describe.each(['eip3009', 'permit2'] as const)('check of a payment by %s', (meth
   const of = (over: Partial<Order['tx']>, more: Partial<Order> = {}) =>
     order({ ...bound, tx: { ...payment, ...over }, ...more });
   const packed = (over: Partial<typeof signed>) => packAuthorization({ ...signed, ...over });
-  const other = method === 'permit2' ? 'eip3009' : 'permit2';
+  const other = method === 'eip3009' ? 'permit2' : 'eip3009';
 
   it('composes the call that takes what the payer signed', () => {
     const judged = check(rules, of({}), fresh);
@@ -373,7 +382,11 @@ describe.each(['eip3009', 'permit2'] as const)('check of a payment by %s', (meth
       of({ payerAuthorization: packed({ nonce: `0x${'67'.repeat(32)}` }) }),
       'intent_mismatch',
     ],
-    ['the other method', of({ payerAuthorization: packed({ method: other }) }), 'intent_mismatch'],
+    [
+      'the other method',
+      of({ payerAuthorization: packed({ method: other, ceiling: null }) }),
+      'intent_mismatch',
+    ],
     [
       'a method that nobody has',
       of({ payerAuthorization: `0x07${payerAuthorization.slice(4)}` }),
@@ -397,6 +410,49 @@ describe.each(['eip3009', 'permit2'] as const)('check of a payment by %s', (meth
       'gas_limit_out_of_range',
     ],
     ['gas at the cap', of({}, { gasLimit: effectGasCap(payment) }), 'ok'],
+  ])('%s', (_, given, expected) => {
+    expect(codeOf(check(rules, given, fresh))).toBe(expected);
+  });
+});
+
+describe('a payment of which its payer signed the most', () => {
+  const signed = (over: Partial<Ceiling>) =>
+    packAuthorization({
+      method: 'upto',
+      payer: `0x${'55'.repeat(20)}`,
+      validAfter: 0n,
+      validBefore: 1_900_000_000n,
+      nonce: `0x${'66'.repeat(32)}`,
+      signature: `0x${'77'.repeat(65)}`,
+      ceiling: { ...CEILING, ...over },
+    });
+  const charged = (amount: bigint, over: Partial<Ceiling> = {}) => {
+    const payerAuthorization = signed(over);
+    const intentId = authorizationDigest({
+      ...unpackAuthorization(payerAuthorization),
+      ...{ chainId: CHAIN, token: TOKEN },
+    });
+    const effect = effectOf({ token: TOKEN, recipient: PAYEE, amount, payerAuthorization });
+    return order({
+      ...slot({ effectDigest: effectDigest(CHAIN, LANE, effect) }),
+      tx: {
+        ...right.tx,
+        ...{ ownerKind: 'payment', operation: 'payment', ownerId: 'w', amount, payerAuthorization },
+        ...{ idempotencyKey: intentId, intentId },
+      },
+    });
+  };
+
+  it.each<[string, Order, string]>([
+    ['is charged all of it', charged(100n), 'ok'],
+    ['is charged less', charged(1n), 'ok'],
+    ['is never charged more', charged(101n), 'authorization_refused'],
+    [
+      'is never charged nothing',
+      { ...charged(1n), tx: { ...charged(1n).tx, amount: 0n } },
+      'intent_mismatch',
+    ],
+    ['is taken by no other wallet', charged(1n, { facilitator: PAYEE }), 'authorization_refused'],
   ])('%s', (_, given, expected) => {
     expect(codeOf(check(rules, given, fresh))).toBe(expected);
   });

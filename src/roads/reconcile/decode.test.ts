@@ -154,4 +154,29 @@ describe('the decoder', () => {
       expect(decodePayment(to, wrong)).toBeNull();
     }
   });
+
+  it('takes what is charged for what a settle of upto moves, not what was permitted', () => {
+    const token = `0x${'22'.repeat(20)}` as const;
+    const call = bytes(
+      encodeFunctionData({
+        abi: parseAbi([
+          'function settle(((address, uint256), uint256, uint256), uint256, address, (address, address, uint256), bytes)',
+        ]),
+        args: [
+          [[token, 9n], 7n, 9n],
+          5n,
+          `0x${'55'.repeat(20)}`,
+          [`0x${'33'.repeat(20)}`, `0x${'44'.repeat(20)}`, 1n],
+          `0x${'77'.repeat(65)}`,
+        ],
+      }),
+    );
+    const proxy = bytes('0x4020A4f3b7b90ccA423B9fabCc0CE57C6C240002');
+    expect(decodePayment(proxy, call)).toEqual({
+      token: bytes(token),
+      recipient: bytes(`0x${'33'.repeat(20)}`),
+      amount: 5n,
+    });
+    expect(decodePayment(bytes('0x402085c248EeA27D92E8b30b2C58ed07f9E20001'), call)).toBeNull();
+  });
 });

@@ -116,15 +116,24 @@ function decodeAuthorized(data: Buffer): { recipient: Buffer; amount: bigint } |
   return { recipient: data.subarray(48, 68), amount: integer(data.subarray(68, 100)) };
 }
 
-/** The proxy of x402's `exact` in front of Permit2, and its settle. */
-const PROXY = Buffer.from('402085c248eea27d92e8b30b2c58ed07f9e20001', 'hex');
-const SETTLE = '13cd3b53';
+/** The proxies of x402's `exact` and `upto` in front of Permit2, their settle, and where its words are. */
+const PROXIES = new Map([
+  [
+    '402085c248eea27d92e8b30b2c58ed07f9e20001',
+    { settle: '13cd3b53', token: 0, amount: 1, payTo: 5 },
+  ],
+  [
+    '4020a4f3b7b90cca423b9fabcc0ce57c6c240002',
+    { settle: 'ff11e7b4', token: 0, amount: 4, payTo: 6 },
+  ],
+]);
+type Settle = NonNullable<ReturnType<typeof PROXIES.get>>;
 
-/** What the proxy takes by its payer's permit; null for any other call. */
-function decodeSettled(data: Buffer): Movement | null {
-  if (data.length < 292 || data.subarray(0, 4).toString('hex') !== SETTLE) return null;
-  const words = [0, 1, 5].map((place) => data.subarray(4 + 32 * place, 36 + 32 * place));
-  const [token, amount, payTo] = words as [Buffer, Buffer, Buffer];
+/** What a proxy takes by its payer's permit; null for any other call. */
+function decodeSettled(places: Settle, data: Buffer): Movement | null {
+  if (data.length < 292 || data.subarray(0, 4).toString('hex') !== places.settle) return null;
+  const at = (place: number) => data.subarray(4 + 32 * place, 36 + 32 * place);
+  const [token, amount, payTo] = [at(places.token), at(places.amount), at(places.payTo)];
   const padded = [token, payTo].every((one) => one.subarray(0, 12).equals(Buffer.alloc(12)));
   return padded
     ? { token: token.subarray(12), recipient: payTo.subarray(12), amount: integer(amount) }
@@ -133,7 +142,8 @@ function decodeSettled(data: Buffer): Movement | null {
 
 /** What a call pays in a token, by transfer or by its payer's authorization; null for any other call. */
 export function decodePayment(to: Buffer, data: Buffer): Movement | null {
-  if (to.equals(PROXY)) return decodeSettled(data);
+  const proxy = PROXIES.get(to.toString('hex'));
+  if (proxy !== undefined) return decodeSettled(proxy, data);
   const moved = decodeTransfer(data) ?? decodeAuthorized(data);
   return moved === null ? null : { token: to, ...moved };
 }

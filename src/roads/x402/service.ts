@@ -1,5 +1,5 @@
 import type { ChainPort } from '../../base/chain/index.ts';
-import type { Assets, Settings } from '../../base/config/index.ts';
+import type { Assets, LaneSettings, Settings } from '../../base/config/index.ts';
 import { type Db, inTransaction } from '../../base/db/index.ts';
 import { type Clock, caip19, type Log, messageOf, Transient } from '../../base/kernel/index.ts';
 import type { Merchant } from '../../books/access/index.ts';
@@ -16,6 +16,7 @@ import { type PaymentRow, readEach, readMoved, readPayments } from './payment/ro
 import type { Wish } from './payment/wish.ts';
 import { PaymentScreens } from './policy/screen.ts';
 import { Seen } from './seen.ts';
+import { payingLanes } from './supported.ts';
 import { PaymentWaiters, tellHeads } from './waiters.ts';
 import {
   type Answer,
@@ -58,6 +59,7 @@ export class FacilitatorService {
   readonly #context: ServiceContext;
   readonly #chain: OnChain;
   readonly #screens: PaymentScreens;
+  readonly #paying: LaneSettings[];
   readonly #waiters: PaymentWaiters;
   readonly #seen = new Seen();
   readonly #lookUps: Group<Checked & { merchantId: string }, Known | null>;
@@ -72,6 +74,7 @@ export class FacilitatorService {
     this.#chain = new OnChain(context.ports);
     const { screening, x402 } = settings;
     this.#screens = new PaymentScreens({ db, clock, screening, withinMs: x402.waitMs / 2 });
+    this.#paying = payingLanes(settings.lanes);
     this.#waiters = new PaymentWaiters({
       clock,
       heads: () => tellHeads(db),
@@ -106,7 +109,7 @@ export class FacilitatorService {
     if ('reason' in request) return invalid(request, request.reason, request);
     const about = aboutOf(request);
     try {
-      const checked = this.#check(merchant, request);
+      const checked = this.#check('verify', merchant, request);
       if (typeof checked === 'string') return invalid(about, checked);
       const { reason, known } = await this.#judge(merchant, checked, { again: true });
       if (reason === 'unexpected_verify_error') return invalid(about, reason, { status: 503 });
@@ -127,7 +130,7 @@ export class FacilitatorService {
     const request = readRequest(body, told.idempotencyKey);
     if ('reason' in request) return unsettled({ ...request, network: '' }, request.reason, request);
     const about = aboutOf(request);
-    const checked = this.#check(merchant, request);
+    const checked = this.#check('settle', merchant, request);
     try {
       if (typeof checked === 'string') {
         return (await this.#late(merchant, request)) ?? unsettled(about, checked);
@@ -156,9 +159,10 @@ export class FacilitatorService {
     await Promise.all([this.#claims.drain(), this.#deliveries.drain(), this.#endings.drain()]);
   }
 
-  #check(merchant: Merchant, request: PaymentRequest) {
+  #check(to: Wish['to'], merchant: Merchant, request: PaymentRequest, at?: number) {
     const { assets, clock } = this.#context;
-    return checkOffline(request, { merchant, assets, now: clock.now() });
+    const now = at ?? clock.now();
+    return checkOffline(request, { to, merchant, paying: this.#paying, assets, now });
   }
 
   /**
@@ -212,8 +216,7 @@ export class FacilitatorService {
    */
   async #late(merchant: Merchant, request: PaymentRequest): Promise<Answer | null> {
     const then = Number(request.signed.validBefore) * 1000 - 60_000;
-    const { assets } = this.#context;
-    const checked = checkOffline(request, { merchant, assets, now: then });
+    const checked = this.#check('settle', merchant, request, then);
     if (typeof checked === 'string') return null;
     const known = await this.#lookUps.enter({ ...checked, merchantId: merchant.merchantId });
     if (!isPayers(checked, known) || known.isOpen) return null;

@@ -25,7 +25,7 @@ class HandClock implements Clock {
 }
 
 const rowOf = (status: PaymentState, tx: PaymentRow['tx'] = null) =>
-  ({ id: 'a', status, tx, paid: null, head: null }) as PaymentRow;
+  ({ id: 'a', status, method: 'eip3009', tx, paid: null, head: null }) as PaymentRow;
 
 const INCLUDED = { status: 'INCLUDED' } as NonNullable<PaymentRow['tx']>;
 

@@ -15,6 +15,7 @@ import {
 import {
   cancelAuthorization,
   cancelNonce,
+  charging,
   PERMIT2,
   PROXY,
   permittingPayer,
@@ -23,6 +24,8 @@ import {
   sendAs,
   settleCallOf,
   signedPermit,
+  signedUpto,
+  UPTO_PROXY,
 } from '../../support/x402/permits.ts';
 import { payingFetch, receiptOf, Shop } from '../../support/x402/shop.ts';
 import { WalletPayer } from '../../support/x402/wallets.ts';
@@ -31,7 +34,7 @@ let on: Installation;
 let key: string;
 beforeAll(async () => {
   on = await Installation.start({
-    lanes: 1,
+    lanes: 2,
     settings: (settings) => ({ ...settings, x402: { ...settings.x402, waitMs: 2_000 } }),
   });
   key = await merchantKey(on);
@@ -151,6 +154,89 @@ describe('one permit', () => {
     const forged = await signedPermit(payer, on.token);
     forged.paymentPayload.payload.permit2Authorization.nonce = '7';
     expect(await reasonOf(forged)).toBe('invalid_permit2_signature');
+  }, 60_000);
+});
+
+describe('a payment of which its payer signed the most', () => {
+  const lanes = () => on.settings.lanes.map(({ address }) => address);
+  const upto = async (lane = lanes()[0]!) => signedUpto(await permittingPayer(on), on.token, lane);
+  const sentBy = (hash: unknown) =>
+    on.anvil.rpc<{ from: Address; to: Address }>('eth_getTransactionByHash', hash);
+
+  it('is charged less, by unmodified express and fetch', async () => {
+    const payer = await permittingPayer(on);
+    const shop = await Shop.open(on.url, on.token, key, { extra: {}, charge: '4000' });
+    const before = await paidOut();
+    const answer = await payingFetch(payer).pay(shop.url);
+    await shop.close();
+    const { success, amount, transaction } = receiptOf(answer);
+    expect([answer.status, success, amount, shop.served]).toEqual([200, true, '4000', 1]);
+    expect((await paidOut()) - before).toBe(4_000n);
+    expect((await sentBy(transaction)).to).toBe(UPTO_PROXY.toLowerCase());
+  }, 60_000);
+
+  it('is taken by the wallet that it was signed for, whichever that is', async () => {
+    for (const lane of lanes()) {
+      const told = await untilTold(charging(await upto(lane), '1'));
+      expect(told.body).toMatchObject({ success: true, amount: '1' });
+      expect((await sentBy(told.body['transaction'])).from).toBe(lane);
+    }
+    expect(await reasonOf(await upto(await stranger()))).toBe('upto_facilitator_mismatch');
+  }, 60_000);
+
+  it('settled 100 times at once, each for another amount, is charged one of them once', async () => {
+    const body = await upto();
+    expect((await verify(body)).body).toMatchObject({ isValid: true });
+    const before = await paidOut();
+    const told = await Promise.all(
+      Array.from({ length: 100 }, (_, index) => settle(charging(body, `${index + 1}`))),
+    );
+    told.push(await untilTold(body));
+    const paid = told.filter((answer) => answer.body['success'] === true);
+    expect(paid).toHaveLength(1);
+    const { amount, extra } = paid[0]!.body;
+    expect((await paidOut()) - before).toBe(BigInt(amount as string));
+    const { paymentId } = extra as { paymentId: string };
+    const sent = 'SELECT FROM attempt JOIN tx USING (tx_id) WHERE owner_id = $1';
+    expect(await on.rows(sent, [paymentId])).toHaveLength(1);
+  }, 60_000);
+
+  it('that is charged nothing succeeds without a transaction, and is over', async () => {
+    const body = await upto();
+    const free = charging(body, '0');
+    const { body: told } = await settle(free);
+    expect(told).toMatchObject({ success: true, transaction: '', amount: '0' });
+    const over = { success: false, errorReason: 'duplicate_settlement', transaction: '' };
+    for (const again of [free, body]) expect((await settle(again)).body).toMatchObject(over);
+    expect(await reasonOf(body)).toBe('duplicate_settlement');
+    const { paymentId } = told['extra'] as { paymentId: string };
+    expect(await on.rows('SELECT FROM tx WHERE owner_id = $1', [paymentId])).toEqual([]);
+  }, 60_000);
+
+  it('is charged no more than that, and a refusal leaves it as it was', async () => {
+    const body = await upto();
+    expect((await settle(charging(body, '10001'))).body).toMatchObject({
+      success: false,
+      errorReason: 'invalid_upto_evm_payload_settlement_exceeds_amount',
+    });
+    expect((await untilTold(body)).body).toMatchObject({ success: true, amount: PRICE });
+  }, 60_000);
+
+  it('is no payment of another kind or size that was signed for the same nonce', async () => {
+    const payer = await permittingPayer(on);
+    const [lane] = lanes();
+    const first = await signedUpto(payer, on.token, lane!);
+    const { nonce } = first.paymentPayload.payload.permit2Authorization;
+    const permitted = { token: on.token, amount: '20000' };
+    const larger = await signedUpto(payer, on.token, lane!, { nonce, permitted });
+    const elsewhere = { status: 409, body: { errorReason: 'credential_bound_elsewhere' } };
+    expect((await verify(first)).body).toMatchObject({ isValid: true });
+    expect(await settle(await signedPermit(payer, on.token, { nonce }))).toMatchObject(elsewhere);
+    expect(await settle(charging(larger, '20000'))).toMatchObject(elsewhere);
+    expect((await untilTold(charging(first, '7'))).body).toMatchObject({
+      success: true,
+      amount: '7',
+    });
   }, 60_000);
 });
 

@@ -9,6 +9,7 @@ import { DOMAIN, fundedPayer, NETWORK, PAY_TO, type Payer, PRICE, type Signed } 
 /** Written out, and not taken from the code under test. */
 export const PERMIT2: Address = '0x000000000022D473030F116dDEE9F6B43aC78BA3';
 export const PROXY: Address = '0x402085c248EeA27D92E8b30b2C58ed07f9E20001';
+export const UPTO_PROXY: Address = '0x4020A4f3b7b90ccA423B9fabCc0CE57C6C240002';
 
 type Chain = Pick<Installation, 'anvil' | 'token'>;
 
@@ -16,6 +17,7 @@ type Chain = Pick<Installation, 'anvil' | 'token'>;
 export async function plantPermit2({ anvil }: Pick<Chain, 'anvil'>): Promise<void> {
   await anvil.rpc('anvil_setCode', PERMIT2, artifactOf('Permit2').deployedBytecode);
   await anvil.rpc('anvil_setCode', PROXY, artifactOf('ExactPermit2Proxy').deployedBytecode);
+  await anvil.rpc('anvil_setCode', UPTO_PROXY, artifactOf('UptoPermit2Proxy').deployedBytecode);
 }
 
 /** A payer that lets Permit2 take its dollars. */
@@ -80,7 +82,7 @@ type Permit = {
   spender: Address;
   nonce: string;
   deadline: string;
-  witness: { to: Address; validAfter: string };
+  witness: { to: Address; facilitator?: Address; validAfter: string };
 };
 
 export type SignedPermit = {
@@ -110,16 +112,17 @@ export async function signedPermit(
     witness: { to: PAY_TO, validAfter: '0' },
     ...over,
   };
+  const { facilitator } = permit.witness;
   const signature = await payer.signTypedData({
     domain: { name: 'Permit2', chainId: 31_337, verifyingContract: PERMIT2 },
-    types: TYPES,
+    types: facilitator === undefined ? TYPES : UPTO_TYPES,
     primaryType: 'PermitWitnessTransferFrom',
     message: {
       permitted: { token: permit.permitted.token, amount: BigInt(permit.permitted.amount) },
       spender: permit.spender,
       nonce: BigInt(permit.nonce),
       deadline: BigInt(permit.deadline),
-      witness: { to: permit.witness.to, validAfter: BigInt(permit.witness.validAfter) },
+      witness: { ...permit.witness, validAfter: BigInt(permit.witness.validAfter) },
     },
   });
   const requirements = {
@@ -161,6 +164,35 @@ const TYPES = {
     { name: 'validAfter', type: 'uint256' },
   ],
 };
+
+const UPTO_TYPES = {
+  ...TYPES,
+  Witness: [
+    { name: 'to', type: 'address' },
+    { name: 'facilitator', type: 'address' },
+    { name: 'validAfter', type: 'uint256' },
+  ],
+};
+
+/** The same of `upto`: for a wallet of ours alone, which may take no more than the price. */
+export async function signedUpto(
+  payer: Payer,
+  token: Address,
+  facilitator: Address,
+  { witness, ...over }: Partial<Omit<Permit, 'from'>> = {},
+): Promise<SignedPermit> {
+  const to = { to: PAY_TO, facilitator, validAfter: '0', ...witness };
+  const asked = {
+    scheme: 'upto',
+    extra: { assetTransferMethod: 'permit2', facilitatorAddress: facilitator },
+  };
+  return signedPermit(payer, token, { spender: UPTO_PROXY, witness: to, ...over }, asked);
+}
+
+/** What is handed in to settle it: charged so much of what was signed. */
+export function charging(body: SignedPermit, amount: string): SignedPermit {
+  return { ...body, paymentRequirements: { ...body.paymentRequirements, amount } };
+}
 
 /** Somebody else's call of the proxy with the same permit. */
 export function settleCallOf({ paymentPayload }: SignedPermit): { to: Address; data: Hex } {

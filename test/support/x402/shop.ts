@@ -3,7 +3,9 @@ import type { AddressInfo } from 'node:net';
 import { HTTPFacilitatorClient } from '@x402/core/server';
 import { ExactEvmScheme as PayerScheme } from '@x402/evm/exact/client';
 import { ExactEvmScheme as MerchantScheme } from '@x402/evm/exact/server';
-import { paymentMiddleware, x402ResourceServer } from '@x402/express';
+import { UptoEvmScheme as UptoPayerScheme } from '@x402/evm/upto/client';
+import { UptoEvmScheme as UptoMerchantScheme } from '@x402/evm/upto/server';
+import { paymentMiddleware, setSettlementOverrides, x402ResourceServer } from '@x402/express';
 import {
   appendPaymentIdentifierToExtensions,
   declarePaymentIdentifierExtension,
@@ -27,7 +29,13 @@ export function offerOf(
     key,
     helped = false,
     extra = DOMAIN,
-  }: { key?: string | undefined; helped?: boolean; extra?: Record<string, string> },
+    scheme = 'exact',
+  }: {
+    key?: string | undefined;
+    helped?: boolean;
+    extra?: Record<string, string>;
+    scheme?: 'exact' | 'upto';
+  },
 ) {
   const headers = key === undefined ? undefined : { Authorization: `Bearer ${key}` };
   const plain = new HTTPFacilitatorClient({
@@ -45,10 +53,12 @@ export function offerOf(
   });
   const ours = { url: `${facilitatorUrl}/x402`, ...(key === undefined ? {} : { apiKey: key }) };
   const facilitator = helped ? new FacilitatorClient(ours) : plain;
-  const resources = new x402ResourceServer(facilitator).register(NETWORK, new MerchantScheme());
+  const resources = new x402ResourceServer(facilitator)
+    .register(NETWORK, new MerchantScheme())
+    .register(NETWORK, new UptoMerchantScheme());
   const price = { amount: PRICE, asset: token, extra };
   const accepts = [
-    { scheme: 'exact', network: NETWORK, payTo: PAY_TO, price, maxTimeoutSeconds: 300 } as const,
+    { scheme, network: NETWORK, payTo: PAY_TO, price, maxTimeoutSeconds: 300 } as const,
   ];
   const extensions = { [PAYMENT_IDENTIFIER]: declarePaymentIdentifierExtension() };
   return { routes: { 'GET /report': { accepts, extensions } }, resources };
@@ -71,20 +81,29 @@ export class Shop {
     return this.#served();
   }
 
-  /** `helped`: with what we give to merchants beside the packages; `extra`: of the price, how it is to be paid. */
+  /**
+   * `helped`: with what we give to merchants beside the packages; `extra`: of the price, how it is to be paid; `charge`: of the
+   * price as the most, what it comes to in the end.
+   */
   static async open(
     facilitatorUrl: string,
     token: Address,
     key?: string,
-    { helped = false, extra = DOMAIN }: { helped?: boolean; extra?: Record<string, string> } = {},
+    {
+      helped = false,
+      extra = DOMAIN,
+      charge,
+    }: { helped?: boolean; extra?: Record<string, string>; charge?: string } = {},
   ): Promise<Shop> {
-    const { routes, resources } = offerOf(facilitatorUrl, token, { key, helped, extra });
+    const scheme = charge === undefined ? 'exact' : 'upto';
+    const { routes, resources } = offerOf(facilitatorUrl, token, { key, helped, extra, scheme });
     let served = 0;
     const app = express() as App;
     if (helped) app.use(serveOnce());
     app.use(paymentMiddleware(routes, resources));
     app.get('/report', (_request, response) => {
       served += 1;
+      if (charge !== undefined) setSettlementOverrides(response, { amount: charge });
       response.json({ report: 'the weather is fine' });
     });
     const server = await new Promise<Server>((resolve) => {
@@ -103,7 +122,10 @@ type App = {
   use(handler: ReturnType<typeof paymentMiddleware> | ReturnType<typeof serveOnce>): void;
   get(
     path: string,
-    handler: (request: unknown, response: { json(body: unknown): void }) => void,
+    handler: (
+      request: unknown,
+      response: Parameters<typeof setSettlementOverrides>[0] & { json(body: unknown): void },
+    ) => void,
   ): void;
   listen(port: number, host: string, ready: () => void): Server;
 };
@@ -136,7 +158,8 @@ export function payingFetch(
   let header = '';
   const client = new x402Client()
     .setSpendControls(false)
-    .register(NETWORK, new PayerScheme(payer as Signer));
+    .register(NETWORK, new PayerScheme(payer as Signer))
+    .register(NETWORK, new UptoPayerScheme(payer as Signer));
   if (identifier !== undefined) client.registerExtension(named(identifier));
   const pay = wrapFetchWithPayment(async (input, init) => {
     const request = new Request(input, init);
@@ -147,9 +170,12 @@ export function payingFetch(
 }
 
 /** What a merchant told its payer of the settlement. */
-export function receiptOf(response: Response): { success: boolean; transaction: string } {
-  return decodePaymentResponseHeader(response.headers.get('payment-response') ?? '') as {
-    success: boolean;
-    transaction: string;
-  };
+export function receiptOf(response: Response): {
+  success: boolean;
+  transaction: string;
+  amount?: string;
+} {
+  return decodePaymentResponseHeader(response.headers.get('payment-response') ?? '') as ReturnType<
+    typeof receiptOf
+  >;
 }

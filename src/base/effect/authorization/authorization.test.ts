@@ -4,13 +4,13 @@ import { describe, expect, it } from 'vitest';
 import { type Address, type Hex, MAX_UINT256, toHex } from '../../kernel/index.ts';
 import {
   checkEffect,
-  EXACT_PROXY,
   effectOf,
   hasRunOut,
   isSettleOf,
   isTaken,
   PERMIT2,
   packAuthorization,
+  proxyOf,
   readAuthorization,
   takenCall,
   unpackAuthorization,
@@ -21,6 +21,8 @@ const ABI = parseAbi([
   'struct Permit { TokenPermissions permitted; uint256 nonce; uint256 deadline; }',
   'struct Witness { address to; uint256 validAfter; }',
   'function settle(Permit permit, address owner, Witness witness, bytes signature)',
+  'struct Limited { address to; address facilitator; uint256 validAfter; }',
+  'function settle(Permit permit, uint256 amount, address owner, Limited witness, bytes signature)',
   'function nonceBitmap(address owner, uint256 word) view returns (uint256)',
 ]);
 const TOKEN: Address = `0x${'22'.repeat(20)}`;
@@ -30,19 +32,29 @@ const LANE: Address = `0x${'44'.repeat(20)}`;
 const bytes = (from: number, to = from) =>
   fc.uint8Array({ minLength: from, maxLength: to }).map((one): Hex => toHex(one));
 const uint = fc.bigInt({ min: 0n, max: MAX_UINT256 });
-const authorization = fc.record({
-  method: fc.constantFrom('eip3009', 'permit2'),
+const words = {
   payer: bytes(20),
   validAfter: uint,
   validBefore: uint,
   nonce: bytes(32),
   signature: bytes(1, 200),
+};
+const authorization = fc.record({
+  ...words,
+  method: fc.constantFrom('eip3009', 'permit2'),
+  ceiling: fc.constant(null),
 });
+const limited = fc.record({
+  ...words,
+  method: fc.constant('upto'),
+  ceiling: fc.record({ most: uint, facilitator: bytes(20) }),
+});
+const EXACT_PROXY = proxyOf('permit2');
 
 describe('a packed authorization', () => {
   it('is read as what it was', () => {
     fc.assert(
-      fc.property(authorization, (one) => {
+      fc.property(fc.oneof(authorization, limited), (one) => {
         expect(unpackAuthorization(packAuthorization(one))).toEqual(one);
       }),
     );
@@ -51,7 +63,8 @@ describe('a packed authorization', () => {
   it.each<[string, Hex]>([
     ['nothing', '0x'],
     ['no signature', `0x01${'11'.repeat(116)}`],
-    ['a method that nobody has', `0x03${'11'.repeat(181)}`],
+    ['a method that nobody has', `0x04${'11'.repeat(181)}`],
+    ['a most and no signature', `0x03${'11'.repeat(180)}`],
   ])('%s is none', (_, packed) => {
     expect(readAuthorization(packed)).toBeNull();
     expect(() => unpackAuthorization(packed)).toThrow(RangeError);
@@ -144,10 +157,49 @@ describe('a payment by Permit2', () => {
   });
 });
 
+describe('a payment of which its payer signed the most', () => {
+  it('calls settle of its own proxy with what was signed and what is charged', () => {
+    fc.assert(
+      fc.property(limited, fc.bigInt({ min: 1n, max: MAX_UINT256 }), (one, charged) => {
+        const terms = { token: TOKEN, payTo: PAYEE, amount: charged };
+        const effect = effectOf({
+          ...{ token: TOKEN, recipient: PAYEE, amount: charged },
+          payerAuthorization: packAuthorization(one),
+        });
+        expect(effect).toMatchObject({
+          to: '0x4020a4f3b7b90ccA423b9fabcc0ce57c6c240002'.toLowerCase(),
+        });
+        const { args } = decodeFunctionData({ abi: ABI, data: effect.data });
+        const [given, amount, owner, witness, signature] = args as unknown as [
+          { permitted: { token: string; amount: bigint }; nonce: bigint; deadline: bigint },
+          bigint,
+          string,
+          { to: string; facilitator: string; validAfter: bigint },
+          Hex,
+        ];
+        expect([given.permitted.token, given.permitted.amount]).toEqual([TOKEN, one.ceiling.most]);
+        expect([given.nonce, given.deadline]).toEqual([BigInt(one.nonce), one.validBefore]);
+        expect([amount, owner.toLowerCase(), witness.to]).toEqual([charged, one.payer, PAYEE]);
+        expect(witness.facilitator.toLowerCase()).toBe(one.ceiling.facilitator);
+        expect([witness.validAfter, signature]).toEqual([one.validAfter, one.signature]);
+        expect(isSettleOf(effect.data, terms, one)).toBe(true);
+        const other = charged === 1n ? 2n : charged - 1n;
+        expect(isSettleOf(effect.data, { ...terms, amount: other }, one)).toBe(false);
+      }),
+    );
+  });
+
+  it('has its nonce where every permit of its payer has it', () => {
+    const of = (method: 'permit2' | 'upto') => takenCall({ ...sample, method, token: TOKEN });
+    expect(of('upto')).toEqual(of('permit2'));
+  });
+});
+
 describe('the last second of an authorization', () => {
   it('belongs to it by Permit2, and not by ERC-3009', () => {
     expect(hasRunOut({ method: 'permit2', validBefore: 100n }, 100)).toBe(false);
     expect(hasRunOut({ method: 'permit2', validBefore: 100n }, 101)).toBe(true);
+    expect(hasRunOut({ method: 'upto', validBefore: 100n }, 100)).toBe(false);
     expect(hasRunOut({ method: 'eip3009', validBefore: 100n }, 99)).toBe(false);
     expect(hasRunOut({ method: 'eip3009', validBefore: 100n }, 100)).toBe(true);
   });
@@ -160,6 +212,7 @@ const sample = {
   validBefore: 9n,
   nonce: `0x${'66'.repeat(32)}` as Hex,
   signature: '0x01' as Hex,
+  ceiling: null,
 };
 
 function word(value: bigint): Hex {

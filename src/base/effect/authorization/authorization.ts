@@ -2,27 +2,33 @@ import { type Address, fromHex, type Hex, keccak256, toHex } from '../../kernel/
 import { authorizationStateCall } from './eip3009.ts';
 import { isInBitmap, nonceBitmapCall, PERMIT2 } from './permit2.ts';
 import type { Authorization, AuthorizationMethod } from './terms.ts';
-import { WORD, word } from './words.ts';
+import { addressWord, WORD, word } from './words.ts';
 
-const TAGS = { eip3009: '01', permit2: '02' } as const satisfies Record<
+const TAGS = { eip3009: '01', permit2: '02', upto: '03' } as const satisfies Record<
   AuthorizationMethod,
   string
 >;
 const PAYER = 20;
 const FIXED = 1 + PAYER + 3 * WORD;
+const CEILING = 2 * WORD;
 
-/** One value with all of it, as a tx carries it: a byte for the method, payer, the two times, nonce, signature. */
+/**
+ * One value with all of it, as a tx carries it: a byte for the method, payer, the two times, nonce, of `upto` the most
+ * and the facilitator, signature.
+ */
 export function packAuthorization(authorization: Authorization): Hex {
-  const { method, payer, validAfter, validBefore, nonce, signature } = authorization;
+  const { method, payer, validAfter, validBefore, nonce, ceiling, signature } = authorization;
   const times = word(validAfter) + word(validBefore);
-  return `0x${TAGS[method]}${payer.slice(2)}${times}${nonce.slice(2)}${signature.slice(2)}`;
+  const limits = ceiling === null ? '' : word(ceiling.most) + addressWord(ceiling.facilitator);
+  return `0x${TAGS[method]}${payer.slice(2)}${times}${nonce.slice(2)}${limits}${signature.slice(2)}`;
 }
 
 /** Null: the bytes are no authorization with a signature. */
 export function readAuthorization(packed: Hex): Authorization | null {
   const bytes = fromHex(packed);
   const method = methodOf(packed.slice(2, 4));
-  if (method === null || bytes.length <= FIXED) return null;
+  const fixed = method === 'upto' ? FIXED + CEILING : FIXED;
+  if (method === null || bytes.length <= fixed) return null;
   const at = (start: number, length: number) => toHex(bytes.subarray(start, start + length));
   return {
     method,
@@ -30,7 +36,11 @@ export function readAuthorization(packed: Hex): Authorization | null {
     validAfter: BigInt(at(1 + PAYER, WORD)),
     validBefore: BigInt(at(1 + PAYER + WORD, WORD)),
     nonce: at(1 + PAYER + 2 * WORD, WORD),
-    signature: toHex(bytes.subarray(FIXED)),
+    signature: toHex(bytes.subarray(fixed)),
+    ceiling:
+      method === 'upto'
+        ? { most: BigInt(at(FIXED, WORD)), facilitator: at(FIXED + CEILING - PAYER, PAYER) }
+        : null,
   };
 }
 
@@ -42,8 +52,8 @@ export function unpackAuthorization(packed: Hex): Authorization {
 }
 
 function methodOf(tag: string): AuthorizationMethod | null {
-  if (tag === TAGS.eip3009) return 'eip3009';
-  return tag === TAGS.permit2 ? 'permit2' : null;
+  const methods = Object.keys(TAGS) as AuthorizationMethod[];
+  return methods.find((method) => TAGS[method] === tag) ?? null;
 }
 
 /**
@@ -64,7 +74,7 @@ export function authorizationDigest(parts: {
 
 /** The contract that takes an authorization once: it knows whether it has. */
 function keeperOf({ method, token }: { method: AuthorizationMethod; token: Address }): Address {
-  return method === 'permit2' ? PERMIT2 : token;
+  return method === 'eip3009' ? token : PERMIT2;
 }
 
 type Asked = Pick<Authorization, 'method' | 'payer' | 'nonce'>;
@@ -72,12 +82,12 @@ type Asked = Pick<Authorization, 'method' | 'payer' | 'nonce'>;
 /** The question whether an authorization was taken, or its payer has cancelled it; `isTaken` reads the answer. */
 export function takenCall(of: Asked & { token: Address }): { to: Address; data: Hex } {
   const { method, payer, nonce } = of;
-  const ask = method === 'permit2' ? nonceBitmapCall : authorizationStateCall;
+  const ask = method === 'eip3009' ? authorizationStateCall : nonceBitmapCall;
   return { to: keeperOf(of), data: ask(payer, nonce) };
 }
 
 export function isTaken({ method, nonce }: Asked, answer: Hex): boolean {
-  return method === 'permit2' ? isInBitmap(answer, nonce) : BigInt(answer) === 1n;
+  return method === 'eip3009' ? BigInt(answer) === 1n : isInBitmap(answer, nonce);
 }
 
 /** Whether no block of this time or later can take it. */
@@ -85,5 +95,5 @@ export function hasRunOut(
   { method, validBefore }: Pick<Authorization, 'method' | 'validBefore'>,
   timestamp: number,
 ): boolean {
-  return method === 'permit2' ? BigInt(timestamp) > validBefore : BigInt(timestamp) >= validBefore;
+  return method === 'eip3009' ? BigInt(timestamp) >= validBefore : BigInt(timestamp) > validBefore;
 }

@@ -18,7 +18,7 @@ export const DIMENSIONS = [
 ] as const;
 export type Dimension = (typeof DIMENSIONS)[number];
 
-/** What is called on chain; `native`: the coin itself, no contract; `permit2`: the proxy through which Permit2 pays. */
+/** What is called on chain; `native`: the coin itself, no contract; `permit2`: a proxy through which Permit2 pays. */
 export const METHODS = ['native', 'transfer', 'transferWithAuthorization', 'permit2'] as const;
 export type Method = (typeof METHODS)[number];
 

@@ -46,8 +46,8 @@ async function estimateAll(
     port,
     transfers.map((transfer, index) => {
       const estimate = estimates[index]!;
-      const answers = estimate.ok && transfer.tx.token !== null && !isOpen(transfer.tx);
-      return { ...transfer, gas: answers ? estimate.gas : null };
+      const answers = transfer.tx.token !== null && !transfer.tx.payerAuthorization;
+      return { ...transfer, gas: estimate.ok && answers ? estimate.gas : null };
     }),
   );
   return transfers.map(({ tx }, index) => {
@@ -81,13 +81,16 @@ async function callAll(
   return transfers.map(({ gas, tx }) => {
     if (gas === null) return null;
     if (isOpen(tx)) return passed.shift() ? { ok: true, gas } : null;
-    return judgeAnswer(answers.shift()!, tx.token, gas);
+    return judgeAnswer(answers.shift()!, tx.payerAuthorization ? null : tx.token, gas);
   });
 }
 
-/** What its payer signed goes through whoever calls, and answers nothing: many are tried in one call. */
+/**
+ * What its payer signed for nobody in particular goes through whoever calls, and answers nothing: many are tried in one
+ * call.
+ */
 function isOpen({ payerAuthorization }: Transfer['tx']): boolean {
-  return Boolean(payerAuthorization);
+  return Boolean(payerAuthorization) && unpackAuthorization(payerAuthorization!).ceiling === null;
 }
 
 function callOf({ tx, from }: Transfer) {

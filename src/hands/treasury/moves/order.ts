@@ -116,7 +116,8 @@ async function orderMoves(
           settleAt: 'finalized' as const,
           expiresAt: null,
           correlationId,
-          lanes: { from: fromLane, to: row.toLane },
+          fromLane,
+          toLane: row.toLane,
         };
       }),
     );

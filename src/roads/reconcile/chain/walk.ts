@@ -37,6 +37,8 @@ type ChainPage = {
   blocks: BlockFact[];
   transactions: TransactionFact[];
   transfers: TransferFact[];
+  /** What transactions of the lanes moved out of others' wallets, by their authorization. */
+  taken: TransferFact[];
 };
 
 const TRANSFER = '0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef';
@@ -70,6 +72,7 @@ export async function* walkChain(
     page.blocks.push(...part.blocks);
     page.transactions.push(...part.transactions);
     page.transfers.push(...part.transfers);
+    page.taken.push(...part.taken);
     page.up_to = last;
     next = last + 1;
     step = Math.min(MOST_BLOCKS_A_REQUEST, step * 2);
@@ -87,6 +90,7 @@ const emptyPage = (above: number): ChainPage => ({
   blocks: [],
   transactions: [],
   transfers: [],
+  taken: [],
 });
 
 async function readBlocks(
@@ -114,7 +118,7 @@ async function readBlocks(
     }
   });
   page.transfers = await readTransfers(rpc, watched, from, to);
-  await readOutcomes(rpc, page);
+  await readOutcomes(rpc, watched, page);
   return page;
 }
 
@@ -156,26 +160,33 @@ async function readTransfers(
     topics: [TRANSFER, senders],
   };
   const [logs] = await ask(rpc, [{ method: 'eth_getLogs', params: [filter] }]);
-  return list(logs, 'logs').map((log) => {
-    const topics = log['topics'] as unknown[];
-    return {
-      hash: bytea(log['transactionHash'], 'transaction of a log'),
-      token: bytea(log['address'], 'token'),
-      from: addressOf(topics[1]),
-      to: addressOf(topics[2]),
-      amount: String(quantity(log['data'], 'amount of a log')),
-      height: Number(quantity(log['blockNumber'], 'block of a log')),
-    };
-  });
+  return list(logs, 'logs').map(transferOf);
+}
+
+function transferOf(log: Record<string, unknown>): TransferFact {
+  const topics = log['topics'] as unknown[];
+  return {
+    hash: bytea(log['transactionHash'], 'transaction of a log'),
+    token: bytea(log['address'], 'token'),
+    from: addressOf(topics[1]),
+    to: addressOf(topics[2]),
+    amount: String(quantity(log['data'], 'amount of a log')),
+    height: Number(quantity(log['blockNumber'], 'block of a log')),
+  };
+}
+
+function isTransfer({ topics }: Record<string, unknown>): boolean {
+  return Array.isArray(topics) && topics[0] === TRANSFER && topics.length === 3;
 }
 
 const addressOf = (topic: unknown) => `\\x${hex(topic, 'topic').slice(24)}`;
 
 /**
  * Whether they succeeded, where it does not follow: a transaction that logged a Transfer did, and a filler
- * to an account without code can not fail. Receipts are dear, hence only for the rest.
+ * to an account without code can not fail. Receipts are dear, hence only for the rest; they show what was moved out of
+ * others' wallets, too.
  */
-async function readOutcomes(rpc: RpcClient, page: ChainPage): Promise<void> {
+async function readOutcomes(rpc: RpcClient, { tokens }: Watched, page: ChainPage): Promise<void> {
   const logged = new Set(page.transfers.map((transfer) => transfer.hash));
   const open = page.transactions.filter(
     (one) => !logged.has(one.hash) && !(one.plain && one.value === '0' && one.to === one.from),
@@ -190,6 +201,9 @@ async function readOutcomes(rpc: RpcClient, page: ChainPage): Promise<void> {
   open.forEach((one, index) => {
     const receipt = fields(receipts[index], `receipt of ${one.hash}`);
     one.succeeded = quantity(receipt['status'], 'status') === 1n;
+    const logs = list(receipt['logs'], `logs of ${one.hash}`);
+    const moved = logs.filter((log) => isTransfer(log) && tokens.has(hex(log['address'], 'token')));
+    page.taken.push(...moved.map(transferOf));
   });
 }
 

@@ -23,17 +23,26 @@ const settings = developmentSettings({
   lanes: [],
 });
 const assets = new Assets(settings.assets);
+/** A wallet that pays gas. */
+export const PAYING_LANE: Hex = `0x${'4a'.repeat(20)}`;
+const lanes = [{ chainId: 31_337, address: PAYING_LANE }];
 const merchant = {
   payTo: [PAY_TO],
   assets: [{ asset: caip19(31_337, TOKEN), maxAmount: 50_000n }],
 };
 
 /** A reason, or ok. */
-export function judge(body: unknown, wallets: Merchant['wallets'] = []): string {
+export function judge(
+  body: unknown,
+  wallets: Merchant['wallets'] = [],
+  to: 'verify' | 'settle' = 'verify',
+): string {
   const request = readRequest(body);
   if ('reason' in request) return request.reason;
   const checked = checkOffline(request, {
-    merchant: { ...merchant, wallets },
+    to,
+    merchant: { ...merchant, wallets, lanes },
+    paying: lanes,
     assets,
     now: NOW * 1000,
   });

@@ -71,7 +71,7 @@ describe('a payment with something wrong in one place', () => {
     ['version 3', ['paymentPayload', 'x402Version'], 3, 'invalid_x402_version'],
     ['version "2"', ['paymentPayload', 'x402Version'], '2', 'invalid_x402_version'],
     ['no accepted', ['paymentPayload', 'accepted'], undefined, 'invalid_payload'],
-    ['another scheme', [...asked, 'scheme'], 'upto', 'unsupported_scheme'],
+    ['another scheme', [...asked, 'scheme'], 'deferred', 'unsupported_scheme'],
     [
       'another scheme accepted',
       ['paymentPayload', 'accepted', 'scheme'],

@@ -1,11 +1,10 @@
 import type { Assets } from '../../../base/config/index.ts';
 import { authorizationDigest, PERMIT2 } from '../../../base/effect/index.ts';
 import { caip19, type Hex } from '../../../base/kernel/index.ts';
-import type { Merchant } from '../../../books/access/index.ts';
 import { REASONS, type Reason } from '../wire/reasons.ts';
 import type { PaymentRequest } from '../wire/request.ts';
 import { canonicalSignature, recoverSigner } from './recover.ts';
-import { judgeScope } from './scope.ts';
+import { judgeScope, type Known } from './scope.ts';
 import { authorizationHash, domainSeparator, permitHash, signedDigest } from './typed-data.ts';
 
 /** A payment whose scope is right, under the identity of its authorization. */
@@ -25,13 +24,13 @@ export type Checked = {
  */
 export function checkOffline(
   given: PaymentRequest,
-  known: { merchant: Pick<Merchant, 'payTo' | 'assets' | 'wallets'>; assets: Assets; now: number },
+  known: Pick<Known, 'to' | 'merchant' | 'paying'> & { assets: Assets; now: number },
 ): Checked | Reason {
   const { chainId, asked } = given;
   const name = caip19(chainId, asked.token);
   const asset = known.assets.find(name);
   const now = BigInt(Math.floor(known.now / 1000));
-  const refused = judgeScope(given, { merchant: known.merchant, asset, now });
+  const refused = judgeScope(given, { ...known, asset, now });
   if (refused !== null) return refused;
   const signature = canonicalSignature(given.signed.signature);
   const signed = { ...given.signed, signature };
@@ -51,12 +50,12 @@ export function checkOffline(
 
 /** What the payer signed, of a payment whose scope is right. */
 function digestOf({ chainId, asked, signed }: PaymentRequest): Buffer {
-  if (signed.method === 'permit2') {
-    const separator = separatorOf({ name: 'Permit2', chainId, contract: PERMIT2 });
-    return signedDigest(separator, permitHash(signed));
+  if (signed.method === 'eip3009') {
+    const separator = separatorOf({ ...asked.domain!, chainId, contract: asked.token });
+    return signedDigest(separator, authorizationHash(signed));
   }
-  const separator = separatorOf({ ...asked.domain!, chainId, contract: asked.token });
-  return signedDigest(separator, authorizationHash(signed));
+  const separator = separatorOf({ name: 'Permit2', chainId, contract: PERMIT2 });
+  return signedDigest(separator, permitHash(signed));
 }
 
 /** As many as tokens are configured, and chains. */

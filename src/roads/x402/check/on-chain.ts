@@ -3,8 +3,8 @@ import {
   type AuthorizationMethod,
   allowanceCall,
   authorizedEffectOf,
-  EXACT_PROXY,
   isTaken,
+  proxyOf,
   takenCall,
 } from '../../../base/effect/index.ts';
 import { type Address, type Hex, Transient, ZERO_ADDRESS } from '../../../base/kernel/index.ts';
@@ -16,6 +16,8 @@ import type { PaymentRequest } from '../wire/request.ts';
 const MOST_GAS = 250_000n;
 const READ_GAS = 100_000n;
 
+/** `from`: who alone may make it. */
+type Call = OpenCall & { from?: Address };
 type Asked = Pick<PaymentRequest, 'chainId' | 'asked' | 'signed'>;
 
 /**
@@ -25,10 +27,10 @@ type Asked = Pick<PaymentRequest, 'chainId' | 'asked' | 'signed'>;
  */
 export class OnChain {
   readonly #ports: (chainId: number) => ChainPort | undefined;
-  readonly #tried: Groups<boolean> = new Map();
-  readonly #read: Groups<Hex | null> = new Map();
-  /** Chains that have the proxy: code at an address that is derived from it does not go away. */
-  readonly #withProxy = new Set<number>();
+  readonly #tried: Groups<OpenCall, boolean> = new Map();
+  readonly #read: Groups<Call, Hex | null> = new Map();
+  /** Proxies that chains have: code at an address that is derived from it does not go away. */
+  readonly #proxies = new Set<string>();
 
   constructor(ports: (chainId: number) => ChainPort | undefined) {
     this.#ports = ports;
@@ -41,20 +43,28 @@ export class OnChain {
       return REASONS[method].signature;
     }
     // A call of an address without code succeeds, and pays nothing.
-    if (method === 'permit2' && !(await this.#hasProxy(request.chainId))) {
-      return 'permit2_proxy_not_deployed';
-    }
-    const { to, data } = authorizedEffectOf(request.asked, request.signed);
-    const passes = await this.#passes(request.chainId, { to, data, gas: MOST_GAS });
+    if (!(await this.#hasProxy(request.chainId, method))) return 'permit2_proxy_not_deployed';
+    const { asked, signed } = request;
+    const terms = { ...asked, amount: triedAmount(request) };
+    const { to, data } = authorizedEffectOf(terms, signed);
+    const call = { to, data, gas: MOST_GAS };
+    const { ceiling } = signed;
+    const passes =
+      ceiling === null
+        ? await this.#passes(request.chainId, call)
+        : (await this.#call(request.chainId, { ...call, from: ceiling.facilitator })) !== null;
     return passes ? null : this.#whyNot(request, signedByKey);
   }
 
-  async #whyNot({ chainId, asked, signed }: Asked, signedByKey: boolean): Promise<Reason> {
+  async #whyNot(request: Asked, signedByKey: boolean): Promise<Reason> {
+    const { chainId, asked, signed } = request;
+    const amount = triedAmount(request);
     const reasons = REASONS[signed.method];
     if (await this.isUsed({ chainId, ...signed })) return reasons.used;
     const [held] = await this.#portOf(chainId).tokenBalances(asked.token, [signed.payer], 'latest');
-    if (held! < asked.amount) return reasons.balance;
-    if (signed.method === 'permit2' && !(await this.#isAllowed(chainId, asked, signed.payer))) {
+    if (held! < amount) return reasons.balance;
+    const byPermit = signed.method !== 'eip3009';
+    if (byPermit && (await this.#allowance(chainId, asked.token, signed.payer)) < amount) {
       return 'permit2_allowance_required';
     }
     return signedByKey ? reasons.simulation : reasons.signature;
@@ -72,16 +82,19 @@ export class OnChain {
     return state !== null && state !== '0x' && isTaken(of, state);
   }
 
-  async #isAllowed(chainId: number, asked: Asked['asked'], payer: Address): Promise<boolean> {
+  async #allowance(chainId: number, token: Address, payer: Address): Promise<bigint> {
     const data = allowanceCall(payer);
-    const allowed = await this.#call(chainId, { to: asked.token, data, gas: READ_GAS });
-    return allowed !== null && allowed !== '0x' && BigInt(allowed) >= asked.amount;
+    const allowed = await this.#call(chainId, { to: token, data, gas: READ_GAS });
+    return allowed === null || allowed === '0x' ? 0n : BigInt(allowed);
   }
 
-  async #hasProxy(chainId: number): Promise<boolean> {
-    if (this.#withProxy.has(chainId)) return true;
-    if ((await this.#portOf(chainId).code(EXACT_PROXY, 'latest')) === '0x') return false;
-    this.#withProxy.add(chainId);
+  /** True also where none is needed. */
+  async #hasProxy(chainId: number, method: AuthorizationMethod): Promise<boolean> {
+    const proxy = proxyOf(method);
+    const name = `${chainId} ${method}`;
+    if (proxy === null || this.#proxies.has(name)) return true;
+    if ((await this.#portOf(chainId).code(proxy, 'latest')) === '0x') return false;
+    this.#proxies.add(name);
     return true;
   }
 
@@ -98,7 +111,7 @@ export class OnChain {
   }
 
   /** What a call returns; null: it reverts, or the node would not make it. */
-  #call(chainId: number, call: OpenCall): Promise<Hex | null> {
+  #call(chainId: number, call: Call): Promise<Hex | null> {
     return groupOf(this.#read, chainId, async (calls) => {
       const asked = calls.map((one) => ({ from: ZERO_ADDRESS, value: 0n, ...one }));
       const answers = await this.#portOf(chainId).simulate(asked);
@@ -107,13 +120,13 @@ export class OnChain {
   }
 }
 
-type Groups<Out> = Map<number, Group<OpenCall, Out>>;
+type Groups<In, Out> = Map<number, Group<In, Out>>;
 
-function groupOf<Out>(
-  groups: Groups<Out>,
+function groupOf<In, Out>(
+  groups: Groups<In, Out>,
   chainId: number,
-  work: (calls: OpenCall[]) => Promise<Out[]>,
-): Group<OpenCall, Out> {
+  work: (calls: In[]) => Promise<Out[]>,
+): Group<In, Out> {
   let group = groups.get(chainId);
   if (group === undefined) {
     // A node may be far away: nobody waits for another one's answer while there is a place.
@@ -121,4 +134,9 @@ function groupOf<Out>(
     groups.set(chainId, group);
   }
   return group;
+}
+
+/** What is charged; of what is charged nothing, all that could have been. */
+function triedAmount({ asked, signed }: Asked): bigint {
+  return asked.amount === 0n ? signed.amount : asked.amount;
 }

@@ -1,5 +1,5 @@
 import type { AssetSettings } from '../../../base/config/index.ts';
-import { EXACT_PROXY } from '../../../base/effect/index.ts';
+import { proxyOf } from '../../../base/effect/index.ts';
 import { type Address, ZERO_ADDRESS } from '../../../base/kernel/index.ts';
 import type { Merchant } from '../../../books/access/index.ts';
 import { REASONS, type Reason } from '../wire/reasons.ts';
@@ -8,8 +8,12 @@ import type { PaymentRequest } from '../wire/request.ts';
 /** Less than this is too little to be mined in: what its payers' packages check by, too. */
 const LEAST_SECONDS_LEFT = 6n;
 
-type Known = {
-  merchant: Pick<Merchant, 'payTo' | 'assets' | 'wallets'>;
+export type Known = {
+  /** What the merchant asks: whether to serve it, or to move the money. */
+  to: 'verify' | 'settle';
+  merchant: Pick<Merchant, 'payTo' | 'assets' | 'wallets' | 'lanes'>;
+  /** Wallets of the configuration that pay for payments' gas. */
+  paying: Merchant['lanes'];
   /** The token that is asked for; undefined: none that is configured for payments. */
   asset: AssetSettings | undefined;
   /** Seconds since the epoch. */
@@ -20,27 +24,47 @@ type Known = {
  * Whether what was signed is what the merchant asked for, and that something which this merchant may have: payee, token,
  * domain, amount to the unit, times to the second. Null: it is. Pure; signature and chain are asked after it.
  */
-export function judgeScope(
-  request: PaymentRequest,
-  { merchant, asset, now }: Known,
-): Reason | null {
+export function judgeScope(request: PaymentRequest, known: Known): Reason | null {
+  const { to, merchant, asset, now } = known;
   const { asked, signed } = request;
   const reasons = REASONS[signed.method];
   if (asset === undefined) return 'invalid_payment_requirements';
-  const foreign = signed.method === 'permit2' ? judgeSpender(signed) : judgeDomain(asset, asked);
+  const foreign = signed.method === 'eip3009' ? judgeDomain(asset, asked) : judgeSpender(signed);
   if (foreign !== null) return foreign;
-  if (!mayHave(merchant, asset, asked)) return 'invalid_payment_requirements';
+  const most = signed.ceiling?.most ?? asked.amount;
+  if (!mayHave(merchant, asset, { ...asked, amount: most })) return 'invalid_payment_requirements';
   if (signed.payTo !== asked.payTo) return reasons.payee;
+  if (!isTakenByUs(known, request)) return 'upto_facilitator_mismatch';
   if (signed.validBefore < now + LEAST_SECONDS_LEFT) return reasons.runOut;
   if (signed.validAfter > now) return reasons.notYet;
-  if (signed.amount !== asked.amount) return reasons.amount;
+  const charged = judgeAmount(request, to);
+  if (charged !== null) return charged;
   if (signed.token !== asked.token) return 'permit2_token_mismatch';
   return signed.payer === ZERO_ADDRESS ? reasons.signature : null;
 }
 
 /** Any other spender could take the payer's token elsewhere, or could not be called by us. */
-function judgeSpender({ spender }: PaymentRequest['signed']): Reason | null {
-  return spender === EXACT_PROXY ? null : 'invalid_permit2_spender';
+function judgeSpender({ method, spender }: PaymentRequest['signed']): Reason | null {
+  return spender === proxyOf(method) ? null : 'invalid_permit2_spender';
+}
+
+/** Where only one wallet may take it, that has to be one that pays the gas of this merchant's payments. */
+function isTakenByUs({ merchant, paying }: Known, { chainId, signed }: PaymentRequest): boolean {
+  const { ceiling } = signed;
+  if (ceiling === null) return true;
+  return [merchant.lanes, paying].every((lanes) =>
+    lanes.some((lane) => lane.chainId === chainId && lane.address === ceiling.facilitator),
+  );
+}
+
+/** What was signed, to the unit; with a ceiling it is that when it is verified, and at most that when it is settled. */
+function judgeAmount({ asked, signed }: PaymentRequest, to: Known['to']): Reason | null {
+  if (signed.ceiling === null || to === 'verify') {
+    return signed.amount === asked.amount ? null : REASONS[signed.method].amount;
+  }
+  return asked.amount <= signed.ceiling.most
+    ? null
+    : 'invalid_upto_evm_payload_settlement_exceeds_amount';
 }
 
 function judgeDomain({ eip712 }: AssetSettings, { domain }: PaymentRequest['asked']) {

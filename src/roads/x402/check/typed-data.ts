@@ -1,4 +1,4 @@
-import { EXACT_PROXY } from '../../../base/effect/index.ts';
+import type { Ceiling } from '../../../base/effect/index.ts';
 import { type Address, type Hex, keccakBytes } from '../../../base/kernel/index.ts';
 
 // Hashes and words are hex without 0x here: one string becomes bytes once, where it is hashed.
@@ -7,12 +7,11 @@ const AUTHORIZATION_TYPE = hashOf(
   'TransferWithAuthorization(address from,address to,uint256 value,uint256 validAfter,uint256 validBefore,bytes32 nonce)',
 );
 const TOKEN_TYPE = 'TokenPermissions(address token,uint256 amount)';
-const WITNESS_TYPE = 'Witness(address to,uint256 validAfter)';
-const PERMIT_TYPE = hashOf(
-  `PermitWitnessTransferFrom(TokenPermissions permitted,address spender,uint256 nonce,uint256 deadline,Witness witness)${TOKEN_TYPE}${WITNESS_TYPE}`,
-);
 const TOKEN_HASH = hashOf(TOKEN_TYPE);
-const WITNESS_HASH = hashOf(WITNESS_TYPE);
+const PERMITS = {
+  exact: permitOf('Witness(address to,uint256 validAfter)'),
+  upto: permitOf('Witness(address to,address facilitator,uint256 validAfter)'),
+};
 const DOMAIN_TYPE = hashOf(
   'EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)',
 );
@@ -27,6 +26,13 @@ export function domainSeparator({ name, version, chainId, contract }: Domain): s
   const named = [hashOf(name), ...(version === undefined ? [] : [hashOf(version)])];
   const type = version === undefined ? DOMAIN_WITHOUT_VERSION : DOMAIN_TYPE;
   return hashed([type, ...named, word(BigInt(chainId)), addressWord(contract)]);
+}
+
+/** Types of a permit and of what its payer adds to it. */
+function permitOf(witness: string): { permit: string; witness: string } {
+  const type =
+    'PermitWitnessTransferFrom(TokenPermissions permitted,address spender,uint256 nonce,uint256 deadline,Witness witness)';
+  return { permit: hashOf(`${type}${TOKEN_TYPE}${witness}`), witness: hashOf(witness) };
 }
 
 type Signed = {
@@ -52,15 +58,20 @@ export function authorizationHash(signed: Signed): string {
   ]);
 }
 
-/** The struct that a payer by Permit2 signs, for the proxy of `exact`. */
-export function permitHash(signed: Signed): string {
+/** The struct that a payer by Permit2 signs, for the proxy that may spend it; of `upto` its amount is the most. */
+export function permitHash(
+  signed: Signed & { spender: Address | null; ceiling: Ceiling | null },
+): string {
+  const { ceiling } = signed;
+  const types = ceiling === null ? PERMITS.exact : PERMITS.upto;
+  const facilitator = ceiling === null ? [] : [addressWord(ceiling.facilitator)];
   return hashed([
-    PERMIT_TYPE,
+    types.permit,
     hashed([TOKEN_HASH, addressWord(signed.token), word(signed.amount)]),
-    addressWord(EXACT_PROXY),
+    addressWord(signed.spender!),
     signed.nonce.slice(2),
     word(signed.validBefore),
-    hashed([WITNESS_HASH, addressWord(signed.payTo), word(signed.validAfter)]),
+    hashed([types.witness, addressWord(signed.payTo), ...facilitator, word(signed.validAfter)]),
   ]);
 }
 

@@ -4,10 +4,11 @@ import { merchantAccount } from '../../../books/access/index.ts';
 import { earningAccounts, type Ledger } from '../../../books/ledger/index.ts';
 import { walletOf } from '../check/scope.ts';
 import { type PolicyContext, previewRefused } from '../policy/judge.ts';
+import { charge } from './charge.ts';
 import { fingerprintOf, insertNew, insertRows, type Row } from './insert.ts';
 import { reserve } from './reserve.ts';
 import type { PaymentRow } from './rows.ts';
-import { judgedOf, type Wish } from './wish.ts';
+import { isLike, judgedOf, type Wish } from './wish.ts';
 
 export type Claimed =
   /** This call and no other has the lease of a verify. */
@@ -21,11 +22,12 @@ export type Claimed =
   | { kind: 'unscreened' }
   /** Its identifier was used for something else. */
   | { kind: 'conflict' }
-  /** Its authorization belongs to a payment of another merchant. */
+  /** Its authorization belongs to a payment of another merchant, or to one that is not like it. */
   | { kind: 'elsewhere' };
 
 const COLUMNS = `payment_id AS id, authorization_id AS "authorizationId", merchant_id AS "merchantId",
-  converged_on AS "convergedOn", status, fingerprint, coalesce(leased_until > now(), false) AS leased, false AS "isNew"`;
+  converged_on AS "convergedOn", status, fingerprint, coalesce(leased_until > now(), false) AS leased, false AS "isNew",
+  amount, charged, method IS NOT DISTINCT FROM 'upto' AS "isUpto"`;
 
 /**
  * Takes payments for their callers, in the caller's transaction. An authorization that is new becomes a row for
@@ -48,11 +50,13 @@ export async function claimPayments(
   const rows = await lockFirsts(sql, [...byDigest.values()]);
   const leasing = new Set<string>();
   const reserving = new Map<string, Wish>();
+  const charges = new Map<string, bigint>();
   const verdicts = wishes.map((wish): Claimed | { kind: 'reserving'; id: string } => {
     const found = byDigest.get(wish.checked.authorizationId);
     if (found === undefined) return { kind: 'conflict' };
     if (found.merchantId !== wish.merchant.merchantId) return { kind: 'elsewhere' };
     const row = rows.get(found.convergedOn ?? found.id)!;
+    if (!isLike(row, wish)) return { kind: 'elsewhere' };
     const { id, authorizationId } = row;
     const open = row.status === 'AUTH_SIGNED' || row.status === 'AUTH_VERIFIED';
     const taken = reserving.has(id) || (wish.to === 'verify' && (row.leased || leasing.has(id)));
@@ -62,6 +66,8 @@ export async function claimPayments(
       return { kind: 'leased', id, payment: { id, authorizationId, status: 'AUTH_VERIFIED' } };
     }
     reserving.set(id, wish);
+    const { asked, signed } = wish.checked.request;
+    if (signed.ceiling !== null && row.charged === null) charges.set(id, asked.amount);
     return { kind: 'reserving', id };
   });
   const leased = verdicts.flatMap((verdict, index) =>
@@ -73,6 +79,7 @@ export async function claimPayments(
     [...leasing].map((id) => rows.get(id)!),
     { leaseMs: options.leaseMs, refused },
   );
+  for (const id of await charge(sql, rows, charges)) reserving.delete(id);
   const { reserved, unscreened } = await reserve(sql, rows, reserving, options);
   return verdicts.map((verdict): Claimed => {
     if (verdict.kind === 'leased') {

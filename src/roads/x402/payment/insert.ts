@@ -12,6 +12,11 @@ export type Row = {
   status: PaymentState;
   fingerprint: string;
   leased: boolean;
+  /** What was signed; of `upto` the most. */
+  amount: bigint;
+  /** What was asked for before, and not reserved; null: nothing. */
+  charged: bigint | null;
+  isUpto: boolean;
   /** Made by this very act, with the lease that its maker wants. */
   isNew: boolean;
 };
@@ -52,27 +57,29 @@ export async function insertRows(
       WITH made AS (
         INSERT INTO payment (tenant_id, merchant_id, status, endpoint, idempotency_key, fingerprint, authorization_id,
           converged_on, chain_id, asset, token, payer, pay_to, amount, valid_after, valid_before, nonce, signature,
-          wait_until, commit_at, risk_tier, correlation_id, lane_id, method, priced_endpoint,
+          wait_until, commit_at, risk_tier, correlation_id, lane_id, method, facilitator, priced_endpoint,
           leased_until)
         SELECT tenant_id, merchant_id, 'AUTH_SIGNED', endpoint, CASE WHEN converged_on IS NULL THEN idempotency_key END,
           fingerprint, authorization_id, converged_on, chain_id, asset, token, payer, pay_to, amount, valid_after,
-          valid_before, nonce, signature, wait_until, commit_at, risk_tier, correlation_id, lane_id, method,
+          valid_before, nonce, signature, wait_until, commit_at, risk_tier, correlation_id, lane_id, method, facilitator,
           priced_endpoint, now() + lease_ms * interval '1 millisecond'
         FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::uuid[], $6::bytea[], $7::uuid[], $8::bigint[],
           $9::text[], $10::bytea[], $11::bytea[], $12::bytea[], $13::numeric[], $14::numeric[], $15::numeric[],
           $16::bytea[], $17::bytea[], $18::text[], $19::text[], $20::text[], $21::text[], $22::int[], $23::text[],
-          $24::uuid[], $25::float8[]) AS u(tenant_id, merchant_id, endpoint, idempotency_key, fingerprint, authorization_id, converged_on, chain_id,
+          $24::uuid[], $25::float8[], $26::bytea[]) AS u(tenant_id, merchant_id, endpoint, idempotency_key, fingerprint, authorization_id, converged_on, chain_id,
             asset, token, payer, pay_to, amount, valid_after, valid_before, nonce, signature, wait_until, commit_at,
-            risk_tier, correlation_id, lane_id, method, priced_endpoint, lease_ms)
+            risk_tier, correlation_id, lane_id, method, priced_endpoint, lease_ms, facilitator)
         ON CONFLICT DO NOTHING
-        RETURNING payment_id, tenant_id, merchant_id, status, fingerprint, authorization_id, converged_on, correlation_id
+        RETURNING payment_id, tenant_id, merchant_id, status, fingerprint, authorization_id, converged_on, correlation_id,
+          amount, method
       ), logged AS (
         INSERT INTO event_batch (tenant_id, type, to_state, size, subject_ids, correlation_ids)
         SELECT tenant_id, 'payment', 'AUTH_SIGNED', count(*), array_agg(payment_id), array_agg(correlation_id)
         FROM made GROUP BY tenant_id
       )
       SELECT payment_id AS id, authorization_id AS "authorizationId", merchant_id AS "merchantId",
-        converged_on AS "convergedOn", status, fingerprint, false AS leased, true AS "isNew" FROM made`,
+        converged_on AS "convergedOn", status, fingerprint, false AS leased, true AS "isNew", amount, NULL::numeric AS charged,
+        method IS NOT DISTINCT FROM 'upto' AS "isUpto" FROM made`,
     values: [
       of(({ merchant }) => merchant.tenantId),
       of(({ merchant }) => merchant.merchantId),
@@ -101,6 +108,7 @@ export async function insertRows(
       asked(({ signed }) => signed.method),
       of(({ pricedEndpoint }) => pricedEndpoint),
       items.map(({ leaseMs }) => leaseMs),
+      asked(({ signed: { ceiling } }) => ceiling && fromHex(ceiling.facilitator)),
     ],
   });
   return rows;
@@ -114,9 +122,9 @@ function tierFor({ asset, checked }: Wish) {
 /** What one identifier stands for: everything but what a payer signs anew each time. */
 export function fingerprintOf({ checked: { request } }: Pick<Wish, 'checked'>): string {
   const { chainId, asked, signed, endpoint } = request;
-  const amount = asked.amount.toString();
+  const amount = signed.amount.toString();
   return keyHash(
-    'exact',
+    signed.method === 'upto' ? 'upto' : 'exact',
     String(chainId),
     asked.token,
     amount,

@@ -1,5 +1,5 @@
 import type { Hex, Level, PaymentState, SettleAt } from '../../../base/kernel/index.ts';
-import type { Reason } from '../wire/reasons.ts';
+import { REASONS, type Reason } from '../wire/reasons.ts';
 import type { PaymentRow } from './rows.ts';
 
 export type Outcome =
@@ -7,7 +7,8 @@ export type Outcome =
   | { kind: 'open' }
   /** Reserved, and the chain has not spoken; the hash as soon as something is signed. */
   | { kind: 'under_way'; txHash: Hex | null }
-  | { kind: 'paid'; txHash: Hex }
+  /** The hash; null: nothing was charged, so nothing was sent. */
+  | { kind: 'paid'; txHash: Hex | null }
   | { kind: 'failed'; reason: Reason; txHash: Hex | null };
 
 const OPEN: readonly PaymentState[] = ['AUTH_SIGNED', 'AUTH_VERIFIED'];
@@ -32,14 +33,15 @@ export function levelOf({ paid, head }: Pick<PaymentRow, 'paid' | 'head'>): Leve
 
 /** What may be said of a payment. Pure: paid is what the canonical chain shows at its level, failed what is final. */
 export function outcomeOf(
-  row: Pick<PaymentRow, 'status' | 'failureCode' | 'waitUntil' | 'paid' | 'head' | 'tx'>,
+  row: Pick<PaymentRow, 'status' | 'method' | 'failureCode' | 'waitUntil' | 'paid' | 'head' | 'tx'>,
 ): Outcome {
   const txHash = row.paid?.txHash ?? row.tx?.newestHash ?? null;
   if (FAILED.includes(row.status)) {
-    const reason = (row.failureCode ?? 'invalid_exact_evm_transaction_failed') as Reason;
+    const reason = (row.failureCode ?? REASONS[row.method].failed) as Reason;
     return { kind: 'failed', reason, txHash };
   }
   if (OPEN.includes(row.status)) return { kind: 'open' };
+  if (row.status === 'VOIDED') return { kind: 'paid', txHash: null };
   const sure = row.head !== null && !row.head.halted && atLeast(levelOf(row), row.waitUntil);
   return sure && row.paid !== null
     ? { kind: 'paid', txHash: row.paid.txHash }

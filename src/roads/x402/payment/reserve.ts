@@ -171,6 +171,7 @@ function txOf(payment: PaymentRow, decisionId: string) {
     recipient: payTo,
     amount,
     payerAuthorization: packAuthorization(payment),
+    ...(payment.takenBy === null ? {} : { fromLane: payment.takenBy }),
     decisionId,
     settleAt: 'included' as const,
     expiresAt:

@@ -1,5 +1,5 @@
 import { HEX_BYTES, type Sql } from '../../../base/db/index.ts';
-import type { AuthorizationMethod } from '../../../base/effect/index.ts';
+import type { AuthorizationMethod, Ceiling } from '../../../base/effect/index.ts';
 import type { Address, Hex, PaymentState, SettleAt, TxState } from '../../../base/kernel/index.ts';
 import { merchantAccount } from '../../../books/access/index.ts';
 
@@ -21,6 +21,7 @@ export type PaymentRow = {
   token: Address;
   payer: Address;
   payTo: Address;
+  /** What is charged; of `upto`, until that is known, the most. */
   amount: bigint;
   /** On its way back to the payer, or there. */
   refunded: bigint;
@@ -28,6 +29,7 @@ export type PaymentRow = {
   validBefore: bigint;
   nonce: Hex;
   signature: Hex;
+  ceiling: Ceiling | null;
   waitUntil: SettleAt;
   riskTier: string;
   commitAt: 'safe' | 'finalized';
@@ -48,11 +50,15 @@ export type PaymentRow = {
   paid: { txHash: Hex; blockNumber: number; blockHash: Hex } | null;
   /** The own wallet that it pays to, and the merchant's account that it is owed to; null: it pays somebody else. */
   custody: { laneId: number; account: string } | null;
+  /** The wallet that alone may take it; null: any. */
+  takenBy: number | null;
   /** Null: the chain was never walked. */
   head: { latest: number; safe: number; finalized: number; halted: boolean } | null;
 };
 
-type Raw = Omit<PaymentRow, 'chainId' | 'tx' | 'paid' | 'custody' | 'head'> & {
+type Raw = Omit<PaymentRow, 'chainId' | 'ceiling' | 'tx' | 'paid' | 'custody' | 'head'> & {
+  most: bigint;
+  facilitator: Address | null;
   lane_id: number | null;
   chain_id: bigint;
   tx_id: string | null;
@@ -73,9 +79,10 @@ const SELECT = `
   SELECT p.payment_id AS id, p.tenant_id AS "tenantId", p.merchant_id AS "merchantId", p.status, p.endpoint,
     p.priced_endpoint AS "pricedEndpoint",
     p.idempotency_key AS identifier, p.authorization_id AS "authorizationId", p.method, p.converged_on AS "convergedOn",
-    p.chain_id, p.asset, p.token, p.payer, p.pay_to AS "payTo", p.amount, p.valid_after AS "validAfter",
-    p.valid_before AS "validBefore", p.nonce, p.signature, p.wait_until AS "waitUntil", p.commit_at AS "commitAt", p.risk_tier AS "riskTier",
-    p.delivered_at IS NOT NULL AS delivered, p.failure_code AS "failureCode", p.correlation_id AS "correlationId",
+    p.chain_id, p.asset, p.token, p.payer, p.pay_to AS "payTo", coalesce(p.charged, p.amount) AS amount, p.amount AS most,
+    p.facilitator, f.lane_id AS "takenBy", p.valid_after AS "validAfter",
+    p.valid_before AS "validBefore", p.nonce, p.signature, p.wait_until AS "waitUntil", p.commit_at AS "commitAt",
+    p.risk_tier AS "riskTier", p.delivered_at IS NOT NULL AS delivered, p.failure_code AS "failureCode", p.correlation_id AS "correlationId",
     p.created_at AS "createdAt", p.updated_at AS "updatedAt", p.lane_id, m.name AS "merchantName",
     p.refunded,
     t.tx_id, t.status AS tx_status, t.waiting, t.failure_code AS tx_failure, a.tx_hash AS newest_hash,
@@ -83,6 +90,7 @@ const SELECT = `
     coalesce(c.block_hash, l.block_hash) AS block_hash, h.latest, h.safe, h.finalized,
     h.halted_reason IS NOT NULL AS halted
   FROM payment p JOIN merchant m USING (merchant_id)
+  LEFT JOIN lane f ON f.chain_id = p.chain_id AND f.address = p.facilitator
   LEFT JOIN tx t ON t.owner_id = p.payment_id
   LEFT JOIN nonce_slot s ON s.tx_id = t.tx_id
   LEFT JOIN LATERAL (
@@ -188,6 +196,7 @@ function fromRaw(row: Raw): PaymentRow {
     validBefore: row.validBefore,
     nonce: row.nonce,
     signature: row.signature,
+    ceiling: row.facilitator === null ? null : { most: row.most, facilitator: row.facilitator },
     waitUntil: row.waitUntil,
     commitAt: row.commitAt,
     riskTier: row.riskTier,
@@ -199,6 +208,7 @@ function fromRaw(row: Raw): PaymentRow {
     tx: txOf(row),
     paid: paidOf(row),
     custody: custodyOf(row),
+    takenBy: row.takenBy,
     head: headOf(row),
   };
 }

@@ -9,13 +9,17 @@ export type PaymentView = {
   status: PaymentState;
   confirmation: { level: Level; blockNumber: number | null; blockHash: string | null };
   waiting: { reason: string } | null;
+  scheme: 'exact' | 'upto';
   network: string;
   asset: string;
+  /** What is charged; of `upto`, until that is known, the most. */
   amountAtomic: string;
+  /** Of `upto`: what its payer signed for. */
+  maxAmountAtomic: string | null;
   payer: string;
   payTo: string;
   authorizationId: string;
-  assetTransferMethod: AuthorizationMethod;
+  assetTransferMethod: Exclude<AuthorizationMethod, 'upto'>;
   paymentIdentifier: string | null;
   /** The payment that this one stands for, where its payer signed twice. */
   convergedOn: string | null;
@@ -43,13 +47,15 @@ export function viewOf(row: PaymentRow, decision: PaymentDecision | null): Payme
       blockHash: row.paid?.blockHash ?? null,
     },
     waiting: row.tx?.waiting ? { reason: row.tx.waiting } : null,
+    scheme: row.method === 'upto' ? 'upto' : 'exact',
     network: `eip155:${row.chainId}`,
     asset: row.asset,
     amountAtomic: row.amount.toString(),
+    maxAmountAtomic: row.ceiling?.most.toString() ?? null,
     payer: checksummed(row.payer),
     payTo: checksummed(row.payTo),
     authorizationId: row.authorizationId,
-    assetTransferMethod: row.method,
+    assetTransferMethod: row.method === 'upto' ? 'permit2' : row.method,
     paymentIdentifier: row.identifier,
     convergedOn: row.convergedOn,
     refundedAtomic: row.refunded.toString(),

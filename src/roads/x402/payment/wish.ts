@@ -28,3 +28,15 @@ export function judgedOf(wish: Wish, id: string): JudgedPayment {
   const paid = { asset: asset.caip19, amount, payer, payTo, method, endpoint, pricedEndpoint };
   return { id, tenantId, merchantName, parties, ...paid };
 }
+
+/**
+ * A payer may sign one nonce twice, for `exact` and for `upto`, or for two amounts: the first is the payment, and what the other one
+ * allows can not be charged of it.
+ */
+export function isLike(
+  { isUpto, amount }: { isUpto: boolean; amount: bigint },
+  { to, checked: { request } }: Wish,
+): boolean {
+  if (isUpto !== (request.signed.ceiling !== null)) return false;
+  return !isUpto || to === 'verify' || request.asked.amount <= amount;
+}

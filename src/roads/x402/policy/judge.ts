@@ -1,6 +1,6 @@
 import { type Assets, type Settings, walletGroupOf } from '../../../base/config/index.ts';
 import type { Sql } from '../../../base/db/index.ts';
-import { type AuthorizationMethod, EXACT_PROXY } from '../../../base/effect/index.ts';
+import { type AuthorizationMethod, proxyOf } from '../../../base/effect/index.ts';
 import type { Address } from '../../../base/kernel/index.ts';
 import { tenantNames } from '../../../books/access/index.ts';
 import {
@@ -134,7 +134,6 @@ async function subjectsOf(
     const { tenantId, amount, payTo, payer, method } = payment;
     const asset = assets.find(payment.asset)!;
     const tenant = tenants.get(tenantId)!;
-    const byPermit = method === 'permit2';
     return {
       kind: 'payment',
       ...{ tenantId, tenant, amount, account: null, destination: payTo, spender: payer },
@@ -143,8 +142,8 @@ async function subjectsOf(
       wallet: walletGroupOf(settings, { tenant, chainId: asset.chainId }) ?? tenant,
       merchant: payment.merchantName,
       endpoint: payment.pricedEndpoint ?? (payment.endpoint || null),
-      contract: byPermit ? EXACT_PROXY : asset.address,
-      method: byPermit ? 'permit2' : 'transferWithAuthorization',
+      contract: proxyOf(method) ?? asset.address,
+      method: method === 'eip3009' ? 'transferWithAuthorization' : 'permit2',
       ...riskOf(payment.parties),
       ...{ lookAlike: null, knownSince: null },
       configured: tierOf({ asset, amount }),

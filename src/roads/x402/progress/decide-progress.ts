@@ -80,7 +80,7 @@ function reasonOf({ tx, method }: PaymentRow): Reason {
     case 'policy_superseded':
       return 'policy_denied';
     default:
-      return 'invalid_exact_evm_transaction_failed';
+      return REASONS[method].failed;
   }
 }
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MainDatabase } from '../../../../test/support/main-database.ts';
 import type { TransactionOnChain, TransferLog } from '../../../base/chain/index.ts';
-import { EXACT_PROXY, effectOf, packAuthorization } from '../../../base/effect/index.ts';
+import { effectOf, packAuthorization } from '../../../base/effect/index.ts';
 import {
   type Address,
   AUTHORIZATION_USED_TOPIC,
@@ -19,6 +19,8 @@ const OTHER: Address = `0x${'66'.repeat(20)}`;
 const TX: Hex = `0x${'aa'.repeat(32)}`;
 const BLOCK = { chainId: 1, number: 7, hash: `0x${'b7'.repeat(32)}` as Hex };
 
+const EXACT_PROXY: Address = '0x402085c248eea27d92e8b30b2c58ed07f9e20001';
+
 const payment = {
   id: 'p',
   chainId: BLOCK.chainId,
@@ -31,6 +33,7 @@ const payment = {
   validBefore: 100n,
   nonce: `0x${'77'.repeat(32)}`,
   signature: '0x01',
+  ceiling: null,
   createdAt: new Date(),
   head: { latest: 9, safe: 8, finalized: 8, halted: false },
 } as Partial<PaymentRow> as PaymentRow;

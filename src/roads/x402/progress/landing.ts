@@ -1,10 +1,10 @@
 import type { ChainPort, TransferLog } from '../../../base/chain/index.ts';
 import type { Sql } from '../../../base/db/index.ts';
 import {
-  EXACT_PROXY,
   isSettleOf,
   packAuthorization,
   paidByTransfers,
+  proxyOf,
 } from '../../../base/effect/index.ts';
 import { fromHex, type Hex } from '../../../base/kernel/index.ts';
 import { readBlockHashes } from '../../../books/tx/index.ts';
@@ -84,16 +84,17 @@ async function explain<Of>(
   payment: PaymentRow,
   paying: readonly [Hex, Of][],
 ): Promise<{ settling: readonly [Hex, Of][]; unexplained: boolean }> {
-  if (payment.method === 'eip3009' || paying.length === 0) {
+  const proxy = proxyOf(payment.method);
+  if (proxy === null || paying.length === 0) {
     return { settling: paying, unexplained: false };
   }
   const calls = await port.transactionsByHash(paying.map(([txHash]) => txHash));
   const settling = paying.filter((_, index) => {
     const call = calls[index];
-    return call?.to === EXACT_PROXY && isSettleOf(call.data, payment, payment);
+    return call?.to === proxy && isSettleOf(call.data, payment, payment);
   });
   // What calls the proxy itself for another permit is that one's payment.
-  return { settling, unexplained: calls.some((call) => call?.to !== EXACT_PROXY) };
+  return { settling, unexplained: calls.some((call) => call?.to !== proxy) };
 }
 
 export async function insertLandings(

@@ -55,7 +55,9 @@ export function undecided({ payer }: About, row: PaymentRow): Answer {
   return { status: 202, body };
 }
 
-export function settled({ payer, network }: About, transaction: string, row: PaymentRow): Answer {
+/** Where nothing was charged there is no hash, as the packages have it. */
+export function settled({ payer, network }: About, txHash: string | null, row: PaymentRow): Answer {
+  const transaction = txHash ?? '';
   const amount = row.amount.toString();
   const body = { success: true, transaction, network, payer, amount, ...extraOf(row) };
   return { status: 200, body };

@@ -25,6 +25,11 @@ export type Reason =
   | 'invalid_exact_evm_insufficient_balance'
   | 'invalid_exact_evm_transaction_simulation_failed'
   | 'invalid_exact_evm_transaction_failed'
+  | 'invalid_upto_evm_scheme'
+  | 'invalid_upto_evm_network_mismatch'
+  | 'invalid_upto_evm_payload_settlement_exceeds_amount'
+  | 'invalid_upto_evm_transaction_failed'
+  | 'upto_facilitator_mismatch'
   | 'invalid_permit2_spender'
   | 'invalid_permit2_recipient_mismatch'
   | 'permit2_deadline_expired'
@@ -53,7 +58,20 @@ type Fault =
   | 'signature'
   | 'used'
   | 'balance'
-  | 'simulation';
+  | 'simulation'
+  | 'failed';
+
+const PERMIT2 = {
+  payee: 'invalid_permit2_recipient_mismatch',
+  runOut: 'permit2_deadline_expired',
+  notYet: 'permit2_not_yet_valid',
+  amount: 'permit2_amount_mismatch',
+  signature: 'invalid_permit2_signature',
+  used: 'permit2_invalid_nonce',
+  balance: 'permit2_insufficient_balance',
+  simulation: 'permit2_simulation_failed',
+  failed: 'invalid_exact_evm_transaction_failed',
+} as const;
 
 /** One fault has a name of its own in each way to pay. */
 export const REASONS = {
@@ -66,17 +84,10 @@ export const REASONS = {
     used: 'invalid_exact_evm_nonce_already_used',
     balance: 'invalid_exact_evm_insufficient_balance',
     simulation: 'invalid_exact_evm_transaction_simulation_failed',
+    failed: 'invalid_exact_evm_transaction_failed',
   },
-  permit2: {
-    payee: 'invalid_permit2_recipient_mismatch',
-    runOut: 'permit2_deadline_expired',
-    notYet: 'permit2_not_yet_valid',
-    amount: 'permit2_amount_mismatch',
-    signature: 'invalid_permit2_signature',
-    used: 'permit2_invalid_nonce',
-    balance: 'permit2_insufficient_balance',
-    simulation: 'permit2_simulation_failed',
-  },
+  permit2: PERMIT2,
+  upto: { ...PERMIT2, failed: 'invalid_upto_evm_transaction_failed' },
 } as const satisfies Record<AuthorizationMethod, Record<Fault, Reason>>;
 
 /** Why a payment is nobody's to take, with the status of the answer. */

@@ -1,4 +1,4 @@
-import type { AuthorizationMethod } from '../../../base/effect/index.ts';
+import type { AuthorizationMethod, Ceiling } from '../../../base/effect/index.ts';
 import { type Address, type Hex, MAX_UINT256, parseAddress } from '../../../base/kernel/index.ts';
 import { chainOfNetwork } from './networks.ts';
 import type { Reason } from './reasons.ts';
@@ -12,6 +12,7 @@ export type PaymentRequest = {
   asked: {
     token: Address;
     payTo: Address;
+    /** Of `upto` the most when it is verified, and what is charged when it is settled. */
     amount: bigint;
     /** Of the token, which a payer by EIP-3009 signs for; with Permit2 nobody does. */
     domain: { name: string; version: string } | null;
@@ -23,12 +24,14 @@ export type PaymentRequest = {
     /** Who may take it from Permit2. */
     spender: Address | null;
     payTo: Address;
+    /** Of `upto` the most. */
     amount: bigint;
     validAfter: bigint;
     /** Of Permit2: its deadline. */
     validBefore: bigint;
     nonce: Hex;
     signature: Hex;
+    ceiling: Ceiling | null;
   };
   /** What is paid for, without its query; '' where nothing was named. */
   endpoint: string;
@@ -82,8 +85,9 @@ export function readRequest(
 
 function readSecond(payload: Fields, asked: Fields): PaymentRequest {
   const accepted = fieldsOf(payload['accepted'], 'paymentPayload.accepted');
-  const network = networkOf(asked, accepted);
-  const method = methodOf(asked);
+  const scheme = schemeOf(asked, accepted);
+  const network = networkOf(asked, accepted, scheme);
+  const method = methodOf(asked, scheme);
   const wanted = readAsked(asked, 'amount', method);
   return {
     version: 2,
@@ -96,8 +100,10 @@ function readSecond(payload: Fields, asked: Fields): PaymentRequest {
 }
 
 function readFirst(payload: Fields, asked: Fields): PaymentRequest {
-  const network = networkOf(asked, payload);
-  const method = methodOf(asked);
+  const scheme = schemeOf(asked, payload);
+  if (scheme !== 'exact') throw new Fault('unsupported_scheme', 'only exact in version 1');
+  const network = networkOf(asked, payload, scheme);
+  const method = methodOf(asked, scheme);
   if (method !== 'eip3009')
     throw new Fault('unsupported_asset_transfer_method', 'not in version 1');
   const wanted = readAsked(asked, 'maxAmountRequired', method);
@@ -111,15 +117,24 @@ function readFirst(payload: Fields, asked: Fields): PaymentRequest {
   };
 }
 
-/** Scheme and network, which both sides name. */
-function networkOf(asked: Fields, accepted: Fields): { network: string; chainId: number } {
-  for (const [side, { scheme }] of [
-    ['paymentRequirements', asked],
-    ['payload', accepted],
-  ] as const) {
-    if (scheme !== 'exact')
-      throw new Fault('unsupported_scheme', `${side}: the scheme is not exact`);
+type Scheme = 'exact' | 'upto';
+
+/** Both sides name it, and the same. */
+function schemeOf({ scheme }: Fields, accepted: Fields): Scheme {
+  if (scheme !== 'exact' && scheme !== 'upto') {
+    throw new Fault('unsupported_scheme', 'paymentRequirements: the scheme is exact or upto');
   }
+  if (accepted['scheme'] === scheme) return scheme;
+  const reason = scheme === 'upto' ? 'invalid_upto_evm_scheme' : 'unsupported_scheme';
+  throw new Fault(reason, `payload: the scheme is not ${scheme}`);
+}
+
+/** Which both sides name, too. */
+function networkOf(
+  asked: Fields,
+  accepted: Fields,
+  scheme: Scheme,
+): { network: string; chainId: number } {
   const { network } = asked;
   const chainId = chainOfNetwork(network);
   if (typeof network !== 'string' || chainId === null) {
@@ -130,7 +145,7 @@ function networkOf(asked: Fields, accepted: Fields): { network: string; chainId:
   }
   if (chainOfNetwork(accepted['network']) !== chainId) {
     throw new Fault(
-      'invalid_exact_evm_network_mismatch',
+      `invalid_${scheme}_evm_network_mismatch`,
       'payload and requirements name two networks',
     );
   }
@@ -138,8 +153,13 @@ function networkOf(asked: Fields, accepted: Fields): { network: string; chainId:
 }
 
 /** How the merchant wants to be paid: what its payer signed has to be of that kind. */
-function methodOf(asked: Fields): AuthorizationMethod {
-  const method = optional(asked['extra'])?.['assetTransferMethod'] ?? 'eip3009';
+function methodOf(asked: Fields, scheme: Scheme): AuthorizationMethod {
+  const method = optional(asked['extra'])?.['assetTransferMethod'];
+  if (scheme === 'upto') {
+    if (method === undefined || method === 'permit2') return 'upto';
+    throw new Fault('unsupported_asset_transfer_method', 'upto is paid by permit2');
+  }
+  if (method === undefined || method === null) return 'eip3009';
   if (method === 'eip3009' || method === 'permit2') return method;
   throw new Fault('unsupported_asset_transfer_method', 'eip3009 and permit2 are taken here');
 }
@@ -165,7 +185,11 @@ function domainOf(extra: unknown): { name: string; version: string } {
   throw new Fault('invalid_exact_evm_missing_eip712_domain', expected);
 }
 
-const MEMBERS = { eip3009: 'authorization', permit2: 'permit2Authorization' } as const;
+const MEMBERS = {
+  eip3009: 'authorization',
+  permit2: 'permit2Authorization',
+  upto: 'permit2Authorization',
+} as const;
 
 function readSigned(
   value: unknown,
@@ -173,16 +197,16 @@ function readSigned(
   token: Address,
 ): PaymentRequest['signed'] {
   const payload = fieldsOf(value, AT);
-  const other = method === 'permit2' ? MEMBERS.eip3009 : MEMBERS.permit2;
+  const other = method === 'eip3009' ? MEMBERS.permit2 : MEMBERS.eip3009;
   if (payload[other] !== undefined) {
     throw new Fault('unsupported_payload_type', `${AT}.${other}: asked for was ${method}`);
   }
   const signed = fieldsOf(payload[MEMBERS[method]], `${AT}.${MEMBERS[method]}`);
   const most = MOST_SIGNATURE_BYTES;
   const signature = bytesOf(payload['signature'], `${AT}.signature`, { from: 1, to: most });
-  return method === 'permit2'
-    ? { method, ...readPermit(signed), signature }
-    : { method, token, spender: null, ...readTransfer(signed), signature };
+  return method === 'eip3009'
+    ? { method, token, spender: null, ...readTransfer(signed), ceiling: null, signature }
+    : { method, ...readPermit(signed, method), signature };
 }
 
 function readTransfer(signed: Fields) {
@@ -197,20 +221,28 @@ function readTransfer(signed: Fields) {
   };
 }
 
-function readPermit(signed: Fields) {
+function readPermit(signed: Fields, method: 'permit2' | 'upto') {
   const field = (name: string) => `${AT}.${MEMBERS.permit2}.${name}`;
   const permitted = fieldsOf(signed['permitted'], field('permitted'));
   const witness = fieldsOf(signed['witness'], field('witness'));
   const nonce = numberOf(signed['nonce'], field('nonce'));
+  const amount = numberOf(permitted['amount'], field('permitted.amount'));
   return {
     payer: addressOf(signed['from'], field('from')),
     token: addressOf(permitted['token'], field('permitted.token')),
     spender: addressOf(signed['spender'], field('spender')),
     payTo: addressOf(witness['to'], field('witness.to')),
-    amount: numberOf(permitted['amount'], field('permitted.amount')),
+    amount,
     validAfter: numberOf(witness['validAfter'], field('witness.validAfter')),
     validBefore: numberOf(signed['deadline'], field('deadline')),
     nonce: `0x${nonce.toString(16).padStart(64, '0')}` as Hex,
+    ceiling:
+      method === 'permit2'
+        ? null
+        : {
+            most: amount,
+            facilitator: addressOf(witness['facilitator'], field('witness.facilitator')),
+          },
   };
 }
 

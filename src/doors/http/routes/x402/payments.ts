@@ -44,9 +44,15 @@ export async function addX402Routes(app: App, context: RouteContext): Promise<vo
 }
 
 function addSupported(app: App, services: Services): void {
+  const keyed = guard(services, 'payments:settle');
   app.get(
     '/x402/supported',
     {
+      // Anybody may ask; with a key it is told what its merchant may ask for.
+      onRequest: (request, reply, done) => {
+        if (request.headers.authorization === undefined) done();
+        else keyed(request, reply, done);
+      },
       schema: {
         tags,
         security: [],
@@ -58,6 +64,7 @@ function addSupported(app: App, services: Services): void {
                 x402Version: Type.Integer(),
                 scheme: Type.String(),
                 network: Type.String(),
+                extra: Type.Optional(Type.Object({}, { additionalProperties: true })),
               }),
             ),
             extensions: Type.Array(Type.String()),
@@ -66,7 +73,7 @@ function addSupported(app: App, services: Services): void {
         },
       },
     },
-    async () => services.x402.supported(),
+    async (request) => services.x402.supported(await merchantOf(services, request)),
   );
 }
 
@@ -87,7 +94,7 @@ function addQuestion(
         tags,
         summary,
         description:
-          'Versions 1 and 2 of x402, scheme exact with EIP-3009. 200 for every verdict, with the packages’ own reasons; 202 while the outcome is not known; 409 for an authorization or a payment-identifier that was used otherwise; a merchant’s Idempotency-Key stands in where the payer names none; 503 when no node can be asked and nothing is under way.',
+          'Scheme exact with EIP-3009 in versions 1 and 2 of x402, with Permit2 in version 2, and upto. 200 for every verdict, with the packages’ own reasons; 202 while the outcome is not known; 409 for an authorization or a payment-identifier that was used otherwise; a merchant’s Idempotency-Key stands in where the payer names none; 503 when no node can be asked and nothing is under way.',
         body: Type.Object(
           {
             x402Version: Type.Optional(Type.Integer()),
@@ -227,9 +234,11 @@ const Payment = Type.Object({
     blockHash: maybe,
   }),
   waiting: Type.Union([Type.Object({ reason: text }), Type.Null()]),
+  scheme: text,
   network: text,
   asset: text,
   amountAtomic: text,
+  maxAmountAtomic: maybe,
   payer: text,
   payTo: text,
   authorizationId: text,
