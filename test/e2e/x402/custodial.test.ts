@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Address } from '../../../src/base/kernel/index.ts';
+import { booksChecks } from '../../../src/roads/reconcile/index.ts';
 import { Installation } from '../../support/installation.ts';
 import { expectLaws, quiet } from '../../support/laws.ts';
 import { ruleBy } from '../../support/policy.ts';
@@ -153,6 +154,13 @@ describe('a payment to a wallet of ours', () => {
   }, 120_000);
 });
 
+/** What the regular check finds that merchants owe. */
+async function owing() {
+  const check = booksChecks(on.owner, { stuckAfterMs: 60_000, progress: () => {} })['status-check'];
+  const found = (await check.run()).filter(({ kind }) => kind === 'account.owes');
+  return found.map(({ detail: { asset: _, ...detail } }) => detail);
+}
+
 describe('a reorg below what was committed', () => {
   it('takes back what the merchant has, lets it owe what it spent, and gives it again', async () => {
     const own = await merchantKey(on, { name: 'second', payTo: [payTo] });
@@ -192,6 +200,7 @@ describe('a reorg below what was committed', () => {
       const owed = await bookedAs('receivable');
       expect(owed).toBeGreaterThan(0n);
       expect(await has('second')).toEqual(['0', '5']);
+      expect(await owing()).toEqual([{ account: 'merchant:second', owedAtomic: `${owed}` }]);
       await mineUntil('the same bytes in a block', () =>
         on.anvil.rpc('eth_getTransactionReceipt', hash),
       );
@@ -199,6 +208,7 @@ describe('a reorg below what was committed', () => {
     await until('the second settling', async () => (await statusOf()) === 'RESETTLED', 60_000);
     await quiet(on, 60_000);
     expect(await bookedAs('receivable')).toBe(0n);
+    expect(await owing()).toEqual([]);
     await expectLaws(on);
   }, 120_000);
 });

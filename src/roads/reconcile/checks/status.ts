@@ -12,7 +12,7 @@ type OpenFrom = { id: string };
 export const FROM_THE_START: OpenFrom = { id: '00000000-0000-0000-0000-000000000000' };
 
 /**
- * What should have moved by now and has not: transactions, jobs, reserves, chains. Reads rows only, withdrawals from
+ * What should have moved by now and has not: transactions, jobs, reserves, chains; and who owes us. Reads rows only, withdrawals from
  * `open` on, which it raises: the next look need not read again what has ended.
  */
 export async function checkStatus(
@@ -25,6 +25,7 @@ export async function checkStatus(
     ['check.jobs_stand', JOBS],
     ['check.dead_letter', DEAD],
     ['check.chain_quiet', CHAINS],
+    ['account.owes', OWED],
   ];
   const found: Finding[] = [];
   for (const [kind, text] of kinds) {
@@ -84,3 +85,11 @@ const CHAINS = `
   SELECT chain_id::text AS subject, NULL::uuid AS "tenantId",
     jsonb_build_object('latest', latest, 'since', advanced_at, 'halted', halted_reason) AS detail
   FROM chain_head WHERE advanced_at < ${BEFORE} OR halted_reason IS NOT NULL`;
+
+/** A merchant had spent what a reorg took back. By the tenants, since that is how accounts are found. */
+const OWED = `
+  SELECT concat_ws(' ', t.name, b.owner, b.asset) AS subject, t.tenant_id AS "tenantId",
+    jsonb_build_object('account', b.owner, 'asset', b.asset, 'owedAtomic', b.balance::text) AS detail
+  FROM tenant t CROSS JOIN LATERAL (
+    SELECT owner, asset, balance FROM ledger_balance
+    WHERE tenant_id = t.tenant_id AND kind = 'receivable' AND balance > 0 ORDER BY owner, asset ${MOST}) b`;
