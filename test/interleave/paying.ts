@@ -109,10 +109,9 @@ export function payingScenarios({ merchant, upstream, shared }: Parts): Scenario
   ];
 }
 
-async function giveBack(on: Processes, of: Merchant, { body }: Paying): Promise<void> {
-  const { authorization } = body.paymentPayload.payload;
+async function giveBack(on: Processes, of: Merchant, paying: Paying): Promise<void> {
   const found = await on.payments.find(of, {});
-  const [payment] = found.filter(({ payer }) => payer === authorization['from']);
+  const [payment] = found.filter(({ payer }) => payer.toLowerCase() === paying.payer);
   const request = { idempotencyKey: 'once', body: { reason: 'a test' }, correlationId: 'once' };
   const told = await on.payments.refund(of, payment!.id, request);
   if (told.kind === 'refused') throw new Error(told.refusal.detail);

@@ -146,9 +146,10 @@ class Life {
   }
 
   async #ask(on: Processes, ask: Ask): Promise<Told> {
-    const { group, body } = this.#paying[ask.n]!;
+    const { group, body, settling } = this.#paying[ask.n]!;
     const from = this.#moment;
-    const answer: Answer = await on.facilitator[ask.question](this.#merchant, body, {
+    const handed = ask.question === 'settle' ? settling : body;
+    const answer: Answer = await on.facilitator[ask.question](this.#merchant, handed, {
       correlationId: randomUUID(),
     });
     const told: Told = {

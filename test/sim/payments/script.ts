@@ -35,6 +35,7 @@ export type Script = { seed: number; ruled: boolean; orders: Order[]; actions: A
 /** The dearest is all that a payer has. */
 const AMOUNTS = [3_000_000n, 6_000_000n, PURSE];
 const MOST_ORDERS = 4;
+const BY: Pick<Order, 'by'>[] = [{}, {}, { by: 'permit2' }, { by: 'upto' }];
 
 /** A life by its seed: a few payments, and what befalls them. */
 export function scriptOf(seed: number): Script {
@@ -51,6 +52,7 @@ export function scriptOf(seed: number): Script {
             amount: random.pick(AMOUNTS),
             custodial: random.chance(0.6),
             again: null,
+            ...random.pick(BY),
           }
         : { ...orders[first]!, again: first },
     );

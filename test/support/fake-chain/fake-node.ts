@@ -196,7 +196,7 @@ export class FakeNode implements ChainPort {
 
   async code(address: Address): Promise<Hex> {
     await this.#serve('code', 1);
-    return this.chain.world.tokens.has(address) ? '0xfe' : '0x';
+    return this.chain.world.hasCode(address) ? '0xfe' : '0x';
   }
 
   async feeMarket({ blocks, percentiles }: FeeQuestion): Promise<FeeMarket> {

@@ -6,11 +6,16 @@ import {
 } from '../../../src/base/kernel/index.ts';
 import { type Authorized, readAuthorized } from './authorized.ts';
 import { History } from './history.ts';
+import { PERMIT2, type Permitted, PROXIES, readPermitted } from './permitted.ts';
 import type { Call, Receipt, TokenOptions, Transaction } from './types.ts';
 
 const TRANSFER_SELECTOR = '0xa9059cbb';
 /** authorizationState(address,bytes32) */
 const STATE_SELECTOR = '0xe94a0102';
+/** nonceBitmap(address,uint256) of Permit2, and allowance(address,address), which it has of everybody. */
+const BITMAP_SELECTOR = '0x4fe02b44';
+const ALLOWANCE_SELECTOR = '0xdd62ed3e';
+const MOST: Hex = `0x${'f'.repeat(64)}`;
 const TRUE: Hex = `0x${'0'.repeat(63)}1`;
 const FALSE: Hex = `0x${'0'.repeat(64)}`;
 export const PLAIN_GAS = 21_000n;
@@ -29,7 +34,8 @@ type Outcome = ({ ok: true } & Effect) | { ok: false; gas: bigint; message: stri
 
 /**
  * Accounts, coins and tokens at every height, and what a call does to them: a plain transfer,
- * transfer(address,uint256) of a known token, or a payer's authorization of one that takes them. Anything else reverts.
+ * transfer(address,uint256) of a known token, a payer's authorization of one that takes them, or a payer's permit by the proxies of
+ * x402. Anything else reverts.
  */
 export class World {
   readonly tokens: ReadonlyMap<Address, TokenOptions>;
@@ -82,6 +88,8 @@ export class World {
     if (this.refusing.has(call.to)) {
       return { ok: false, gas: PLAIN_GAS + 100n, message: 'execution reverted' };
     }
+    if (PROXIES[call.to] !== undefined) return this.#permit(call, height);
+    if (call.to === PERMIT2) return this.#bitmap(call, height);
     const token = this.tokens.get(call.to);
     if (token !== undefined) return this.#ofToken(token, call, height);
     return {
@@ -94,6 +102,11 @@ export class World {
         [call.to, call.value],
       ],
     };
+  }
+
+  /** Whether there is a contract. */
+  hasCode(at: Address): boolean {
+    return this.tokens.has(at) || at === PERMIT2 || PROXIES[at] !== undefined;
   }
 
   /** Carries a transaction out in the block of this height; null when its sender can not pay for it now. */
@@ -134,6 +147,9 @@ export class World {
       const used = this.used(call.to, payer, `0x${call.data.slice(74, 138)}`, height);
       return { ok: true, gas: 25_000n, returned: used > 0n ? TRUE : FALSE, logs: [], moves: [] };
     }
+    if (call.data.startsWith(ALLOWANCE_SELECTOR)) {
+      return { ok: true, gas: 25_000n, returned: MOST, logs: [], moves: [] };
+    }
     const authorized = readAuthorized(token, this.#chainId, call.data);
     if (authorized !== null) return this.#authorize(call, authorized, height);
     if (!call.data.startsWith(TRANSFER_SELECTOR) || call.data.length < 138 || call.value > 0n) {
@@ -165,6 +181,42 @@ export class World {
       logs: [use, ...moved.logs],
       moves: [...moved.moves, [usedName(call.to, payer, nonce), 1n]],
     };
+  }
+
+  #bitmap({ data }: Call, height: number): Outcome {
+    if (!data.startsWith(BITMAP_SELECTOR)) return revert('execution reverted');
+    const bits = this.#history.get(
+      `permits 0x${data.slice(34, 74)} ${BigInt(`0x${data.slice(74, 138)}`)}`,
+      height,
+    );
+    const returned: Hex = `0x${bits.toString(16).padStart(64, '0')}`;
+    return { ok: true, gas: 25_000n, returned, logs: [], moves: [] };
+  }
+
+  /** As much as was permitted, or is charged of it; Permit2 logs nothing. */
+  #permit(call: Call, height: number): Outcome {
+    const of = readPermitted(call.to, this.#chainId, call.data);
+    const good = of !== null && this.tokens.has(of.token) && this.#mayTake(call, of, height);
+    if (!good || call.value > 0n) return revert('execution reverted');
+    const { token, payer, payTo: to, amount, nonce } = of;
+    const moved = this.#transfer({ token, from: payer, to, amount }, height);
+    if (!moved.ok || moved.logs.length === 0) return revert('execution reverted');
+    const bit = 1n << (BigInt(nonce) & 255n);
+    return {
+      ...moved,
+      gas: moved.gas + AUTHORIZED_GAS,
+      returned: '0x',
+      moves: [...moved.moves, [wordName(payer, nonce), bit]],
+    };
+  }
+
+  #mayTake({ from }: Call, of: Permitted, height: number): boolean {
+    const time = BigInt(this.#timeOf(height));
+    const bits = this.#history.get(wordName(of.payer, of.nonce), height);
+    const isFree = ((bits >> (BigInt(of.nonce) & 255n)) & 1n) === 0n;
+    const isOurs = of.facilitator === null || of.facilitator === from;
+    const inTime = of.validAfter <= time && time <= of.deadline;
+    return isFree && isOurs && inTime && of.signer === of.payer && of.amount <= of.most;
   }
 
   #transfer(
@@ -209,6 +261,11 @@ function revert(message: string): Outcome {
 
 function usedName(token: Address, payer: Address, nonce: Hex): string {
   return `used ${token} ${payer} ${nonce}`;
+}
+
+/** 256 of a payer's nonces. */
+function wordName(payer: Address, nonce: Hex): string {
+  return `permits ${payer} ${BigInt(nonce) >> 8n}`;
 }
 
 function topicOf(address: Address): Hex {

@@ -11,10 +11,19 @@ import {
 import { findMerchant, type Merchant } from '../../../src/books/access/index.ts';
 import { putMerchants } from '../../../src/doors/bin/merchants.ts';
 import { PUBLIC_DEVELOPMENT_KEYS } from '../../../src/doors/dev/index.ts';
+import { PROXIES, readPermitted } from '../fake-chain/permitted.ts';
 import { sign } from '../sign.ts';
 import type { Road } from '../steps/road.ts';
 import { CHAIN_ID, TOKEN } from '../steps/surroundings.ts';
-import { type Signed, signedPayment } from './payers.ts';
+import { type Payer, type Signed, signedPayment } from './payers.ts';
+import {
+  charging,
+  PROXY,
+  type SignedPermit,
+  settleCallOf,
+  signedPermit,
+  signedUpto,
+} from './permits.ts';
 
 /** What a payer signs. `again`: the same payment signed anew, under the identifier of that one. */
 export type Order = {
@@ -23,6 +32,8 @@ export type Order = {
   /** A wallet of ours, or somebody else's. */
   custodial: boolean;
   again: number | null;
+  /** How it is authorized; by EIP-3009 unless told otherwise. Of `upto` half of it is charged. */
+  by?: 'permit2' | 'upto';
 };
 
 /** What each payer has: enough for one dear payment, or for some cheap ones. */
@@ -41,10 +52,13 @@ export type Paying = {
   group: number;
   payer: Address;
   nonce: Hex;
+  /** What is to be paid. */
   amount: bigint;
   custodial: boolean;
   validBefore: number;
-  body: Signed;
+  /** What a verify is asked with, and a settle. */
+  body: Signed | SignedPermit;
+  settling: Signed | SignedPermit;
 };
 
 /** The merchant of all lives; part of the first moment. */
@@ -72,32 +86,74 @@ export async function signAll(
   road.chain.skipTo(now);
   const validBefore = now + LIFE_SECONDS;
   return Promise.all(
-    orders.map(async ({ payer, amount, custodial, again }, n): Promise<Paying> => {
+    orders.map(async ({ payer, amount: most, custodial, again, by }, n): Promise<Paying> => {
       const group = again ?? n;
       const nonce = keccak256(Buffer.from(`${seed} ${n}`));
       const account = accounts[payer]!;
-      const body = await signedPayment(account as Parameters<typeof signedPayment>[0], TOKEN, {
-        payTo: custodial ? road.settings.lanes[0]!.address : OUTSIDE,
-        amount: amount.toString(),
+      const lane = road.settings.lanes[0]!.address;
+      const terms = {
+        payTo: custodial ? lane : OUTSIDE,
+        amount: most.toString(),
         validBefore: String(validBefore),
         nonce,
         identifier: `payment-of-seed-${seed}-${group}`,
-      });
+      };
+      const body = await signedBy(by, account as unknown as Payer, lane, terms);
+      const amount = by === 'upto' ? most / 2n : most;
+      const settling = by === 'upto' ? charging(body as SignedPermit, amount.toString()) : body;
       const address = account.address.toLowerCase() as Address;
-      return { group, payer: address, nonce, amount, custodial, validBefore, body };
+      return { group, payer: address, nonce, amount, custodial, validBefore, body, settling };
     }),
   );
+}
+
+type SignedTerms = {
+  payTo: Address;
+  amount: string;
+  validBefore: string;
+  nonce: Hex;
+  identifier: string;
+};
+
+async function signedBy(
+  by: Order['by'],
+  account: Payer,
+  lane: Address,
+  terms: SignedTerms,
+): Promise<Signed | SignedPermit> {
+  if (by === undefined) return signedPayment(account, TOKEN, terms);
+  const { payTo, amount, nonce, validBefore: deadline, identifier: id } = terms;
+  const permit = {
+    ...{ permitted: { token: TOKEN, amount }, nonce: BigInt(nonce).toString(), deadline },
+    witness: { to: payTo, validAfter: '0' },
+  };
+  const asked = { amount, payTo };
+  const body =
+    by === 'upto'
+      ? await signedUpto(account, TOKEN, lane, permit, asked)
+      : await signedPermit(account, TOKEN, permit, asked);
+  const extensions = { 'payment-identifier': { info: { id } } };
+  return { ...body, paymentPayload: { ...body.paymentPayload, extensions } };
 }
 
 const ABI = parseAbi([
   'function transferWithAuthorization(address,address,uint256,uint256,uint256,bytes32,uint8,bytes32,bytes32)',
 ]);
 
-/** Somebody else's transaction with the same authorization goes to the pool. */
-export function land(road: Road, { body, payer, nonce, validBefore }: Paying): void {
-  const { signature, authorization } = body.paymentPayload.payload;
-  const { chain } = road;
-  const data = encodeFunctionData({
+/** Somebody else's transaction with the same authorization goes to the pool; of `upto` there can be none. */
+export function land(road: Road, paying: Paying): void {
+  const { body } = paying;
+  if (!('authorization' in body.paymentPayload.payload)) {
+    const call = settleCallOf(body as SignedPermit);
+    if (call.to === PROXY) give(road, call);
+    return;
+  }
+  give(road, { to: TOKEN, data: transferCallOf(body as Signed, paying) });
+}
+
+function transferCallOf({ paymentPayload }: Signed, { payer, nonce, validBefore }: Paying): Hex {
+  const { signature, authorization } = paymentPayload.payload;
+  return encodeFunctionData({
     abi: ABI,
     functionName: 'transferWithAuthorization',
     args: [
@@ -112,10 +168,13 @@ export function land(road: Road, { body, payer, nonce, validBefore }: Paying): v
       `0x${signature.slice(66, 130)}`,
     ],
   });
+}
+
+function give({ chain }: Road, { to, data }: { to: Address; data: Hex }): void {
   const from = privateKeyToAccount(STRANGER).address.toLowerCase() as Address;
   const { bytes } = sign(STRANGER, {
     nonce: chain.pool.next(from, chain.world.nonce(from, chain.height)),
-    to: TOKEN,
+    to: to.toLowerCase() as Address,
     data,
     gasLimit: 200_000n,
     maxFeePerGas: 100n * 10n ** 9n,
@@ -134,6 +193,12 @@ export function usesOn(road: Road): Map<Hex, Used[]> {
     const nonce = log.topics[2]!;
     uses.set(nonce, [...(uses.get(nonce) ?? []), { hash, byUs: lanes.includes(from) }]);
   }
+  // Permit2 logs nothing: what was called tells.
+  for (const { hash, from, to } of transactionsOn(road)) {
+    if (to === null || PROXIES[to] === undefined) continue;
+    const { nonce } = readPermitted(to, CHAIN_ID, road.chain.transaction(hash)!.data)!;
+    uses.set(nonce, [...(uses.get(nonce) ?? []), { hash, byUs: lanes.includes(from) }]);
+  }
   return uses;
 }
 
@@ -150,12 +215,18 @@ export function givenBackOn(road: Road): Map<Address, bigint> {
   return back;
 }
 
-function* logsOn({ chain }: Road) {
+function* logsOn(road: Road) {
+  for (const { hash, from, logs } of transactionsOn(road)) {
+    for (const log of logs) yield { hash, from, log };
+  }
+}
+
+/** Those of the canonical chain that succeeded. */
+function* transactionsOn({ chain }: Road) {
   for (let height = 0; height <= chain.height; height += 1) {
     for (const hash of chain.block(height)!.transactions) {
-      const { status, from, logs } = chain.receipt(hash)!;
-      if (status !== 'success') continue;
-      for (const log of logs) yield { hash, from, log };
+      const receipt = chain.receipt(hash)!;
+      if (receipt.status === 'success') yield { hash, ...receipt };
     }
   }
 }

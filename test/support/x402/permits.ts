@@ -180,13 +180,15 @@ export async function signedUpto(
   token: Address,
   facilitator: Address,
   { witness, ...over }: Partial<Omit<Permit, 'from'>> = {},
+  requirements: Record<string, unknown> = {},
 ): Promise<SignedPermit> {
   const to = { to: PAY_TO, facilitator, validAfter: '0', ...witness };
   const asked = {
     scheme: 'upto',
     extra: { assetTransferMethod: 'permit2', facilitatorAddress: facilitator },
   };
-  return signedPermit(payer, token, { spender: UPTO_PROXY, witness: to, ...over }, asked);
+  const permit = { spender: UPTO_PROXY, witness: to, ...over };
+  return signedPermit(payer, token, permit, { ...asked, ...requirements });
 }
 
 /** What is handed in to settle it: charged so much of what was signed. */
