@@ -35,7 +35,7 @@ let key: string;
 beforeAll(async () => {
   on = await Installation.start({
     lanes: 2,
-    settings: (settings) => ({ ...settings, x402: { ...settings.x402, waitMs: 2_000 } }),
+    settings: (settings) => ({ ...settings, x402: { ...settings.x402, waitMs: 4_000 } }),
   });
   key = await merchantKey(on);
 }, 120_000);
