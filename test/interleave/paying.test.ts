@@ -14,6 +14,7 @@ const FULL = process.env['PAYONCE_PROOF'] === 'full';
 const VERDICTS: readonly Verdict[] = FULL ? ['kill', 'lose', 'fail'] : ['kill'];
 const NAMES = [
   'a payment that is settled',
+  'a payment that is charged less than was signed',
   'a payment that is refunded',
   'a request at the gateway',
   'a request whose payer does not come again',

@@ -7,6 +7,7 @@ import type { Road } from '../support/steps/road.ts';
 import {
   givenBackOn,
   isFailure,
+  type Order,
   openShop,
   type Paying,
   PURSE,
@@ -45,13 +46,16 @@ const PATH = '/report';
 /** What x402 payments go through, each with its steps in their order; one payer, who has enough for one payment. */
 export function payingScenarios({ merchant, upstream, shared }: Parts): Scenario[] {
   let paying: Paying;
-  const signed = given(async (_, road) => {
-    const order = { payer: 0, amount: PURSE, custodial: true, again: null } as const;
-    [paying] = (await signAll(road, { seed: 1, orders: [order] })) as [Paying];
-  });
+  const signedBy = (more: Pick<Order, 'by'>) =>
+    given(async (_, road) => {
+      const order = { payer: 0, amount: PURSE, custodial: true, again: null, ...more } as const;
+      [paying] = (await signAll(road, { seed: 1, orders: [order] })) as [Paying];
+    });
+  const signed = signedBy({});
   const ask = (question: 'verify' | 'settle') =>
     again(question, async (on) => {
-      const { body } = await on.facilitator[question](merchant, paying.body, {
+      const handed = question === 'settle' ? paying.settling : paying.body;
+      const { body } = await on.facilitator[question](merchant, handed, {
         correlationId: randomUUID(),
       });
       const no = body['success'] === false && body['errorReason'] !== 'settlement_pending';
@@ -76,6 +80,11 @@ export function payingScenarios({ merchant, upstream, shared }: Parts): Scenario
     {
       name: 'a payment that is settled',
       acts: [signed, ask('verify'), ask('settle'), ...settled, ask('settle'), ...common([gas])],
+      ends: (road) => paidOnce(road, paying),
+    },
+    {
+      name: 'a payment that is charged less than was signed',
+      acts: [signedBy({ by: 'upto' }), ask('settle'), ...settled.map(quiet), before(gas)],
       ends: (road) => paidOnce(road, paying),
     },
     {

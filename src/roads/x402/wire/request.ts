@@ -1,5 +1,6 @@
 import type { AuthorizationMethod, Ceiling } from '../../../base/effect/index.ts';
-import { type Address, type Hex, MAX_UINT256, parseAddress } from '../../../base/kernel/index.ts';
+import type { Address, Hex } from '../../../base/kernel/index.ts';
+import { addressOf, bytesOf, Fault, type Fields, fieldsOf, numberOf, optional } from './fields.ts';
 import { chainOfNetwork } from './networks.ts';
 import type { Reason } from './reasons.ts';
 
@@ -42,19 +43,6 @@ export type PaymentRequest = {
 /** Why a request can not be a payment; `message` names the member and holds nothing of the payer's. */
 type Misfit = { reason: Reason; message: string; payer: string | null };
 
-class Fault extends Error {
-  readonly reason: Reason;
-
-  constructor(reason: Reason, message: string) {
-    super(message);
-    this.reason = reason;
-  }
-}
-
-type Fields = Readonly<Record<string, unknown>>;
-
-const ADDRESS = '0x and 40 hex digits';
-const NUMBER = 'a decimal string of a uint256, without leading zeros';
 const MOST_SIGNATURE_BYTES = 2_048;
 const MOST_TEXT = 2_048;
 const AT = 'paymentPayload.payload';
@@ -264,41 +252,6 @@ function endpointOf(url: unknown): string {
   }
   const plain = url.split(/[?#]/, 1)[0]!;
   return URL.canParse(plain) ? new URL(plain).href.slice(0, MOST_TEXT) : '';
-}
-
-function fieldsOf(value: unknown, at: string): Fields {
-  const fields = optional(value);
-  if (fields === undefined) throw new Fault('invalid_payload', `${at}: an object`);
-  return fields;
-}
-
-function optional(value: unknown): Fields | undefined {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
-  return value as Fields;
-}
-
-function addressOf(value: unknown, at: string): Address {
-  const address = typeof value === 'string' ? parseAddress(value) : 'syntax';
-  if (address !== 'syntax' && address !== 'checksum') return address;
-  // Payers' libraries differ in case; one whose checksum is wrong was mistyped.
-  throw new Fault('invalid_payload', `${at}: ${ADDRESS}, with the right checksum when mixed case`);
-}
-
-function numberOf(value: unknown, at: string): bigint {
-  if (typeof value === 'string' && /^(0|[1-9][0-9]{0,77})$/.test(value)) {
-    const number = BigInt(value);
-    if (number <= MAX_UINT256) return number;
-  }
-  throw new Fault('invalid_payload', `${at}: ${NUMBER}`);
-}
-
-function bytesOf(value: unknown, at: string, { from, to }: { from: number; to: number }): Hex {
-  if (typeof value === 'string' && /^0x([0-9a-fA-F]{2})*$/.test(value)) {
-    const length = value.length / 2 - 1;
-    if (length >= from && length <= to) return value.toLowerCase() as Hex;
-  }
-  const size = from === to ? `${from} bytes` : `${from} to ${to} bytes`;
-  throw new Fault('invalid_payload', `${at}: 0x and ${size} of hex`);
 }
 
 /** For the answer to a request that is none: an address, if one stands where it belongs. */
