@@ -118,7 +118,7 @@ async function readBlocks(
     }
   });
   page.transfers = await readTransfers(rpc, watched, from, to);
-  await readOutcomes(rpc, watched, page);
+  await readOutcomes(rpc, page);
   return page;
 }
 
@@ -175,8 +175,9 @@ function transferOf(log: Record<string, unknown>): TransferFact {
   };
 }
 
-function isTransfer({ topics }: Record<string, unknown>): boolean {
-  return Array.isArray(topics) && topics[0] === TRANSFER && topics.length === 3;
+function isTransfer({ topics, data }: Record<string, unknown>): boolean {
+  const named = Array.isArray(topics) && topics[0] === TRANSFER && topics.length === 3;
+  return named && String(data).length === 66;
 }
 
 const addressOf = (topic: unknown) => `\\x${hex(topic, 'topic').slice(24)}`;
@@ -186,7 +187,7 @@ const addressOf = (topic: unknown) => `\\x${hex(topic, 'topic').slice(24)}`;
  * to an account without code can not fail. Receipts are dear, hence only for the rest; they show what was moved out of
  * others' wallets, too.
  */
-async function readOutcomes(rpc: RpcClient, { tokens }: Watched, page: ChainPage): Promise<void> {
+async function readOutcomes(rpc: RpcClient, page: ChainPage): Promise<void> {
   const logged = new Set(page.transfers.map((transfer) => transfer.hash));
   const open = page.transactions.filter(
     (one) => !logged.has(one.hash) && !(one.plain && one.value === '0' && one.to === one.from),
@@ -201,8 +202,9 @@ async function readOutcomes(rpc: RpcClient, { tokens }: Watched, page: ChainPage
   open.forEach((one, index) => {
     const receipt = fields(receipts[index], `receipt of ${one.hash}`);
     one.succeeded = quantity(receipt['status'], 'status') === 1n;
-    const logs = list(receipt['logs'], `logs of ${one.hash}`);
-    const moved = logs.filter((log) => isTransfer(log) && tokens.has(hex(log['address'], 'token')));
+    // The books may hold nothing of a token that only passes from payers to payees.
+    const logs = list(receipt['logs'], `logs of ${one.hash}`).filter(isTransfer);
+    const moved = logs.filter((log) => bytea(log['address'], 'token') === one.token);
     page.taken.push(...moved.map(transferOf));
   });
 }
