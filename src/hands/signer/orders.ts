@@ -15,8 +15,8 @@ const COVERS = `(f.tenant_id IS NULL OR f.tenant_id = t.tenant_id) AND (f.chain_
   AND (f.lane_id IS NULL OR f.lane_id = r.lane_id) AND (f.asset IS NULL OR f.asset = t.asset)`;
 
 /**
- * Whether a decision by the stored document p, or by the configuration where there is none, is still good. Documents
- * decide about withdrawals; x402 payments are decided by the configuration whatever document rules.
+ * Whether a decision by the stored document p, or by the configuration where there is none, is still good. The configuration
+ * decides about x402 payments while no rule of a document is about them, and no withdrawal once a document rules.
  */
 const DECISION_STANDS = `CASE WHEN p.version IS NULL
   THEN t.owner_kind <> 'withdrawal' OR NOT EXISTS (SELECT FROM policy_standing)

@@ -2,8 +2,8 @@ import type { Sql } from '../../../base/db/index.ts';
 import { readRuling } from '../policies.ts';
 
 /**
- * Of these transactions those whose decision is of a policy that something which tightens came after. x402 payments are
- * decided by the configuration, whatever document rules.
+ * Of these transactions those whose decision is of a policy that something which tightens came after. What the
+ * configuration decided about an x402 payment, since no rule was about it, stays good.
  */
 export async function readSuperseded(sql: Sql, txIds: readonly string[]): Promise<Set<string>> {
   // While no document ever ruled nothing can have been superseded.

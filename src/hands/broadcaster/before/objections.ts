@@ -42,7 +42,7 @@ export async function readObjections(
   return objections;
 }
 
-/** Withdrawals alone are screened. */
+/** Withdrawals alone are screened again: payments get their nonce within moments. */
 async function rescreen(
   { db, settings }: Pick<BroadcasterContext, 'db' | 'settings'>,
   txs: readonly TxRow[],
