@@ -119,7 +119,9 @@ describe('a sealed row', () => {
       ...['status', 'updated_at', 'leased_until', 'delivering_until', 'delivered_at'],
       ...['pending_told_at', 'failure_code', 'refunded'],
       // A document's tier takes the configuration's place; its decision is sealed.
-      ...['wait_until', 'commit_at', 'risk_tier'],
+      ...['wait_until', 'commit_at', 'risk_tier', 'decision_id'],
+      // Written once, which the database holds; the transaction that takes it is sealed.
+      'charged',
     ],
     policy_change: [
       ...['status', 'proposed_by', 'confirmed_by', 'effective_at', 'ended_by', 'end_reason'],
