@@ -110,8 +110,9 @@ describe('a foreign transaction that seems to pay the withdrawal of its nonce', 
       );
       expect(end).toEqual([{ status: 'REPLACED', paid: commits }]);
 
-      // Blocks come only when asked for, and what is behind may have been mined by the last ones.
-      await mine(10);
+      // Blocks come only when asked for. Where the books had come to the last final one before the persons decided, the
+      // slot is booked when finality passes the next multiple of 32.
+      await mine(45);
       await quiet(on);
       const { plan } = await adopt(WORD);
       // Coin is booked by the balance; of a token the books miss what was released and had left.
@@ -151,7 +152,7 @@ describe('a foreign transaction that seems to pay the withdrawal of its nonce', 
       return tx.length === 1;
     });
     expect(await openBreaks()).toEqual([]);
-    await mine(10);
+    await mine(45);
     await quiet(on);
     const { plan } = await adopt(WORD);
     expect(plan).toMatchObject({ kind: 'open', differences: [{ amount: -5n }] });
