@@ -93,7 +93,10 @@ export const brokenLaws = async () => {
   return report.laws.flatMap((law) => (law.status === 'ok' ? [] : [law.law]));
 };
 export const told = (type: string) =>
-  on.rows<{ data: Record<string, unknown> }>('SELECT data FROM event WHERE type = $1', [type]);
+  on.rows<{ data: Record<string, unknown> }>(
+    'SELECT data FROM event WHERE type = $1 ORDER BY at, event_id',
+    [type],
+  );
 
 /** An installation of one lane, whose key somebody else has too; blocks come when the test says so. */
 export async function startShared(): Promise<void> {
