@@ -1,4 +1,11 @@
-import { type Address, fromHex, type Hex, keccak256, MAX_UINT256 } from '../kernel/index.ts';
+import {
+  type Address,
+  fromHex,
+  type Hex,
+  keccak256,
+  lengthPrefixed,
+  MAX_UINT256,
+} from '../kernel/index.ts';
 import { unpackAuthorization } from './authorization/authorization.ts';
 import { authorizationCall } from './authorization/eip3009.ts';
 import { proxyOf, settleCall } from './authorization/permit2.ts';
@@ -94,8 +101,8 @@ export function effectDigest(chainId: number, from: Address, effect: Effect): He
 }
 
 /**
- * The identity of what is to happen once, never generated: keccak256 over length-prefixed parts, so
- * that ("ab","c") and ("a","bc") differ. Ids are lower-case uuids as the database writes them.
+ * The identity of what is to happen once, never generated: keccak256 over length-prefixed parts.
+ * Ids are lower-case uuids as the database writes them.
  */
 export function intentId(parts: {
   installationId: string;
@@ -104,15 +111,5 @@ export function intentId(parts: {
   idempotencyKey: string;
 }): Hex {
   const { installationId, tenantId, operation, idempotencyKey } = parts;
-  const texts = [installationId, tenantId, operation, idempotencyKey];
-  let size = 0;
-  for (const text of texts) size += 4 + Buffer.byteLength(text);
-  const bytes = Buffer.allocUnsafe(size);
-  let at = 0;
-  for (const text of texts) {
-    const length = bytes.write(text, at + 4);
-    bytes.writeUInt32BE(length, at);
-    at += 4 + length;
-  }
-  return keccak256(bytes);
+  return keccak256(lengthPrefixed([installationId, tenantId, operation, idempotencyKey]));
 }

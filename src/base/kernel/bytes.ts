@@ -17,11 +17,8 @@ export function fromHex(hex: string): Buffer {
   return bytes;
 }
 
-/**
- * The first 16 bytes of SHA-256 over length-prefixed parts, in uuid form: the key of what must be
- * single for ever. Parts are length-prefixed so that ("ab","c") and ("a","bc") differ.
- */
-export function keyHash(...parts: readonly string[]): string {
+/** Parts behind their lengths, so that ("ab","c") and ("a","bc") differ. In UTF-8, lengths in four bytes. */
+export function lengthPrefixed(parts: readonly string[]): Buffer {
   let size = 0;
   for (const part of parts) size += 4 + Buffer.byteLength(part);
   const bytes = Buffer.allocUnsafe(size);
@@ -31,7 +28,12 @@ export function keyHash(...parts: readonly string[]): string {
     bytes.writeUInt32BE(length, at);
     at += 4 + length;
   }
-  const hex = hash('sha256', bytes, 'hex');
+  return bytes;
+}
+
+/** The first 16 bytes of SHA-256 over length-prefixed parts, in uuid form: the key of what must be single for ever. */
+export function keyHash(...parts: readonly string[]): string {
+  const hex = hash('sha256', lengthPrefixed(parts), 'hex');
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20, 32)}`;
 }
 
