@@ -2,6 +2,7 @@ import { privateKeyToAddress } from 'viem/accounts';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { AwsStandIn } from '../../../../test/support/aws-stand-in.ts';
 import { until } from '../../../../test/support/until.ts';
+import { AWS_LIMITS, type AwsLimits } from '../../../base/aws/index.ts';
 import type { KeySettings } from '../../../base/config/index.ts';
 import {
   type Clock,
@@ -51,6 +52,11 @@ function minutes(): { clock: Clock; pass(): void } {
   return { clock: { ...systemClock, sleep }, pass: () => wake() };
 }
 
+/** No request is tried again by its time-out on a slow machine: how often the service is asked is counted here. */
+const UNHURRIED: AwsLimits = { ...AWS_LIMITS, attemptMs: 30_000, withinMs: 50_000 };
+const open = (clock: Clock, log = silentLog, password?: string) =>
+  openKeystore([held(password)], [], { clock, log, aws: UNHURRIED });
+
 const asked = (operation: string) => aws.calls.filter((call) => call === operation).length;
 
 describe('a secret is refused at the start', () => {
@@ -92,7 +98,7 @@ describe('a secret is refused at the start', () => {
 describe('a key in a secret', () => {
   it('is loaded once, however many sign', async () => {
     aws.secrets.set('s', { id: 'v1', text: toHex(SECRET) });
-    const keystore = await openKeystore([held()], [], { clock: systemClock, log: silentLog });
+    const keystore = await open(systemClock);
     await Promise.all(Array.from({ length: 200 }, () => keystore.sign('hot', DIGEST)));
     keystore.stop();
     expect(aws.calls).toEqual(['GetSecretValue']);
@@ -101,7 +107,7 @@ describe('a key in a secret', () => {
   it('is read again when its secret has a new version, and not before', async () => {
     aws.secrets.set('s', { id: 'v1', text: toHex(SECRET) });
     const { clock, pass } = minutes();
-    const keystore = await openKeystore([held('p')], [], { clock, log: silentLog });
+    const keystore = await open(clock, silentLog, 'p');
     const before = await keystore.sign('hot', DIGEST);
     pass();
     await until('a look', async () => asked('DescribeSecret') === 1);
@@ -119,7 +125,7 @@ describe('a key in a secret', () => {
     const { clock, pass } = minutes();
     const lines: string[] = [];
     const log = { ...silentLog, error: (_fields: object, line?: string) => lines.push(line ?? '') };
-    const keystore = await openKeystore([held()], [], { clock, log: log as typeof silentLog });
+    const keystore = await open(clock, log as typeof silentLog);
     const { address } = keystore;
     aws.secrets.set('s', { id: 'v2', text: toHex(OTHER) });
     await until('the rotation', async () => {
@@ -150,7 +156,7 @@ describe('a key in a secret', () => {
   it('is used no more when its new version is no key', async () => {
     aws.secrets.set('s', { id: 'v1', text: toHex(SECRET) });
     const { clock, pass } = minutes();
-    const keystore = await openKeystore([held()], [], { clock, log: silentLog });
+    const keystore = await open(clock);
     aws.secrets.set('s', { id: 'v2', text: 'hunter2' });
     await until('the rotation', async () => {
       pass();
@@ -165,7 +171,7 @@ describe('a key in a secret', () => {
     const { clock, pass } = minutes();
     const lines: string[] = [];
     const log = { ...silentLog, warn: (_fields: object, line?: string) => lines.push(line ?? '') };
-    const keystore = await openKeystore([held()], [], { clock, log: log as typeof silentLog });
+    const keystore = await open(clock, log as typeof silentLog);
     aws.faults.set('DescribeSecret', [{ kind: 'error', type: 'AccessDeniedException' }]);
     await until('a look', async () => {
       pass();
