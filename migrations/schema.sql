@@ -1346,6 +1346,9 @@ CREATE TABLE priced_endpoint (
   created_at timestamp with time zone NOT NULL DEFAULT now(),
   removed_at timestamp with time zone,
   transfer_method text NOT NULL,
+  first_id uuid,
+  effective_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  CONSTRAINT priced_endpoint_first_id_fkey FOREIGN KEY (first_id) REFERENCES priced_endpoint(endpoint_id),
   CONSTRAINT priced_endpoint_max_response_bytes_check CHECK (((max_response_bytes >= 0) AND (max_response_bytes <= 16777216))),
   CONSTRAINT priced_endpoint_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES merchant(merchant_id),
   CONSTRAINT priced_endpoint_method_check CHECK ((method = ANY (ARRAY['GET'::text, 'POST'::text, 'PUT'::text, 'PATCH'::text, 'DELETE'::text]))),
@@ -1357,10 +1360,13 @@ CREATE TABLE priced_endpoint (
   CONSTRAINT priced_endpoint_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenant(tenant_id),
   CONSTRAINT priced_endpoint_timeout_ms_check CHECK (((timeout_ms >= 100) AND (timeout_ms <= 120000))),
   CONSTRAINT priced_endpoint_transfer_method_check CHECK ((transfer_method = ANY (ARRAY['eip3009'::text, 'permit2'::text]))),
+  CONSTRAINT priced_endpoint_until CHECK ((removed_at >= effective_at)),
   CONSTRAINT priced_endpoint_upstream_check CHECK (((upstream ~ '^https?://'::text) AND (octet_length(upstream) <= 2048)))
 );
+CREATE INDEX priced_endpoint_line ON public.priced_endpoint USING btree (merchant_id, method, path);
 CREATE UNIQUE INDEX priced_endpoint_path ON public.priced_endpoint USING btree (merchant_id, method, path) WHERE (removed_at IS NULL);
 CREATE INDEX priced_endpoint_tenant ON public.priced_endpoint USING btree (tenant_id, merchant_id);
+CREATE TRIGGER priced_endpoint_ended BEFORE UPDATE ON public.priced_endpoint FOR EACH ROW EXECUTE FUNCTION priced_endpoint_ended();
 GRANT INSERT, SELECT ON priced_endpoint TO payonce_app;
 GRANT UPDATE (removed_at) ON priced_endpoint TO payonce_app;
 
@@ -2059,6 +2065,18 @@ BEGIN
       USING ERRCODE = 'check_violation', CONSTRAINT = 'policy_change_transition';
   END IF;
   RETURN NULL;
+END $function$;
+
+CREATE OR REPLACE FUNCTION public.priced_endpoint_ended()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  IF OLD.removed_at <= now() THEN
+    RAISE EXCEPTION 'priced_endpoint %: its end is past', OLD.endpoint_id
+      USING ERRCODE = 'check_violation', CONSTRAINT = 'priced_endpoint_ended';
+  END IF;
+  RETURN NEW;
 END $function$;
 
 CREATE OR REPLACE FUNCTION public.tx_insert_check()

@@ -112,6 +112,7 @@ export function developmentSettings(options: DevelopmentOptions): Settings {
       waitMs: 8_000,
       verifyLeaseMs: 20_000,
       keepAnswersMs: 90 * 86_400_000,
+      priceDelayMs: 0,
       challengeRates: CHALLENGE_RATES,
       upstreamNetworks: [],
     },

@@ -163,6 +163,7 @@ describe('a well-formed file', () => {
         waitMs: 8_000,
         verifyLeaseMs: 20_000,
         keepAnswersMs: 7_776_000_000,
+        priceDelayMs: 86_400_000,
         challengeRates: {
           address: { requestsPerSecond: 10, burst: 100 },
           merchant: { requestsPerSecond: 200, burst: 1_000 },

@@ -65,6 +65,8 @@ export type Settings = {
     verifyLeaseMs: number;
     /** How long the gateway has an answer again for who paid for it. */
     keepAnswersMs: number;
+    /** How long a price that loosens waits until it is in force. */
+    priceDelayMs: number;
     /** How often the gateway is asked without a payment: from one address for one price, and for one merchant. */
     challengeRates: { address: RateLimit; merchant: RateLimit };
     /** Where upstreams of the gateway may be beside public addresses. */

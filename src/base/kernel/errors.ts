@@ -222,6 +222,11 @@ export const ERRORS = {
     title: 'The price could never be paid',
     help: 'Let the merchant have the asset, the amount and the payee first, or choose another onFailure; detail says which.',
   },
+  nothing_pending: {
+    kind: 'refusal',
+    title: 'Nothing waits that could be stopped',
+    help: 'Read the endpoint: `pending` says what waits. What is in force is changed by another price, or taken away.',
+  },
   payment_pending: {
     kind: 'refusal',
     title: 'The payment or the answer to it is under way',

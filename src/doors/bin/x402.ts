@@ -39,7 +39,7 @@ export function x402Services(
     ports: (chainId) => pools.get(chainId),
     clock: systemClock,
   });
-  const endpoints = new EndpointService({ db, assets });
+  const endpoints = new EndpointService({ db, assets, log, delayMs: settings.x402.priceDelayMs });
   const forwarder = forwarderOf(db, settings, log);
   const { address: key, merchant: tenant } = settings.x402.challengeRates;
   const clock = systemClock;
@@ -67,6 +67,7 @@ export function x402Services(
         list: (by) => endpoints.list(by),
         get: (...asked) => endpoints.get(...asked),
         remove: (...asked) => endpoints.remove(...asked),
+        veto: (...asked) => endpoints.veto(...asked),
       },
       x402: {
         supported,

@@ -74,6 +74,7 @@ export const ANSWERS: Readonly<Record<ErrorCode, Answer>> = {
   key_ended: no(409),
   lane_frozen: no(409),
   endpoint_refused: no(422),
+  nothing_pending: no(409),
   payment_pending: { status: 503, retryable: true, outcome: 'unknown', seen: 'answer' },
   payment_conflict: no(409),
   idempotency_key_mismatch: no(400),

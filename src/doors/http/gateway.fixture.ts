@@ -19,7 +19,9 @@ const ENDPOINT: EndpointView = {
   timeoutMs: 30_000,
   maxResponseBytes: 1_048_576,
   description: null,
-  createdAt: '2026-01-01T00:00:00.000Z',
+  status: 'in_force',
+  effectiveAt: '2026-01-01T00:00:00.000Z',
+  pending: null,
 };
 
 /** One priced endpoint of one tenant, in memory, for tests. */
@@ -54,6 +56,10 @@ export class FakeGateway implements NonNullable<Services['gateway']> {
   }
 
   async remove(of: { tenantId: string }, id: string) {
+    return this.get(of, id);
+  }
+
+  async veto(of: { tenantId: string }, id: string) {
     return this.get(of, id);
   }
 }

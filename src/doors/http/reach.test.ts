@@ -56,6 +56,7 @@ const ROUTES: Record<string, Scope> = {
   'POST /v1/holds/{id}/reject': 'holds:clear',
   'POST /v1/payments/{id}/refunds': 'payments:refund',
   'POST /v1/priced-endpoints': 'payments:price',
+  'POST /v1/priced-endpoints/{id}/veto': 'admin:policy',
   'POST /v1/operators': 'operators',
   'POST /v1/operators/{id}/activate': 'operators',
   'POST /v1/operators/{id}/invite': 'operators',

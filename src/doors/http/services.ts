@@ -173,6 +173,7 @@ type GatewayServices = {
   list(by: MerchantScope): Promise<EndpointView[]>;
   get(by: MerchantScope, id: string): Promise<EndpointView | Refusal>;
   remove(by: MerchantScope, id: string): Promise<EndpointView | Refusal>;
+  veto(by: MerchantScope, id: string, body: unknown): Promise<EndpointView | Refusal>;
 };
 
 /** The one policy of the installation: two persons change it, one vetoes. */

@@ -1,5 +1,6 @@
 /**
- * Owns prices on the paths of merchants' APIs, challenges, and the calls that were paid for. Promises: a payment pays the one
+ * Owns prices on the paths of merchants' APIs, challenges, and the calls that were paid for. Promises: what one key changes
+ * for the worse of a merchant or its payers waits, told to them, and can be stopped; a payment pays the one
  * request that its challenge was given for; a paid request is forwarded once and its answer kept, so that asking again
  * costs nothing; nothing is forwarded before it is paid. Nobody's address is asked that is closed to upstreams. A crash
  * before a request is forwarded leaves it to another process, which forwards it and keeps the answer; one while it is
@@ -9,6 +10,7 @@ export type { GatewayAnswer } from './call/answers.ts';
 export { dropAnswers } from './call/kept.ts';
 export { dropChallenges } from './call/rows.ts';
 export { gatewayHandlers } from './ended.ts';
-export { EndpointService, type EndpointView } from './endpoint/service.ts';
+export { EndpointService } from './endpoint/service.ts';
+export type { EndpointView } from './endpoint/view.ts';
 export { Forwarder } from './forward/forwarder.ts';
 export { type GatewayRequest, GatewayService } from './service.ts';

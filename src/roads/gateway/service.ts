@@ -127,13 +127,13 @@ export class GatewayService {
     const { tenant, merchant: name, method, search, body } = request;
     const path = plainPath(request.path);
     if (path === null) return null;
-    const match = async (removed: boolean) => {
-      const endpoints = await endpointsOf(db, { tenant, merchant: name, removed });
+    const match = async (inForce: boolean) => {
+      const endpoints = await endpointsOf(db, { tenant, merchant: name, inForce });
       return matchEndpoint(endpoints, { method, path });
     };
     // What was offered or paid holds, also where the price was taken away since.
     const paying = request.headers['payment-signature'] !== undefined;
-    const endpoint = (await match(false)) ?? (paying ? await match(true) : null);
+    const endpoint = (await match(true)) ?? (paying ? await match(false) : null);
     const asset = endpoint && assets.find(endpoint.asset);
     const merchant = endpoint && (await findMerchant(db, { tenant, name }));
     if (!endpoint || !merchant || !asset || !isPayable(asset, endpoint)) return null;
@@ -147,9 +147,9 @@ export class GatewayService {
     { request, endpoint, asset, hash }: Asked,
     error: string,
   ): Promise<GatewayAnswer> {
-    if (endpoint.removedAt !== null) return problem(NOT_FOUND);
+    if (!endpoint.inForce) return problem(NOT_FOUND);
     const rate = this.#context.challenges.take({
-      ...{ keyId: `${endpoint.id} ${request.address}`, tenantId: endpoint.merchantId },
+      ...{ keyId: `${endpoint.firstId} ${request.address}`, tenantId: endpoint.merchantId },
       rateLimit: null,
     });
     if (rate !== null && rate.waitMs > 0) return { kind: 'limited', rate };
@@ -183,7 +183,7 @@ export class GatewayService {
     const offered = (await readEndpoint(db, challenge!.endpointId))!;
     const body = this.#settlement(asked, payment, offered);
     if (body === null) return this.#challenge(asked, 'invalid_payload');
-    const naming = { correlationId, pricedEndpoint: offered.id, ...payment.named };
+    const naming = { correlationId, pricedEndpoint: offered.firstId, ...payment.named };
     const told = await facilitator.verify(merchant, body, naming);
     const found = await readCall(db, { authorizationId, signatureHash });
     if (found !== null) return this.#own(asked, found);
@@ -260,7 +260,7 @@ export class GatewayService {
     const body = this.#settlement(asked, payment, offered);
     if (body === null) return false;
     const { correlationId } = call;
-    const naming = { correlationId, pricedEndpoint: offered.id, ...payment.named };
+    const naming = { correlationId, pricedEndpoint: offered.firstId, ...payment.named };
     const told = await facilitator.settle(merchant, body, naming);
     const { success, errorReason } = told.body;
     if (success === true) await setPaid(db, call, receiptOf(told.body));

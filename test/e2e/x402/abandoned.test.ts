@@ -164,6 +164,22 @@ describe('an answer whose time is over', () => {
   }, 120_000);
 });
 
+describe('a price that was raised', () => {
+  it('is known to the policy by the id of the one before it', async () => {
+    const first = await shop.price({ path: '/dearer', price: '0.005' });
+    const second = await shop.price({ path: '/dearer' });
+    const { id } = first.body as { id: string };
+    expect(second).toMatchObject({ status: 201, body: { id, price: '0.01', pending: null } });
+    const { header } = await shop.signedFor(shop.at('/dearer'));
+    expect((await sendUntil(shop.at('/dearer'), header)).status).toBe(200);
+    const known = await rows(
+      `SELECT p.priced_endpoint AS id FROM payment p JOIN gateway_call USING (payment_id)
+       JOIN priced_endpoint e USING (endpoint_id) WHERE e.path = '/dearer'`,
+    );
+    expect(known).toEqual([{ id }]);
+  }, 60_000);
+});
+
 describe('challenges', () => {
   it('are limited by address and price; what is paid for is not', async () => {
     await shop.price({ path: '/often' });

@@ -120,8 +120,12 @@ export class Processes {
       ...{ db: app, ledger, assets, settings, policies, clock, log },
       ports: () => chain,
     });
-    this.endpoints = new EndpointService({ db: app, assets });
-    const { upstreamNetworks: opened, keepAnswersMs: keepMs } = settings.x402;
+    const {
+      upstreamNetworks: opened,
+      keepAnswersMs: keepMs,
+      priceDelayMs: delayMs,
+    } = settings.x402;
+    this.endpoints = new EndpointService({ db: app, assets, log, delayMs });
     this.#forwarder = new Forwarder({ db: app, log, clock, opened, keepMs });
     const served = { facilitator: this.facilitator, forwarder: this.#forwarder };
     const challenges = { take: () => null };

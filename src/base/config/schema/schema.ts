@@ -158,6 +158,7 @@ const X402 = Type.Object(
     ),
     verifyLeaseSeconds: Type.Optional(integer(0, 300, ' seconds (0: none)')),
     keepAnswersDays: Type.Optional(integer(1, 3_650, ' days')),
+    priceDelaySeconds: Type.Optional(integer(0, 2_592_000, ' seconds')),
   },
   closed,
 );

@@ -24,6 +24,7 @@ export function readX402(
   faults: Faults,
 ): Settings['x402'] {
   const { anonymous, waitSeconds = 8, verifyLeaseSeconds = 20, keepAnswersDays = 90 } = section;
+  const { priceDelaySeconds = 86_400 } = section;
   const names = new Map<string, number>();
   const merchants = (section.merchants ?? []).map((merchant = {}, index) => {
     const path = `x402.merchants[${index}]`;
@@ -39,6 +40,7 @@ export function readX402(
     waitMs: waitSeconds * 1000,
     verifyLeaseMs: verifyLeaseSeconds * 1000,
     keepAnswersMs: keepAnswersDays * 86_400_000,
+    priceDelayMs: priceDelaySeconds * 1000,
     challengeRates: {
       address: rateLimitOf(rates?.address) ?? CHALLENGE_RATES.address,
       merchant: rateLimitOf(rates?.merchant) ?? CHALLENGE_RATES.merchant,

@@ -78,6 +78,7 @@ export function developmentConfig(options: {
     lanes: shown.lanes,
     // One whose money comes to a wallet of ours, so that it can give back.
     x402: {
+      priceDelaySeconds: settings.x402.priceDelayMs / 1000,
       merchants: settings.lanes.slice(0, 1).map(({ tenant, address }) => ({
         ...{ tenant, name: 'shop', payTo: [address], replays: true },
         assets: settings.assets.filter(({ eip712 }) => eip712).map(({ id }) => ({ asset: id })),

@@ -56,6 +56,19 @@ function usualOf(asset: AssetSettings | null): AuthorizationMethod {
   return asset?.eip712 === undefined ? 'permit2' : 'eip3009';
 }
 
+/** Why a price that waits is stopped. */
+export function parseVeto(body: unknown): { reason: string } | Refusal {
+  return parseForm(body, new Set(['reason']), (fields) => {
+    const expected = '1 to 255 characters that say why';
+    const reason = fields.label('reason');
+    if (reason !== null && reason.trim() === '') {
+      fields.fault('reason', 'invalid_request', reason, expected);
+      return null;
+    }
+    return reason === null ? null : { reason };
+  });
+}
+
 function readOneOf<Word extends string>(
   fields: Fields,
   name: string,

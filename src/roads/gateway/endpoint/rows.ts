@@ -1,6 +1,6 @@
 import { HEX_BYTES, type Sql } from '../../../base/db/index.ts';
 import type { AuthorizationMethod } from '../../../base/effect/index.ts';
-import { type Address, fromHex } from '../../../base/kernel/index.ts';
+import type { Address } from '../../../base/kernel/index.ts';
 
 export const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
 type Method = (typeof METHODS)[number];
@@ -12,6 +12,8 @@ export type OnFailure = (typeof ON_FAILURE)[number];
 /** A price on a path of a merchant's API. Never changed: another one takes its place. */
 export type PricedEndpoint = {
   id: string;
+  /** Of the first price of its path, by which the endpoint is known whatever it costs. */
+  firstId: string;
   tenantId: string;
   merchantId: string;
   merchant: string;
@@ -28,96 +30,70 @@ export type PricedEndpoint = {
   timeoutMs: number;
   maxResponseBytes: number;
   description: string | null;
-  createdAt: Date;
+  effectiveAt: Date;
+  /** Until when it is in force; may lie ahead. */
   removedAt: Date | null;
+  /** By the database's clock when it was read. */
+  inForce: boolean;
 };
 
-export type NewEndpoint = Omit<PricedEndpoint, 'id' | 'merchant' | 'createdAt' | 'removedAt'>;
+export type NewEndpoint = Omit<
+  PricedEndpoint,
+  'id' | 'firstId' | 'merchant' | 'effectiveAt' | 'removedAt' | 'inForce'
+>;
 
-const SELECT = `SELECT e.endpoint_id AS id, e.tenant_id AS "tenantId", e.merchant_id AS "merchantId", m.name AS merchant,
-    e.method, e.path, e.asset, e.transfer_method AS "transferMethod", e.price, e.pay_to AS "payTo", e.upstream, e.on_failure AS "onFailure",
-    e.timeout_ms AS "timeoutMs", e.max_response_bytes AS "maxResponseBytes", e.description,
-    e.created_at AS "createdAt", e.removed_at AS "removedAt"
+/** In force or waiting at a time; one that was stopped while it waited never stands. */
+const standing = (moment: string) =>
+  `(e.removed_at IS NULL OR e.removed_at > greatest(e.effective_at, ${moment}))`;
+
+const select = (
+  at: string,
+) => `SELECT e.endpoint_id AS id, coalesce(e.first_id, e.endpoint_id) AS "firstId", e.tenant_id AS "tenantId",
+    e.merchant_id AS "merchantId", m.name AS merchant, e.method, e.path, e.asset, e.transfer_method AS "transferMethod", e.price,
+    e.pay_to AS "payTo", e.upstream, e.on_failure AS "onFailure", e.timeout_ms AS "timeoutMs",
+    e.max_response_bytes AS "maxResponseBytes", e.description, e.effective_at AS "effectiveAt", e.removed_at AS "removedAt",
+    e.effective_at <= ${at} AND ${standing(at)} AS "inForce"
   FROM priced_endpoint e JOIN merchant m USING (merchant_id)`;
-
-/** Puts a price, in the place of one of the same method and path; in the caller's transaction. */
-export async function putEndpoint(sql: Sql, wanted: NewEndpoint): Promise<PricedEndpoint> {
-  const { merchantId, method, path } = wanted;
-  // Two that put one price at a time, one after the other.
-  await sql.query('SELECT 1 FROM merchant WHERE merchant_id = $1 FOR UPDATE', [merchantId]);
-  await sql.query(
-    `UPDATE priced_endpoint SET removed_at = now()
-     WHERE merchant_id = $1 AND method = $2 AND path = $3 AND removed_at IS NULL`,
-    [merchantId, method, path],
-  );
-  const { rows } = await sql.query<{ id: string }>(
-    `INSERT INTO priced_endpoint (tenant_id, merchant_id, method, path, asset, price, pay_to, upstream, on_failure,
-       timeout_ms, max_response_bytes, description, transfer_method)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) RETURNING endpoint_id AS id`,
-    [
-      wanted.tenantId,
-      merchantId,
-      method,
-      path,
-      wanted.asset,
-      wanted.price,
-      fromHex(wanted.payTo),
-      wanted.upstream,
-      wanted.onFailure,
-      wanted.timeoutMs,
-      wanted.maxResponseBytes,
-      wanted.description,
-      wanted.transferMethod,
-    ],
-  );
-  return (await readEndpoint(sql, rows[0]!.id))!;
-}
 
 export async function readEndpoint(sql: Sql, id: string): Promise<PricedEndpoint | null> {
   const { rows } = await sql.query<PricedEndpoint>({
     name: 'priced_endpoint_read',
     types: HEX_BYTES,
-    text: `${SELECT} WHERE e.endpoint_id = $1`,
+    text: `${select('statement_timestamp()')} WHERE e.endpoint_id = $1`,
     values: [id],
   });
   return rows[0] ?? null;
 }
 
-/** Those in force, of a tenant or of one of its merchants. */
-export async function listEndpoints(
+/** Those of a tenant or of one of its merchants that are in force or wait, at a time or now. */
+export async function standingEndpoints(
   sql: Sql,
-  { tenantId, merchantId }: { tenantId: string; merchantId: string | null },
+  of: { tenantId: string; merchantId: string | null; firstId?: string; at?: string },
 ): Promise<PricedEndpoint[]> {
+  const when = 'coalesce($4::timestamptz, statement_timestamp())';
   const { rows } = await sql.query<PricedEndpoint>({
     types: HEX_BYTES,
-    text: `${SELECT} WHERE e.tenant_id = $1 AND ($2::uuid IS NULL OR e.merchant_id = $2) AND e.removed_at IS NULL
-      ORDER BY m.name, e.path, e.method`,
-    values: [tenantId, merchantId],
+    text: `${select(when)} WHERE e.tenant_id = $1 AND ($2::uuid IS NULL OR e.merchant_id = $2)
+        AND ($3::uuid IS NULL OR coalesce(e.first_id, e.endpoint_id) = $3) AND ${standing(when)}
+      ORDER BY m.name, e.path, e.method, e.effective_at`,
+    values: [of.tenantId, of.merchantId, of.firstId ?? null, of.at ?? null],
   });
   return rows;
 }
 
-/** Those of a merchant that is in service, by names: those in force, or the ones that were taken away, the last one first. */
+/** Those of a merchant that is in service, by names: those in force, or the ones that were and are not, the last one first. */
 export async function endpointsOf(
   sql: Sql,
-  { tenant, merchant, removed }: { tenant: string; merchant: string; removed: boolean },
+  { tenant, merchant, inForce }: { tenant: string; merchant: string; inForce: boolean },
 ): Promise<PricedEndpoint[]> {
+  const now = 'statement_timestamp()';
   const { rows } = await sql.query<PricedEndpoint>({
     name: 'priced_endpoint_of_merchant',
     types: HEX_BYTES,
-    text: `${SELECT} JOIN tenant t ON t.tenant_id = e.tenant_id
-      WHERE t.name = $1 AND m.name = $2 AND m.disabled_at IS NULL
-        AND (e.removed_at IS NOT NULL) = $3 ORDER BY e.removed_at DESC`,
-    values: [tenant, merchant, removed],
+    text: `${select(now)} JOIN tenant t ON t.tenant_id = e.tenant_id
+      WHERE t.name = $1 AND m.name = $2 AND m.disabled_at IS NULL AND e.effective_at <= ${now}
+        AND e.removed_at IS DISTINCT FROM e.effective_at AND ${standing(now)} = $3 ORDER BY e.removed_at DESC`,
+    values: [tenant, merchant, inForce],
   });
   return rows;
-}
-
-/** False: there is none in force. */
-export async function removeEndpoint(sql: Sql, id: string): Promise<boolean> {
-  const { rowCount } = await sql.query(
-    'UPDATE priced_endpoint SET removed_at = now() WHERE endpoint_id = $1 AND removed_at IS NULL',
-    [id],
-  );
-  return rowCount === 1;
 }

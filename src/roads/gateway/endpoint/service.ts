@@ -1,130 +1,158 @@
 import type { Assets } from '../../../base/config/index.ts';
-import { type Db, inTransaction } from '../../../base/db/index.ts';
-import { writeAudit } from '../../../base/event/index.ts';
-import {
-  checksummed,
-  formatAmount,
-  isRefusal,
-  type Refusal,
-  refuse,
-} from '../../../base/kernel/index.ts';
+import { type Db, inTransaction, type Sql } from '../../../base/db/index.ts';
+import { writeAudit, writeEvents } from '../../../base/event/index.ts';
+import { isRefusal, type Log, type Refusal, refuse } from '../../../base/kernel/index.ts';
 import { findMerchantOf, type Merchant } from '../../../books/access/index.ts';
-import { type EndpointForm, parseEndpoint } from './form.ts';
+import { decidePut, decideRemoval, type Standing, standingOf } from './decide-change.ts';
+import { type EndpointForm, parseEndpoint, parseVeto } from './form.ts';
 import { isPayable } from './match.ts';
-import {
-  listEndpoints,
-  type PricedEndpoint,
-  putEndpoint,
-  readEndpoint,
-  removeEndpoint,
-} from './rows.ts';
-
-/** A price as its owner sees it. */
-export type EndpointView = {
-  id: string;
-  merchant: string;
-  method: string;
-  path: string;
-  asset: string;
-  price: string;
-  priceAtomic: string;
-  payTo: string;
-  assetTransferMethod: string;
-  upstream: string;
-  onFailure: string;
-  timeoutMs: number;
-  maxResponseBytes: number;
-  description: string | null;
-  createdAt: string;
-};
+import { type PricedEndpoint, standingEndpoints } from './rows.ts';
+import { type EndpointView, viewsOf } from './view.ts';
+import { insertPrice, lockPrices, setEnd, stopWaiting } from './write.ts';
 
 type By = { tenantId: string; merchantId: string | null; actor: string; correlationId: string };
+type EndpointContext = {
+  db: Db;
+  assets: Assets;
+  /** How long a price that loosens waits until it is in force. */
+  delayMs: number;
+  log: Log;
+};
+type Change = {
+  done: 'priced' | 'removed' | 'scheduled' | 'vetoed';
+  loosens: string[];
+  reason?: string;
+};
 
+type Key = Pick<PricedEndpoint, 'tenantId' | 'merchantId' | 'method' | 'path'>;
+/** Null: it is so already. */
+type Act = (
+  sql: Sql,
+  standing: Standing,
+  times: { now: string; later: string },
+) => Promise<Change | Refusal | null>;
+
+const NOTHING_WAITS = refuse(
+  'nothing_pending',
+  'Nothing waits at this endpoint: it is in force already, or was stopped.',
+);
 const NOT_FOUND = refuse('not_found', 'There is no priced endpoint with this id for this key.');
 
-/** Prices on the paths of merchants' APIs. One that changes is another one, so that what was offered stays what it was. */
+/**
+ * Prices on the paths of merchants' APIs. One that changes is another one, so that what was offered stays what it was. One
+ * key may change them, so what a thief of it would want waits, told to everybody, and can be stopped until then.
+ */
 export class EndpointService {
-  readonly #context: { db: Db; assets: Assets };
+  readonly #context: EndpointContext;
 
-  constructor(context: { db: Db; assets: Assets }) {
+  constructor(context: EndpointContext) {
     this.#context = context;
   }
 
+  /** What was asked for last is what counts: it takes the place of what waits, and waits its own time. */
   async put(by: By, body: unknown): Promise<EndpointView | Refusal> {
     const { db, assets } = this.#context;
     const form = parseEndpoint(body, assets);
     if (isRefusal(form)) return form;
-    const { tenantId, correlationId, actor } = by;
+    const { tenantId } = by;
     const merchant = await findMerchantOf(db, { tenantId, name: form.merchant });
     if (merchant === null || (by.merchantId !== null && by.merchantId !== merchant.merchantId)) {
       return refuse('not_found', 'There is no merchant of this name for this key.');
     }
     const refusal = judge(merchant, form);
     if (refusal !== null) return refusal;
-    const wanted = { ...form, tenantId, merchantId: merchant.merchantId, asset: form.asset.caip19 };
-    const put = await inTransaction(db, async (sql) => {
-      const endpoint = await putEndpoint(sql, wanted);
-      const detail = { ...this.#view(endpoint) };
-      const action = 'endpoint.priced';
-      const subject = endpoint.id;
-      await writeAudit(sql, [{ tenantId, action, actor, subject, correlationId, detail }]);
-      return endpoint;
+    const { merchantId } = merchant;
+    const wanted = { ...form, tenantId, merchantId, asset: form.asset.caip19 };
+    return this.#change(by, wanted, async (sql, standing, { now, later }) => {
+      const loosens = decidePut(standing, wanted);
+      if (loosens === null) return null;
+      const at = loosens.length === 0 ? now : later;
+      await stopWaiting(sql, wanted, now);
+      await setEnd(sql, wanted, { now, until: at });
+      await insertPrice(sql, wanted, at);
+      return { done: at === now ? 'priced' : 'scheduled', loosens };
     });
-    return this.#view(put);
   }
 
   async list(of: Pick<By, 'tenantId' | 'merchantId'>): Promise<EndpointView[]> {
-    return (await listEndpoints(this.#context.db, of)).map((endpoint) => this.#view(endpoint));
+    const { db, assets } = this.#context;
+    const { tenantId, merchantId } = of;
+    return viewsOf(await standingEndpoints(db, { tenantId, merchantId }), assets);
   }
 
   async get(of: Pick<By, 'tenantId' | 'merchantId'>, id: string): Promise<EndpointView | Refusal> {
-    const endpoint = await this.#read(of, id);
-    return endpoint === null ? NOT_FOUND : this.#view(endpoint);
+    const { db, assets } = this.#context;
+    const { tenantId, merchantId } = of;
+    const standing = await standingEndpoints(db, { tenantId, merchantId, firstId: id });
+    return viewsOf(standing, assets)[0] ?? NOT_FOUND;
   }
 
+  /** At once, unless a wider path would answer in its place. */
   async remove(by: By, id: string): Promise<EndpointView | Refusal> {
-    const endpoint = await this.#read(by, id);
-    if (endpoint === null) return NOT_FOUND;
-    const { tenantId, actor, correlationId } = by;
-    return inTransaction(this.#context.db, async (sql) => {
-      if (!(await removeEndpoint(sql, id))) return NOT_FOUND;
-      const action = 'endpoint.removed';
-      await writeAudit(sql, [{ tenantId, action, actor, subject: id, correlationId, detail: {} }]);
-      return this.#view(endpoint);
+    return this.#changeKnown(by, id, async (sql, standing, { now, later }) => {
+      const { own, waiting } = standing;
+      if (own === null && waiting === null) return NOT_FOUND;
+      const loosens = decideRemoval(standing);
+      const until = loosens.length === 0 ? now : later;
+      // Asked again for what waits already.
+      if (until !== now && waiting === null && own!.removedAt !== null) return null;
+      await stopWaiting(sql, (own ?? waiting)!, now);
+      if (own !== null) await setEnd(sql, own, { now, until });
+      return { done: until === now ? 'removed' : 'scheduled', loosens };
     });
   }
 
-  async #read(of: Pick<By, 'tenantId' | 'merchantId'>, id: string): Promise<PricedEndpoint | null> {
-    const found = await readEndpoint(this.#context.db, id);
-    const own =
-      found?.tenantId === of.tenantId &&
-      (of.merchantId === null || of.merchantId === found.merchantId);
-    return own && found.removedAt === null ? found : null;
+  /** Stops what waits; what is in force stays so. */
+  async veto(by: By, id: string, body: unknown): Promise<EndpointView | Refusal> {
+    const form = parseVeto(body);
+    if (isRefusal(form)) return form;
+    return this.#changeKnown(by, id, async (sql, { own, waiting }, { now }) => {
+      if (waiting === null && (own === null || own.removedAt === null)) return NOTHING_WAITS;
+      await stopWaiting(sql, (own ?? waiting)!, now);
+      if (own !== null) await setEnd(sql, own, { now, until: null });
+      return { done: 'vetoed', loosens: [], ...form };
+    });
   }
 
-  #view(endpoint: PricedEndpoint): EndpointView {
-    const { id, merchant, method, path, price, payTo, upstream, onFailure } = endpoint;
-    const { timeoutMs, maxResponseBytes, description, createdAt } = endpoint;
-    const asset = this.#context.assets.find(endpoint.asset);
-    return {
-      ...{
-        id,
-        merchant,
-        method,
-        path,
-        upstream,
-        onFailure,
-        timeoutMs,
-        maxResponseBytes,
-        description,
-      },
-      asset: asset?.id ?? endpoint.asset,
-      price: formatAmount(price, asset?.decimals ?? 0),
-      priceAtomic: price.toString(),
-      payTo: checksummed(payTo),
-      assetTransferMethod: endpoint.transferMethod,
-      createdAt: createdAt.toISOString(),
-    };
+  async #changeKnown(by: By, id: string, act: Act): Promise<EndpointView | Refusal> {
+    const { tenantId, merchantId } = by;
+    const of = { tenantId, merchantId, firstId: id };
+    const [known] = await standingEndpoints(this.#context.db, of);
+    return known === undefined ? NOT_FOUND : this.#change(by, known, act);
+  }
+
+  /** One after the other, against what stands when its turn has come. A crash leaves all of it or nothing. */
+  async #change(by: By, key: Key, act: Act): Promise<EndpointView | Refusal> {
+    const { db, assets, delayMs } = this.#context;
+    const { tenantId, merchantId, method, path } = key;
+    return inTransaction(db, async (sql) => {
+      const times = await lockPrices(sql, { merchantId, delayMs });
+      const read = () => standingEndpoints(sql, { tenantId, merchantId, at: times.now });
+      const viewOf = (endpoints: PricedEndpoint[]) =>
+        viewsOf(endpoints, assets).find((one) => one.method === method && one.path === path);
+      const before = await read();
+      const outcome = await act(sql, standingOf(before, key), times);
+      if (outcome !== null && isRefusal(outcome)) return outcome;
+      const left = viewOf(await read());
+      const view = left ?? { ...viewOf(before)!, status: 'removed', pending: null };
+      if (outcome !== null) await this.#tell(sql, by, view, outcome);
+      return view;
+    });
+  }
+
+  async #tell(sql: Sql, by: By, view: EndpointView, { done, loosens, reason }: Change) {
+    const { tenantId, actor, correlationId } = by;
+    const detail = { ...view, loosens, ...(reason === undefined ? {} : { reason }) };
+    const told = { tenantId, correlationId };
+    const action = `endpoint.${done}`;
+    await writeAudit(sql, [{ ...told, action, actor, subject: view.id, detail }]);
+    await writeEvents(sql, [{ ...told, type: action, subjectId: view.id, data: detail }]);
+    if (done === 'scheduled' || done === 'vetoed') {
+      const { pending, effectiveAt } = view;
+      const at = pending?.effectiveAt ?? effectiveAt;
+      const { log } = this.#context;
+      log.warn({ endpointId: view.id, actor, loosens, at, reason }, `a price was ${done}`);
+    }
   }
 }
 

@@ -11,11 +11,8 @@ import { scopeOf } from './scope.ts';
 
 const tags = ['x402'];
 const text = Type.String();
-const Endpoint = Type.Object({
-  id: text,
-  merchant: text,
-  method: text,
-  path: text,
+const time = Type.String({ format: 'date-time' });
+const terms = {
   asset: text,
   price: text,
   priceAtomic: text,
@@ -26,7 +23,27 @@ const Endpoint = Type.Object({
   timeoutMs: Type.Integer(),
   maxResponseBytes: Type.Integer(),
   description: Type.Union([text, Type.Null()]),
-  createdAt: text,
+};
+const Endpoint = Type.Object({
+  id: Type.String({ description: 'Of the path, whatever it costs' }),
+  merchant: text,
+  method: text,
+  path: text,
+  ...terms,
+  status: Type.Enum(['in_force', 'scheduled', 'removed'], {
+    description: 'scheduled: the path has no price of its own before effectiveAt',
+  }),
+  effectiveAt: time,
+  pending: Type.Union(
+    [
+      Type.Object({
+        effectiveAt: time,
+        terms: Type.Union([Type.Object(terms), Type.Null()]),
+      }),
+      Type.Null(),
+    ],
+    { description: 'What takes its place then; terms null: it is taken away' },
+  ),
 });
 const EndpointBody = Type.Object({
   merchant: text,
@@ -49,6 +66,7 @@ export function addEndpointRoutes(app: App, { services }: RouteContext): void {
   addPut(app, services);
   addList(app, services);
   addOne(app, services);
+  addVeto(app, services);
 }
 
 function addPut(app: App, services: Services): void {
@@ -60,15 +78,17 @@ function addPut(app: App, services: Services): void {
         tags,
         summary: 'Put a price on a path of a merchant’s API, in the place of the one that it has',
         description:
-          'A path that ends in /* prices everything below it; the longest that fits counts. What was offered before is honoured until its challenge runs out.',
+          'A path that ends in /* prices everything below it; the longest that fits counts. A higher price is in force at once (201). What sells for less or something else, or sends money or requests elsewhere, waits (202) and can be vetoed until then; what is put after it takes its place. What was offered before is honoured until its challenge runs out.',
         body: EndpointBody,
-        response: { 201: Endpoint, ...problems },
+        response: { 201: Endpoint, 202: Endpoint, ...problems },
       },
     },
     async (request, reply) => {
       if (request.body === undefined) return sendRefusal(request, reply, EMPTY_BODY);
       const put = await services.gateway.put(await byOf(services, request), request.body);
-      return isRefusal(put) ? sendRefusal(request, reply, put) : reply.code(201).send(put);
+      if (isRefusal(put)) return sendRefusal(request, reply, put);
+      const waits = put.status === 'scheduled' || put.pending !== null;
+      return reply.code(waits ? 202 : 201).send(put);
     },
   );
 }
@@ -80,7 +100,7 @@ function addList(app: App, services: Services): void {
       onRequest: guard(services, 'payments:read'),
       schema: {
         tags,
-        summary: 'The prices in force',
+        summary: 'The prices in force, and what waits',
         response: { 200: Type.Object({ items: Type.Array(Endpoint) }), ...problems },
       },
     },
@@ -98,7 +118,7 @@ function addOne(app: App, services: Services): void {
       onRequest: guard(services, 'payments:read'),
       schema: {
         tags,
-        summary: 'A price in force',
+        summary: 'A price in force, and what waits',
         params,
         response: { 200: Endpoint, ...problems },
       },
@@ -117,6 +137,8 @@ function addOne(app: App, services: Services): void {
       schema: {
         tags,
         summary: 'Take a path out of the gateway: what was paid for it is still answered',
+        description:
+          'At once, also what waits; but it waits where a wider path would answer in its place (pending).',
         params,
         response: { 200: Endpoint, ...problems },
       },
@@ -126,6 +148,32 @@ function addOne(app: App, services: Services): void {
       const by = await byOf(services, request);
       const removed = isUuid(id) ? await services.gateway.remove(by, id) : NOT_FOUND;
       return isRefusal(removed) ? sendRefusal(request, reply, removed) : reply.send(removed);
+    },
+  );
+}
+
+function addVeto(app: App, services: Services): void {
+  app.post(
+    '/v1/priced-endpoints/:id/veto',
+    {
+      onRequest: guard(services, 'admin:policy'),
+      schema: {
+        tags,
+        summary: 'Stop what waits at a priced endpoint; what is in force stays',
+        params: Type.Object({ id: text }),
+        body: Type.Object(
+          { reason: Type.String({ minLength: 1, maxLength: 255, description: 'Why; kept' }) },
+          { additionalProperties: false },
+        ),
+        response: { 200: Endpoint, ...problems },
+      },
+    },
+    async (request, reply) => {
+      if (request.body === undefined) return sendRefusal(request, reply, EMPTY_BODY);
+      const id = request.params.id.toLowerCase();
+      const by = await byOf(services, request);
+      const left = isUuid(id) ? await services.gateway.veto(by, id, request.body) : NOT_FOUND;
+      return isRefusal(left) ? sendRefusal(request, reply, left) : reply.send(left);
     },
   );
 }

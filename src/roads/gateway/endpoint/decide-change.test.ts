@@ -1,0 +1,75 @@
+import { describe, expect, it } from 'vitest';
+import { decidePut, decideRemoval, loosens, standingOf, type Terms } from './decide-change.ts';
+import type { PricedEndpoint } from './rows.ts';
+
+const [OURS, OTHER] = [`0x${'aa'.repeat(20)}`, `0x${'bb'.repeat(20)}`] as const;
+const BASE: Terms = {
+  ...{ asset: 'a', transferMethod: 'eip3009', price: 100n, payTo: OURS },
+  ...{ upstream: 'https://up.example/', onFailure: 'refund', timeoutMs: 1_000 },
+  ...{ maxResponseBytes: 1_000, description: null },
+};
+const price = (over: Partial<PricedEndpoint> = {}): PricedEndpoint => ({
+  ...BASE,
+  ...{ id: 'p', firstId: 'p', tenantId: 't', merchantId: 'm', merchant: 'shop', method: 'GET' },
+  ...{ path: '/w/*', effectiveAt: new Date(0), removedAt: null, inForce: true },
+  ...over,
+});
+
+describe('a change of a price', () => {
+  it.each<[Partial<Terms>, string[]]>([
+    [{}, []],
+    [{ price: 101n }, []],
+    [{ price: 99n }, ['price']],
+    [{ asset: 'b', price: 1_000n }, ['asset']],
+    [{ transferMethod: 'permit2' }, ['transferMethod']],
+    [{ payTo: OTHER }, ['payTo']],
+    [{ upstream: 'https://up.example/other' }, ['upstream']],
+    [{ onFailure: 'keep' }, ['onFailure']],
+    [{ onFailure: 'retry' }, ['onFailure']],
+    [{ timeoutMs: 1_001 }, []],
+    [{ timeoutMs: 999 }, ['timeoutMs']],
+    [{ maxResponseBytes: 1_001 }, []],
+    [{ maxResponseBytes: 999 }, ['maxResponseBytes']],
+    [{ description: 'another' }, []],
+    [{ price: 101n, payTo: OTHER, upstream: 'https://a/' }, ['payTo', 'upstream']],
+  ])('loosens by its terms, case %#', (over, fields) => {
+    expect(loosens(BASE, { ...BASE, ...over })).toEqual(fields);
+  });
+});
+
+describe('a path', () => {
+  const of = (...endpoints: PricedEndpoint[]) =>
+    standingOf(endpoints, { method: 'GET', path: '/w/seoul' });
+  const wide = price();
+  const own = price({ id: 'o', path: '/w/seoul', price: 500n });
+  const waiting = price({ id: 'n', path: '/w/seoul', price: 50n, inForce: false });
+
+  it.each<[string, PricedEndpoint[], bigint, string[] | null]>([
+    ['without any price', [], 500n, ['path']],
+    ['of another method', [price({ method: 'POST' })], 500n, ['path']],
+    ['below a wider one, for more', [wide], 101n, ['path']],
+    ['with its own, for less', [wide, own], 499n, ['price']],
+    ['with its own, for more', [wide, own], 501n, []],
+    ['with its own, as it is', [wide, own], 500n, null],
+    ['with one that waits, asked again', [own, waiting], 50n, null],
+    ['with one that waits, back to what is in force', [own, waiting], 500n, []],
+    ['with one that waits, between both', [own, waiting], 60n, ['price']],
+    [
+      'that is to be taken away, and shall stay',
+      [price({ ...own, removedAt: new Date(1) })],
+      500n,
+      [],
+    ],
+  ])('%s', (_, endpoints, asked, said) => {
+    expect(decidePut(of(...endpoints), { ...BASE, price: asked })).toEqual(said);
+  });
+
+  it.each<[string, PricedEndpoint[], string[]]>([
+    ['alone', [own], []],
+    ['from below a wider one', [wide, own], ['path']],
+    ['from below one that waits', [price({ inForce: false }), own], []],
+    ['that only waits', [wide, waiting], []],
+  ])('taken away %s', (_, endpoints, said) => {
+    expect(decideRemoval(of(...endpoints))).toEqual(said);
+  });
+});
