@@ -34,4 +34,10 @@ export { type Hold, listWaitingHolds, readHolds } from './holds/rows.ts';
 export { HOLD_TOPICS } from './holds/topics.ts';
 export { activatePolicy, Policies, storePolicy } from './policies.ts';
 export { holdWindows } from './windows/charges.ts';
+export {
+  type PastDecision,
+  type PastSource,
+  type PastSpan,
+  UNKNOWN_ASSET,
+} from './windows/past.ts';
 export { longestWindowMs, PolicyReplay } from './windows/replay.ts';

@@ -7,18 +7,24 @@ import { Ledger } from '../../books/ledger/index.ts';
 import { Policies, policyWorld } from '../../books/policy/index.ts';
 import { readLanes } from '../../books/tx/index.ts';
 import { MoveResolver } from '../../hands/treasury/index.ts';
-import { AddressBookService, FreezeService, PolicyService } from '../../roads/control/index.ts';
+import {
+  AddressBookService,
+  FreezeService,
+  PolicyService,
+  parseSimulation,
+  simulatePolicy,
+} from '../../roads/control/index.ts';
 import { DepositService } from '../../roads/deposit/index.ts';
 import { exportEvidence } from '../../roads/evidence/index.ts';
 import { BreakService, orderChainResume } from '../../roads/reconcile/index.ts';
 import {
   ApprovalService,
   HoldService,
-  parseSimulation,
-  simulatePolicy,
+  pastWithdrawals,
   WithdrawalResolver,
   WithdrawalService,
 } from '../../roads/withdrawal/index.ts';
+import { pastPayments } from '../../roads/x402/index.ts';
 import { buildServer, eventView, type Services } from '../http/index.ts';
 import { localOrigin } from '../public-url.ts';
 import { VERSION } from '../version.ts';
@@ -29,7 +35,7 @@ import { databaseReady, installationOf, type RoleHandle } from './role.ts';
 import { walletServices } from './wallets.ts';
 import { x402Services } from './x402.ts';
 
-/** Withdrawals in one answer: a second or two of this process, which answers others meanwhile. */
+/** Withdrawals, and payments, in one answer: a second or two of this process, which answers others meanwhile. */
 const MOST_SIMULATED = 10_000;
 
 type ApiOptions = { settings: Settings; log: Log; port: number; host: string };
@@ -180,7 +186,8 @@ async function servicesOf(
     simulate: async (tenantId, body) => {
       const asked = parseSimulation(body, policyWorld(settings));
       if (isRefusal(asked)) return asked;
-      return simulatePolicy({ assets, settings }, db, { ...asked, tenantId, most: MOST_SIMULATED });
+      const sources = [pastWithdrawals({ assets, settings }), pastPayments({ assets, settings })];
+      return simulatePolicy(sources, db, { ...asked, tenantId, most: MOST_SIMULATED });
     },
     breaks: (tenantId, filter, page) => breaks.list(tenantId, filter, page),
     readBreak: (tenantId, id) => breaks.get(tenantId, id),

@@ -19,6 +19,7 @@ import type {
   FreezeView,
   PolicyChangeView,
   PolicyOrder,
+  Simulation,
 } from '../../roads/control/index.ts';
 import type { BalanceView, DepositView, TransferView } from '../../roads/deposit/index.ts';
 import type { EndpointView, GatewayAnswer, GatewayRequest } from '../../roads/gateway/index.ts';
@@ -28,7 +29,6 @@ import type {
   HoldView,
   PreviewView,
   PublicStatus,
-  Simulation,
   Verdict,
   WithdrawalFilter,
   WithdrawalView,

@@ -14,8 +14,7 @@ export { settlerHandlers, validatorHandlers } from './handlers.ts';
 export type { PreviewView } from './preview.ts';
 export { WithdrawalResolver } from './resolve.ts';
 export { WithdrawalService } from './service.ts';
-export { parseSimulation } from './simulate/request.ts';
-export { type Simulation, simulatePolicy } from './simulate/simulate.ts';
+export { pastWithdrawals } from './simulate/past.ts';
 export { sweepStanding } from './sweep.ts';
 export {
   PUBLIC_STATUSES,

@@ -50,10 +50,10 @@ test('tells what would have been otherwise, by which rule, and how much of what 
   expect({ code, err }).toEqual({ code: 0, err: '' });
   const [, difference, , counts, last] = out.split('\n');
   expect(difference).toMatch(
-    /^[0-9a-f-]{36} +\S+Z +alice +2 ETH +allowed \(low\) +denied +cap: at most 1000000000000000000$/,
+    /^withdrawal +[0-9a-f-]{36} +\S+Z +alice +2 ETH +allowed \(low\) +denied +cap: at most 1000000000000000000$/,
   );
-  expect(counts).toBe('       1  allowed → denied');
-  expect(last).toMatch(/^1 withdrawals of 30 days; policy:[0-9a-f]{64}$/);
+  expect(counts).toBe('       1  withdrawals allowed → denied');
+  expect(last).toMatch(/^1 withdrawals and payments of 30 days; policy:[0-9a-f]{64}$/);
   expect(JSON.parse((await simulate('--json', '--tenant', 'demo')).out)).toMatchObject({
     ...{ looked: 1, differences: [{ account: 'alice', would: { outcome: 'denied' } }] },
   });
@@ -66,7 +66,7 @@ test('asks whose withdrawals are meant where there are several tenants, and of h
   });
   expect(await simulate('--tenant', 'other')).toMatchObject({
     code: 0,
-    out: expect.stringMatching(/^0 withdrawals of 30 days/),
+    out: expect.stringMatching(/^0 withdrawals and payments of 30 days/),
   });
   expect(await simulate('--tenant', 'none')).toMatchObject({ code: 2 });
   expect(await simulate('--days', '0')).toMatchObject({

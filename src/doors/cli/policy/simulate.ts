@@ -3,7 +3,9 @@ import { Assets, type Settings } from '../../../base/config/index.ts';
 import { type Db, openPool } from '../../../base/db/index.ts';
 import { formatAmount } from '../../../base/kernel/index.ts';
 import { findTenant, listTenants } from '../../../books/access/index.ts';
-import { type Simulation, simulatePolicy } from '../../../roads/withdrawal/index.ts';
+import { type Simulation, simulatePolicy } from '../../../roads/control/index.ts';
+import { pastWithdrawals } from '../../../roads/withdrawal/index.ts';
+import { pastPayments } from '../../../roads/x402/index.ts';
 import { CliEnd, EXIT, type Run } from '../context.ts';
 import { printJson, printTable } from '../print.ts';
 import { findSettings, type SourceFlags } from '../sources.ts';
@@ -19,9 +21,11 @@ const PROGRESS_MS = 2_000;
 export function addPolicySimulate(policy: Command, run: Run): void {
   policy
     .command('simulate')
-    .description('what a document would have said of the withdrawals of past days; writes nothing')
+    .description(
+      'what a document would have said of the withdrawals and x402 payments of past days; writes nothing',
+    )
     .argument('<file>', 'YAML or JSON')
-    .option('--tenant <name>', 'whose withdrawals (needed where there are several tenants)')
+    .option('--tenant <name>', 'whose (needed where there are several tenants)')
     .option('--days <n>', 'how many days back, 1 to 366', readWhole(366), 30)
     .option('--limit <n>', 'the most differences to tell', readWhole(1_000_000), 200)
     .option('--config <file>', 'configuration file that names database, assets and chains')
@@ -39,7 +43,9 @@ async function simulate(run: Run, flags: Flags, file: string): Promise<void> {
   });
   try {
     const { days, limit } = flags;
-    const told = await simulatePolicy({ assets: new Assets(settings.assets), settings }, db, {
+    const context = { assets: new Assets(settings.assets), settings };
+    const sources = [pastWithdrawals(context), pastPayments(context)];
+    const told = await simulatePolicy(sources, db, {
       ...{ tenantId: await tenantOf(db, flags.tenant), policy, days, limit, most: MOST },
       progress: throttled(run),
     });
@@ -76,7 +82,7 @@ function print(run: Run, settings: Settings, told: Simulation, days: number): vo
         const shown = ({ outcome, tier }: typeof one.was) =>
           tier === null ? outcome : `${outcome} (${tier})`;
         return {
-          ...{ withdrawal: one.withdrawalId, 'decided at': one.decidedAt, account: one.account },
+          ...{ kind: one.kind, id: one.id, 'decided at': one.decidedAt, account: one.account },
           amount: `${amount} ${asset?.id ?? one.asset}`,
           ...{ was: shown(one.was), would: shown(one.would), reason: one.reason },
         };
@@ -84,13 +90,15 @@ function print(run: Run, settings: Settings, told: Simulation, days: number): vo
     );
     run.stdout.write(more ? `and more: see --limit\n\n` : '\n');
   }
-  for (const { was, would, count } of outcomes) {
+  for (const { kind, was, would, count } of outcomes) {
     const what = was === would ? `${was}, as before` : `${was} → ${would}`;
-    run.stdout.write(`${String(count).padStart(8)}  ${what}\n`);
+    run.stdout.write(`${String(count).padStart(8)}  ${kind}s ${what}\n`);
   }
   const before = warmedUp === 0 ? '' : `; ${warmedUp} before them filled the windows`;
   const left = truncated ? '; the oldest were left out' : '';
-  run.stdout.write(`${looked} withdrawals of ${days} days${before}${left}; ${told.version}\n`);
+  run.stdout.write(
+    `${looked} withdrawals and payments of ${days} days${before}${left}; ${told.version}\n`,
+  );
 }
 
 function readWhole(most: number) {

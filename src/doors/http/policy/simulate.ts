@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
 import { isRefusal } from '../../../base/kernel/index.ts';
-import type { Simulation } from '../../../roads/withdrawal/index.ts';
+import type { Simulation } from '../../../roads/control/index.ts';
 import { guard } from '../auth.ts';
 import { sendRefusal } from '../reply.ts';
 import type { App, RouteContext } from '../routes/context.ts';
@@ -10,22 +10,24 @@ import { problems } from '../schemas.ts';
 const text = Type.String();
 const whole = Type.Integer();
 const outcome = Type.Enum(['denied', 'allowed', 'approved', 'held', 'held_and_approved']);
+const kind = Type.Enum(['withdrawal', 'payment']);
 const tier = Type.Unsafe<string | null>({ type: ['string', 'null'] });
 const said = Type.Object({ outcome, tier });
 const Told = Type.Unsafe<Simulation>(
   Type.Object({
     version: text,
-    looked: Type.Integer({ description: 'Withdrawals of the days asked for' }),
+    looked: Type.Integer({ description: 'Withdrawals and payments of the days asked for' }),
     warmedUp: Type.Integer({
-      description: 'Withdrawals before them, which only filled the windows',
+      description: 'Those before them, which only filled the windows',
     }),
     truncated: Type.Boolean({ description: 'There were more: the oldest were left out' }),
-    outcomes: Type.Array(Type.Object({ was: outcome, would: outcome, count: whole })),
+    outcomes: Type.Array(Type.Object({ kind, was: outcome, would: outcome, count: whole })),
     differences: Type.Array(
       Type.Object({
-        withdrawalId: Type.String({ format: 'uuid' }),
+        kind,
+        id: Type.String({ format: 'uuid', description: 'Of the withdrawal or payment' }),
         decidedAt: Type.String({ format: 'date-time' }),
-        account: text,
+        account: Type.String({ description: 'Of a payment the account of its merchant' }),
         asset: Type.String({ description: 'CAIP-19' }),
         amountAtomic: text,
         was: said,
@@ -56,9 +58,10 @@ export function addSimulateRoute(app: App, { services }: RouteContext): void {
       onRequest: guard(services, 'admin:policy'),
       schema: {
         tags: ['Policy'],
-        summary: 'Ask what a document would have said of past withdrawals; changes nothing',
+        summary:
+          'Ask what a document would have said of past withdrawals and x402 payments; changes nothing',
         description:
-          "The tenant's own, the newest 10,000 at most; `payonce policy simulate` looks at more.",
+          "The tenant's own, the newest 10,000 of each at most; `payonce policy simulate` looks at more.",
         body: Body,
         response: { 200: Told, ...problems },
       },

@@ -1,6 +1,6 @@
 import { HEX_BYTES, type Sql } from '../../../base/db/index.ts';
 import type { Address } from '../../../base/kernel/index.ts';
-import type { ScreeningInputs } from '../../../books/policy/index.ts';
+import type { PastSpan, ScreeningInputs } from '../../../books/policy/index.ts';
 
 /** A withdrawal as it was decided about, and what became of it. Times in ms since the epoch. */
 export type PastRow = {
@@ -42,23 +42,12 @@ export async function readPast(
   return rows;
 }
 
-type Span = {
-  /** Withdrawals from here on are shown; those before only fill the windows. */
-  since: string;
-  /** The id behind which reading begins. */
-  after: string;
-  /** How many stand behind it. */
-  total: number;
-  /** More than so many do: the oldest are left out. */
-  truncated: boolean;
-};
-
 /** Which withdrawals are looked at: of the last days, and before them as far back as windows reach. */
 export async function spanOf(
   sql: Sql,
   wanted: { tenantId: string; days: number; warmUpMs: number; most: number },
-): Promise<Span> {
-  const { rows } = await sql.query<Span>({
+): Promise<PastSpan> {
+  const { rows } = await sql.query<PastSpan>({
     name: 'withdrawal_past_span',
     text: `WITH b AS MATERIALIZED (
         SELECT payonce_uuid_at(now() - $2 * interval '1 day') AS since,

@@ -106,7 +106,7 @@ export async function previewRefused(
   return refused;
 }
 
-function judgeConfigured(assets: Assets, { asset, amount, parties }: JudgedPayment) {
+export function judgeConfigured(assets: Assets, { asset, amount, parties }: JudgedPayment) {
   return evaluateTiers({ asset: assets.find(asset)!, amount }, riskOf(parties));
 }
 
@@ -114,7 +114,7 @@ function judgeConfigured(assets: Assets, { asset, amount, parties }: JudgedPayme
  * A payer waits for seconds: what persons would have to be asked about first is not taken. What they would be asked only
  * since screening is away waits for it instead.
  */
-function unattended(decision: PolicyDecision): PolicyDecision {
+export function unattended(decision: PolicyDecision): PolicyDecision {
   const { verdict, approvals, holds, trace } = decision;
   if (verdict === 'deny' || (approvals === null && holds.length === 0)) return decision;
   if (approvals === null && holds.every(({ rule }) => rule === '@screening')) {
@@ -124,8 +124,8 @@ function unattended(decision: PolicyDecision): PolicyDecision {
 }
 
 /** Payments as policy sees them, in order. */
-async function subjectsOf(
-  { assets, settings }: Pick<PolicyContext, 'assets' | 'settings'>,
+export async function subjectsOf(
+  { assets, settings }: { assets: Assets; settings: Pick<Settings, 'lanes' | 'guard'> },
   sql: Sql,
   payments: readonly JudgedPayment[],
 ): Promise<PolicySubject[]> {

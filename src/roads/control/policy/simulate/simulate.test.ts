@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { MainDatabase } from '../../../../test/support/main-database.ts';
-import { type AssetSettings, Assets } from '../../../base/config/index.ts';
-import { isRefusal } from '../../../base/kernel/index.ts';
-import { policyWorld, readPolicyBody } from '../../../books/policy/index.ts';
+import { MainDatabase } from '../../../../../test/support/main-database.ts';
+import { type AssetSettings, Assets } from '../../../../base/config/index.ts';
+import { isRefusal } from '../../../../base/kernel/index.ts';
+import { policyWorld, readPolicyBody } from '../../../../books/policy/index.ts';
+import { pastWithdrawals } from '../../../withdrawal/index.ts';
+import { pastPayments } from '../../../x402/index.ts';
 import { parseSimulation } from './request.ts';
 import { simulatePolicy } from './simulate.ts';
 
@@ -95,7 +97,8 @@ async function simulate(
   const policy = readPolicyBody(document, policyWorld(settings));
   if (isRefusal(policy)) throw new Error(policy.detail);
   const asked = { tenantId, policy, days: 30, most: 1_000, limit: 100, ...more };
-  return simulatePolicy({ assets, settings }, at.app, asked);
+  const context = { assets, settings };
+  return simulatePolicy([pastWithdrawals(context), pastPayments(context)], at.app, asked);
 }
 
 describe('a simulation', () => {
@@ -104,7 +107,7 @@ describe('a simulation', () => {
     await past({ hoursAgo: 1 });
     expect(await simulate(BASE)).toMatchObject({
       ...{ looked: 2, warmedUp: 0, truncated: false, differences: [], more: false },
-      outcomes: [{ was: 'allowed', would: 'allowed', count: 2 }],
+      outcomes: [{ kind: 'withdrawal', was: 'allowed', would: 'allowed', count: 2 }],
     });
   });
 
@@ -117,7 +120,7 @@ describe('a simulation', () => {
     const { differences, outcomes } = await simulate(BASE + DAY);
     expect(differences).toMatchObject([
       {
-        ...{ withdrawalId: denied, account: 'alice', amountAtomic: '60' },
+        ...{ kind: 'withdrawal', id: denied, account: 'alice', amountAtomic: '60' },
         ...{ was: { outcome: 'allowed', tier: 'any' }, would: { outcome: 'denied', tier: null } },
         reason: 'day: 120 of 100',
       },
@@ -129,7 +132,11 @@ describe('a simulation', () => {
     await past({ hoursAgo: 30 });
     const denied = await past({ hoursAgo: 20 });
     const told = await simulate(BASE + DAY, { days: 1 });
-    expect(told).toMatchObject({ looked: 1, warmedUp: 1, differences: [{ withdrawalId: denied }] });
+    expect(told).toMatchObject({
+      looked: 1,
+      warmedUp: 1,
+      differences: [{ kind: 'withdrawal', id: denied }],
+    });
     expect(await simulate(BASE, { days: 1 })).toMatchObject({ looked: 1, warmedUp: 0 });
   });
 

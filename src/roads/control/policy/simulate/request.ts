@@ -1,5 +1,5 @@
-import { isRefusal, parseForm, type Refusal } from '../../../base/kernel/index.ts';
-import { type Policy, type PolicyWorld, readPolicyBody } from '../../../books/policy/index.ts';
+import { isRefusal, parseForm, type Refusal } from '../../../../base/kernel/index.ts';
+import { type Policy, type PolicyWorld, readPolicyBody } from '../../../../books/policy/index.ts';
 
 const LONGEST_DAYS = 366;
 const DEFAULT_DAYS = 30;

@@ -1,0 +1,72 @@
+import { HEX_BYTES, type Sql } from '../../../base/db/index.ts';
+import type { AuthorizationMethod } from '../../../base/effect/index.ts';
+import type { Address } from '../../../base/kernel/index.ts';
+import type { PastSpan } from '../../../books/policy/index.ts';
+import type { Parties } from '../policy/screen.ts';
+
+/** A payment as it was decided about, and what became of it. Times in ms since the epoch. */
+export type PastRow = {
+  id: string;
+  tenantId: string;
+  merchantName: string;
+  asset: string;
+  amount: bigint;
+  payer: Address;
+  payTo: Address;
+  method: AuthorizationMethod;
+  endpoint: string;
+  pricedEndpoint: string | null;
+  decidedAt: number;
+  verdict: 'allow' | 'deny';
+  tier: string | null;
+  asked: boolean;
+  inputs: { screening?: Parties } | null;
+  /** When it ended without being paid, by anything but the decision; null: it did not. */
+  endedAt: number | null;
+};
+
+/** Decided payments of a tenant behind an id, oldest first. */
+export async function readPast(
+  sql: Sql,
+  { tenantId, after, limit }: { tenantId: string; after: string; limit: number },
+): Promise<PastRow[]> {
+  const { rows } = await sql.query<PastRow>({
+    name: 'payment_past',
+    types: HEX_BYTES,
+    text: `SELECT p.payment_id AS id, p.tenant_id AS "tenantId", m.name AS "merchantName", p.asset,
+        coalesce(p.charged, p.amount) AS amount, p.payer, p.pay_to AS "payTo", p.method, p.endpoint,
+        p.priced_endpoint AS "pricedEndpoint", (extract(epoch FROM d.created_at) * 1000)::float8 AS "decidedAt",
+        d.verdict, d.tier, d.inputs,
+        EXISTS (SELECT FROM approval_request a WHERE a.owner_id = p.payment_id AND a.decision_id = d.decision_id) AS asked,
+        CASE WHEN p.status IN ('CHAIN_FAILED', 'EXPIRED') OR p.status = 'AUTH_REJECTED' AND d.verdict = 'allow'
+          THEN (extract(epoch FROM p.updated_at) * 1000)::float8 END AS "endedAt"
+      FROM payment p JOIN merchant m USING (merchant_id)
+      LEFT JOIN tx t ON t.owner_id = p.payment_id
+      JOIN decision d ON d.decision_id = coalesce(t.decision_id, p.decision_id)
+      WHERE p.tenant_id = $1 AND p.payment_id > $2 ORDER BY p.payment_id LIMIT $3`,
+    values: [tenantId, after, limit],
+  });
+  return rows;
+}
+
+/** Counts what was only handed in, too: the total is the most that there is to read. */
+export async function spanOf(
+  sql: Sql,
+  wanted: { tenantId: string; days: number; warmUpMs: number; most: number },
+): Promise<PastSpan> {
+  const { rows } = await sql.query<PastSpan>({
+    name: 'payment_past_span',
+    text: `WITH b AS MATERIALIZED (
+        SELECT payonce_uuid_at(now() - $2 * interval '1 day') AS since,
+          payonce_uuid_at(now() - $2 * interval '1 day' - $3 * interval '1 millisecond') AS begins
+      ), newest AS MATERIALIZED (
+        SELECT payment_id FROM payment, b WHERE tenant_id = $1 AND payment_id > b.begins
+        ORDER BY payment_id DESC LIMIT $4 + 1
+      ), counted AS (SELECT count(*)::int AS total FROM newest)
+      SELECT b.since, least(total, $4) AS total, total > $4 AS truncated, CASE WHEN total > $4
+        THEN (SELECT payment_id FROM newest ORDER BY payment_id LIMIT 1) ELSE b.begins END AS after
+      FROM b, counted`,
+    values: [wanted.tenantId, wanted.days, wanted.warmUpMs, wanted.most],
+  });
+  return rows[0]!;
+}
