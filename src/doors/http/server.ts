@@ -36,6 +36,7 @@ import { addWalletRoutes } from './routes/wallets.ts';
 import { addWithdrawalRoutes } from './routes/withdrawals.ts';
 import { addX402Routes } from './routes/x402/payments.ts';
 import { SHARED } from './schemas.ts';
+import { type SerializerFactory, serializersAtFirstUse } from './serializers.ts';
 import type { Services } from './services.ts';
 import { addSignatureHooks, noteBody } from './signature/hooks.ts';
 
@@ -51,6 +52,8 @@ type ServerOptions = {
   /** How long close() lets running requests finish before it cuts their connections. */
   graceMs?: number;
   timing?: StreamTiming;
+  /** Other than each at its first use, as a test has them that holds all schemas of answers. */
+  serializers?: SerializerFactory;
 };
 
 const TIMING: StreamTiming = { heartbeatMs: 15_000, pollMs: 1_000 };
@@ -78,6 +81,9 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
     // A request on a connection that is open at the end is still answered, the last one there.
     return503OnClosing: false,
     routerOptions: { maxParamLength: 512 },
+    schemaController: {
+      compilersFactory: { buildSerializer: options.serializers ?? serializersAtFirstUse() },
+    },
     frameworkErrors: (error, request, reply) =>
       answerThrown(error, request as FastifyRequest, reply as FastifyReply),
     clientErrorHandler: answerUnreadable,
