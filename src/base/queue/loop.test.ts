@@ -72,6 +72,25 @@ describe('a loop', () => {
     await loop.stop();
   });
 
+  it('rests before its first round when it is told to, and may be woken from that', async () => {
+    let rounds = 0;
+    const round = async () => {
+      rounds += 1;
+      return false;
+    };
+    const clock = new TestClock();
+    const timing = { idleMs: 1_000, firstAfterMs: 300, clock };
+    const loop = new Loop({ name: 'test', ...timing, log: silentLog, round });
+    loop.start();
+    await clock.rested(1);
+    expect(rounds).toBe(0);
+    loop.wake();
+    await clock.rested(2);
+    expect(rounds).toBe(1);
+    expect(clock.sleeps).toEqual([300, 1_000]);
+    await loop.stop();
+  });
+
   it('rests with jitter after an error that nobody can wake it from, and tells each kind once', async () => {
     const told: string[] = [];
     const log: Log = {

@@ -4,6 +4,8 @@ type LoopOptions = {
   name: string;
   /** How long to rest when a round found nothing and nobody wakes the loop. */
   idleMs: number;
+  /** How long to rest before the first round; at once unless told. */
+  firstAfterMs?: number;
   clock: Clock;
   log: Log;
   /** One round; true when there may be more to do at once. */
@@ -49,6 +51,8 @@ export class Loop {
   async #run(): Promise<void> {
     let failures = 0;
     let told = '';
+    const { firstAfterMs = 0 } = this.#options;
+    if (firstAfterMs > 0) await this.#rest(firstAfterMs, true);
     while (!this.#stop.signal.aborted) {
       this.#woken = false;
       let restMs = this.#options.idleMs;

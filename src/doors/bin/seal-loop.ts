@@ -1,7 +1,7 @@
 import type { Settings } from '../../base/config/index.ts';
 import { type Db, inTransaction } from '../../base/db/index.ts';
 import { type Log, messageOf, systemClock } from '../../base/kernel/index.ts';
-import { Loop } from '../../base/queue/index.ts';
+import type { Loop } from '../../base/queue/index.ts';
 import { type Anchor, AnchorConflict, Anchoring, Sealer } from '../../books/audit/index.ts';
 import { type Finding, recordFindings } from '../../books/finding/index.ts';
 import { anchorOf } from '../../hands/anchor/index.ts';
@@ -14,19 +14,16 @@ const BEHIND_MS = 600_000;
 type Context = { db: Db; log: Log };
 
 /** None where the configuration has no audit section. */
-export function sealLoops({
-  settings: { audit },
-  ...context
-}: Context & { settings: Settings }): Loop[] {
+export function sealLoops(
+  { settings: { audit }, ...context }: Context & { settings: Settings },
+  loop: (name: string, idleMs: number, round: () => Promise<boolean>) => Loop,
+): Loop[] {
   if (audit === null) return [];
-  const { db, log } = context;
-  const sealer = new Sealer(db);
-  const loop = (name: string, round: () => Promise<boolean>) =>
-    new Loop({ name, idleMs: SEAL_MS, clock: systemClock, log, round });
-  const sealing = loop('seal', () => sealer.round());
+  const sealer = new Sealer(context.db);
+  const sealing = loop('seal', SEAL_MS, () => sealer.round());
   if (audit.anchor === null) return [sealing];
   const anchor = anchorOf(audit.anchor, { clock: systemClock });
-  return [sealing, loop('anchor', anchorRound(context, anchor))];
+  return [sealing, loop('anchor', SEAL_MS, anchorRound(context, anchor))];
 }
 
 /** Anchors what is signed, and tells once when the anchor lags, or holds something else. */
