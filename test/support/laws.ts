@@ -19,7 +19,7 @@ export async function quiet(on: Installation, ms = 30_000): Promise<void> {
       const [row] = await on.rows<{ open: bigint }>(
         `SELECT (SELECT count(*) FROM job WHERE topic NOT IN ('payment.expire', 'gateway.end')
              AND NOT (topic = 'withdrawal.unapproved' AND run_at > now() + interval '1 minute'))
-           + (SELECT count(*) FROM gateway_call c JOIN priced_endpoint e USING (endpoint_id) WHERE c.status = 'FORWARDING'
+           + (SELECT count(*) FROM gateway_call c JOIN priced_endpoint e USING (endpoint_id) WHERE c.status IN ('FORWARDING', 'CHARGING')
                OR (c.status = 'FAILED' AND e.on_failure = 'refund' AND c.refund_id IS NULL AND c.refund_refused IS NULL))
            + (SELECT count(*) FROM payment WHERE status IN ('RESERVED', 'BROADCASTED', 'INCLUDED', 'REVERSED'))
            + (SELECT count(*) FROM withdrawal WHERE status IN ('REQUESTED', 'RESERVED', 'APPROVED', 'EXECUTING', 'REVERSED'))

@@ -2,20 +2,21 @@ import { ACCOUNT, balance, main, one, type Plant } from './plants.ts';
 
 const SETTLED = one('payment', `status = 'SETTLED'`);
 /** A request of the gateway with a payment, in a state. */
-const call = (payment: string, status: string) => `WITH priced AS (
+const call = (payment: string, status: string, charge = 'NULL, NULL') => `WITH priced AS (
     INSERT INTO priced_endpoint (tenant_id, merchant_id, method, path, asset, price, pay_to, upstream, on_failure, timeout_ms, max_response_bytes,
       transfer_method)
     SELECT tenant_id, merchant_id, 'GET', '/', asset, amount, pay_to, 'http://a/', 'refund', 1000, 1, method FROM payment WHERE payment_id = ${payment}
     RETURNING endpoint_id
   )
   INSERT INTO gateway_call (call_id, tenant_id, endpoint_id, request_hash, authorization_id, payment_id, correlation_id, status,
-    signature_hash)
-  SELECT payonce_uuid7(), tenant_id, endpoint_id, '', authorization_id, payment_id, 'c', '${status}', '' FROM payment, priced
+    signature_hash, most, charge)
+  SELECT payonce_uuid7(), tenant_id, endpoint_id, '', authorization_id, payment_id, 'c', '${status}', '', ${charge} FROM payment, priced
   WHERE payment_id = ${payment} RETURNING 'call ' || call_id AS subject`;
 
 /** One violation for every law about payments. */
 export const PAYMENT_PLANTS: readonly Plant[] = [
   main('state/call-is-paid', call(one('payment', `status = 'AUTH_VERIFIED'`), 'PAID')),
+  main('state/call-charge', call(one('payment', 'charged > 0'), 'SERVED', 'amount, charged - 1')),
   main('queue/calls-move', call(SETTLED, 'FORWARDING')),
   main('ledger/earnings', `${balance('pending')} RETURNING ${ACCOUNT} AS subject`),
   main(

@@ -175,7 +175,7 @@ describe('the app role', () => {
         'challenge DELETE',
         'challenge INSERT',
         'gateway_call INSERT',
-        'gateway_call UPDATE (status, receipt, forwarding_until, answer_status, answer_headers, answer_body, failure_code, refund_id, refund_refused, updated_at, request, request_body, kept_until)',
+        'gateway_call UPDATE (status, receipt, forwarding_until, answer_status, answer_headers, answer_body, failure_code, refund_id, refund_refused, updated_at, request, request_body, kept_until, charge, payment)',
         'payout_order INSERT',
         'payout_order UPDATE (withdrawal_id, outcome, failure_code)',
         'refund INSERT',

@@ -124,6 +124,9 @@ const ALLOWED: Record<string, readonly string[]> = {
     'FORWARDING>SERVED',
     'FORWARDING>PAID',
     'FORWARDING>FAILED',
+    'FORWARDING>CHARGING',
+    'CHARGING>SERVED',
+    'CHARGING>UNPAID',
   ],
 };
 const STATES: Record<string, readonly string[]> = {
@@ -177,7 +180,7 @@ const STATES: Record<string, readonly string[]> = {
   policy_change: [
     ...['DRAFT', 'PROPOSED', 'SCHEDULED', 'EFFECTIVE', 'SUPERSEDED', 'VETOED', 'WITHDRAWN'],
   ],
-  gateway_call: ['PAYING', 'PAID', 'FORWARDING', 'SERVED', 'FAILED', 'UNPAID'],
+  gateway_call: ['PAYING', 'PAID', 'FORWARDING', 'CHARGING', 'SERVED', 'FAILED', 'UNPAID'],
 };
 const INITIAL: Record<string, readonly string[]> = {
   withdrawal: ['REQUESTED', 'RESERVED', 'REJECTED'],
@@ -185,7 +188,7 @@ const INITIAL: Record<string, readonly string[]> = {
   approval: ['PENDING'],
   payment: ['REQUESTED', 'AUTH_SIGNED'],
   policy_change: ['DRAFT'],
-  gateway_call: ['PAYING'],
+  gateway_call: ['PAYING', 'FORWARDING'],
 };
 
 describe('the machines as data', () => {
@@ -235,7 +238,15 @@ describe('the machines as data', () => {
     );
     expect(change).toContain(machineSql(POLICY_CHANGE));
     const call = readFileSync(join(projectRoot(), 'migrations/main/0031_gateway.sql'), 'utf8');
-    expect(call).toContain(machineSql(GATEWAY_CALL));
+    const { CHARGING: _charging, FORWARDING, ...calls } = GATEWAY_CALL.moves;
+    const { PAYING, PAID, ...ends } = calls;
+    const first31 = {
+      PAYING,
+      PAID,
+      FORWARDING: FORWARDING.filter((to) => to !== 'CHARGING'),
+      ...ends,
+    };
+    expect(call).toContain(machineSql({ ...GATEWAY_CALL, initial: ['PAYING'], moves: first31 }));
   });
 });
 
@@ -250,7 +261,7 @@ describe('the machines in the database', () => {
     await at.rows(
       `ALTER TABLE gateway_call DROP CONSTRAINT gateway_call_paid, DROP CONSTRAINT gateway_call_served,
          DROP CONSTRAINT gateway_call_failure, DROP CONSTRAINT gateway_call_endpoint_id_fkey,
-         DROP CONSTRAINT gateway_call_request`,
+         DROP CONSTRAINT gateway_call_request, DROP CONSTRAINT gateway_call_charge`,
     );
     await at.rows('ALTER TABLE payment DROP CONSTRAINT payment_charged');
     await at.rows('DROP INDEX policy_change_ruling');

@@ -149,17 +149,19 @@ export type PolicyChangeState = keyof typeof POLICY_CHANGE.moves;
 
 /**
  * A request that a payment was signed for. PAYING knows nothing of the payment's outcome; nothing is forwarded before
- * PAID. FORWARDING goes back to PAID where the same payment may try again.
+ * PAID. FORWARDING goes back to PAID where the same payment may try again. A call that is charged by its answer begins at
+ * FORWARDING, with an authorization that is good for the most; CHARGING has the answer and its charge, and nobody was told.
  */
 export const GATEWAY_CALL = machine({
   name: 'gateway_call',
   table: 'gateway_call',
   idColumn: 'call_id',
-  initial: ['PAYING'],
+  initial: ['PAYING', 'FORWARDING'],
   moves: {
     PAYING: ['PAID', 'UNPAID'],
     PAID: ['FORWARDING'],
-    FORWARDING: ['SERVED', 'PAID', 'FAILED'],
+    FORWARDING: ['SERVED', 'PAID', 'FAILED', 'CHARGING'],
+    CHARGING: ['SERVED', 'UNPAID'],
     SERVED: [],
     FAILED: [],
     UNPAID: [],

@@ -43,7 +43,7 @@ import { openChain, portOf, tellQuorum } from './chains.ts';
 import { cronLoops } from './cron-loops.ts';
 import { freezeLoop, screeningLoop } from './quiet-loops.ts';
 import { databaseReady, installationOf, type RoleHandle } from './role.ts';
-import { forwarderOf } from './x402.ts';
+import { facilitatorOf, forwarderOf } from './x402.ts';
 
 export const WORKER_ROLES = ['validator', 'broadcaster', 'tracker', 'settler', 'cron'] as const;
 export type WorkerRole = (typeof WORKER_ROLES)[number];
@@ -170,6 +170,12 @@ async function handlersOf(
     policies: new Policies(),
   };
   const payments = new PaymentService({ db, assets });
+  // What a job has begun it finds at its next look.
+  const unwaiting = { ...settings, x402: { ...settings.x402, waitMs: 0 } };
+  const facilitator = facilitatorOf(
+    { db, ledger, assets, log, settings: unwaiting },
+    (chainId) => worker.chains.get(chainId)?.port,
+  );
   return [
     ...(worker.has('validator') ? validatorHandlers(withdrawal) : []),
     ...(worker.has('broadcaster') ? broadcasterHandlers(broadcaster) : []),
@@ -177,7 +183,7 @@ async function handlersOf(
       ? [
           ...settlerHandlers(withdrawal),
           ...paymentHandlers(worker),
-          ...gatewayHandlers({ db, payments, forwarder }),
+          ...gatewayHandlers({ db, payments, forwarder, facilitator }),
           ...treasuryHandlers({ ...worker, chains: worker.agreed }),
         ]
       : []),

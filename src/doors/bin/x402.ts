@@ -1,3 +1,4 @@
+import type { ChainPort } from '../../base/chain/index.ts';
 import { Assets, type Settings } from '../../base/config/index.ts';
 import type { Db } from '../../base/db/index.ts';
 import { type Log, systemClock } from '../../base/kernel/index.ts';
@@ -10,7 +11,12 @@ import {
 import { Ledger } from '../../books/ledger/index.ts';
 import { Policies } from '../../books/policy/index.ts';
 import { EndpointService, Forwarder, GatewayService } from '../../roads/gateway/index.ts';
-import { FacilitatorService, PaymentService, supportedOf } from '../../roads/x402/index.ts';
+import {
+  FacilitatorService,
+  PaymentService,
+  supportedOf,
+  takerOf,
+} from '../../roads/x402/index.ts';
 import type { Services } from '../http/index.ts';
 import { portOf } from './chains.ts';
 
@@ -29,23 +35,20 @@ export function x402Services(
   const pools = new Map(settings.chains.map((chain) => [chain.chainId, portOf(chain, log)]));
   const assets = new Assets(settings.assets);
   const payments = new PaymentService({ db, assets });
-  const facilitator = new FacilitatorService({
-    db,
-    ledger: new Ledger(db),
-    settings,
-    log,
-    assets,
-    policies: new Policies(),
-    ports: (chainId) => pools.get(chainId),
-    clock: systemClock,
-  });
+  const ledger = new Ledger(db);
+  const facilitator = facilitatorOf({ db, ledger, settings, log, assets }, (chainId) =>
+    pools.get(chainId),
+  );
   const endpoints = new EndpointService({ db, assets, log, delayMs: settings.x402.priceDelayMs });
   const forwarder = forwarderOf(db, settings, log);
   const { address: key, merchant: tenant } = settings.x402.challengeRates;
   const clock = systemClock;
   const challenges = new RateLimiter({ clock, key, tenant });
-  const gateway = new GatewayService({ db, assets, facilitator, forwarder, challenges, clock });
   const supported = supportedOf(settings);
+  const gateway = new GatewayService({
+    ...{ db, assets, facilitator, forwarder, challenges, clock },
+    takerOf: (merchant, chainId) => takerOf(supported(merchant), chainId),
+  });
   const held = new Map<string, Held>();
   const hold = (name: string, read: () => Promise<Merchant | null>): Promise<Merchant | null> => {
     const now = systemClock.monotonic();
@@ -91,6 +94,14 @@ export function x402Services(
       await facilitator.drain();
     },
   };
+}
+
+export function facilitatorOf(
+  parts: { db: Db; ledger: Ledger; settings: Settings; log: Log; assets: Assets },
+  ports: (chainId: number) => ChainPort | undefined,
+): FacilitatorService {
+  const policies = new Policies();
+  return new FacilitatorService({ ...parts, policies, ports, clock: systemClock });
 }
 
 export function forwarderOf(db: Db, { x402 }: Settings, log: Log): Forwarder {

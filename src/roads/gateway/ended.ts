@@ -8,11 +8,13 @@ import {
   type Call,
   noteRefund,
   readCalls,
+  setCharged,
   setFailed,
   setPaid,
   setUnpaid,
   takeCall,
 } from './call/rows.ts';
+import { chargeCall, type Facilitator } from './call/settle.ts';
 import { type PricedEndpoint, readEndpoint } from './endpoint/rows.ts';
 import type { Forwarder } from './forward/forwarder.ts';
 import { GATEWAY_TOPICS } from './topics.ts';
@@ -31,9 +33,16 @@ type Payments = {
   >;
 };
 
-type EndContext = { db: Db; payments: Payments; forwarder: Forwarder };
+type EndContext = {
+  db: Db;
+  payments: Payments;
+  forwarder: Forwarder;
+  /** Does not wait for the chain: what it begins is found by the next look. */
+  facilitator: Pick<Facilitator, 'settle'>;
+};
 
 const NOT_FINAL_MS = 3_000;
+const CHARGED_MS = 1_000;
 
 /** Looks after every call from its payment on, so that each ends served, unpaid or given back whatever process is gone. */
 export function gatewayHandlers(context: EndContext): Handler[] {
@@ -52,7 +61,8 @@ type Taken = { call: Call; endpoint: PricedEndpoint };
 
 /**
  * A crash between a refund and the COMMIT finds the refund by its key. A call is forwarded behind the COMMIT that takes it,
- * with its next look; a crash there, or at the upstream, is one of a forwarder, which that look finds.
+ * with its next look; a crash there, or at the upstream, is one of a forwarder, which that look finds. A charge is begun
+ * before the COMMIT: what is taken by then stands in its payment.
  */
 async function endStep(context: EndContext, claimed: Claim): Promise<Outcome[]> {
   const { db, forwarder } = context;
@@ -69,6 +79,7 @@ async function endStep(context: EndContext, claimed: Claim): Promise<Outcome[]> 
       refunded.push({ id: call.id, refundId: null, refused: told.refusal.code });
     }
   }
+  await chargeAll(context, nexts);
   const ended = new Set(refunded.map(({ id }) => id));
   const outcomes = nexts.flatMap(({ call, next }) => waitOf(call, next, ended));
   const waiting = new Set(outcomes.map(({ subjectId }) => subjectId));
@@ -104,9 +115,18 @@ async function nextOf(
   { payments }: EndContext,
   calls: readonly Call[],
 ): Promise<{ call: Call; next: Next }[]> {
-  const paying = calls.filter(({ status }) => status === 'PAYING');
+  const paying = calls.filter(({ status }) => status === 'PAYING' || status === 'CHARGING');
   const standings = await payments.standings(paying.map(({ paymentId }) => paymentId));
   return calls.map((call) => ({ call, next: decideEnd(call, standings.get(call.paymentId)) }));
+}
+
+/** Takes what answers came to whose process is gone. What can not be taken now is looked at again. */
+async function chargeAll(
+  context: EndContext,
+  nexts: readonly { call: Call; next: Next }[],
+): Promise<void> {
+  const charging = nexts.filter(({ next }) => next.kind === 'charge');
+  await Promise.all(charging.map(({ call }) => chargeCall(context, call)));
 }
 
 function waitOf(
@@ -115,6 +135,9 @@ function waitOf(
   refunded: ReadonlySet<string>,
 ): Extract<Outcome, { kind: 'wait' }>[] {
   if (next.kind === 'wait') return [{ ...next, subjectId }];
+  if (next.kind === 'charge') {
+    return [{ kind: 'wait', subjectId, delayMs: CHARGED_MS, reason: 'it is being charged' }];
+  }
   if (next.kind !== 'refund' || refunded.has(subjectId)) return [];
   const reason = 'its payment is not final';
   return [{ kind: 'wait', subjectId, delayMs: NOT_FINAL_MS, reason }];
@@ -124,6 +147,7 @@ function waitOf(
 async function act(sql: Sql, { call, next }: { call: Call; next: Next }): Promise<Taken | null> {
   if (next.kind === 'fail') await setFailed(sql, call, 'upstream_unknown');
   if (next.kind === 'unpaid') await setUnpaid(sql, call, next.reason);
+  if (next.kind === 'serve') await setCharged(sql, call, receiptOf(next.receipt));
   if (next.kind !== 'forward') return null;
   const endpoint = (await readEndpoint(sql, call.endpointId))!;
   const receipt = next.receipt === null ? call.receipt : receiptOf(next.receipt);

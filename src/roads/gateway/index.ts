@@ -7,8 +7,8 @@
  * forwarded leaves it unknown whether the upstream had it: then the endpoint's policy says what follows.
  */
 export type { GatewayAnswer } from './call/answers.ts';
+export { dropChallenges } from './call/challenge.ts';
 export { dropAnswers } from './call/kept.ts';
-export { dropChallenges } from './call/rows.ts';
 export { gatewayHandlers } from './ended.ts';
 export { EndpointService } from './endpoint/service.ts';
 export type { EndpointView } from './endpoint/view.ts';

@@ -1,7 +1,7 @@
 import type { AssetSettings, Assets } from '../../base/config/index.ts';
 import { type Db, inTransaction } from '../../base/db/index.ts';
 import { authorizationDigest } from '../../base/effect/index.ts';
-import type { Clock, Hex } from '../../base/kernel/index.ts';
+import { type Address, type Clock, checksummed, type Hex } from '../../base/kernel/index.ts';
 import { findMerchant, type Merchant, type RateLimiter } from '../../books/access/index.ts';
 import {
   answerGone,
@@ -11,45 +11,31 @@ import {
   paidHeaders,
   paymentRequired,
   problem,
-  receiptOf,
   TAKEN,
   TWO_NAMES,
   upstreamFailed,
 } from './call/answers.ts';
-import { judgeChallenge } from './call/challenge.ts';
+import { insertChallenge, judgeChallenge, readChallenge } from './call/challenge.ts';
 import { type KeptRequest, readAnswer } from './call/kept.ts';
+import { type Call, neededMs, openCall, readCall, setFailed, takeCall } from './call/rows.ts';
 import {
-  type Call,
-  insertChallenge,
-  openCall,
-  readCall,
-  readChallenge,
-  setFailed,
-  setPaid,
-  setUnpaid,
-  takeCall,
-} from './call/rows.ts';
+  chargeCall,
+  type Facilitator,
+  type Payment,
+  payCall,
+  settlementFor,
+} from './call/settle.ts';
 import {
   MAX_TIMEOUT_SECONDS,
   paymentKeyOf,
   readSignature,
   requestHash,
   requirementsOf,
-  type SignedHeader,
-  settlementOf,
 } from './call/wire.ts';
 import { isPayable, matchEndpoint, plainPath } from './endpoint/match.ts';
 import { endpointsOf, type PricedEndpoint, readEndpoint } from './endpoint/rows.ts';
 import type { Forwarder } from './forward/forwarder.ts';
 import { forwardedHeaders } from './forward/headers.ts';
-
-/** Declared here and given by bin: the gateway asks for payments as any merchant of the facilitator does. */
-type Facilitator = {
-  verify(merchant: Merchant, body: unknown, of: Naming): Promise<Told>;
-  settle(merchant: Merchant, body: unknown, of: Naming): Promise<Told>;
-};
-type Naming = { correlationId: string; pricedEndpoint: string; idempotencyKey?: string };
-type Told = { status: number; body: Record<string, unknown> };
 
 export type GatewayRequest = {
   tenant: string;
@@ -78,8 +64,8 @@ type Asked = {
   hash: Hex;
 };
 
-/** A payment as it came, and what names it beside its payload. */
-type Payment = SignedHeader & { named: Pick<Naming, 'idempotencyKey'> };
+/** `mine`: this request has opened it, so that nobody else forwards what is charged by its answer. */
+type Found = { call: Call; mine: boolean };
 
 type GatewayContext = {
   db: Db;
@@ -89,6 +75,8 @@ type GatewayContext = {
   forwarder: Forwarder;
   /** Takes a token for every challenge: of an address for one price, and of a merchant. */
   challenges: Pick<RateLimiter, 'take'>;
+  /** The wallet that a payer by `upto` signs for; null: none of ours may take it there. */
+  takerOf(merchant: Merchant, chainId: number): Address | null;
 };
 
 const WAIT_MS = 15_000;
@@ -96,7 +84,8 @@ const LOOK_MS = 100;
 
 /**
  * A price in front of an HTTP API. Unpaid: 402 with a challenge for exactly this request. Paid: verified, written down,
- * settled, then forwarded once, and answered from what was kept for whoever asks again with the same payment.
+ * settled, then forwarded once, and answered from what was kept for whoever asks again with the same payment. Where the
+ * answer tells the price it is forwarded once what was signed is good for the most; the answer is kept with its charge, and told when that is settled.
  */
 export class GatewayService {
   readonly #context: GatewayContext;
@@ -118,8 +107,8 @@ export class GatewayService {
     const named = paymentKeyOf(signed, request.idempotencyKey);
     if (named === null) return problem(TWO_NAMES);
     const payment = { ...signed, named };
-    const call = await this.#callOf(asked, payment);
-    return 'kind' in call ? call : this.#resume(asked, payment, call);
+    const found = await this.#callOf(asked, payment);
+    return 'kind' in found ? found : this.#resume(asked, payment, found);
   }
 
   async #find(request: GatewayRequest): Promise<Asked | null> {
@@ -144,23 +133,25 @@ export class GatewayService {
 
   /** 402: what this request costs, and why what came does not pay it. */
   async #challenge(
-    { request, endpoint, asset, hash }: Asked,
+    { request, endpoint, asset, hash, merchant }: Asked,
     error: string,
   ): Promise<GatewayAnswer> {
-    if (!endpoint.inForce) return problem(NOT_FOUND);
+    const taker = endpoint.usage && this.#context.takerOf(merchant, asset.chainId);
+    const closed = endpoint.usage !== null && taker === null;
+    if (!endpoint.inForce || closed) return problem(NOT_FOUND);
     const rate = this.#context.challenges.take({
       ...{ keyId: `${endpoint.firstId} ${request.address}`, tenantId: endpoint.merchantId },
       rateLimit: null,
     });
     if (rate !== null && rate.waitMs > 0) return { kind: 'limited', rate };
-    const id = await insertChallenge(this.#context.db, {
+    const challengeId = await insertChallenge(this.#context.db, {
       endpointId: endpoint.id,
       requestHash: hash,
       lifeMs: MAX_TIMEOUT_SECONDS * 1000,
     });
     const { description } = endpoint;
     const resource = { url: request.url, ...(description === null ? {} : { description }) };
-    const accepts = [requirementsOf(endpoint, asset, id)];
+    const accepts = [requirementsOf(endpoint, asset, { challengeId, taker })];
     return paymentRequired({ error, resource, accepts }, rate);
   }
 
@@ -168,7 +159,7 @@ export class GatewayService {
    * The call that a payment stands for: one that is known, or a new one once the payment is found good for this request. The
    * row is there before anything is reserved, so that a crash after it finds what was meant.
    */
-  async #callOf(asked: Asked, payment: Payment): Promise<Call | GatewayAnswer> {
+  async #callOf(asked: Asked, payment: Payment): Promise<Found | GatewayAnswer> {
     const { db, facilitator } = this.#context;
     const { hash, merchant, request } = asked;
     const { correlationId } = request;
@@ -181,8 +172,11 @@ export class GatewayService {
     if (misfit !== null) return this.#challenge(asked, misfit);
     // What was offered holds, also where there is another price by now.
     const offered = (await readEndpoint(db, challenge!.endpointId))!;
-    const body = this.#settlement(asked, payment, offered);
+    const body = settlementFor(this.#context.assets, offered, { payment, url: request.url });
     if (body === null) return this.#challenge(asked, 'invalid_payload');
+    if (offered.usage !== null && !this.#isGoodFor(payment, offered)) {
+      return this.#challenge(asked, 'permit2_deadline_expired');
+    }
     const naming = { correlationId, pricedEndpoint: offered.firstId, ...payment.named };
     const told = await facilitator.verify(merchant, body, naming);
     const found = await readCall(db, { authorizationId, signatureHash });
@@ -204,41 +198,47 @@ export class GatewayService {
     const requestHash = hash;
     const opening = { id, tenantId, endpointId, requestHash, authorizationId, paymentId };
     const kept = { correlationId, signatureHash, request: keptOf(request) };
-    await inTransaction(db, (sql) => openCall(sql, { ...opening, ...kept }));
+    const { price: most, timeoutMs, usage } = offered;
+    const charged = usage && { most, timeoutMs, payment: { body, ...payment.named } };
+    const mine = await inTransaction(db, (sql) => openCall(sql, { ...opening, ...kept, charged }));
     const opened = await readCall(db, { paymentId });
-    return opened === null ? this.#challenge(asked, 'challenge_used') : this.#own(asked, opened);
+    if (opened === null) return this.#challenge(asked, 'challenge_used');
+    return this.#own(asked, opened, mine);
   }
 
   /** A payment pays the one request that it was signed for. */
-  #own(asked: Asked, call: Call): Call | Promise<GatewayAnswer> {
+  #own(asked: Asked, call: Call, mine = false): Found | Promise<GatewayAnswer> {
     return call.requestHash === asked.hash
-      ? call
+      ? { call, mine }
       : this.#challenge(asked, 'challenge_of_another_request');
   }
 
-  /** What is asked of the facilitator; null: what it says it pays in is not what was offered. */
-  #settlement({ request }: Asked, payment: Payment, offered: PricedEndpoint) {
-    const { chainId, token, challengeId } = payment;
-    const asset = this.#context.assets.find(offered.asset);
-    if (asset?.chainId !== chainId || asset.address !== token) return null;
-    if (!isPayable(asset, offered)) return null;
-    return settlementOf(payment, requirementsOf(offered, asset, challengeId), request.url);
+  /** What is charged by its answer must not run out before that is there. */
+  #isGoodFor({ deadline }: Payment, offered: PricedEndpoint): boolean {
+    const until = BigInt(Math.ceil((this.#context.clock.now() + neededMs(offered)) / 1000));
+    return deadline === null || deadline >= until;
   }
 
   /** Takes a call on from where it stands to its answer, or as far as the wait goes. */
-  async #resume(asked: Asked, payment: Payment, first: Call): Promise<GatewayAnswer> {
+  async #resume(asked: Asked, payment: Payment, { call: first, mine }: Found) {
     const { db, clock } = this.#context;
+    if (mine && first.most !== null) await this.#meter(asked, payment, first);
     const deadline = clock.monotonic() + WAIT_MS;
-    let call = first;
+    let call = mine ? (await readCall(db, { id: first.id }))! : first;
     for (;;) {
-      if (call.status === 'SERVED') return this.#served(call);
+      if (call.status === 'SERVED') return this.#served(call, mine && call.most !== null);
       if (call.status === 'FAILED') return upstreamFailed(call);
       if (call.status === 'UNPAID') return this.#challenge(asked, call.failureCode!);
       if (call.status === 'PAYING') {
-        if (!(await this.#pay(asked, payment, call))) return problem(PENDING);
+        const { merchant } = asked;
+        const { url } = asked.request;
+        const paying = { merchant, payment, url };
+        if (!(await payCall(this.#context, paying, call))) return problem(PENDING);
       } else if (call.status === 'PAID') {
         const forwarded = await this.#forward(asked, call);
         if (forwarded !== null) return forwarded;
+      } else if (call.status === 'CHARGING') {
+        if (!(await chargeCall(this.#context, call))) return problem(PENDING);
       } else if (call.overdue) {
         // Whoever forwarded it is gone, and the upstream may have been asked.
         await inTransaction(db, (sql) => setFailed(sql, call, 'upstream_unknown'));
@@ -247,27 +247,6 @@ export class GatewayService {
       } else await clock.sleep(LOOK_MS);
       call = (await readCall(db, { id: call.id }))!;
     }
-  }
-
-  /** False: nobody knows yet whether it is paid. */
-  async #pay(asked: Asked, payment: Payment, call: Call): Promise<boolean> {
-    const { db, facilitator } = this.#context;
-    const offered = (await readEndpoint(db, call.endpointId))!;
-    // The gateway remembers what it served, so it is told of a success as often as it asks. What was offered holds, also
-    // where the merchant takes something else by now: a payment under way is not told as refused.
-    const assets = [{ asset: offered.asset, maxAmount: null }];
-    const merchant = { ...asked.merchant, replays: true, payTo: [offered.payTo], assets };
-    const body = this.#settlement(asked, payment, offered);
-    if (body === null) return false;
-    const { correlationId } = call;
-    const naming = { correlationId, pricedEndpoint: offered.firstId, ...payment.named };
-    const told = await facilitator.settle(merchant, body, naming);
-    const { success, errorReason } = told.body;
-    if (success === true) await setPaid(db, call, receiptOf(told.body));
-    else if (told.status !== 200 || success !== false || errorReason === 'settlement_pending') {
-      return false;
-    } else await setUnpaid(db, call, String(errorReason));
-    return true;
   }
 
   /** Null: another one has it. */
@@ -283,12 +262,21 @@ export class GatewayService {
     return { kind: 'answer', status, headers: { ...headers, ...paidHeaders(call) }, body };
   }
 
-  async #served(call: Call): Promise<GatewayAnswer> {
+  /** Resolves when the answer is written down with its charge, or that there is none. */
+  async #meter({ request }: Asked, { payer }: Payment, call: Call): Promise<void> {
+    const { db, forwarder } = this.#context;
+    const { usage, ...offered } = (await readEndpoint(db, call.endpointId))!;
+    const metered = { endpoint: { ...offered, usage: usage! }, payer: checksummed(payer) };
+    await forwarder.meter(call, metered, keptOf(request));
+  }
+
+  async #served(call: Call, isFirst: boolean): Promise<GatewayAnswer> {
     const kept = await readAnswer(this.#context.db, call.id);
     if (kept === null) return answerGone(call);
     const { status, headers, body } = kept;
-    const replayed = { ...headers, ...paidHeaders(call), 'idempotent-replayed': 'true' };
-    return { kind: 'answer', status, headers: replayed, body };
+    const replayed = isFirst ? {} : { 'idempotent-replayed': 'true' };
+    const told = { ...headers, ...paidHeaders(call), ...replayed };
+    return { kind: 'answer', status, headers: told, body };
   }
 }
 

@@ -12,5 +12,5 @@ export type { RefundView } from './refund/rows.ts';
 export type { RefundVerdict } from './refund/service.ts';
 export { FacilitatorService } from './service.ts';
 export { pastPayments } from './simulate/past.ts';
-export { type Supported, supportedOf } from './supported.ts';
+export { type Supported, supportedOf, takerOf } from './supported.ts';
 export type { Answer } from './wire/answers.ts';

@@ -1,4 +1,5 @@
 import type { AssetSettings, LaneSettings } from '../../base/config/index.ts';
+import type { Address } from '../../base/kernel/index.ts';
 import type { Merchant } from '../../books/access/index.ts';
 import { firstNameOf } from './wire/networks.ts';
 
@@ -6,7 +7,7 @@ type Kind = {
   x402Version: 1 | 2;
   scheme: 'exact' | 'upto';
   network: string;
-  extra?: { assetTransferMethod: 'permit2'; facilitatorAddress: string };
+  extra?: { assetTransferMethod: 'permit2'; facilitatorAddress: Address };
 };
 
 export type Supported = {
@@ -56,7 +57,15 @@ export function supportedOf(settings: {
   };
 }
 
-function kindsOf(chainId: number, facilitatorAddress: string | undefined): Kind[] {
+/** The wallet that a payer by `upto` signs for on a chain; null: there is none. */
+export function takerOf({ kinds }: Supported, chainId: number): Address | null {
+  const kind = kinds.find(
+    ({ scheme, network }) => scheme === 'upto' && network === `eip155:${chainId}`,
+  );
+  return kind?.extra?.facilitatorAddress ?? null;
+}
+
+function kindsOf(chainId: number, facilitatorAddress: Address | undefined): Kind[] {
   const network = `eip155:${chainId}`;
   const exact: Kind[] = [
     { x402Version: 2, scheme: 'exact', network },

@@ -53,6 +53,8 @@ import {
   FacilitatorService,
   PaymentService,
   paymentHandlers,
+  supportedOf,
+  takerOf,
 } from '../../../src/roads/x402/index.ts';
 import { TOKEN } from './surroundings.ts';
 
@@ -129,7 +131,11 @@ export class Processes {
     this.#forwarder = new Forwarder({ db: app, log, clock, opened, keepMs });
     const served = { facilitator: this.facilitator, forwarder: this.#forwarder };
     const challenges = { take: () => null };
-    this.gateway = new GatewayService({ db: app, assets, clock, challenges, ...served });
+    const supported = supportedOf(settings);
+    this.gateway = new GatewayService({
+      ...{ db: app, assets, clock, challenges, ...served },
+      takerOf: (merchant, chainId) => takerOf(supported(merchant), chainId),
+    });
     const chains = new Map(
       settings.chains.map((each) => [each.chainId, { settings: each, port: chain }]),
     );
@@ -154,7 +160,7 @@ export class Processes {
       ...settlerHandlers(road),
       ...treasuryHandlers({ db: app, ledger, chains, log }),
       ...paymentHandlers({ db: app, ledger, agreed: chains, log }),
-      ...gatewayHandlers({ db: app, payments: this.payments, forwarder: this.#forwarder }),
+      ...gatewayHandlers({ db: app, payments: this.payments, ...served }),
     ];
     this.handlers = new Map(all.map((handler) => [handler.topic, handler]));
   }

@@ -3,6 +3,7 @@ import { parseNetwork } from '../../../src/base/kernel/index.ts';
 import { Installation, type InstallationOptions } from '../installation.ts';
 import { until } from '../until.ts';
 import { fundedPayer, merchantKey, signedPayment } from './payers.ts';
+import { permittingPayer, type SignedPermit, signedUpto } from './permits.ts';
 import { Upstream } from './upstream.ts';
 
 type Required = { error: string; accepts: Record<string, unknown>[]; resource: { url: string } };
@@ -82,7 +83,33 @@ export class Priced {
     const header = Buffer.from(JSON.stringify({ ...paymentPayload, accepted })).toString('base64');
     return { header, payer: payer.address as Address };
   }
+
+  /** The same of a price that is the most; `body` is what its merchant would be handed. */
+  async ceilingFor(url: string, { seconds }: { seconds?: number } = {}): Promise<Ceiling> {
+    const [accepted] = required(await fetch(url)).accepts;
+    const { amount, payTo, maxTimeoutSeconds, extra } = accepted as Record<string, string> & {
+      extra: { facilitatorAddress: Address };
+    };
+    const payer = await permittingPayer(this.on);
+    const lifeSeconds = seconds ?? Number(maxTimeoutSeconds);
+    const signed = await signedUpto(payer, this.on.token, extra.facilitatorAddress, {
+      permitted: { token: this.on.token, amount: amount! },
+      deadline: String(Math.floor(Date.now() / 1000) + lifeSeconds),
+      witness: {
+        to: payTo as Address,
+        facilitator: extra.facilitatorAddress,
+        validAfter: '0',
+      },
+    });
+    const paymentPayload = { ...signed.paymentPayload, accepted: accepted! };
+    const header = Buffer.from(JSON.stringify(paymentPayload)).toString('base64');
+    const body = { ...signed, paymentPayload, paymentRequirements: accepted! };
+    return { header, payer: payer.address as Address, body };
+  }
 }
+
+/** Signed for the most that a request may cost. */
+export type Ceiling = { header: string; payer: Address; body: SignedPermit };
 
 export const send = (url: string, header: string, init: RequestInit = {}) =>
   fetch(url, { ...init, headers: { 'payment-signature': header } });

@@ -19,6 +19,14 @@ export class Upstream {
   };
   readonly #server: Server;
 
+  /** It tells of every answer what it cost, beside these. */
+  charging(headers: Record<string, string>, status = 200): void {
+    this.answer = ({ url }, response) => {
+      response.writeHead(status, { 'content-type': 'text/plain', ...headers });
+      response.end(`what was paid for at ${url}`);
+    };
+  }
+
   private constructor(server: Server) {
     this.#server = server;
     this.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;

@@ -82,6 +82,7 @@ export function upstreamFailed(call: Call): GatewayAnswer {
     refund: 'The payment goes back to its payer.',
     retry: 'Ask again with the same payment: it is tried again and not charged.',
     keep: 'The payment is kept.',
+    release: 'Nothing is charged.',
   }[onFailure];
   const refused = refundRefused === null ? {} : { refundRefused };
   const members = { paymentId, onFailure, ...(refundId === null ? {} : { refundId }), ...refused };

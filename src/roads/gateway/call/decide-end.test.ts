@@ -62,6 +62,48 @@ const TABLE: [string, Partial<Facts>, Standing | undefined, Next][] = [
     { kind: 'rest' },
   ],
   ['kept', { status: 'FAILED', onFailure: 'keep' }, undefined, { kind: 'rest' }],
+  [
+    'charged by its answer, and nobody told',
+    { status: 'CHARGING' },
+    { kind: 'paid', receipt },
+    { kind: 'serve', receipt },
+  ],
+  [
+    'whose charge failed for good',
+    { status: 'CHARGING' },
+    { kind: 'failed', reason: 'a' },
+    { kind: 'unpaid', reason: 'a' },
+  ],
+  [
+    'whose charge is with the chain',
+    { status: 'CHARGING' },
+    { kind: 'under_way' },
+    { kind: 'wait', delayMs: 2_000, reason: 'its payment is under way' },
+  ],
+  [
+    'whose charge nobody took',
+    { status: 'CHARGING' },
+    { kind: 'open', runOut: null },
+    { kind: 'charge' },
+  ],
+  [
+    'whose charge nobody can take any more',
+    { status: 'CHARGING' },
+    { kind: 'open', runOut: 'permit2_deadline_expired' },
+    { kind: 'unpaid', reason: 'permit2_deadline_expired' },
+  ],
+  [
+    'whose charge is of a payment that was not found',
+    { status: 'CHARGING' },
+    undefined,
+    { kind: 'wait', delayMs: 2_000, reason: 'its payment is under way' },
+  ],
+  [
+    'failed before there was a charge',
+    { status: 'FAILED', failureCode: 'a', onFailure: 'release' },
+    undefined,
+    { kind: 'rest' },
+  ],
   ['served', { status: 'SERVED' }, undefined, { kind: 'rest' }],
   ['unpaid', { status: 'UNPAID' }, undefined, { kind: 'rest' }],
 ];

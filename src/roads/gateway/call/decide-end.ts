@@ -15,6 +15,10 @@ export type Next =
   | { kind: 'unpaid'; reason: string }
   /** To its upstream, once it is written that it is paid, where that is news. */
   | { kind: 'forward'; receipt: Record<string, unknown> | null }
+  /** Its answer is paid for, and may be told. */
+  | { kind: 'serve'; receipt: Record<string, unknown> }
+  /** Its answer is written down, and nobody has taken what that came to. */
+  | { kind: 'charge' }
   /** Whoever forwarded it is gone, and the upstream may have been asked. */
   | { kind: 'fail' }
   | { kind: 'refund' };
@@ -36,6 +40,11 @@ export function decideEnd(call: Facts, standing: Standing | undefined): Next {
   switch (call.status) {
     case 'PAYING':
       return ofPaying(standing);
+    case 'CHARGING': {
+      const next = ofPaying(standing);
+      if (next.kind === 'forward') return { kind: 'serve', receipt: next.receipt! };
+      return standing?.kind === 'open' && standing.runOut === null ? { kind: 'charge' } : next;
+    }
     case 'PAID':
       // One that its upstream failed before is its payer's to ask for again.
       return call.failureCode === null ? { kind: 'forward', receipt: null } : { kind: 'rest' };

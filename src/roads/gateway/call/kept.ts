@@ -8,6 +8,12 @@ export type KeptRequest = {
   body: Buffer;
 };
 
+/** What a payment is handed in with, beside its charge; and the name that it has where its payer gives none. */
+export type KeptPayment = {
+  body: { paymentRequirements: Record<string, unknown>; [more: string]: unknown };
+  idempotencyKey?: string;
+};
+
 export type KeptAnswer = { status: number; headers: Record<string, string>; body: Buffer };
 
 /** Requests of calls that have not ended, by their calls. */
@@ -28,6 +34,16 @@ export async function readRequests(
   return new Map(rows.map(({ id, request, body }) => [id, { ...request, body }]));
 }
 
+/** Null: the call has ended. */
+export async function readPayment(sql: Sql, id: string): Promise<KeptPayment | null> {
+  const { rows } = await sql.query<{ payment: KeptPayment | null }>({
+    name: 'call_payment',
+    text: 'SELECT payment FROM gateway_call WHERE call_id = $1',
+    values: [id],
+  });
+  return rows[0]?.payment ?? null;
+}
+
 /** Null: its time is over, and it was dropped. */
 export async function readAnswer(sql: Sql, id: string): Promise<KeptAnswer | null> {
   const { rows } = await sql.query<KeptAnswer>({
@@ -43,7 +59,7 @@ export async function readAnswer(sql: Sql, id: string): Promise<KeptAnswer | nul
 export async function dropAnswers(sql: Sql): Promise<number> {
   const { rowCount } = await sql.query(
     `UPDATE gateway_call SET answer_headers = NULL, answer_body = NULL WHERE call_id IN (
-       SELECT call_id FROM gateway_call WHERE answer_body IS NOT NULL AND kept_until < now()
+       SELECT call_id FROM gateway_call WHERE answer_body IS NOT NULL AND status = 'SERVED' AND kept_until < now()
        ORDER BY kept_until LIMIT 1000)`,
   );
   return rowCount ?? 0;

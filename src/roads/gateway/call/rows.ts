@@ -6,12 +6,10 @@ import {
   type Hex,
 } from '../../../base/kernel/index.ts';
 import { enqueue } from '../../../base/queue/index.ts';
+import type { Charge } from '../charge/decide-charge.ts';
 import type { OnFailure } from '../endpoint/rows.ts';
 import { GATEWAY_TOPICS } from '../topics.ts';
-import type { KeptAnswer, KeptRequest } from './kept.ts';
-
-/** What was asked for an unpaid request, bound to it. */
-export type Challenge = { id: string; endpointId: string; requestHash: Hex; expired: boolean };
+import type { KeptAnswer, KeptPayment, KeptRequest } from './kept.ts';
 
 /** A request that its challenge's payment was signed for. */
 export type Call = {
@@ -24,6 +22,10 @@ export type Call = {
   authorizationId: Hex;
   paymentId: string;
   status: GatewayCallState;
+  /** What its payer signed for, of a call that is charged by its answer; null: its price is paid before. */
+  most: bigint | null;
+  /** What its answer came to; null: there is none yet, or it was paid before. */
+  charge: bigint | null;
   /** What PAYMENT-RESPONSE says. */
   receipt: Record<string, unknown> | null;
   /** Whoever forwards it has gone by then. */
@@ -41,37 +43,12 @@ const MARGIN_MS = 5_000;
 /** Whoever took a request has so long to bring it to its upstream; then the job that looks after it does. */
 const ABANDONED_MS = 20_000;
 
-export async function insertChallenge(
-  sql: Sql,
-  of: { endpointId: string; requestHash: Hex; lifeMs: number },
-): Promise<string> {
-  const { rows } = await sql.query<{ id: string }>({
-    name: 'challenge_insert',
-    text: `INSERT INTO challenge (endpoint_id, request_hash, expires_at)
-      VALUES ($1, $2, now() + $3 * interval '1 millisecond') RETURNING challenge_id AS id`,
-    values: [of.endpointId, fromHex(of.requestHash), of.lifeMs],
-  });
-  return rows[0]!.id;
-}
+/** Who has written down an answer has so long to have it paid before the job looks, too. */
+const CHARGING_MS = 10_000;
 
-export async function readChallenge(sql: Sql, id: string): Promise<Challenge | null> {
-  const { rows } = await sql.query<Challenge>({
-    name: 'challenge_read',
-    types: HEX_BYTES,
-    text: `SELECT challenge_id AS id, endpoint_id AS "endpointId", request_hash AS "requestHash",
-        expires_at < now() AS expired FROM challenge WHERE challenge_id = $1`,
-    values: [id],
-  });
-  return rows[0] ?? null;
-}
-
-/** Challenges that nobody paid and nobody can any more. Returns how many there were. */
-export async function dropChallenges(sql: Sql): Promise<number> {
-  const { rowCount } = await sql.query(
-    `DELETE FROM challenge WHERE challenge_id IN (
-       SELECT challenge_id FROM challenge WHERE expires_at < now() - interval '1 hour' LIMIT 10000)`,
-  );
-  return rowCount ?? 0;
+/** So long before its authorization ends a call that is charged by its answer has to begin. */
+export function neededMs({ timeoutMs }: { timeoutMs: number }): number {
+  return timeoutMs + MARGIN_MS + CHARGING_MS;
 }
 
 type Opened = Pick<
@@ -83,7 +60,12 @@ type Opened = Pick<
   | 'authorizationId'
   | 'paymentId'
   | 'correlationId'
-> & { signatureHash: Hex; request: KeptRequest };
+> & {
+  signatureHash: Hex;
+  request: KeptRequest;
+  /** Of a call that is charged by its answer, and forwarded by who opens it. */
+  charged: { most: bigint; payment: KeptPayment; timeoutMs: number } | null;
+};
 
 /**
  * Gives a challenge to the first payment that was signed for it, one call for each, with the request and the job that
@@ -91,16 +73,18 @@ type Opened = Pick<
  */
 export async function openCall(sql: Sql, of: Opened): Promise<boolean> {
   const { body, ...request } = of.request;
+  const { charged } = of;
+  const holdMs = charged && charged.timeoutMs + MARGIN_MS;
   const { rowCount } = await sql.query({
     name: 'call_open',
     text: `WITH made AS (
         INSERT INTO gateway_call (call_id, tenant_id, endpoint_id, request_hash, authorization_id, payment_id,
-          correlation_id, status, request, request_body, signature_hash)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, 'PAYING', $8, $9, $10) ON CONFLICT DO NOTHING
-        RETURNING call_id, tenant_id, correlation_id
+          correlation_id, status, request, request_body, signature_hash, most, payment, forwarding_until)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, now() + $14 * interval '1 millisecond')
+        ON CONFLICT DO NOTHING RETURNING call_id, tenant_id, correlation_id, status
       ), used AS (DELETE FROM challenge WHERE challenge_id IN (SELECT call_id FROM made))
       INSERT INTO event_batch (tenant_id, type, to_state, size, subject_ids, correlation_ids)
-      SELECT tenant_id, 'gateway_call', 'PAYING', 1, ARRAY[call_id], ARRAY[correlation_id] FROM made`,
+      SELECT tenant_id, 'gateway_call', status, 1, ARRAY[call_id], ARRAY[correlation_id] FROM made`,
     values: [
       of.id,
       of.tenantId,
@@ -109,13 +93,17 @@ export async function openCall(sql: Sql, of: Opened): Promise<boolean> {
       fromHex(of.authorizationId),
       of.paymentId,
       of.correlationId,
+      charged === null ? 'PAYING' : 'FORWARDING',
       JSON.stringify(request),
       body,
       fromHex(of.signatureHash),
+      charged?.most ?? null,
+      charged && JSON.stringify(charged.payment),
+      holdMs,
     ],
   });
   if (rowCount !== 1) return false;
-  await lookAfter(sql, of, ABANDONED_MS);
+  await lookAfter(sql, of, holdMs ?? ABANDONED_MS);
   return true;
 }
 
@@ -153,7 +141,7 @@ export async function readCalls(
     types: HEX_BYTES,
     text: `SELECT c.call_id AS id, c.tenant_id AS "tenantId", e.merchant_id AS "merchantId",
         c.endpoint_id AS "endpointId", e.on_failure AS "onFailure", c.request_hash AS "requestHash",
-        c.authorization_id AS "authorizationId", c.payment_id AS "paymentId", c.status, c.receipt,
+        c.authorization_id AS "authorizationId", c.payment_id AS "paymentId", c.status, c.most, c.charge, c.receipt,
         coalesce(c.forwarding_until < now(), false) AS overdue,
         coalesce(extract(epoch FROM c.forwarding_until - now()) * 1000, 0)::float8 AS "dueInMs",
         c.failure_code AS "failureCode", c.refund_id AS "refundId", c.refund_refused AS "refundRefused",
@@ -175,16 +163,48 @@ export async function setPaid(sql: Sql, call: Call, receipt: object): Promise<vo
   await move(sql, call, 'PAID', { receipt: { type: 'jsonb', value: JSON.stringify(receipt) } });
 }
 
-/** A call that has ended needs its request no more. */
+/** A call that has ended needs its request and its payment no more. */
 const DROPPED = {
   request: { type: 'jsonb', value: null },
   request_body: { type: 'bytea', value: null },
+  payment: { type: 'jsonb', value: null },
 };
 
+/** An answer that nobody paid for is nobody's. */
 export async function setUnpaid(sql: Sql, call: Call, failureCode: string): Promise<void> {
   await move(sql, call, 'UNPAID', {
     ...DROPPED,
+    ...answerColumns(null),
     failure_code: { type: 'text', value: failureCode },
+  });
+}
+
+/**
+ * The answer with what it costs, in one record, before anybody is told or charged; in the caller's transaction. False: it
+ * came too late, and nothing is charged.
+ */
+export async function setCharging(
+  sql: Sql,
+  call: Call,
+  { charge, ...kept }: { answer: KeptAnswer; keptUntil: Date; charge: Charge },
+): Promise<boolean> {
+  await lookAfter(sql, call, CHARGING_MS);
+  const { payment: _, ...dropped } = DROPPED;
+  const { amount, fault } = charge;
+  const charged = {
+    ...dropped,
+    ...answerColumns(kept),
+    charge: { type: 'numeric', value: amount },
+  };
+  const told = { charge: amount.toString(), most: String(call.most), usageFault: fault };
+  return move(sql, call, 'CHARGING', charged, told);
+}
+
+/** Paid what its answer came to: that may be told. */
+export async function setCharged(sql: Sql, call: Call, receipt: object): Promise<void> {
+  await move(sql, call, 'SERVED', {
+    receipt: { type: 'jsonb', value: JSON.stringify(receipt) },
+    payment: DROPPED.payment,
   });
 }
 
@@ -211,12 +231,19 @@ export function setServed(
 ): Promise<boolean> {
   return move(sql, call, 'SERVED', {
     ...DROPPED,
-    kept_until: { type: 'timestamptz', value: keptUntil },
-    answer_status: { type: 'int', value: answer.status },
-    answer_headers: { type: 'jsonb', value: JSON.stringify(answer.headers) },
-    answer_body: { type: 'bytea', value: answer.body },
+    ...answerColumns({ answer, keptUntil }),
     failure_code: { type: 'text', value: null },
   });
+}
+
+function answerColumns(kept: { answer: KeptAnswer; keptUntil: Date } | null) {
+  const answer = kept?.answer;
+  return {
+    kept_until: { type: 'timestamptz', value: kept?.keptUntil ?? null },
+    answer_status: { type: 'int', value: answer?.status ?? null },
+    answer_headers: { type: 'jsonb', value: answer ? JSON.stringify(answer.headers) : null },
+    answer_body: { type: 'bytea', value: answer?.body ?? null },
+  };
 }
 
 /** What comes of a request whose upstream failed: tried again when it is asked again, or over, with its refund to come. */
@@ -235,6 +262,7 @@ async function move(
   { id, status }: Call,
   to: GatewayCallState,
   set: Record<string, { type: string; value: unknown }>,
+  data?: Record<string, unknown>,
 ): Promise<boolean> {
   const columns = Object.entries(set).map(([name, { type, value }]) => [
     name,
@@ -243,7 +271,7 @@ async function move(
   const moved = await advance(
     sql,
     GATEWAY_CALL,
-    [{ id, from: status, to }],
+    [{ id, from: status, to, ...(data === undefined ? {} : { data }) }],
     Object.fromEntries(columns),
   );
   return moved.has(id);

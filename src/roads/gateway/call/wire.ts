@@ -11,6 +11,7 @@ import {
   parseAddress,
 } from '../../../base/kernel/index.ts';
 import type { PricedEndpoint } from '../endpoint/rows.ts';
+import { neededMs } from './rows.ts';
 
 /** How long a payer may take to sign, and what is signed may take to be mined. */
 export const MAX_TIMEOUT_SECONDS = 300;
@@ -28,6 +29,8 @@ export type SignedHeader = {
   method: AuthorizationMethod;
   payer: Address;
   nonce: Hex;
+  /** In seconds, of one by Permit2; else null. */
+  deadline: bigint | null;
   /** The payer's own name for the payment. */
   identifier: unknown;
   signatureHash: Hex;
@@ -71,7 +74,8 @@ function readSigned(inner: Fields | undefined) {
   const nonce = transfer ? bytes32Of(transfer['nonce']) : wordOf(permit?.['nonce']);
   if (payer === null || nonce === null) return null;
   const method: AuthorizationMethod = transfer ? 'eip3009' : 'permit2';
-  return { method, payer, nonce };
+  const deadline = transfer ? null : wordOf(permit?.['deadline']);
+  return { method, payer, nonce, deadline: deadline && BigInt(deadline) };
 }
 
 function identifierIn(extensions: unknown): unknown {
@@ -132,23 +136,31 @@ export function requestHash(of: {
   return `0x${hash.update(createHash('sha256').update(of.body).digest()).digest('hex')}`;
 }
 
-/** What is asked for, in the form of the packages; the challenge comes back within what its payer accepted. */
+/**
+ * What is asked for, in the form of the packages; the challenge comes back within what its payer accepted. `taker`: the
+ * wallet that a payer by `upto` signs for, told where it is asked to sign.
+ */
 export function requirementsOf(
   endpoint: PricedEndpoint,
   asset: AssetSettings,
-  challengeId: string,
+  { challengeId, taker }: { challengeId: string; taker?: Address | null },
 ) {
+  const upto = endpoint.usage !== null;
   return {
-    scheme: 'exact',
+    scheme: upto ? 'upto' : 'exact',
     network: `eip155:${asset.chainId}`,
     amount: endpoint.price.toString(),
     asset: checksummed(asset.address!),
     payTo: checksummed(endpoint.payTo),
-    maxTimeoutSeconds: MAX_TIMEOUT_SECONDS,
-    extra:
-      endpoint.transferMethod === 'permit2'
-        ? { assetTransferMethod: 'permit2', challengeId }
-        : { ...asset.eip712!, challengeId },
+    // What is charged by its answer has to be good until that is there.
+    maxTimeoutSeconds: MAX_TIMEOUT_SECONDS + (upto ? Math.ceil(neededMs(endpoint) / 1000) : 0),
+    extra: {
+      ...(endpoint.transferMethod === 'eip3009'
+        ? asset.eip712!
+        : { assetTransferMethod: 'permit2' }),
+      ...(taker ? { facilitatorAddress: checksummed(taker) } : {}),
+      challengeId,
+    },
   };
 }
 

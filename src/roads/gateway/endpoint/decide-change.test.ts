@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { decidePut, decideRemoval, loosens, standingOf, type Terms } from './decide-change.ts';
-import type { PricedEndpoint } from './rows.ts';
+import type { PricedEndpoint, Usage } from './rows.ts';
 
 const [OURS, OTHER] = [`0x${'aa'.repeat(20)}`, `0x${'bb'.repeat(20)}`] as const;
 const BASE: Terms = {
   ...{ asset: 'a', transferMethod: 'eip3009', price: 100n, payTo: OURS },
   ...{ upstream: 'https://up.example/', onFailure: 'refund', timeoutMs: 1_000 },
-  ...{ maxResponseBytes: 1_000, description: null },
+  ...{ maxResponseBytes: 1_000, description: null, usage: null },
 };
 const price = (over: Partial<PricedEndpoint> = {}): PricedEndpoint => ({
   ...BASE,
@@ -34,6 +34,28 @@ describe('a change of a price', () => {
     [{ price: 101n, payTo: OTHER, upstream: 'https://a/' }, ['payTo', 'upstream']],
   ])('loosens by its terms, case %#', (over, fields) => {
     expect(loosens(BASE, { ...BASE, ...over })).toEqual(fields);
+  });
+});
+
+describe('a change of what an answer costs', () => {
+  const usage: Usage = { header: 'x-tokens', unitPrice: 3n, unitSize: 1_000n, without: 'most' };
+  const metered: Terms = { ...BASE, transferMethod: 'upto', onFailure: 'release', usage };
+  it.each<[string, Partial<Usage>, string[]]>([
+    ['the same, read anew', {}, []],
+    ['a dearer unit', { unitPrice: 4n }, []],
+    ['as dear by another measure', { unitPrice: 6n, unitSize: 2_000n }, []],
+    ['a cheaper unit', { unitPrice: 2n }, ['usage']],
+    ['a larger one for as much', { unitSize: 1_001n }, ['usage']],
+    ['another count', { header: 'x-bytes' }, ['usage']],
+    ['nothing without a count', { without: 'nothing' }, ['usage']],
+  ])('%s', (_, over, fields) => {
+    expect(loosens(metered, { ...metered, usage: { ...usage, ...over } })).toEqual(fields);
+  });
+
+  it('to another scheme loosens it', () => {
+    const all = ['transferMethod', 'usage', 'onFailure'];
+    expect(loosens(metered, BASE).sort()).toEqual(all.sort());
+    expect(loosens(BASE, metered).sort()).toEqual(all.sort());
   });
 });
 

@@ -1,5 +1,6 @@
+import { isDeepStrictEqual as isSame } from 'node:util';
 import { matchEndpoint } from './match.ts';
-import type { NewEndpoint, PricedEndpoint } from './rows.ts';
+import type { NewEndpoint, PricedEndpoint, Usage } from './rows.ts';
 
 type Key = Pick<NewEndpoint, 'method' | 'path'>;
 export type Terms = Omit<NewEndpoint, 'tenantId' | 'merchantId' | 'method' | 'path'>;
@@ -15,6 +16,7 @@ const AT_ONCE: { [Term in keyof Terms]: (from: Terms[Term], to: Terms[Term]) => 
   asset: never,
   transferMethod: never,
   price: raised,
+  usage: costsNoLess,
   payTo: never,
   upstream: never,
   // A payment whose request fails is lost to the payer, or costs the merchant two transactions.
@@ -25,9 +27,16 @@ const AT_ONCE: { [Term in keyof Terms]: (from: Terms[Term], to: Terms[Term]) => 
 };
 const TERMS = Object.keys(AT_ONCE) as (keyof Terms)[];
 
+/** By the same count a unit costs as much or more, and so does an answer that does not count. */
+function costsNoLess(from: Usage | null, to: Usage | null): boolean {
+  if (from === null || to === null || from.header !== to.header) return false;
+  if (from.without === 'most' && to.without !== 'most') return false;
+  return to.unitPrice * from.unitSize >= from.unitPrice * to.unitSize;
+}
+
 /** The terms that loosen; none: the change is in force at once. */
 export function loosens(from: Terms, to: Terms): string[] {
-  return TERMS.filter((term) => from[term] !== to[term] && !mayAtOnce(term, from, to));
+  return TERMS.filter((term) => !isSame(from[term], to[term]) && !mayAtOnce(term, from, to));
 }
 
 function mayAtOnce<Term extends keyof Terms>(term: Term, from: Terms, to: Terms): boolean {
@@ -35,7 +44,7 @@ function mayAtOnce<Term extends keyof Terms>(term: Term, from: Terms, to: Terms)
 }
 
 function sameTerms(one: Terms, other: Terms): boolean {
-  return TERMS.every((term) => one[term] === other[term]);
+  return TERMS.every((term) => isSame(one[term], other[term]));
 }
 
 /** What there is of a path: its price, the one that waits, and whether a wider path answers where it has none. */

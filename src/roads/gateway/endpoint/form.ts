@@ -10,13 +10,25 @@ import {
 } from '../../../base/kernel/index.ts';
 import { readAsset } from '../../../books/ledger/index.ts';
 import { plainPath } from './match.ts';
-import { METHODS, type NewEndpoint, ON_FAILURE } from './rows.ts';
+import {
+  METHODS,
+  type NewEndpoint,
+  ON_FAILURE,
+  ON_FAILURE_UPTO,
+  type Usage,
+  WITHOUT_USAGE,
+} from './rows.ts';
 
 const FIELDS = new Set([
   ...['merchant', 'method', 'path', 'asset', 'price', 'payTo', 'upstream', 'onFailure'],
-  ...['assetTransferMethod', 'timeoutMs', 'maxResponseBytes', 'description'],
+  ...['assetTransferMethod', 'timeoutMs', 'maxResponseBytes', 'description', 'scheme'],
+  ...['usageHeader', 'unitPrice', 'unitSize', 'withoutUsage'],
 ]);
+const SCHEMES = ['exact', 'upto'] as const;
 const TRANSFER_METHODS = ['eip3009', 'permit2'] as const satisfies AuthorizationMethod[];
+/** What tells the charge of `upto`, in units of the token. */
+const USAGE_HEADER = 'payonce-charge';
+const MOST_UNITS = 1_000_000_000;
 const MOST_PATH = 512;
 const MOST_URL = 2_048;
 
@@ -29,15 +41,18 @@ export type EndpointForm = Omit<NewEndpoint, 'tenantId' | 'merchantId' | 'asset'
 export function parseEndpoint(body: unknown, assets: Assets): EndpointForm | Refusal {
   return parseForm(body, FIELDS, (fields): EndpointForm | null => {
     const asset = readAsset(assets, fields);
+    const upto = readOneOf(fields, 'scheme', SCHEMES, 'exact') === 'upto';
     const read = {
       merchant: fields.label('merchant'),
       method: readOneOf(fields, 'method', METHODS),
       path: readPath(fields),
-      price: readPrice(fields, asset),
+      price: readPrice(fields, 'price', asset),
       payTo: readPayTo(fields),
       upstream: readUpstream(fields),
-      transferMethod: readOneOf(fields, 'assetTransferMethod', TRANSFER_METHODS, usualOf(asset)),
-      onFailure: readOneOf(fields, 'onFailure', ON_FAILURE, 'refund'),
+      transferMethod: readMethod(fields, asset, upto),
+      onFailure: upto
+        ? readOneOf(fields, 'onFailure', ON_FAILURE_UPTO, 'release')
+        : readOneOf(fields, 'onFailure', ON_FAILURE, 'refund'),
       timeoutMs: readInteger(fields, 'timeoutMs', { from: 100, to: 120_000, usual: 30_000 }),
       maxResponseBytes: readInteger(fields, 'maxResponseBytes', {
         from: 0,
@@ -46,9 +61,47 @@ export function parseEndpoint(body: unknown, assets: Assets): EndpointForm | Ref
       }),
     };
     const description = fields.label('description', true);
+    const usage = upto ? readUsage(fields, asset) : refuseUsage(fields);
     if (asset === null || Object.values(read).some((value) => value === null)) return null;
-    return { ...(read as Omit<EndpointForm, 'asset' | 'description'>), asset, description };
+    const whole = read as Omit<EndpointForm, 'asset' | 'description' | 'usage'>;
+    return { ...whole, usage, asset, description };
   });
+}
+
+function readMethod(
+  fields: Fields,
+  asset: AssetSettings | null,
+  upto: boolean,
+): AuthorizationMethod | null {
+  if (!upto) return readOneOf(fields, 'assetTransferMethod', TRANSFER_METHODS, usualOf(asset));
+  return readOneOf(fields, 'assetTransferMethod', ['permit2'], 'permit2') && 'upto';
+}
+
+/** Without any of it an answer tells its charge itself. */
+function readUsage(fields: Fields, asset: AssetSettings | null): Usage | null {
+  const header = readHeader(fields);
+  const given = fields.raw('unitPrice') !== undefined;
+  const unitPrice = given ? readPrice(fields, 'unitPrice', asset) : 1n;
+  const unitSize = readInteger(fields, 'unitSize', { from: 1, to: MOST_UNITS, usual: 1 });
+  const without = readOneOf(fields, 'withoutUsage', WITHOUT_USAGE, 'nothing');
+  if (header === null || unitPrice === null || unitSize === null || without === null) return null;
+  return { header, unitPrice, unitSize: BigInt(unitSize), without };
+}
+
+function refuseUsage(fields: Fields): null {
+  for (const name of ['usageHeader', 'unitPrice', 'unitSize', 'withoutUsage']) {
+    const given = fields.raw(name);
+    if (given !== undefined) fields.fault(name, 'invalid_request', given, 'only with scheme upto');
+  }
+  return null;
+}
+
+function readHeader(fields: Fields): string | null {
+  if (fields.raw('usageHeader') === undefined) return USAGE_HEADER;
+  const expected = 'the name of a header, of 1 to 64 letters, digits and -';
+  return fields.text('usageHeader', { code: 'invalid_request', expected }, (text) =>
+    /^[A-Za-z0-9-]{1,64}$/.test(text) ? text.toLowerCase() : undefined,
+  );
 }
 
 /** Every token can be paid by Permit2, which its payers allow first; those with EIP-3009 without that. */
@@ -88,10 +141,10 @@ function readPath(fields: Fields): string | null {
   });
 }
 
-function readPrice(fields: Fields, asset: AssetSettings | null): bigint | null {
+function readPrice(fields: Fields, name: string, asset: AssetSettings | null): bigint | null {
   const decimals = asset?.decimals ?? 77;
   const expected = `a positive decimal string with at most ${decimals} decimals, like "0.01"`;
-  return fields.text('price', { code: 'invalid_amount', expected }, (text) => {
+  return fields.text(name, { code: 'invalid_amount', expected }, (text) => {
     const parsed = parseAmount(text, decimals);
     return typeof parsed === 'bigint' && parsed > 0n ? parsed : undefined;
   });

@@ -30,7 +30,7 @@ export function isPayable(
   { address, eip712 }: AssetSettings,
   { transferMethod }: Pick<PricedEndpoint, 'transferMethod'>,
 ): boolean {
-  return address !== null && (transferMethod === 'permit2' || eip712 !== undefined);
+  return address !== null && (transferMethod !== 'eip3009' || eip712 !== undefined);
 }
 
 /** Where a request goes: the upstream's own path, then what was asked below the merchant. */

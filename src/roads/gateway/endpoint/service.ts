@@ -157,7 +157,7 @@ export class EndpointService {
 }
 
 /** Whether payments of this price would be taken; else nobody could ever pay it. */
-function judge({ payTo, assets, wallets }: Merchant, form: EndpointForm): Refusal | null {
+function judge({ payTo, assets, wallets, lanes }: Merchant, form: EndpointForm): Refusal | null {
   const no = (detail: string) => refuse('endpoint_refused', detail);
   const { asset, price } = form;
   const allowed = assets.find((one) => one.asset === asset.caip19);
@@ -165,6 +165,9 @@ function judge({ payTo, assets, wallets }: Merchant, form: EndpointForm): Refusa
     return no(`The merchant takes no payments in ${asset.id}.`);
   }
   if (!isPayable(asset, form)) return no(`${asset.id} has no eip712: only permit2 can pay it.`);
+  if (form.usage !== null && !lanes.some(({ chainId }) => chainId === asset.chainId)) {
+    return no('No wallet of the tenant pays gas there, and only one may charge upto.');
+  }
   const tier = asset.tiers.some(({ upTo }) => upTo === null || price <= upTo);
   if (!tier || (allowed.maxAmount !== null && price > allowed.maxAmount)) {
     return no('The price is more than the merchant may take at once.');

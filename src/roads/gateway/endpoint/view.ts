@@ -4,8 +4,14 @@ import type { PricedEndpoint } from './rows.ts';
 
 type TermsView = {
   asset: string;
+  scheme: string;
   price: string;
   priceAtomic: string;
+  /** Of `upto`: how an answer tells what it costs. */
+  usageHeader: string | null;
+  unitPrice: string | null;
+  unitSize: number | null;
+  withoutUsage: string | null;
   payTo: string;
   assetTransferMethod: string;
   upstream: string;
@@ -55,13 +61,20 @@ export function viewsOf(endpoints: readonly PricedEndpoint[], assets: Assets): E
 
 function termsOf(endpoint: PricedEndpoint, assets: Assets): TermsView {
   const { price, payTo, upstream, onFailure, timeoutMs, maxResponseBytes, description } = endpoint;
+  const { transferMethod, usage } = endpoint;
   const asset = assets.find(endpoint.asset);
+  const decimals = asset?.decimals ?? 0;
   return {
     asset: asset?.id ?? endpoint.asset,
-    price: formatAmount(price, asset?.decimals ?? 0),
+    scheme: usage === null ? 'exact' : 'upto',
+    price: formatAmount(price, decimals),
     priceAtomic: price.toString(),
+    usageHeader: usage?.header ?? null,
+    unitPrice: usage && formatAmount(usage.unitPrice, decimals),
+    unitSize: usage && Number(usage.unitSize),
+    withoutUsage: usage?.without ?? null,
     payTo: checksummed(payTo),
-    assetTransferMethod: endpoint.transferMethod,
+    assetTransferMethod: transferMethod === 'upto' ? 'permit2' : transferMethod,
     ...{ upstream, onFailure, timeoutMs, maxResponseBytes, description },
   };
 }

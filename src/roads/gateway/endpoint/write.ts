@@ -54,10 +54,10 @@ export async function insertPrice(
 ): Promise<string> {
   const { rows } = await sql.query<{ id: string }>(
     `INSERT INTO priced_endpoint (tenant_id, merchant_id, method, path, asset, price, pay_to, upstream, on_failure,
-       timeout_ms, max_response_bytes, description, transfer_method, effective_at, first_id)
+       timeout_ms, max_response_bytes, description, transfer_method, effective_at, first_id, usage_header, unit_price, unit_size, without_usage)
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14::timestamptz,
        (SELECT coalesce(first_id, endpoint_id) FROM priced_endpoint
-        WHERE merchant_id = $2 AND method = $3 AND path = $4 LIMIT 1))
+        WHERE merchant_id = $2 AND method = $3 AND path = $4 LIMIT 1), $15, $16, $17, $18)
      RETURNING coalesce(first_id, endpoint_id) AS id`,
     [
       wanted.tenantId,
@@ -74,6 +74,10 @@ export async function insertPrice(
       wanted.description,
       wanted.transferMethod,
       effectiveAt,
+      wanted.usage?.header ?? null,
+      wanted.usage?.unitPrice ?? null,
+      wanted.usage?.unitSize ?? null,
+      wanted.usage?.without ?? null,
     ],
   );
   return rows[0]!.id;

@@ -4,12 +4,15 @@ import { PassThrough, type Readable } from 'node:stream';
 import { type Db, inTransaction } from '../../../base/db/index.ts';
 import { type Clock, type Log, messageOf, type Network } from '../../../base/kernel/index.ts';
 import type { KeptRequest } from '../call/kept.ts';
-import { type Call, setFailed, setServed } from '../call/rows.ts';
+import { type Call, setCharging, setFailed, setServed } from '../call/rows.ts';
+import { decideCharge } from '../charge/decide-charge.ts';
 import { upstreamUrl } from '../endpoint/match.ts';
-import type { PricedEndpoint } from '../endpoint/rows.ts';
+import type { PricedEndpoint, Usage } from '../endpoint/rows.ts';
 import { askUpstream, UpstreamFailed } from './ask.ts';
 import { forwardedHeaders, returnedHeaders } from './headers.ts';
 
+type Asked = { upstream: IncomingMessage; status: number; headers: Record<string, string> };
+type Metered = { endpoint: PricedEndpoint & { usage: Usage }; payer: string };
 type Forwarded = { status: number; headers: Record<string, string>; body: Readable };
 
 type ForwarderContext = {
@@ -42,11 +45,21 @@ export class Forwarder {
     request: KeptRequest,
   ): Promise<Forwarded | null> {
     try {
-      return await this.#ask(call, endpoint, request);
+      return await this.#stream(call, endpoint, request);
     } catch (error) {
       await this.#fail(call, error);
       return null;
     }
+  }
+
+  /**
+   * For a call that its process has opened, and that is charged by its answer: this is kept whole, with its charge, and nothing of
+   * it is told before that is paid. Whatever goes wrong is written down, and costs nothing.
+   */
+  meter(call: Call, metered: Metered, request: KeptRequest): Promise<void> {
+    const work = this.#meter(call, metered, request).catch((error) => this.#fail(call, error));
+    this.#track(work.catch((lost) => this.#lose(call, lost)));
+    return work;
   }
 
   /** The same where no client waits: the answer is kept for whoever asks. */
@@ -63,16 +76,53 @@ export class Forwarder {
     while (this.#running.size > 0) await Promise.all(this.#running);
   }
 
-  async #ask(call: Call, endpoint: PricedEndpoint, request: KeptRequest): Promise<Forwarded> {
+  async #stream(call: Call, endpoint: PricedEndpoint, request: KeptRequest): Promise<Forwarded> {
+    const own = ownHeaders(call, call.receipt?.['payer']);
+    const { upstream, status, headers } = await this.#ask(endpoint, request, own);
+    const out = new PassThrough();
+    // Its end is told to the client; a client that is gone is nobody's fault.
+    out.on('error', () => {});
+    this.#track(this.#pass(call, { upstream, out, status, headers }, endpoint));
+    return { status, headers, body: out };
+  }
+
+  async #meter(call: Call, { endpoint, payer }: Metered, request: KeptRequest): Promise<void> {
+    const { db, clock, keepMs, log } = this.#context;
+    const most = { 'payonce-max-charge': String(call.most) };
+    const own = { ...ownHeaders(call, payer), ...most };
+    const { upstream, status, headers } = await this.#ask(endpoint, request, own);
+    const chunks: Buffer[] = [];
+    for await (const chunk of chunksOf(upstream, endpoint)) chunks.push(chunk);
+    const { header } = endpoint.usage;
+    // Who counts while it speaks tells it behind its answer.
+    const told = upstream.headers[header] ?? upstream.trailers[header];
+    const usage = told === undefined ? undefined : String(told);
+    const charge = decideCharge({ status, usage }, endpoint);
+    if (charge.fault !== null) {
+      const { id: callId, correlationId } = call;
+      log.warn(
+        { callId, correlationId, fault: charge.fault },
+        'an upstream did not tell its usage',
+      );
+    }
+    const answer = { status, headers, body: Buffer.concat(chunks) };
+    const keptUntil = new Date(clock.now() + keepMs);
+    const whole = { answer, keptUntil, charge };
+    const kept = await inTransaction(db, (sql) => setCharging(sql, call, whole));
+    if (!kept) throw new UpstreamFailed('it came too late');
+  }
+
+  async #ask(
+    endpoint: PricedEndpoint,
+    { path, search, body, headers: given }: KeptRequest,
+    own: Record<string, string>,
+  ): Promise<Asked> {
     const { opened } = this.#context;
-    const { path, search, body } = request;
     const signal = AbortSignal.timeout(endpoint.timeoutMs);
-    const payer = call.receipt?.['payer'];
-    const own = { 'payonce-payment-id': call.paymentId, 'payonce-payer': String(payer) };
     const upstream = await askUpstream({
       url: upstreamUrl(endpoint.upstream, path, search),
       method: endpoint.method,
-      headers: forwardedHeaders(request.headers, own),
+      headers: forwardedHeaders(given, own),
       body,
       signal,
       opened,
@@ -83,12 +133,7 @@ export class Forwarder {
       upstream.destroy();
       throw new UpstreamFailed(`it answered ${status} with ${declared} bytes`);
     }
-    const headers = returnedHeaders(upstream.headers);
-    const out = new PassThrough();
-    // Its end is told to the client; a client that is gone is nobody's fault.
-    out.on('error', () => {});
-    this.#track(this.#pass(call, { upstream, out, status, headers }, endpoint));
-    return { status, headers, body: out };
+    return { upstream, status, headers: returnedHeaders(upstream.headers) };
   }
 
   #track(work: Promise<void>): void {
@@ -98,27 +143,17 @@ export class Forwarder {
 
   async #pass(
     call: Call,
-    of: {
-      upstream: IncomingMessage;
-      out: PassThrough;
-      status: number;
-      headers: Record<string, string>;
-    },
-    { maxResponseBytes }: PricedEndpoint,
+    of: Asked & { out: PassThrough },
+    endpoint: PricedEndpoint,
   ): Promise<void> {
     const { db, clock, keepMs } = this.#context;
     const { upstream, out, status, headers } = of;
     try {
       const chunks: Buffer[] = [];
-      let size = 0;
-      for await (const chunk of upstream as AsyncIterable<Buffer>) {
-        size += chunk.length;
-        if (size > maxResponseBytes)
-          throw new UpstreamFailed(`more than ${maxResponseBytes} bytes`);
+      for await (const chunk of chunksOf(upstream, endpoint)) {
         chunks.push(chunk);
         if (!out.destroyed && !out.write(chunk)) await ready(out);
       }
-      if (!upstream.complete) throw new UpstreamFailed('it ended in the middle');
       const answer = { status, headers, body: Buffer.concat(chunks) };
       const keptUntil = new Date(clock.now() + keepMs);
       const kept = await setServed(db, call, { answer, keptUntil });
@@ -141,6 +176,25 @@ export class Forwarder {
     const { log } = this.#context;
     log.error({ callId, error: messageOf(error) }, 'its end is written when its time is over');
   }
+}
+
+/** What only we may say to an upstream. */
+function ownHeaders({ paymentId }: Call, payer: unknown): Record<string, string> {
+  return { 'payonce-payment-id': paymentId, 'payonce-payer': String(payer) };
+}
+
+/** The whole answer, or a fault. */
+async function* chunksOf(
+  upstream: IncomingMessage,
+  { maxResponseBytes }: PricedEndpoint,
+): AsyncGenerator<Buffer> {
+  let size = 0;
+  for await (const chunk of upstream as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > maxResponseBytes) throw new UpstreamFailed(`more than ${maxResponseBytes} bytes`);
+    yield chunk;
+  }
+  if (!upstream.complete) throw new UpstreamFailed('it ended in the middle');
 }
 
 /** Until it can take more, or is gone. */

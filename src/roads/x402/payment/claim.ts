@@ -27,7 +27,7 @@ export type Claimed =
 
 const COLUMNS = `payment_id AS id, authorization_id AS "authorizationId", merchant_id AS "merchantId",
   converged_on AS "convergedOn", status, fingerprint, coalesce(leased_until > now(), false) AS leased, false AS "isNew",
-  amount, charged, method IS NOT DISTINCT FROM 'upto' AS "isUpto"`;
+  amount, charged, method IS NOT DISTINCT FROM 'upto' AS "isUpto", priced_endpoint IS NOT NULL AS "isPriced"`;
 
 /**
  * Takes payments for their callers, in the caller's transaction. An authorization that is new becomes a row for

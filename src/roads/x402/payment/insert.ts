@@ -17,6 +17,8 @@ export type Row = {
   /** What was asked for before, and not reserved; null: nothing. */
   charged: bigint | null;
   isUpto: boolean;
+  /** It came through the gateway. */
+  isPriced: boolean;
   /** Made by this very act, with the lease that its maker wants. */
   isNew: boolean;
 };
@@ -71,7 +73,7 @@ export async function insertRows(
             risk_tier, correlation_id, lane_id, method, priced_endpoint, lease_ms, facilitator)
         ON CONFLICT DO NOTHING
         RETURNING payment_id, tenant_id, merchant_id, status, fingerprint, authorization_id, converged_on, correlation_id,
-          amount, method
+          amount, method, priced_endpoint
       ), logged AS (
         INSERT INTO event_batch (tenant_id, type, to_state, size, subject_ids, correlation_ids)
         SELECT tenant_id, 'payment', 'AUTH_SIGNED', count(*), array_agg(payment_id), array_agg(correlation_id)
@@ -79,7 +81,7 @@ export async function insertRows(
       )
       SELECT payment_id AS id, authorization_id AS "authorizationId", merchant_id AS "merchantId",
         converged_on AS "convergedOn", status, fingerprint, false AS leased, true AS "isNew", amount, NULL::numeric AS charged,
-        method IS NOT DISTINCT FROM 'upto' AS "isUpto" FROM made`,
+        method IS NOT DISTINCT FROM 'upto' AS "isUpto", priced_endpoint IS NOT NULL AS "isPriced" FROM made`,
     values: [
       of(({ merchant }) => merchant.tenantId),
       of(({ merchant }) => merchant.merchantId),

@@ -31,12 +31,15 @@ export function judgedOf(wish: Wish, id: string): JudgedPayment {
 
 /**
  * A payer may sign one nonce twice, for `exact` and for `upto`, or for two amounts: the first is the payment, and what the other one
- * allows can not be charged of it.
+ * allows can not be charged of it. Of `upto` the gateway's answer is there before its charge: nobody charges that payment
+ * past the gateway, nor is one served by the gateway that its merchant holds itself.
  */
 export function isLike(
-  { isUpto, amount }: { isUpto: boolean; amount: bigint },
-  { to, checked: { request } }: Wish,
+  { isUpto, isPriced, amount }: { isUpto: boolean; isPriced: boolean; amount: bigint },
+  { to, pricedEndpoint, checked: { request } }: Wish,
 ): boolean {
   if (isUpto !== (request.signed.ceiling !== null)) return false;
-  return !isUpto || to === 'verify' || request.asked.amount <= amount;
+  if (!isUpto) return true;
+  if (isPriced !== (pricedEndpoint !== null)) return false;
+  return to === 'verify' || request.asked.amount <= amount;
 }
