@@ -18,6 +18,8 @@ const NAMES = [
   'a payment that is refunded',
   'a request at the gateway',
   'a request whose payer does not come again',
+  ...(FULL ? ['a request that is charged by its answer'] : []),
+  'a request that is charged by its answer, whose payer does not come again',
 ];
 
 let upstream: Upstream;

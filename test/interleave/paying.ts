@@ -42,6 +42,8 @@ type Parts = {
 };
 const again = (step: string, run: Tried['run']): Tried => ({ ...tried(step, run), again: true });
 const PATH = '/report';
+/** Of all that its payer has. */
+const CHARGE = 4_000_000n;
 
 /** What x402 payments go through, each with its steps in their order; one payer, who has enough for one payment. */
 export function payingScenarios({ merchant, upstream, shared }: Parts): Scenario[] {
@@ -115,6 +117,25 @@ export function payingScenarios({ merchant, upstream, shared }: Parts): Scenario
       ],
       ends: (road) => servedOrGivenBack(road, upstream),
     },
+    {
+      name: 'a request that is charged by its answer',
+      acts: [
+        ...priced(state, { merchant, upstream, by: 'upto' }),
+        again('pay', (on) => request(on, state.header)),
+        ...chained.map(quiet),
+        again('ask again', (on) => request(on, state.header)),
+      ],
+      ends: (road) => chargedOrReleased(road, upstream),
+    },
+    {
+      name: 'a request that is charged by its answer, whose payer does not come again',
+      acts: [
+        ...priced(state, { merchant, upstream, by: 'upto' }),
+        tried('pay', (on) => request(on, state.header)),
+        ...[...chained.map(quiet), elapse(21_000), job('gateway.end')],
+      ],
+      ends: (road) => chargedOrReleased(road, upstream),
+    },
   ];
 }
 
@@ -127,16 +148,21 @@ async function giveBack(on: Processes, of: Merchant, paying: Paying): Promise<vo
 }
 
 /** A price, a challenge, and what its payer signed for it. */
-function priced(state: { header: string }, { merchant, upstream }: Omit<Parts, 'shared'>) {
+function priced(
+  state: { header: string },
+  { merchant, upstream, by }: Omit<Parts, 'shared'> & Pick<Order, 'by'>,
+) {
   return [
     given(async (on, road) => {
       upstream.heard = [];
+      upstream.charging({ 'payonce-charge': `${CHARGE}` });
       const { tenantId } = merchant;
       const put = await on.endpoints.put(
         { tenantId, merchantId: null, actor: 'a test', correlationId: 'price' },
         {
           ...{ merchant: 'shop', method: 'GET', path: PATH, asset: 'USDC', price: '10' },
           ...{ payTo: road.settings.lanes[0]!.address, upstream: upstream.url, timeoutMs: 1_000 },
+          ...(by === 'upto' ? { scheme: 'upto' } : {}),
         },
       );
       if (isRefusal(put)) throw new Error(put.detail);
@@ -144,7 +170,8 @@ function priced(state: { header: string }, { merchant, upstream }: Omit<Parts, '
       if (asked.kind !== 'answer') throw new Error(`the gateway answered ${asked.kind}`);
       const [accepted] = required(new Response(null, { headers: asked.headers })).accepts;
       const order = { payer: 0, amount: PURSE, custodial: true, again: null } as const;
-      const [one] = await signAll(road, { seed: 1, orders: [order] });
+      const more = by === undefined ? {} : { by };
+      const [one] = await signAll(road, { seed: 1, orders: [{ ...order, ...more }] });
       const payload = { ...one!.body.paymentPayload, accepted };
       state.header = Buffer.from(JSON.stringify(payload)).toString('base64');
     }),
@@ -198,6 +225,21 @@ async function servedOrGivenBack(road: Road, upstream: Upstream): Promise<string
   const givenBack = call === 'FAILED' && heard <= 1 && back === PURSE;
   if (used === 1 && (served || givenBack)) return [];
   return [`it is ${call}, paid ${used} times, heard ${heard} times, and ${back} went back`];
+}
+
+/** Told and charged what it came to, once each; or neither, and heard once at most. */
+async function chargedOrReleased(road: Road, upstream: Upstream): Promise<string[]> {
+  const call = await statusesOf(road, 'gateway_call');
+  const used = [...usesOn(road).values()].flat().length;
+  const heard = upstream.heard.length;
+  const { rows } = await road.owner.query<{ charged: bigint | null }>(
+    'SELECT charged FROM payment',
+  );
+  const charged = rows.map((row) => row.charged).join();
+  const served = call === 'SERVED' && heard === 1 && used === 1 && charged === `${CHARGE}`;
+  const released = (call === 'FAILED' || call === '') && heard <= 1 && used === 0;
+  if (served || (released && charged === '')) return [];
+  return [`it is ${call}, charged ${charged}, paid ${used} times, heard ${heard} times`];
 }
 
 /**

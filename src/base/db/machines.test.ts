@@ -298,7 +298,7 @@ describe('the machines in the database', () => {
       const starts = initial.filter((row) => row.machine === name).map((row) => row.state);
       expect(starts.sort()).toEqual([...INITIAL[name]!].sort());
     }
-    expect(moves).toHaveLength(100);
+    expect(moves).toHaveLength(103);
   });
 
   it.each(MACHINES)(

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { developmentSettings, type LaneSettings } from '../../base/config/index.ts';
 import type { Address } from '../../base/kernel/index.ts';
-import { supportedOf } from './supported.ts';
+import { supportedOf, takerOf } from './supported.ts';
 
 const CHAIN = 31_337;
 const address = (byte: string): Address => `0x${byte.repeat(20)}`;
@@ -32,6 +32,9 @@ describe('what is supported', () => {
     expect(signers).toEqual({ 'eip155:31337': [address('aa'), address('bb')] });
     const told = [1, 2].flatMap(() => uptoOf(supported(null).kinds));
     expect(told.sort()).toEqual([address('aa'), address('bb')]);
+    const takers = [1, 2].map(() => takerOf(supported(null), CHAIN));
+    expect(takers.sort()).toEqual([address('aa'), address('bb')]);
+    expect(takerOf(supported(null), 1)).toBeNull();
   });
 
   it('names no wallet that gives no slots any more, or fills others', () => {

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { expectLaws, quiet } from '../../support/laws.ts';
 import { until } from '../../support/until.ts';
 import { PRICE } from '../../support/x402/payers.ts';
+import { plantPermit2 } from '../../support/x402/permits.ts';
 import { Priced, send, sendUntil } from '../../support/x402/priced.ts';
 import { receiptOf } from '../../support/x402/shop.ts';
 import type { Upstream } from '../../support/x402/upstream.ts';
@@ -80,6 +81,37 @@ describe('a request whose process is gone while it is paid', () => {
     expect(receiptOf(answer)).toMatchObject({ success: true });
     expect(upstream.heard).toHaveLength(1);
     expect(await on.tokenBalance(payer)).toBe(left);
+  }, 120_000);
+});
+
+describe('a request whose process is gone while it is charged by its answer', () => {
+  it('is charged that once by another one, and answered when its payer comes again', async () => {
+    const { on, upstream } = shop;
+    await plantPermit2(on);
+    await shop.price({ path: '/metered', scheme: 'upto' });
+    upstream.charging({ 'payonce-charge': '4000' });
+    const { header, payer } = await shop.ceilingFor(shop.at('/metered'));
+    const before = await on.tokenBalance(payer);
+    await on.anvil.rpc('evm_setIntervalMining', 0);
+    const cut = new AbortController();
+    const sent = fetch(shop.at('/metered'), {
+      headers: { 'payment-signature': header },
+      signal: cut.signal,
+    }).catch(() => null);
+    await until('the charge', async () => (await statusOf(header))?.status === 'CHARGING');
+    await on.stopRole('api');
+    cut.abort();
+    await sent;
+    await look();
+    expect((await statusOf(header))?.status).toBe('CHARGING');
+    await on.anvil.rpc('evm_setIntervalMining', 1);
+    await untilStatus(header, 'SERVED');
+    await on.startApi();
+    const answer = await send(shop.at('/metered'), header);
+    expect([answer.status, answer.headers.get('idempotent-replayed')]).toEqual([200, 'true']);
+    expect(receiptOf(answer)).toMatchObject({ success: true, amount: '4000' });
+    expect(upstream.heard).toHaveLength(1);
+    expect(before - (await on.tokenBalance(payer))).toBe(4_000n);
   }, 120_000);
 });
 

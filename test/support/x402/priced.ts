@@ -109,7 +109,7 @@ export class Priced {
 }
 
 /** Signed for the most that a request may cost. */
-export type Ceiling = { header: string; payer: Address; body: SignedPermit };
+type Ceiling = { header: string; payer: Address; body: SignedPermit };
 
 export const send = (url: string, header: string, init: RequestInit = {}) =>
   fetch(url, { ...init, headers: { 'payment-signature': header } });

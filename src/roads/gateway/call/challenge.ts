@@ -2,7 +2,7 @@ import { HEX_BYTES, type Sql } from '../../../base/db/index.ts';
 import { fromHex, type Hex } from '../../../base/kernel/index.ts';
 
 /** What was asked for an unpaid request, bound to it. */
-export type Challenge = { id: string; endpointId: string; requestHash: Hex; expired: boolean };
+type Challenge = { id: string; endpointId: string; requestHash: Hex; expired: boolean };
 
 /** Why a challenge does not cover a request; null: it does. Pure. */
 export function judgeChallenge(

@@ -13,8 +13,8 @@ export type Facilitator = {
   verify(merchant: Merchant, body: unknown, of: Naming): Promise<Told>;
   settle(merchant: Merchant, body: unknown, of: Naming): Promise<Told>;
 };
-export type Naming = { correlationId: string; pricedEndpoint: string; idempotencyKey?: string };
-export type Told = { status: number; body: Record<string, unknown> };
+type Naming = { correlationId: string; pricedEndpoint: string; idempotencyKey?: string };
+type Told = { status: number; body: Record<string, unknown> };
 
 /** A payment as it came, and what names it beside its payload. */
 export type Payment = SignedHeader & { named: Pick<Naming, 'idempotencyKey'> };
