@@ -605,25 +605,39 @@ CREATE TABLE gateway_call (
   request_body bytea,
   kept_until timestamp with time zone,
   signature_hash bytea NOT NULL,
+  most numeric(78,0),
+  charge numeric(78,0),
+  payment jsonb,
   CONSTRAINT gateway_call_authorization_id_check CHECK ((octet_length(authorization_id) = 32)),
   CONSTRAINT gateway_call_authorization_id_key UNIQUE (authorization_id),
+  CONSTRAINT gateway_call_charge CHECK (
+CASE
+    WHEN (most IS NULL) THEN ((charge IS NULL) AND (payment IS NULL) AND (status <> 'CHARGING'::text))
+    ELSE ((status <> ALL (ARRAY['PAYING'::text, 'PAID'::text])) AND ((payment IS NOT NULL) = (status = ANY (ARRAY['FORWARDING'::text, 'CHARGING'::text]))) AND ((charge IS NOT NULL) = (status = ANY (ARRAY['CHARGING'::text, 'SERVED'::text, 'UNPAID'::text]))) AND ((charge IS NULL) OR ((charge >= (0)::numeric) AND (charge <= most))))
+END),
   CONSTRAINT gateway_call_endpoint_id_fkey FOREIGN KEY (endpoint_id) REFERENCES priced_endpoint(endpoint_id),
   CONSTRAINT gateway_call_failure CHECK (((status <> ALL (ARRAY['FAILED'::text, 'UNPAID'::text])) OR (failure_code IS NOT NULL))),
-  CONSTRAINT gateway_call_paid CHECK (((status = ANY (ARRAY['PAYING'::text, 'UNPAID'::text])) OR (receipt IS NOT NULL))),
+  CONSTRAINT gateway_call_most_check CHECK ((most > (0)::numeric)),
+  CONSTRAINT gateway_call_paid CHECK (
+CASE
+    WHEN (most IS NULL) THEN ((status = ANY (ARRAY['PAYING'::text, 'UNPAID'::text])) OR (receipt IS NOT NULL))
+    ELSE ((receipt IS NOT NULL) = (status = 'SERVED'::text))
+END),
   CONSTRAINT gateway_call_payment_id_key UNIQUE (payment_id),
   CONSTRAINT gateway_call_pkey PRIMARY KEY (call_id),
   CONSTRAINT gateway_call_refund CHECK (((status = 'FAILED'::text) OR ((refund_id IS NULL) AND (refund_refused IS NULL)))),
-  CONSTRAINT gateway_call_request CHECK ((((request IS NULL) = (request_body IS NULL)) AND ((request IS NULL) = (status = ANY (ARRAY['SERVED'::text, 'FAILED'::text, 'UNPAID'::text]))))),
+  CONSTRAINT gateway_call_request CHECK ((((request IS NULL) = (request_body IS NULL)) AND ((request IS NULL) = (status = ANY (ARRAY['CHARGING'::text, 'SERVED'::text, 'FAILED'::text, 'UNPAID'::text]))))),
   CONSTRAINT gateway_call_request_hash_check CHECK ((octet_length(request_hash) = 32)),
-  CONSTRAINT gateway_call_served CHECK ((((status = 'SERVED'::text) = (answer_status IS NOT NULL)) AND ((answer_status IS NULL) = (kept_until IS NULL)) AND ((answer_body IS NULL) = (answer_headers IS NULL)) AND ((answer_body IS NULL) OR (answer_status IS NOT NULL)))),
+  CONSTRAINT gateway_call_served CHECK ((((status = ANY (ARRAY['CHARGING'::text, 'SERVED'::text])) = (answer_status IS NOT NULL)) AND ((answer_status IS NULL) = (kept_until IS NULL)) AND ((answer_body IS NULL) = (answer_headers IS NULL)) AND ((answer_body IS NULL) OR (answer_status IS NOT NULL)) AND ((status <> 'CHARGING'::text) OR (answer_body IS NOT NULL)))),
   CONSTRAINT gateway_call_signature_hash_check CHECK ((octet_length(signature_hash) = 32)),
-  CONSTRAINT gateway_call_status CHECK ((status = ANY (ARRAY['PAYING'::text, 'PAID'::text, 'FORWARDING'::text, 'SERVED'::text, 'FAILED'::text, 'UNPAID'::text])))
+  CONSTRAINT gateway_call_status CHECK ((status = ANY (ARRAY['PAYING'::text, 'PAID'::text, 'FORWARDING'::text, 'CHARGING'::text, 'SERVED'::text, 'FAILED'::text, 'UNPAID'::text])))
 );
 CREATE INDEX gateway_call_kept ON public.gateway_call USING btree (kept_until) WHERE (answer_body IS NOT NULL);
+CREATE TRIGGER gateway_call_charged_once BEFORE UPDATE OF charge ON public.gateway_call FOR EACH ROW WHEN (((old.charge IS NOT NULL) AND (new.charge IS DISTINCT FROM old.charge))) EXECUTE FUNCTION gateway_call_charged_once();
 CREATE TRIGGER gateway_call_insert AFTER INSERT ON public.gateway_call REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION gateway_call_insert_check();
 CREATE TRIGGER gateway_call_update AFTER UPDATE ON public.gateway_call REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION gateway_call_update_check();
 GRANT INSERT, SELECT ON gateway_call TO payonce_app;
-GRANT UPDATE (status, receipt, forwarding_until, answer_status, answer_headers, answer_body, failure_code, refund_id, refund_refused, updated_at, request, request_body, kept_until) ON gateway_call TO payonce_app;
+GRANT UPDATE (status, receipt, forwarding_until, answer_status, answer_headers, answer_body, failure_code, refund_id, refund_refused, updated_at, request, request_body, kept_until, charge, payment) ON gateway_call TO payonce_app;
 
 CREATE TABLE idempotency_key (
   key_hash uuid NOT NULL,
@@ -1348,20 +1362,33 @@ CREATE TABLE priced_endpoint (
   transfer_method text NOT NULL,
   first_id uuid,
   effective_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  usage_header text,
+  unit_price numeric(78,0),
+  unit_size bigint,
+  without_usage text,
   CONSTRAINT priced_endpoint_first_id_fkey FOREIGN KEY (first_id) REFERENCES priced_endpoint(endpoint_id),
   CONSTRAINT priced_endpoint_max_response_bytes_check CHECK (((max_response_bytes >= 0) AND (max_response_bytes <= 16777216))),
   CONSTRAINT priced_endpoint_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES merchant(merchant_id),
   CONSTRAINT priced_endpoint_method_check CHECK ((method = ANY (ARRAY['GET'::text, 'POST'::text, 'PUT'::text, 'PATCH'::text, 'DELETE'::text]))),
-  CONSTRAINT priced_endpoint_on_failure_check CHECK ((on_failure = ANY (ARRAY['refund'::text, 'retry'::text, 'keep'::text]))),
+  CONSTRAINT priced_endpoint_on_failure_check CHECK ((on_failure = ANY (ARRAY['refund'::text, 'retry'::text, 'keep'::text, 'release'::text]))),
   CONSTRAINT priced_endpoint_path_check CHECK (((path ~ '^/'::text) AND (octet_length(path) <= 512))),
   CONSTRAINT priced_endpoint_pay_to_check CHECK ((octet_length(pay_to) = 20)),
   CONSTRAINT priced_endpoint_pkey PRIMARY KEY (endpoint_id),
   CONSTRAINT priced_endpoint_price_check CHECK ((price > (0)::numeric)),
   CONSTRAINT priced_endpoint_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenant(tenant_id),
   CONSTRAINT priced_endpoint_timeout_ms_check CHECK (((timeout_ms >= 100) AND (timeout_ms <= 120000))),
-  CONSTRAINT priced_endpoint_transfer_method_check CHECK ((transfer_method = ANY (ARRAY['eip3009'::text, 'permit2'::text]))),
+  CONSTRAINT priced_endpoint_transfer_method_check CHECK ((transfer_method = ANY (ARRAY['eip3009'::text, 'permit2'::text, 'upto'::text]))),
+  CONSTRAINT priced_endpoint_unit_price_check CHECK ((unit_price > (0)::numeric)),
+  CONSTRAINT priced_endpoint_unit_size_check CHECK (((unit_size >= 1) AND (unit_size <= 1000000000))),
   CONSTRAINT priced_endpoint_until CHECK ((removed_at >= effective_at)),
-  CONSTRAINT priced_endpoint_upstream_check CHECK (((upstream ~ '^https?://'::text) AND (octet_length(upstream) <= 2048)))
+  CONSTRAINT priced_endpoint_upstream_check CHECK (((upstream ~ '^https?://'::text) AND (octet_length(upstream) <= 2048))),
+  CONSTRAINT priced_endpoint_upto CHECK (((num_nulls(usage_header, unit_price, unit_size, without_usage) =
+CASE transfer_method
+    WHEN 'upto'::text THEN 0
+    ELSE 4
+END) AND ((transfer_method = 'upto'::text) = (on_failure = 'release'::text)))),
+  CONSTRAINT priced_endpoint_usage_header_check CHECK ((usage_header ~ '^[a-z0-9-]{1,64}$'::text)),
+  CONSTRAINT priced_endpoint_without_usage_check CHECK ((without_usage = ANY (ARRAY['nothing'::text, 'most'::text])))
 );
 CREATE INDEX priced_endpoint_line ON public.priced_endpoint USING btree (merchant_id, method, path);
 CREATE UNIQUE INDEX priced_endpoint_path ON public.priced_endpoint USING btree (merchant_id, method, path) WHERE (removed_at IS NULL);
@@ -1835,6 +1862,15 @@ BEGIN
       USING ERRCODE = 'check_violation', CONSTRAINT = 'approval_transition';
   END IF;
   RETURN NULL;
+END $function$;
+
+CREATE OR REPLACE FUNCTION public.gateway_call_charged_once()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  RAISE EXCEPTION 'gateway_call %: its charge is %, and stays so', OLD.call_id, OLD.charge
+    USING ERRCODE = 'check_violation', CONSTRAINT = 'gateway_call_charged_once';
 END $function$;
 
 CREATE OR REPLACE FUNCTION public.gateway_call_insert_check()
