@@ -85,7 +85,8 @@ const LOOK_MS = 100;
 /**
  * A price in front of an HTTP API. Unpaid: 402 with a challenge for exactly this request. Paid: verified, written down,
  * settled, then forwarded once, and answered from what was kept for whoever asks again with the same payment. Where the
- * answer tells the price it is forwarded once what was signed is good for the most; the answer is kept with its charge, and told when that is settled.
+ * answer tells the price, it is forwarded when what was signed is good for the most; the answer is kept with its charge, and
+ * told when that is settled.
  */
 export class GatewayService {
   readonly #context: GatewayContext;
@@ -222,17 +223,16 @@ export class GatewayService {
   /** Takes a call on from where it stands to its answer, or as far as the wait goes. */
   async #resume(asked: Asked, payment: Payment, { call: first, mine }: Found) {
     const { db, clock } = this.#context;
-    if (mine && first.most !== null) await this.#meter(asked, payment, first);
+    const metered = mine && first.most !== null;
+    let call = metered ? await this.#meter(asked, payment, first) : first;
     const deadline = clock.monotonic() + WAIT_MS;
-    let call = mine ? (await readCall(db, { id: first.id }))! : first;
     for (;;) {
-      if (call.status === 'SERVED') return this.#served(call, mine && call.most !== null);
+      if (call.status === 'SERVED') return this.#served(call, metered);
       if (call.status === 'FAILED') return upstreamFailed(call);
       if (call.status === 'UNPAID') return this.#challenge(asked, call.failureCode!);
       if (call.status === 'PAYING') {
-        const { merchant } = asked;
-        const { url } = asked.request;
-        const paying = { merchant, payment, url };
+        const { merchant, request } = asked;
+        const paying = { merchant, payment, url: request.url };
         if (!(await payCall(this.#context, paying, call))) return problem(PENDING);
       } else if (call.status === 'PAID') {
         const forwarded = await this.#forward(asked, call);
@@ -262,12 +262,13 @@ export class GatewayService {
     return { kind: 'answer', status, headers: { ...headers, ...paidHeaders(call) }, body };
   }
 
-  /** Resolves when the answer is written down with its charge, or that there is none. */
-  async #meter({ request }: Asked, { payer }: Payment, call: Call): Promise<void> {
+  /** The call when its answer is written down with its charge, or that there is none. */
+  async #meter({ request }: Asked, { payer }: Payment, call: Call): Promise<Call> {
     const { db, forwarder } = this.#context;
     const { usage, ...offered } = (await readEndpoint(db, call.endpointId))!;
     const metered = { endpoint: { ...offered, usage: usage! }, payer: checksummed(payer) };
     await forwarder.meter(call, metered, keptOf(request));
+    return (await readCall(db, { id: call.id }))!;
   }
 
   async #served(call: Call, isFirst: boolean): Promise<GatewayAnswer> {

@@ -87,7 +87,7 @@ export async function chargeCall(
     await setCharged(db, call, receiptOf(told.body));
     return true;
   }
-  // What is said of a payment that has not ended, say that its time is over, may be overtaken by another process: the job tells.
+  // A no of a payment that has not ended (its time is over) may be overtaken by another process: the job tells.
   const isOver = told.status === 200 && success === false && errorReason !== 'settlement_pending';
   if (!isOver || extra === undefined) return false;
   await setUnpaid(db, call, String(errorReason));
