@@ -11,6 +11,7 @@ import {
   openKeystore,
   runRootSigner,
   runSigner,
+  SigningThread,
   signingRules,
 } from '../../hands/signer/index.ts';
 import { databaseReady, type RoleHandle } from './role.ts';
@@ -26,9 +27,11 @@ type SignerOptions = {
 export async function startSigner({ settings, log, say }: SignerOptions): Promise<RoleHandle> {
   if (settings.signer === null)
     throw new ConfigurationError('signer: the configuration has no signer section');
+  const thread = new SigningThread();
   const keystore = await openKeystore(settings.signer.keys, settings.lanes, {
     clock: systemClock,
     log,
+    hold: (secret) => thread.hold(secret),
   });
   const rules = signingRules(settings, keystore);
   const pool = (url: string, name: string) =>
@@ -73,6 +76,7 @@ export async function startSigner({ settings, log, say }: SignerOptions): Promis
       stop.abort();
       await Promise.all([running, roots]);
       keystore.stop();
+      thread.stop();
       await Promise.all([main.end(), journal.end()]);
     },
   };

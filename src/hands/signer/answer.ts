@@ -61,6 +61,14 @@ type Recorded = {
   seal: Seal;
 };
 
+/** The raw rows behind claimed orders, and what persons said to them. */
+export async function readOrders(
+  { main, rules }: SignerContext,
+  ids: readonly string[],
+): Promise<Order[]> {
+  return withApprovals(main, rules, await ordersGet(main, ids));
+}
+
 /**
  * Judges claimed orders and records what is to be signed; nothing is signed yet. `main` is the main database as it was when
  * they were claimed. Throws Frozen before anything is journaled, and what a database or the witness throws; safe to
@@ -68,15 +76,10 @@ type Recorded = {
  */
 export async function recordOrders(
   context: SignerContext,
-  ids: readonly string[],
+  orders: readonly Order[],
   main: Main,
 ): Promise<Recorded> {
   const { handshake } = context;
-  const orders = await withApprovals(
-    context.main,
-    context.rules,
-    await ordersGet(context.main, ids),
-  );
   const known = await recall(context.journal, orders);
   const judged = orders.some((order) => requirementOf(context.rules, order) !== null);
   const time = judged ? await context.time.now() : null;
@@ -99,7 +102,8 @@ export async function recordOrders(
   for (const [id, bytes] of signedOf(recorded.entries)) given.set(id, bytes);
   const unsigned = unsignedOf(signings, recorded.entries);
   // A crash here leaves a batch witnessed and unsigned: the same bytes are signed by whoever takes over.
-  return { orders, refusals, given, unsigned, main, seal: handshake.head };
+  const seal = recorded.journal?.head ?? handshake.head;
+  return { orders, refusals, given, unsigned, main, seal };
 }
 
 /** Signs what was recorded and hands signatures and refusals over. Throws and may be repeated as recordOrders(). */

@@ -15,6 +15,7 @@ export { Handshake } from './handshake/handshake.ts';
 export { FileWitness, type Witness } from './handshake/witness.ts';
 export { type Keystore, openKeystore } from './keystore/keystore.ts';
 export { signWithKeystore } from './keystore/sign-once.ts';
+export { SigningThread } from './keystore/thread.ts';
 export { runSigner } from './loop/run.ts';
 export { OwnTime } from './own-time.ts';
 export { signingRules } from './rules.ts';

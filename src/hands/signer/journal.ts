@@ -59,12 +59,13 @@ export async function journalGet(
   );
 }
 
-/** Those of the intents that have an effect signed. */
+/** Those of the intents that have an effect signed. Each is looked up: a list of them made the planner read the whole journal. */
 export async function signedEffects(sql: Sql, intentIds: readonly Hex[]): Promise<Set<Hex>> {
   const { rows } = await sql.query<{ intent_id: Buffer }>({
     name: 'signer_signed_effects',
-    text: `SELECT DISTINCT intent_id FROM journal
-      WHERE intent_id = ANY($1::bytea[]) AND kind = 'effect' AND signed IS NOT NULL`,
+    text: `SELECT i.intent_id FROM unnest($1::bytea[]) AS i(intent_id)
+      CROSS JOIN LATERAL (SELECT FROM journal j
+        WHERE j.intent_id = i.intent_id AND j.kind = 'effect' AND j.signed IS NOT NULL LIMIT 1) j`,
     values: [intentIds.map(fromHex)],
   });
   return new Set(rows.map((row) => toHex(row.intent_id)));
@@ -246,7 +247,7 @@ export async function signedWrite(
     name: 'signer_signed_write',
     text: `UPDATE journal j SET signed = s.raw, tx_hash = s.hash, signed_at = now()
       FROM unnest($1::uuid[], $2::bytea[], $3::bytea[]) AS s(id, raw, hash)
-      WHERE j.signature_request_id = s.id AND j.signed IS NULL`,
+      WHERE j.signature_request_id = s.id AND j.signature_request_id = ANY($1::uuid[]) AND j.signed IS NULL`,
     values: [
       signatures.map(({ requestId }) => requestId),
       signatures.map(({ raw }) => raw),

@@ -55,7 +55,7 @@ export async function claimOpen(
         WITH ${STANDING}, open AS MATERIALIZED (
           SELECT r.signature_request_id
           FROM signature_request r
-          JOIN tx t ON t.tx_id = r.tx_id
+          CROSS JOIN LATERAL (SELECT * FROM tx WHERE tx_id = r.tx_id OFFSET 0) t
           LEFT JOIN chain_head h ON h.chain_id = t.chain_id
           WHERE r.claimed_at IS NULL AND r.cancelled_at IS NULL AND h.halted_reason IS NULL
             AND (r.kind = 'filler'
@@ -68,6 +68,7 @@ export async function claimOpen(
         )
         UPDATE signature_request r SET claimed_by = $1, claimed_at = now()
         FROM open WHERE r.signature_request_id = open.signature_request_id
+          AND r.signature_request_id = ANY(ARRAY(SELECT signature_request_id FROM open))
         RETURNING r.signature_request_id`,
       values: [name, limit],
     });

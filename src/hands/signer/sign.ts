@@ -12,12 +12,12 @@ export type Owed = Promise<Signed | null>;
 type Asked = { keyId: string; entry: JournalEntry };
 type Signer = { keystore: Keystore; clock: Clock; log: Log };
 
-/** How long a batch waits for its slowest key: the orders of other lanes wait with it. */
+/** How long a batch waits for its slowest key elsewhere: the orders of other lanes wait with it. */
 const PATIENCE_MS = 250;
 
 /**
- * Signs what the journal holds unsigned, all at once: each key bounds what it is asked for at a time. Signatures that
- * are not there in time are owed. Orders of a key that does not sign are left claimed and come back by take-over.
+ * Signs what the journal holds unsigned, all at once: each key bounds what it is asked for at a time. Signatures of
+ * keys elsewhere that are not there in time are owed. Orders of a key that does not sign are left claimed and come back by take-over.
  */
 export async function signAll(
   signer: Signer,
@@ -26,17 +26,22 @@ export async function signAll(
   const all = asked.map((one) => signOne(signer, one));
   const results = new Map<Owed, Signed | null>();
   for (const one of all) void one.then((result) => results.set(one, result));
-  // A turn of the event loop is enough for the keys of this process.
+  // A turn of the event loop is enough for keys that sign at once.
   await setImmediate();
   if (results.size < all.length) {
     const enough = new AbortController();
-    await Promise.race([Promise.all(all), signer.clock.sleep(PATIENCE_MS, enough.signal)]);
+    const inTime = Promise.race([Promise.all(all), signer.clock.sleep(PATIENCE_MS, enough.signal)]);
+    await Promise.all([inTime, ...all.filter((_, index) => isHeld(signer, asked[index]!))]);
     enough.abort();
   }
   return {
     signed: all.flatMap((one) => results.get(one) ?? []),
     owed: all.filter((one) => !results.has(one)),
   };
+}
+
+function isHeld({ keystore }: Signer, { keyId }: Asked): boolean {
+  return keystore.holds?.(keyId) === true;
 }
 
 async function signOne({ keystore, log }: Signer, { keyId, entry }: Asked): Owed {

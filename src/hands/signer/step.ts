@@ -1,6 +1,7 @@
 import { dbErrorKind, type Sql } from '../../base/db/index.ts';
 import { messageOf, Transient, UnknownOutcome } from '../../base/kernel/index.ts';
-import { giveOut, handOverLate, recordOrders, type SignerContext } from './answer.ts';
+import { giveOut, handOverLate, readOrders, recordOrders, type SignerContext } from './answer.ts';
+import type { Order } from './grammar.ts';
 import { Frozen } from './handshake/handshake.ts';
 import type { Main } from './handshake/judge.ts';
 import { claimAbandoned, claimOpen, type Watermark } from './orders.ts';
@@ -19,22 +20,24 @@ export type Batch = {
 /** A claim of this age without a signature is a dead signer's. */
 const TAKE_OVER_AFTER_MS = 30_000;
 
-/** Claimed, judged and in the journal. `give` signs it and hands it over, and never throws. */
-type Begun = { claimed: number; give(): Promise<Batch> };
+/** Signs what is in the journal and hands it over; never throws. */
+type Give = () => Promise<Batch>;
+/** Claimed and read. `begin` judges and records it; neither throws. */
+type Claimed = { claimed: number; begin(): Promise<Give> };
 
 /** Claims up to `limit` open orders and answers each with signed bytes or a refusal; none while frozen. */
 export async function signBatch(context: SignerContext, limit: number): Promise<Batch> {
-  return (await beginBatch(context, limit)).give();
+  return answerAll(await claimOpenBatch(context, limit));
 }
 
 /** Batches after which a signer looks at the rest of what it has to do. */
 const ON_END = 8;
 
 /**
- * Batch after batch while there are full ones: the next is claimed, judged and recorded while the one before it is signed
- * and handed over, so that neither this process nor its databases stand still. Batches are recorded and handed over in
- * the order in which they were claimed; `keep` is told each, and says whether to go on. Throws what a claim throws, after
- * what was under way. A crash leaves two batches where it left one.
+ * Batch after batch while there are full ones: the next is claimed and read while one before it is judged and recorded,
+ * and one before that is signed and handed over, so that neither this process nor its databases stand still. Batches are
+ * recorded and handed over in the order in which they were claimed; `keep` is told each, and says whether to go on.
+ * Throws what a claim throws, after what was under way. A crash leaves three batches where it left one.
  */
 export async function signOpen(
   context: SignerContext,
@@ -42,25 +45,38 @@ export async function signOpen(
   keep: (batch: Batch) => boolean,
 ): Promise<'more' | 'idle'> {
   let goesOn = true;
-  let giving = Promise.resolve();
+  let begun: Promise<unknown> = Promise.resolve();
+  let given: Promise<void> = Promise.resolve();
+  let givenBefore = given;
   try {
     for (let n = 0; n < ON_END && goesOn; n += 1) {
-      const { claimed, give } = await beginBatch(context, limit);
-      await giving;
-      giving = give().then((batch) => {
-        goesOn = keep(batch) && goesOn;
+      const { claimed, begin } = await claimOpenBatch(context, limit);
+      const begunBefore = begun;
+      const giving = begunBefore.then(begin);
+      begun = giving;
+      const before = given;
+      given = Promise.all([giving, before]).then(async ([give]) => {
+        goesOn = keep(await give()) && goesOn;
       });
       if (claimed < limit) return 'idle';
+      // No fourth batch in hand.
+      await Promise.all([begunBefore, givenBefore]);
+      givenBefore = before;
     }
     return 'more';
   } finally {
-    await giving;
+    await given;
   }
 }
 
-function beginBatch(context: SignerContext, limit: number): Promise<Begun> {
+function claimOpenBatch(context: SignerContext, limit: number): Promise<Claimed> {
   const { main, name } = context;
-  return claimAndBegin(context, (guard) => claimOpen(main, name, limit, guard));
+  return claimAndRead(context, (guard) => claimOpen(main, name, limit, guard));
+}
+
+async function answerAll({ begin }: Claimed): Promise<Batch> {
+  const give = await begin();
+  return give();
 }
 
 /** The same for orders whose signer died. */
@@ -68,7 +84,7 @@ export async function takeOverBatch(
   context: SignerContext,
   options: { limit: number; watermark: Watermark; olderThanMs?: number },
 ): Promise<Batch> {
-  const begun = await claimAndBegin(context, async (guard) => {
+  const claimed = await claimAndRead(context, async (guard) => {
     const ids = await claimAbandoned(context.main, context.name, {
       olderThanMs: TAKE_OVER_AFTER_MS,
       guard,
@@ -77,13 +93,13 @@ export async function takeOverBatch(
     if (ids.length > 0) context.log.warn({ orders: ids.length }, 'took over abandoned orders');
     return ids;
   });
-  return begun.give();
+  return answerAll(claimed);
 }
 
-async function claimAndBegin(
+async function claimAndRead(
   context: SignerContext,
   claim: (guard: (sql: Sql) => Promise<void>) => Promise<string[]>,
-): Promise<Begun> {
+): Promise<Claimed> {
   const { handshake } = context;
   let main: Main | null = null;
   let ids: string[];
@@ -95,11 +111,16 @@ async function claimAndBegin(
   } catch (error) {
     if (!(error instanceof Frozen)) throw error;
     if (!handshake.frozen) await handshake.confirm();
-    return { claimed: 0, give: async () => batchOf([], {}) };
+    return { claimed: 0, begin: async () => async () => batchOf([], {}) };
   }
   // A crash here leaves claims without signatures: they count as signed and are taken over.
-  const give = main === null ? async () => batchOf(ids, {}) : await begin(context, ids, main);
-  return { claimed: ids.length, give };
+  if (main === null || ids.length === 0) {
+    return { claimed: ids.length, begin: async () => async () => batchOf(ids, {}) };
+  }
+  const read = { main, orders: readOrders(context, ids) };
+  // What it throws is told where the batch begins, in its turn.
+  await read.orders.catch(() => {});
+  return { claimed: ids.length, begin: () => begin(context, ids, read) };
 }
 
 function batchOf(ids: readonly string[], done: Partial<Batch>): Batch {
@@ -134,18 +155,17 @@ export async function signLate(context: SignerContext, late: readonly Signed[]):
 }
 
 function answerClaimed(context: SignerContext, ids: readonly string[], main: Main): Promise<Batch> {
-  return begin(context, ids, main).then((give) => give());
+  return begin(context, ids, { main, orders: readOrders(context, ids) }).then((give) => give());
 }
 
-/** Judges and records; what is left to do never throws. */
+/** Judges and records; it never throws, nor does what is left to do. */
 async function begin(
   context: SignerContext,
   ids: readonly string[],
-  main: Main,
-): Promise<Begun['give']> {
-  if (ids.length === 0) return async () => batchOf(ids, {});
+  { main, orders }: { main: Main; orders: Promise<Order[]> },
+): Promise<Give> {
   try {
-    const recorded = await recordOrders(context, ids, main);
+    const recorded = await recordOrders(context, await orders, main);
     return async () => {
       try {
         return batchOf(ids, await giveOut(context, recorded));

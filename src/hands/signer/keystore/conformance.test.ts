@@ -7,7 +7,9 @@ import { keystoreConformance } from '../../../../test/conformance/keystore.ts';
 import { AwsStandIn } from '../../../../test/support/aws-stand-in.ts';
 import type { KeySettings } from '../../../base/config/index.ts';
 import { type Address, silentLog, systemClock, toHex } from '../../../base/kernel/index.ts';
+import type { Key } from './key.ts';
 import { openKeystore } from './keystore.ts';
+import { SigningThread } from './thread.ts';
 import { encryptV3 } from './v3.fixture.ts';
 
 const SECRET = Buffer.alloc(32, 0x42);
@@ -26,8 +28,16 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-describe.each<[string, () => KeySettings]>([
+const thread = new SigningThread();
+afterAll(() => thread.stop());
+
+describe.each<[string, () => KeySettings, ((secret: Buffer) => Key)?]>([
   ['a development key', () => ({ id: 'hot', kind: 'development', privateKey: toHex(SECRET) })],
+  [
+    'a key in a thread of its own',
+    () => ({ id: 'hot', kind: 'development', privateKey: toHex(SECRET) }),
+    (secret) => thread.hold(secret),
+  ],
   [
     'a keystore v3 file',
     () => ({ id: 'hot', kind: 'keystore', file: join(folder, 'hot.json'), password: 'p' }),
@@ -48,9 +58,14 @@ describe.each<[string, () => KeySettings]>([
     'a key in AWS KMS that gives high s',
     () => ({ id: 'hot', kind: 'kms', keyId: 'high-s', requestsPerSecond: 10_000, ...aws.place }),
   ],
-])('%s', (_name, settings) => {
+])('%s', (_name, settings, hold) => {
   keystoreConformance(() => ({
-    open: () => openKeystore([settings()], [], { clock: systemClock, log: silentLog }),
+    open: () =>
+      openKeystore([settings()], [], {
+        clock: systemClock,
+        log: silentLog,
+        ...(hold === undefined ? {} : { hold }),
+      }),
     address: privateKeyToAddress(toHex(SECRET)).toLowerCase() as Address,
   }));
 });

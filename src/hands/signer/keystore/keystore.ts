@@ -27,6 +27,8 @@ import { decryptKeystoreV3 } from './v3.ts';
 export type Keystore = {
   address(keyId: string): Address | undefined;
   sign(keyId: string, digest: Buffer): Promise<Signature>;
+  /** Whether this process has the key at this moment. A batch waits for what such keys sign; absent, for no key. */
+  holds?(keyId: string): boolean;
 };
 
 /** stop() forgets the keys: nothing is signed after. */
@@ -70,6 +72,7 @@ export async function openKeystore(
       if (key === undefined) throw new ConfigurationError(`there is no key ${keyId}`);
       return key.sign(digest);
     },
+    holds: (keyId) => held.get(keyId)?.held === true,
     stop,
   };
 }
@@ -109,13 +112,14 @@ async function opened(
 
 async function openKey(settings: KeySettings, surroundings: Surroundings): Promise<Key> {
   const name = `key ${settings.id}`;
+  const { hold = localKey } = surroundings;
   switch (settings.kind) {
     case 'development':
     case 'privateKey':
-      return named(name, () => localKey(fromHex(settings.privateKey)));
+      return named(name, () => hold(fromHex(settings.privateKey)));
     case 'keystore':
       return named(`${name} in ${settings.file}`, () =>
-        localKey(decryptKeystoreV3(readFileSync(settings.file, 'utf8'), settings.password)),
+        hold(decryptKeystoreV3(readFileSync(settings.file, 'utf8'), settings.password)),
       );
     case 'kms':
       return kmsKey(settings, surroundings);

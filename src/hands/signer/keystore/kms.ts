@@ -32,6 +32,7 @@ export async function kmsKey(
     const KeyId = answer.KeyId ?? keyId;
     return {
       address: addressOf(publicKey),
+      held: false,
       sign: async (digest) => {
         const { Signature = new Uint8Array() } = await calls.call('Sign', (abortSignal) =>
           client.send(

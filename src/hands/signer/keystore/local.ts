@@ -13,6 +13,7 @@ export function localKey(secret: Buffer): Key {
   let closed = false;
   return {
     address,
+    held: true,
     sign: async (digest) => {
       if (closed) throw new Error('the key was given up');
       // libsecp256k1: RFC 6979 nonces and low s, so the same digest gives the same signature.

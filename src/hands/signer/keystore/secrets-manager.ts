@@ -33,8 +33,9 @@ export async function secretsManagerKey(
 ): Promise<Key> {
   const name = `key ${settings.id} (secret ${settings.secretId})`;
   const secret = await openSecret(name, settings, surroundings);
+  const { hold = localKey } = surroundings;
   const parse = (text: string | undefined) =>
-    named(name, () => localKey(privateKeyIn(text, settings.password)));
+    named(name, () => hold(privateKeyIn(text, settings.password)));
   try {
     const { version, text } = await secret.read();
     const key = new SecretKey({ name, secret, parse, version, key: parse(text) }, surroundings);
@@ -124,6 +125,10 @@ class SecretKey implements Key {
     this.#surroundings = surroundings;
     this.#key = opened.key;
     this.#version = opened.version;
+  }
+
+  get held(): boolean {
+    return this.#key !== null;
   }
 
   async sign(digest: Buffer): Promise<Signature> {
