@@ -109,7 +109,7 @@ function composed(
 ): Verdict {
   const { keyId } = rules.lanes.get(laneKey(order.slot.chainId, order.slot.from))!;
   const signing = compose(order, keyId, bound, effect);
-  const spends = spendsOf(rules, order, { ...signing, value: effect.value });
+  const spends = spendsOf(rules, order, { maxSpend: signing.maxSpend, value: effect.value });
   const refusal = bound.firstEffect ? checkCaps(rules, spends) : null;
   return refusal === null
     ? { kind: 'ok', signing: { ...signing, spends } }

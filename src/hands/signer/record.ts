@@ -255,6 +255,7 @@ async function atIncrease(sql: Sql, fresh: readonly Signing[]): Promise<Signing[
     const { intentId, maxSpend } = signing;
     const before = spent.get(intentId) ?? 0n;
     if (maxSpend > before) spent.set(intentId, maxSpend);
+    if (before === 0n) return signing;
     return { ...signing, maxSpend: maxSpend > before ? maxSpend - before : 0n };
   });
 }
