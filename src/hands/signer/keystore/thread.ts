@@ -113,7 +113,9 @@ export class SigningThread {
     if (this.#worker !== null) return this.#worker;
     const secp256k1 = createRequire(import.meta.url).resolve('secp256k1');
     const program = `(${inThread})(${JSON.stringify({ DIGEST, SIGNED, FAILED })})`;
-    const worker = new Worker(program, { eval: true, workerData: { secp256k1 } });
+    // Neither passwords of the environment nor flags that profile the process.
+    const bare = { env: {}, execArgv: [] };
+    const worker = new Worker(program, { ...bare, eval: true, workerData: { secp256k1 } });
     worker.on('message', (signed: Uint8Array) => this.#settle(signed));
     // What is waited for keeps the process; keys that only lie there do not.
     worker.unref();
