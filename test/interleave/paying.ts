@@ -42,6 +42,8 @@ type Parts = {
 };
 const again = (step: string, run: Tried['run']): Tried => ({ ...tried(step, run), again: true });
 const PATH = '/report';
+/** By the machine's own clock, which may be slow; over, with its margin, before the looks after 21 s. */
+const UPSTREAM_MS = 14_000;
 /** Of all that its payer has. */
 const CHARGE = 4_000_000n;
 
@@ -161,7 +163,11 @@ function priced(
         { tenantId, merchantId: null, actor: 'a test', correlationId: 'price' },
         {
           ...{ merchant: 'shop', method: 'GET', path: PATH, asset: 'USDC', price: '10' },
-          ...{ payTo: road.settings.lanes[0]!.address, upstream: upstream.url, timeoutMs: 1_000 },
+          ...{
+            payTo: road.settings.lanes[0]!.address,
+            upstream: upstream.url,
+            timeoutMs: UPSTREAM_MS,
+          },
           ...(by === 'upto' ? { scheme: 'upto' } : {}),
         },
       );

@@ -156,6 +156,7 @@ export class FacilitatorService {
   /** Waits are cut, what is being written is finished. */
   async drain(): Promise<void> {
     this.#waiters.releaseAll();
+    this.#screens.releaseAll();
     await Promise.all([this.#claims.drain(), this.#deliveries.drain(), this.#endings.drain()]);
   }
 

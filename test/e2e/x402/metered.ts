@@ -139,7 +139,7 @@ export function meteredPrices(openShop: () => Priced): void {
     }, 60_000);
 
     it('is not told the answer where its payer has taken the money away meanwhile', async () => {
-      const url = await metered('/gone');
+      const url = await metered('/gone', { timeoutMs: 120_000 });
       const { header, payer, body } = await shop.ceilingFor(url);
       upstream.answer = (_heard, response) => {
         const args = [shop.payTo, FUNDS] as const;
@@ -163,7 +163,7 @@ export function meteredPrices(openShop: () => Priced): void {
     }, 60_000);
 
     it('is nobody’s to charge beside the gateway', async () => {
-      const url = await metered('/beside');
+      const url = await metered('/beside', { timeoutMs: 120_000 });
       let finish = () => {};
       const reached = new Promise<void>((done) => {
         upstream.answer = (_heard, response) => {

@@ -1,6 +1,9 @@
-import { describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { MainDatabase } from '../../../../test/support/main-database.ts';
+import { type Address, systemClock } from '../../../base/kernel/index.ts';
 import type { Screened } from '../../../books/destination/index.ts';
-import { riskOf } from './screen.ts';
+import type { Checked } from '../check/check.ts';
+import { PaymentScreens, riskOf } from './screen.ts';
 
 const known = (score: number, category: string | null = null): Screened => {
   return { kind: 'known', at: 1, source: 'list', score, category };
@@ -34,5 +37,26 @@ describe('the risk of a payment', () => {
 
   it('is nothing where nobody is asked', () => {
     expect(riskOf(null)).toEqual({ riskScore: null, riskCategory: null, unscreened: null });
+  });
+});
+
+describe('a wait for screening', () => {
+  let at: MainDatabase;
+  beforeAll(async () => {
+    at = await MainDatabase.start();
+  });
+  afterAll(() => at?.stop());
+
+  it('ends with its process, and leaves the question', async () => {
+    const screening = { maxAgeMs: 60_000 };
+    const options = { db: at.app, clock: systemClock, screening, withinMs: 3_600_000 };
+    const screens = new PaymentScreens(options);
+    const address = (byte: string): Address => `0x${byte.repeat(20)}`;
+    const signed = { payer: address('11'), payTo: address('22') };
+    const request = { chainId: 1, signed } as Checked['request'];
+    const asked = screens.ask({ request } as Checked, null);
+    screens.releaseAll();
+    await expect(asked).rejects.toThrow('screening has not answered yet');
+    expect(await at.rows('SELECT FROM screening')).toHaveLength(2);
   });
 });
