@@ -23,6 +23,9 @@ import { NO_TOKEN, startFundedChain } from './funded-chain.ts';
 import { guard } from './guard.ts';
 import { type TestDatabases, testDatabases } from './postgres.ts';
 
+/** Blocks come five times a second, or when the test asks for them and waits for the walk to have seen each. */
+const POLL_MS = 50;
+
 const CLIENT_SCOPES = ['withdrawals:*', 'ledger:credit', 'ledger:read', 'events:read'] as const;
 
 export type InstallationOptions = {
@@ -116,6 +119,7 @@ export class Installation {
       lanes,
     });
     base.assets = base.assets.filter(({ address }) => address !== NO_TOKEN);
+    base.chains = base.chains.map((chain) => ({ ...chain, pollMs: POLL_MS }));
     const settings = (await options.settings?.(base)) ?? base;
     const db = openPool({ url: databases.mainUrl, role: 'payonce_app', name: 'test', max: 1 });
     const tenant = await createTenant(db, { name: 'demo' });
