@@ -16,9 +16,13 @@ const OPEN = `SELECT (SELECT count(*)::int FROM job) AS jobs,
   (SELECT count(*)::int FROM withdrawal
     WHERE status IN ('REQUESTED', 'RESERVED', 'APPROVED', 'EXECUTING')) AS withdrawals,
   (SELECT count(*)::int FROM nonce_slot s WHERE s.nonce >= (
-    SELECT max(to_nonce) FROM lane_stretch g WHERE g.lane_id = s.lane_id)) AS slots`;
+    SELECT max(to_nonce) FROM lane_stretch g WHERE g.lane_id = s.lane_id)) AS slots,
+  (SELECT latest::int FROM chain_head) AS walked`;
 
-/** Resolves when nothing is on its way any more: no job, every withdrawal ended, every slot's gas booked. */
+/**
+ * Resolves when nothing is on its way any more: no job, every withdrawal ended, every slot's gas booked. Blocks that only
+ * the books wait for are made at once, after those before were walked.
+ */
 export async function untilSettled(
   on: LocalInstallation,
   options: { ms: number; say(line: string): void; signal: AbortSignal; ageClaims?: boolean },
@@ -26,15 +30,18 @@ export async function untilSettled(
   const deadline = systemClock.monotonic() + options.ms;
   let told = systemClock.monotonic();
   let state = 'the database did not answer';
+  let made = 0;
   for (;;) {
     options.signal.throwIfAborted();
     if (options.ageClaims === true) await ageClaims(on);
     const open = await on.db
-      .query<{ jobs: number; withdrawals: number; slots: number }>(OPEN)
+      .query<{ jobs: number; withdrawals: number; slots: number; walked: number }>(OPEN)
       .then(({ rows }) => rows[0]!)
       .catch(() => null);
     if (open !== null) {
       if (open.jobs + open.withdrawals + open.slots === 0) return;
+      if (open.jobs + open.withdrawals === 0 && open.walked >= made)
+        made = await mine(on).catch(() => made);
       state = `${open.withdrawals} withdrawals, ${open.slots} slots, ${open.jobs} jobs are open`;
     }
     if (systemClock.monotonic() > deadline) throw new Error(`it does not come to rest: ${state}`);
@@ -44,6 +51,12 @@ export async function untilSettled(
     }
     await systemClock.sleep(300, options.signal);
   }
+}
+
+/** As many blocks as finality moves by when gas is booked; the newest. */
+async function mine(on: LocalInstallation): Promise<number> {
+  await on.rpc('anvil_mine', '0x20');
+  return Number(await on.rpc<string>('eth_blockNumber'));
 }
 
 /** Claims of a killed signer are taken over after 30 s; a short proof lets that time have passed. */
