@@ -18,7 +18,8 @@ declare module 'vitest' {
 }
 
 /**
- * One PostgreSQL server per run, fsync on, with both schemas migrated into template databases.
+ * One PostgreSQL server per run, with both schemas migrated into template databases. It need not outlive the machine:
+ * fsync is off, and what a process's death leaves behind is the same.
  * TEST_DATABASE_URL names another server, whose owner may create databases and roles.
  */
 export default async function setup({ provide }: TestProject): Promise<() => Promise<void>> {
@@ -53,7 +54,8 @@ async function testServer(): Promise<{ url: string; stop(): Promise<void> }> {
   const external = process.env['TEST_DATABASE_URL'];
   if (external !== undefined) return { url: external, stop: async () => {} };
   const stateDir = mkdtempSync(join(tmpdir(), 'payonce-test-'));
-  const server = await startPostgres({ stateDir, settings: { shared_buffers: '128MB' } });
+  const settings = { shared_buffers: '128MB', fsync: 'off', full_page_writes: 'off' };
+  const server = await startPostgres({ stateDir, settings });
   const leftovers = [server.pid, stateDir, dirname(server.dataDir)];
   for (const what of leftovers) guard(what);
   return {
