@@ -39,8 +39,9 @@ export async function prepareInstall() {
   if (!isInstalled()) await withLock(lockFile, async () => (isInstalled() ? undefined : install()));
 }
 
-export async function prepareBuild() {
-  if (!isBuilt()) await withLock(lockFile, async () => (isBuilt() ? undefined : build()));
+/** `typed`: the types were just checked, which is most of what the compiler does. */
+export async function prepareBuild({ typed = false } = {}) {
+  if (!isBuilt()) await withLock(lockFile, async () => (isBuilt() ? undefined : build(typed)));
 }
 
 /** Runs a compiled file in this process, as if it had been started itself; signals reach it directly. */
@@ -162,7 +163,7 @@ function isBuilt() {
   );
 }
 
-async function build() {
+async function build(typed = false) {
   const files = sources();
   // Of the sources as they are now: one that changes during the build makes the next start build again.
   const hash = buildHash(files);
@@ -175,6 +176,7 @@ async function build() {
   const tsc = join(modules, 'typescript', 'bin', 'tsc');
   for (const project of PROJECTS) {
     const args = [tsc, '-p', join(root, project), '--pretty', 'false'];
+    if (typed) args.push('--noCheck');
     const { code, output } = await runQuietly('compiling', process.execPath, args);
     if (code === 0) continue;
     process.stderr.write(output);

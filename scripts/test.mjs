@@ -60,7 +60,7 @@ rmSync(report, { force: true });
 const steps = [
   ['types', () => run(bin('typescript/bin/tsc'), ['--noEmit'])],
   ['lint', () => run(bin('@biomejs/biome/bin/biome'), ['check', '.'])],
-  ['build', prepareBuild],
+  ['build', () => prepareBuild({ typed: true })],
   ['tests', tests],
 ];
 for (const [title, work] of steps) {
