@@ -1,4 +1,31 @@
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
+
+/** What runs longest, in that order: last, one worker would be left alone with it. */
+const LONGEST = [
+  'test/interleave/kill-everywhere.test.ts',
+  'test/proof/short.test.ts',
+  'test/interleave/paying.test.ts',
+  'test/e2e/foreign-payment.test.ts',
+  'test/interleave/races.test.ts',
+  'test/e2e/x402/custodial.test.ts',
+  'test/sim/simulation.test.ts',
+  'test/sim/known-seeds.test.ts',
+  'test/sim/further-seeds.test.ts',
+  'test/sim/planted.test.ts',
+  'test/e2e/',
+  'test/sim/',
+];
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rank = ({ moduleId }: TestSpecification) => {
+      const at = LONGEST.findIndex((name) => moduleId.includes(name));
+      return at < 0 ? LONGEST.length : at;
+    };
+    return (await super.sort(files)).sort((a, b) => rank(a) - rank(b));
+  }
+}
 
 export default defineConfig({
   test: {
@@ -9,6 +36,7 @@ export default defineConfig({
     pool: 'forks',
     maxWorkers: 2,
     retry: 0,
+    sequence: { sequencer: LongestFirst },
     coverage: {
       provider: 'v8',
       include: ['src/**/*.ts'],
