@@ -654,7 +654,7 @@ describe('a cancel', () => {
     on.call('POST', `/v1/withdrawals/${id}/cancel`, body);
 
   it('in a block and after completion is refused', async () => {
-    await on.anvil.rpc('evm_setIntervalMining', 0);
+    await on.anvil.hold();
     const { body } = await on.withdraw(order(1));
     await on.waitFor(body['id'] as string, 'BROADCASTED');
     await on.anvil.mine();

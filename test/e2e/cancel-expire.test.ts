@@ -130,7 +130,7 @@ describe('a withdrawal that is to be stopped', () => {
   });
 
   it('that is in a block, or is completed, is not cancellable and is paid', async () => {
-    await on.anvil.rpc('evm_setIntervalMining', 0);
+    await on.anvil.hold();
     const { id, to } = await submit();
     await on.waitFor(id, 'BROADCASTED');
     await on.anvil.mine();
@@ -147,7 +147,7 @@ describe('a withdrawal that is to be stopped', () => {
     expect([late.status, late.body['code']]).toEqual([409, 'not_cancellable']);
     expect(await resolutions(id)).toEqual(['COMMIT']);
     expect(await on.tokenBalance(to)).toBe(10_000_000n);
-    await on.anvil.rpc('evm_setIntervalMining', 1);
+    on.anvil.resume();
     await on.anvil.mine(12);
     await quiet(on);
   });
@@ -239,7 +239,7 @@ describe('a withdrawal that is to be stopped', () => {
   });
 
   it('is not expired by a clock once its signature was asked for', async () => {
-    await on.anvil.rpc('evm_setIntervalMining', 0);
+    await on.anvil.hold();
     const { id, to } = await submit({ expiresAt: inAnHour() });
     await on.waitFor(id, 'BROADCASTED');
     await age(id);

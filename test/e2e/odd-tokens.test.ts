@@ -55,7 +55,7 @@ beforeAll(async () => {
     },
   });
   // Blocks come only when a test asks for them: safe is 4 below the latest, finalized 8.
-  await on.anvil.rpc('evm_setIntervalMining', 0);
+  await on.anvil.hold();
   for (const asset of ['ODD', 'SILENT']) await on.deposit('alice', asset, '10000');
   await on.deposit('alice', 'ETH', '10');
   persons = [on.apiKey, (await on.addKey({ scopes: ['admin'] })).key];

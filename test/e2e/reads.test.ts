@@ -122,7 +122,7 @@ describe('reading', () => {
   });
 
   it('pages through levels that are derived, with nothing lost', async () => {
-    await on.anvil.rpc('evm_setIntervalMining', 0);
+    await on.anvil.hold();
     await on.deposit('alice', 'USDC', '20000');
     const some = async (from: number) => {
       const made: string[] = [];

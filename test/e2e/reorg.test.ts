@@ -11,7 +11,7 @@ const REFUSES = '0x60006000fd';
 /** Blocks come only when a test asks for them: anvil's safe is 4 below the latest, finalized 8. */
 async function startPaused(): Promise<Installation> {
   const on = await Installation.start({ lanes: 1 });
-  await on.anvil.rpc('evm_setIntervalMining', 0);
+  await on.anvil.hold();
   await on.deposit('alice', 'USDC', '100000');
   await on.deposit('alice', 'ETH', '10');
   return on;
@@ -186,12 +186,23 @@ describe('the chain changes its mind', () => {
     expect(waiting).toMatchObject({ reason: 'chain_halted' });
     const signed = await on.rows('SELECT signature_request_id FROM signature');
     await on.anvil.mine(20);
-    // Several rounds of tracker, broadcaster and signer, told by the lease that each round renews.
-    for (let round = 0; round < 6; round += 1) {
-      const [before] = await on.rows<{ at: Date }>('SELECT lease_until AS at FROM chain_head');
-      await until('a round of the tracker', async () => {
-        const [now] = await on.rows<{ at: Date }>('SELECT lease_until AS at FROM chain_head');
-        return now!.at.getTime() !== before!.at.getTime();
+    // Several rounds of the tracker, told by the lease that each renews, and of the broadcaster, by when its job comes again.
+    const rounds = async () => {
+      const [row] = await on.rows<{ tracker: Date; broadcaster: Date }>(
+        `SELECT lease_until AS tracker, run_at AS broadcaster FROM chain_head, job WHERE topic = 'tx.prepare'`,
+      );
+      return row!;
+    };
+    for (let round = 0; round < 5; round += 1) {
+      const before = await rounds();
+      // A new block is looked at at once.
+      await on.anvil.mine();
+      await until('a round of each', async () => {
+        const now = await rounds();
+        return (
+          now.tracker.getTime() !== before.tracker.getTime() &&
+          now.broadcaster.getTime() !== before.broadcaster.getTime()
+        );
       });
     }
     expect((await view(on, flying))['status']).toBe('INCLUDED');

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll } from 'vitest';
+import { systemClock } from '../../src/base/kernel/index.ts';
 import {
   type AnvilNode,
   type AnvilOptions,
@@ -15,7 +16,42 @@ export type TestAnvil = AnvilNode & {
   rpc<Result = unknown>(method: string, ...params: unknown[]): Promise<Result>;
   /** Mines this many blocks at once. */
   mine(blocks?: number): Promise<void>;
+  /** No block comes by itself any more. */
+  hold(): Promise<void>;
+  /** Blocks come by themselves again, as often as before: a node's timer that was stopped knows whole seconds only. */
+  resume(): void;
 };
+
+/** Makes a block every so many milliseconds until it is stopped, or the node is. */
+class Pace {
+  readonly #mine: () => Promise<void>;
+  readonly #everyMs: number;
+  #stop = new AbortController();
+  #made: Promise<void> = Promise.resolve();
+
+  constructor(mine: () => Promise<void>, everyMs: number) {
+    this.#mine = mine;
+    this.#everyMs = everyMs;
+  }
+
+  start(): void {
+    this.#stop.abort();
+    this.#stop = new AbortController();
+    const { signal } = this.#stop;
+    this.#made = (async () => {
+      while (!signal.aborted) {
+        await this.#mine().catch(() => this.#stop.abort());
+        await systemClock.sleep(this.#everyMs, signal);
+      }
+    })();
+  }
+
+  /** No block is made any more when it resolves. */
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#made;
+  }
+}
 
 const nodes = new Set<TestAnvil>();
 
@@ -31,13 +67,21 @@ export async function startTestAnvil(options: Partial<AnvilOptions> = {}): Promi
   if (temporary) guard(stateDir);
   const rpc = <Result>(method: string, ...params: unknown[]) =>
     rpcCall<Result>(node.url, method, params);
+  const mine = async (blocks = 1) => {
+    await rpc('anvil_mine', `0x${blocks.toString(16)}`);
+  };
+  const pace = new Pace(mine, (options.blockTime ?? 1) * 1_000);
   const test: TestAnvil = {
     ...node,
     rpc,
-    mine: async (blocks = 1) => {
-      await rpc('anvil_mine', `0x${blocks.toString(16)}`);
+    mine,
+    hold: async () => {
+      await pace.stop();
+      await rpc('evm_setIntervalMining', 0);
     },
+    resume: () => pace.start(),
     stop: async () => {
+      await pace.stop();
       nodes.delete(test);
       await node.stop();
       release(node.pid);

@@ -27,7 +27,7 @@ export class ByHand {
         chains: [{ ...settings.chains[0]!, resendAfterMs: 500, replaceAfterMs: 300 }],
       }),
     });
-    await on.anvil.rpc('evm_setIntervalMining', 0);
+    await on.anvil.hold();
     await on.deposit('alice', 'USDC', '100000');
     await on.deposit('alice', 'ETH', '100');
     return new ByHand(on);

@@ -76,6 +76,8 @@ export class Mirrors {
       mine: async (blocks = 1) => {
         for (let made = 0; made < blocks; made += 1) await this.mine();
       },
+      hold: () => this.stopMining(),
+      resume: () => this.startMining(200),
       stop: () => this.stop(),
     };
   }

@@ -100,8 +100,14 @@ export const told = (type: string) =>
 
 /** An installation of one lane, whose key somebody else has too; blocks come when the test says so. */
 export async function startShared(): Promise<void> {
-  on = await Installation.start({ lanes: 1 });
-  await on.anvil.rpc('evm_setIntervalMining', 0);
+  on = await Installation.start({
+    lanes: 1,
+    settings: (settings) => ({
+      ...settings,
+      chains: [{ ...settings.chains[0]!, resendAfterMs: 1_000 }],
+    }),
+  });
+  await on.anvil.hold();
   await on.deposit('alice', 'USDC', '1000000');
   await on.deposit('alice', 'ETH', '20');
   await mine(10);

@@ -145,7 +145,8 @@ describe('tests', () => {
       'test/support/until.ts',
       // Holds answers back, which is the fault that it is for.
       'test/support/rpc-fault-proxy.ts',
-      // Mines a block every so often, as a chain does.
+      // Mine a block every so often, as a chain does.
+      'test/support/anvil.ts',
       'test/support/mirrors.ts',
       // Rests between kills as its seed says.
       'test/support/killer.ts',

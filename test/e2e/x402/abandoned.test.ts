@@ -53,7 +53,7 @@ describe('a request whose process is gone while it is paid', () => {
     const url = shop.at('/report?year=2026');
     const init = { method: 'POST', body: 'of the whole' };
     const { header, payer } = await shop.signedFor(url, init);
-    await on.anvil.rpc('evm_setIntervalMining', 0);
+    await on.anvil.hold();
     const cut = new AbortController();
     const sent = send(url, header, { ...init, signal: cut.signal }).catch(() => null);
     await until('the order to pay', async () => {
@@ -69,7 +69,7 @@ describe('a request whose process is gone while it is paid', () => {
     await look();
     // The chain has not spoken: it goes on being looked at.
     expect((await statusOf(header))?.status).toBe('PAYING');
-    await on.anvil.rpc('evm_setIntervalMining', 1);
+    on.anvil.resume();
     await untilStatus(header, 'SERVED');
     expect(upstream.heard.map(({ url: heard, body }) => [heard, body])).toEqual([
       ['/api/report?year=2026', 'of the whole'],

@@ -5,6 +5,7 @@ import { until } from '../../support/until.ts';
 import {
   ask,
   fundedPayer,
+  impatient,
   landByHand,
   merchantKey,
   PAY_TO,
@@ -17,10 +18,7 @@ import {
 let on: Installation;
 let key: string;
 beforeAll(async () => {
-  on = await Installation.start({
-    lanes: 1,
-    settings: (settings) => ({ ...settings, x402: { ...settings.x402, waitMs: 2_000 } }),
-  });
+  on = await Installation.start({ lanes: 1, settings: impatient(2_000) });
   key = await merchantKey(on);
 }, 120_000);
 afterAll(() => on?.stop());
@@ -35,11 +33,11 @@ const untilSigned = (body: unknown) =>
   });
 const verify = (body: unknown) => ask(on.url, 'verify', body, key);
 const paused = (work: () => Promise<void>) => async () => {
-  await on.anvil.rpc('evm_setIntervalMining', 0);
+  await on.anvil.hold();
   try {
     await work();
   } finally {
-    await on.anvil.rpc('evm_setIntervalMining', 1);
+    on.anvil.resume();
   }
 };
 const statusOf = async (hash: unknown) => {
@@ -124,9 +122,11 @@ describe('a payment under way', () => {
       const before = await on.tokenBalance(PAY_TO);
       const first = await untilSigned(body);
       const ours = first.body['transaction'];
+      await on.stopRole('worker');
       await on.anvil.rpc('anvil_dropTransaction', ours);
       const theirs = await landByHand(on, body);
       await on.anvil.mine(1);
+      await on.startWorker();
       const told = await until('the payment to be told as paid', async () => {
         await on.anvil.mine(1);
         const answer = await settle(body);

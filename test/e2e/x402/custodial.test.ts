@@ -8,6 +8,7 @@ import { until } from '../../support/until.ts';
 import {
   ask,
   fundedPayer,
+  impatient,
   landByHand,
   merchantKey,
   PRICE,
@@ -20,10 +21,7 @@ let on: Installation;
 let key: string;
 let payTo: Address;
 beforeAll(async () => {
-  on = await Installation.start({
-    lanes: 1,
-    settings: (settings) => ({ ...settings, x402: { ...settings.x402, waitMs: 2_000 } }),
-  });
+  on = await Installation.start({ lanes: 1, settings: impatient(2_000) });
   payTo = on.settings.lanes[0]!.address;
   key = await merchantKey(on, { payTo: [payTo] });
 }, 120_000);
@@ -58,11 +56,11 @@ async function bookedAs(kind: string): Promise<bigint> {
 
 /** Blocks come only when they are asked for: safe is 4 below the latest, finalized 8. */
 async function paused(work: () => Promise<void>): Promise<void> {
-  await on.anvil.rpc('evm_setIntervalMining', 0);
+  await on.anvil.hold();
   try {
     await work();
   } finally {
-    await on.anvil.rpc('evm_setIntervalMining', 1);
+    on.anvil.resume();
   }
 }
 
@@ -72,6 +70,22 @@ const mineUntil = (what: string, so: () => Promise<unknown>) =>
     await on.anvil.mine(1);
     return so();
   });
+
+/** '' while nothing is signed: a busy machine may take longer for it than one answer waits. */
+const untilSigned = (body: unknown, by = key) =>
+  until(
+    'the hash',
+    async () => (await ask(on.url, 'settle', body, by)).body['transaction'] || null,
+  );
+
+/** Ours is lost by the node, and nobody sends it again before somebody else's is in a block. */
+async function overtake(hash: unknown, theirs: Parameters<typeof landByHand>[1]): Promise<void> {
+  await on.stopRole('worker');
+  await on.anvil.rpc('anvil_dropTransaction', hash);
+  const landed = await landByHand(on, theirs);
+  await mineUntil('the block', () => on.anvil.rpc('eth_getTransactionReceipt', landed));
+  await on.startWorker();
+}
 
 describe('a payment to a wallet of ours', () => {
   it('is pending for its merchant, then available, and arrives once', async () => {
@@ -117,10 +131,8 @@ describe('a payment to a wallet of ours', () => {
   it('that somebody else landed is owed all the same', async () => {
     const body = await signedPayment(await fundedPayer(on.anvil, on.token), on.token, { payTo });
     await paused(async () => {
-      const hash = await until('the hash', async () => (await settle(body)).body['transaction']);
-      await on.anvil.rpc('anvil_dropTransaction', hash);
-      const theirs = await landByHand(on, body);
-      await mineUntil('the block', () => on.anvil.rpc('eth_getTransactionReceipt', theirs));
+      const hash = await untilSigned(body);
+      await overtake(hash, body);
     });
     await untilPaid(body);
     await quiet(on, 60_000);
@@ -134,12 +146,10 @@ describe('a payment to a wallet of ours', () => {
     const body = await signedPayment(payer, on.token, { payTo });
     const other = await signedPayment(payer, on.token, { payTo });
     await paused(async () => {
-      await until('the hash', async () => (await settle(body)).body['transaction'] !== '');
+      const hash = await untilSigned(body);
       expect(await has()).toEqual(['0.03', '0.01']);
       // The payer's money goes another way before ours is mined.
-      const hash = (await settle(body)).body['transaction'];
-      await on.anvil.rpc('anvil_dropTransaction', hash);
-      await landByHand(on, other);
+      await overtake(hash, other);
     });
     await until(
       'the failure',
@@ -175,11 +185,7 @@ describe('a reorg below what was committed', () => {
       return row?.status;
     };
     await paused(async () => {
-      // '' while nothing is signed: a busy machine may take longer for it than one answer waits.
-      const hash = await until(
-        'the hash',
-        async () => (await ask(on.url, 'settle', body, own)).body['transaction'] || null,
-      );
+      const hash = await untilSigned(body, own);
       const mined = await until('the block', async () => {
         await on.anvil.mine(1);
         return on.anvil.rpc<{ blockNumber: string } | null>('eth_getTransactionReceipt', hash);

@@ -98,7 +98,7 @@ describe('a node that loses the answers to a fourth of the sends', () => {
 describe('a base fee above the cap', () => {
   it('holds payments up and loses none: paid once when it falls', async () => {
     const { payer, body } = await signed('20000');
-    await on.anvil.rpc('evm_setIntervalMining', 0);
+    await on.anvil.hold();
     const high = async () => {
       await on.anvil.rpc('anvil_setNextBlockBaseFeePerGas', `0x${(60n * GWEI).toString(16)}`);
       await on.anvil.mine(1);
@@ -111,7 +111,7 @@ describe('a base fee above the cap', () => {
       return told['errorReason'] === 'settlement_pending';
     });
     await on.anvil.rpc('anvil_setNextBlockBaseFeePerGas', `0x${GWEI.toString(16)}`);
-    await on.anvil.rpc('evm_setIntervalMining', 1);
+    on.anvil.resume();
     expect(await settled(body)).toMatchObject({ success: true });
     expect(await on.tokenBalance(payer.address as Address)).toBe(980_000n);
     await ending();
@@ -122,7 +122,7 @@ describe('an authorization that runs out by the chain’s clock', () => {
   it('is expired when a final block says so, not before, and nothing is owed', async () => {
     const validBefore = String(Math.floor(Date.now() / 1000) + 600);
     const { payer, body } = await signed('30000', { validBefore });
-    await on.anvil.rpc('evm_setIntervalMining', 0);
+    await on.anvil.hold();
     await until('the hash', async () => {
       const { body: told } = await ask(on.url, 'settle', body, key);
       return /^0x/.test(String(told['transaction']));
@@ -132,7 +132,7 @@ describe('an authorization that runs out by the chain’s clock', () => {
     await on.anvil.mine(1);
     const { body: early } = await ask(on.url, 'settle', body, key);
     expect(early['errorReason']).toBe('settlement_pending');
-    await on.anvil.rpc('evm_setIntervalMining', 1);
+    on.anvil.resume();
     expect(await settled(body)).toMatchObject({
       success: false,
       errorReason: 'invalid_exact_evm_payload_authorization_valid_before',

@@ -72,14 +72,14 @@ describe('a merchant with our helpers', () => {
   it('waits for a block that is long in coming, and asks nobody to pay again', async () => {
     const payer = await fundedPayer(on.anvil, on.token);
     const { pay } = payingFetch(payer);
-    await on.anvil.rpc('evm_setIntervalMining', 0);
+    await on.anvil.hold();
     const waiting = pay(shop.url);
     const looks = front.times('GET /v1/payments/');
     await until(
       'looks at what is pending',
       async () => front.times('GET /v1/payments/') > looks + 1,
     );
-    await on.anvil.rpc('evm_setIntervalMining', 1);
+    on.anvil.resume();
     const answer = await waiting;
     expect([answer.status, receiptOf(answer).success]).toEqual([200, true]);
     expect(await on.tokenBalance(payer.address as `0x${string}`)).toBe(

@@ -6,6 +6,7 @@ import { until } from '../../support/until.ts';
 import {
   ask,
   fundedPayer,
+  impatient,
   merchantKey,
   PAY_TO,
   PRICE,
@@ -33,10 +34,7 @@ import { WalletPayer } from '../../support/x402/wallets.ts';
 let on: Installation;
 let key: string;
 beforeAll(async () => {
-  on = await Installation.start({
-    lanes: 2,
-    settings: (settings) => ({ ...settings, x402: { ...settings.x402, waitMs: 4_000 } }),
-  });
+  on = await Installation.start({ lanes: 2, settings: impatient(4_000) });
   key = await merchantKey(on);
 }, 120_000);
 afterAll(() => on?.stop());
@@ -277,7 +275,7 @@ describe('what its payer cancelled while it was under way', () => {
 
 /** `work` comes to the chain before what is signed for these, which the node has lost by then. */
 async function overtaken(bodies: readonly unknown[], work: () => Promise<void>): Promise<void> {
-  await on.anvil.rpc('evm_setIntervalMining', 0);
+  await on.anvil.hold();
   const hashes = await Promise.all(
     bodies.map((body) =>
       until('the hash', async () => {
@@ -290,7 +288,7 @@ async function overtaken(bodies: readonly unknown[], work: () => Promise<void>):
   for (const hash of hashes) await on.anvil.rpc('anvil_dropTransaction', hash);
   await work();
   await on.startWorker();
-  await on.anvil.rpc('evm_setIntervalMining', 1);
+  on.anvil.resume();
 }
 
 async function stranger(): Promise<Address> {

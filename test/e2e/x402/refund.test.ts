@@ -15,7 +15,10 @@ let on: Installation;
 let key: string;
 let payTo: Address;
 beforeAll(async () => {
-  on = await Installation.start({ lanes: 1 });
+  on = await Installation.start({
+    lanes: 1,
+    settings: (settings) => ({ ...settings, x402: { ...settings.x402, waitMs: 2_000 } }),
+  });
   payTo = on.settings.lanes[0]!.address;
   key = await merchantKey(on, { payTo: [payTo] });
 }, 120_000);
@@ -140,7 +143,7 @@ describe('a refund', () => {
 
   it('waits for finality, and is well formed', async () => {
     const body = await signedPayment(await fundedPayer(on.anvil, on.token), on.token, { payTo });
-    await on.anvil.rpc('evm_setIntervalMining', 0);
+    await on.anvil.hold();
     await until('the hash', async () => {
       return (await ask(on.url, 'settle', body, key)).body['transaction'] !== '';
     });
@@ -151,7 +154,7 @@ describe('a refund', () => {
       status: 409,
       body: { code: 'not_refundable', reason: 'not_settled' },
     });
-    await on.anvil.rpc('evm_setIntervalMining', 1);
+    on.anvil.resume();
     await quiet(on);
     for (const wrong of [
       { amount: 1 },

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { encodeFunctionData, parseAbi } from 'viem';
 import { type Account, generatePrivateKey, privateKeyToAccount } from 'viem/accounts';
+import type { Settings } from '../../../src/base/config/index.ts';
 import { openPool } from '../../../src/base/db/index.ts';
 import { type Address, caip19, type Hex } from '../../../src/base/kernel/index.ts';
 import { createMerchantKey, putMerchants } from '../../../src/doors/bin/merchants.ts';
@@ -23,6 +24,15 @@ const AUTHORIZATION_TYPES = {
     { name: 'nonce', type: 'bytes32' },
   ],
 } as const;
+
+/** A facilitator whose answers wait so long for a block, and a worker that soon sends again what is in none. */
+export const impatient =
+  (waitMs: number) =>
+  (settings: Settings): Settings => ({
+    ...settings,
+    chains: [{ ...settings.chains[0]!, resendAfterMs: 1_000 }],
+    x402: { ...settings.x402, waitMs },
+  });
 
 export type Payer = Account & { signTypedData: NonNullable<Account['signTypedData']> };
 
