@@ -9,6 +9,8 @@ import { type Tries, tryEverywhere } from './tries.ts';
 /** Killed at each point; in full, each also fails, and happens and is not answered. */
 const FULL = process.env['PAYONCE_PROOF'] === 'full';
 const VERDICTS: readonly Verdict[] = FULL ? ['kill', 'lose', 'fail'] : ['kill'];
+/** In full each death ends its sessions; else those of one scenario, and the others are rolled back as the server would. */
+const ENDINGS = FULL ? 'end sessions' : 'roll back';
 const TIMEOUT_MS = FULL ? 3_600_000 : 600_000;
 
 describe('a kill at every await of the road, one by one', { timeout: TIMEOUT_MS }, () => {
@@ -35,19 +37,20 @@ describe('a kill at every await of the road, one by one', { timeout: TIMEOUT_MS 
   };
 
   it.each(SCENARIOS)('leaves a withdrawal that is %s as if nothing had been', async (name) => {
-    const tries = await tryOn(name, {});
+    const endings = name === 'cancelled before a slot' ? 'end sessions' : ENDINGS;
+    const tries = await tryOn(name, { endings });
     tell(name, tries);
     expect(tries.broken).toEqual([]);
   });
 
   it.each(movingScenarios())('leaves $name as if nothing had been', async (scenario) => {
-    const tries = await tryOn(scenario, { treasury: true });
+    const tries = await tryOn(scenario, { treasury: true, endings: ENDINGS });
     tell(scenario.name, tries);
     expect(tries.broken).toEqual([]);
   });
 
   it('finds an end that is written in two transactions, and only where they part', async () => {
-    const { broken } = await tryOn('expired with a slot', { bend: tornEnd });
+    const { broken } = await tryOn('expired with a slot', { bend: tornEnd, endings: ENDINGS });
     expect(new Set(broken.map((line) => line.split(':')[1]?.split('#')[0]))).toEqual(
       new Set(VERDICTS.map((verdict) => ` ${verdict} at withdrawal.expire`)),
     );

@@ -12,6 +12,9 @@ import { tryEverywhere } from './tries.ts';
 /** Killed at each point; in full, each also fails, and happens and is not answered. */
 const FULL = process.env['PAYONCE_PROOF'] === 'full';
 const VERDICTS: readonly Verdict[] = FULL ? ['kill', 'lose', 'fail'] : ['kill'];
+/** In full each death ends its sessions; else those of one scenario, and the others are rolled back as the server would. */
+const endingsOf = (name: string) =>
+  FULL || name === 'a payment that is refunded' ? 'end sessions' : 'roll back';
 const NAMES = [
   'a payment that is settled',
   'a payment that is charged less than was signed',
@@ -33,7 +36,7 @@ describe('a kill at every await of a payment’s road', {
 }, () => {
   it.each(NAMES)('leaves %s as if nothing had been', async (name) => {
     const own = await testDatabases();
-    const road = await Road.open(own, {});
+    const road = await Road.open(own, { endings: endingsOf(name) });
     try {
       const merchant = await openShop(road);
       const scenario = payingScenarios({ merchant, upstream, shared: FULL }).find(
@@ -49,7 +52,7 @@ describe('a kill at every await of a payment’s road', {
   });
 });
 
-describe('two processes that settle one payment', { timeout: FULL ? 3_600_000 : 120_000 }, () => {
+describe('two processes that settle one payment', { timeout: FULL ? 3_600_000 : 600_000 }, () => {
   const seed = seedOfRun();
   async function meet(blind: boolean, length: { runs: number; withinMs?: number }) {
     const databases = await testDatabases();

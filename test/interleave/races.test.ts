@@ -10,7 +10,7 @@ const FULL = process.env['PAYONCE_PROOF'] === 'full';
 /** In full so many runs of a kind of race; else as many as fit. */
 const RUNS = { endings: 10_000, others: 2_000 };
 const SHORT_MS = 12_000;
-const TIMEOUT_MS = FULL ? 3_600_000 : 120_000;
+const TIMEOUT_MS = FULL ? 3_600_000 : 600_000;
 
 describe('steps that meet, interleaved at every await', { timeout: TIMEOUT_MS }, () => {
   const seed = seedOfRun();

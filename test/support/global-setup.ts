@@ -12,6 +12,8 @@ declare module 'vitest' {
   interface ProvidedContext {
     /** The owner's URL of the test server's `postgres` database. */
     postgresUrl: string;
+    /** The same by its Unix socket. */
+    postgresLocalUrl: string;
     /** Names of the migrated databases that each test file clones. */
     templates: { main: string; signer: string };
   }
@@ -34,6 +36,7 @@ export default async function setup({ provide }: TestProject): Promise<() => Pro
     throw error;
   }
   provide('postgresUrl', server.url);
+  provide('postgresLocalUrl', server.localUrl);
   provide('templates', templates);
   return async () => {
     if (process.env['TEST_DATABASE_URL'] !== undefined) {
@@ -50,9 +53,9 @@ async function makeTemplate(serverUrl: string, name: string, database: 'main' | 
   await migrate(url.href, database);
 }
 
-async function testServer(): Promise<{ url: string; stop(): Promise<void> }> {
+async function testServer(): Promise<{ url: string; localUrl: string; stop(): Promise<void> }> {
   const external = process.env['TEST_DATABASE_URL'];
-  if (external !== undefined) return { url: external, stop: async () => {} };
+  if (external !== undefined) return { url: external, localUrl: external, stop: async () => {} };
   const stateDir = mkdtempSync(join(tmpdir(), 'payonce-test-'));
   const settings = { shared_buffers: '128MB', fsync: 'off', full_page_writes: 'off' };
   const server = await startPostgres({ stateDir, settings });
@@ -60,6 +63,7 @@ async function testServer(): Promise<{ url: string; stop(): Promise<void> }> {
   for (const what of leftovers) guard(what);
   return {
     url: server.url('postgres'),
+    localUrl: server.localUrl('postgres'),
     stop: async () => {
       await server.stop();
       await removePostgres(stateDir);

@@ -1,5 +1,5 @@
 import { Assets, type GuardSettings, type Settings } from '../../../src/base/config/index.ts';
-import { type Db, openPool } from '../../../src/base/db/index.ts';
+import type { Db } from '../../../src/base/db/index.ts';
 import { isRefusal, silentLog, systemClock } from '../../../src/base/kernel/index.ts';
 import { createTenant } from '../../../src/books/access/index.ts';
 import { Ledger } from '../../../src/books/ledger/index.ts';
@@ -9,6 +9,7 @@ import { adoptLane } from '../../../src/hands/treasury/index.ts';
 import { DepositService } from '../../../src/roads/deposit/index.ts';
 import { type FakeChain, FakeNode } from '../fake-chain/index.ts';
 import type { TestDatabases } from '../postgres.ts';
+import { type Connections, openConnections } from './connections.ts';
 import { Fresh } from './fresh.ts';
 import { makePersons } from './persons.ts';
 import type { Actor } from './points/actor.ts';
@@ -50,9 +51,7 @@ type RoadOptions = {
 export class Road {
   readonly settings: Settings;
   readonly owner: Db;
-  readonly #journalOwner: Db;
-  /** The scheduler needs the first one's connection while a step is blocked. */
-  readonly #second: Db;
+  readonly #owners: Connections['owners'];
   /** The owner's too: plans what it is asked once. */
   readonly laws: Db;
   readonly scheduler: Scheduler;
@@ -79,8 +78,8 @@ export class Road {
 
   private constructor(parts: {
     settings: Settings;
-    owners: { main: Db; second: Db; laws: Db; journal: Db };
-    pools: { app: Db; signer: Db; journal: Db };
+    owners: Connections['owners'];
+    pools: Connections['pools'];
     tenantId: string;
     installationId: string;
     keystore: Keystore;
@@ -90,13 +89,12 @@ export class Road {
     this.#endings = parts.options.endings ?? 'end sessions';
     this.settings = settings;
     this.owner = owners.main;
-    this.#journalOwner = owners.journal;
-    this.#second = owners.second;
+    this.#owners = owners;
     this.laws = owners.laws;
     this.#pools = [...Object.values(pools), ...Object.values(owners)];
     this.tenantId = tenantId;
     this.scheduler = new Scheduler(owners.main);
-    this.clock = new TestClock(owners.main);
+    this.clock = new TestClock(owners.rewriter);
     this.#chain = freshChain(settings, 1);
     this.#node = new FakeNode(this.#chain);
     this.several.reset(this.#chain);
@@ -111,27 +109,7 @@ export class Road {
   }
 
   static async open(databases: TestDatabases, options: RoadOptions = {}): Promise<Road> {
-    const ownerOf = (url: string) =>
-      openPool({ url, role: 'owner', name: 'steps-owner', max: 1, keepPlans: true });
-    const owners = {
-      main: ownerOf(databases.mainUrl),
-      second: ownerOf(databases.mainUrl),
-      laws: ownerOf(databases.mainUrl),
-      journal: ownerOf(databases.signerUrl),
-    };
-    // Nothing here outlives the machine: a COMMIT need not wait for the disk.
-    for (const owner of [owners.main, owners.journal]) {
-      const { rows } = await owner.query<{ name: string }>('SELECT current_database() AS name');
-      await owner.query(`ALTER DATABASE ${rows[0]!.name} SET synchronous_commit = off`);
-      await owner.query(`ALTER DATABASE ${rows[0]!.name} SET jit = off`);
-    }
-    const pool = (url: string, role: 'payonce_app' | 'payonce_signer') =>
-      openPool({ url, role, name: 'steps', max: 8, keepPlans: true });
-    const pools = {
-      app: pool(databases.mainUrl, 'payonce_app'),
-      signer: pool(databases.mainUrl, 'payonce_signer'),
-      journal: pool(databases.signerUrl, 'payonce_signer'),
-    };
+    const { owners, pools } = await openConnections(databases);
     const tenant = await createTenant(pools.app, { name: 'demo' });
     if (isRefusal(tenant)) throw new Error(tenant.detail);
     const { rows } = await pools.app.query<{ installation_id: string }>(
@@ -215,7 +193,7 @@ export class Road {
 
   /** From now on reset() comes back to this moment; `replay` does with a new chain what was done with this one. */
   async keep(replay: ((chain: FakeChain) => void) | null = null): Promise<void> {
-    this.#fresh = [await Fresh.keep(this.owner), await Fresh.keep(this.#journalOwner)];
+    this.#fresh = [await Fresh.keep(this.#owners.rewriter), await Fresh.keep(this.#owners.journal)];
     this.#kept = this.#witness.seal;
     this.#replay = replay;
   }
@@ -281,7 +259,7 @@ export class Road {
     return {
       name,
       run: async (actor) => {
-        const db = wireDb(this.#second, { actor, label: 'owner', endings: this.#endings });
+        const db = wireDb(this.#owners.second, { actor, label: 'owner', endings: this.#endings });
         for (const text of texts) await db.query(`SET session_replication_role = replica; ${text}`);
       },
     };
@@ -289,7 +267,7 @@ export class Road {
 
   /** Rows of the signer's own database, by its owner. */
   async journalRows<Row extends object>(text: string): Promise<Row[]> {
-    return (await this.#journalOwner.query(text)).rows as Row[];
+    return (await this.#owners.journal.query(text)).rows as Row[];
   }
 
   async close(): Promise<void> {
