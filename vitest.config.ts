@@ -31,8 +31,10 @@ export default defineConfig({
   test: {
     include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
     globalSetup: ['test/support/global-setup.ts'],
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    // What is waited for is told by until() before that; a machine of a tenth of the usual pace is in time.
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
+    expect: { poll: { timeout: 90_000 } },
     pool: 'forks',
     maxWorkers: 2,
     retry: 0,

@@ -120,18 +120,14 @@ describe('a cancel after the signer claimed', () => {
       await on.anvil.mine();
       raced.push(...(await Promise.all(answers)));
     }
-    await until(
-      'the ends',
-      async () => {
-        await on.anvil.mine(2);
-        await hand.walked();
-        const [row] = await on.rows<{ open: bigint }>(
-          `SELECT count(*) AS open FROM withdrawal WHERE status = 'EXECUTING'`,
-        );
-        return row!.open === 0n;
-      },
-      60_000,
-    );
+    await until('the ends', async () => {
+      await on.anvil.mine(2);
+      await hand.walked();
+      const [row] = await on.rows<{ open: bigint }>(
+        `SELECT count(*) AS open FROM withdrawal WHERE status = 'EXECUTING'`,
+      );
+      return row!.open === 0n;
+    });
     await hand.rest();
     const payments = await tokenPayments(on);
     const ends = { paid: 0, cancelled: 0 };

@@ -149,7 +149,7 @@ describe('three nodes on a bad day, of which two must agree', () => {
     await until('all of them', async () => (await completed()) === made, 900_000);
     for (const index of mirrors.urls.keys()) mirrors.proxy(index).rule([]);
 
-    await quiet(on, 240_000);
+    await quiet(on);
     const paid = await tokenPayments(on);
     expect(paid.size).toBe(made);
     for (let n = 0; n < made; n += 1) {

@@ -51,18 +51,14 @@ afterAll(() => on?.stop());
  * multiple of 32.
  */
 const booked = () =>
-  until(
-    'every slot to be booked',
-    async () => {
-      await mine(1);
-      const [slots] = await on.rows<{ open: bigint }>(
-        `SELECT count(*) AS open FROM nonce_slot s WHERE s.nonce >= (
+  until('every slot to be booked', async () => {
+    await mine(1);
+    const [slots] = await on.rows<{ open: bigint }>(
+      `SELECT count(*) AS open FROM nonce_slot s WHERE s.nonce >= (
            SELECT max(to_nonce) FROM lane_stretch g WHERE g.lane_id = s.lane_id)`,
-      );
-      return slots!.open === 0n;
-    },
-    60_000,
-  );
+    );
+    return slots!.open === 0n;
+  });
 
 describe('a foreign transaction that seems to pay the withdrawal of its nonce', () => {
   it.each([

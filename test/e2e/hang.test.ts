@@ -50,7 +50,7 @@ describe('what hangs', () => {
     const begun = performance.now();
     const answers = await Promise.all([readiness(), readiness(), readiness()]);
     // Two seconds on a quiet machine; without a limit it would be the driver's minute.
-    expect(performance.now() - begun).toBeLessThan(20_000);
+    expect(performance.now() - begun).toBeLessThan(50_000);
     for (const answer of answers) {
       expect(answer).toMatchObject({
         status: 503,

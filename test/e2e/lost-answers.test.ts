@@ -68,7 +68,7 @@ describe('a node that takes every send and loses the answers of a fifth of them'
       // The next wave meets a lane that has something on its way.
       await on.waitFor(made[0]!, 'BROADCASTED');
     }
-    await quiet(on, 60_000);
+    await quiet(on);
     const { calls, faults } = proxy.counts();
     console.info(`${calls[SEND]} sends of ${COUNT} transactions`, faults);
     const lost = ['unanswered', 'lose_answer', 'truncate', 'wrong_hash'].reduce(
@@ -94,5 +94,5 @@ describe('a node that takes every send and loses the answers of a fifth of them'
     expect(attempts!.n).toBe(BigInt(COUNT));
     await expectLaws(on);
     // Some 15 s on two free cores; back-off makes it longer where others use them too.
-  }, 120_000);
+  });
 });

@@ -28,7 +28,7 @@ it('pays every recipient once on a chain of three nodes, on all of them', async 
     ),
   );
   expect(new Set(answers.map((answer) => answer.status))).toEqual(new Set([202]));
-  await quiet(on, 60_000);
+  await quiet(on);
   const paid = await tokenPayments(on);
   expect(paid.size).toBe(COUNT);
   for (let n = 0; n < COUNT; n += 1) {

@@ -59,7 +59,7 @@ beforeAll(async () => {
   for (const asset of ['ODD', 'SILENT']) await on.deposit('alice', asset, '10000');
   await on.deposit('alice', 'ETH', '10');
   persons = [on.apiKey, (await on.addKey({ scopes: ['admin'] })).key];
-}, 60_000);
+});
 afterAll(() => on?.stop());
 
 const view = async (id: string) => (await on.call('GET', `/v1/withdrawals/${id}`)).body;

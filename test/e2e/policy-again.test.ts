@@ -11,7 +11,7 @@ beforeAll(async () => {
   await on.deposit('alice', 'USDC', '10000');
   const [row] = await on.rows<{ lane_id: number }>('SELECT lane_id FROM lane');
   lane = String(row!.lane_id);
-}, 60_000);
+});
 afterAll(() => on?.stop());
 
 let version = 0;

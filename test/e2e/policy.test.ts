@@ -29,7 +29,7 @@ rules:
     await on.deposit(account, 'USDC', '1000');
     await on.deposit(account, 'ETH', '5');
   }
-}, 60_000);
+});
 afterAll(() => on?.stop());
 
 async function read(id: string) {

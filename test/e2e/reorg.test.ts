@@ -189,7 +189,7 @@ describe('the chain changes its mind', () => {
     // Several rounds of the tracker, told by the lease that each renews, and of the broadcaster, by when its job comes again.
     const rounds = async () => {
       const [row] = await on.rows<{ tracker: Date; broadcaster: Date }>(
-        `SELECT lease_until AS tracker, run_at AS broadcaster FROM chain_head, job WHERE topic = 'tx.prepare'`,
+        `SELECT h.lease_until AS tracker, j.run_at AS broadcaster FROM chain_head h, job j WHERE topic = 'tx.prepare'`,
       );
       return row!;
     };

@@ -120,7 +120,7 @@ describe('npm start', () => {
     first.child.kill('SIGKILL');
     await first.exit;
     const roles = [...dev.pids.api, ...dev.pids.worker, ...dev.pids.signer];
-    await until('the roles to end', async () => !roles.some(isAlive), 5_000);
+    await until('the roles to end', async () => !roles.some(isAlive));
     const third = start(port, '--no-demo');
     await said(third, 'PostgreSQL was running');
     await said(third, 'Ctrl-C stops everything');
@@ -172,7 +172,7 @@ describe('npm start', () => {
     third.child.kill('SIGINT');
     expect(await third.exit).toBe(0);
     expect(readDevFile(stateDir)).toBeNull();
-    await until('every process to be gone', async () => !pidsOf(last).some(isAlive), 5_000);
+    await until('every process to be gone', async () => !pidsOf(last).some(isAlive));
     expect(await isPortFree(port)).toBe(true);
     for (const pid of pidsOf(dev)) release(pid);
   });

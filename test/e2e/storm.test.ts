@@ -115,7 +115,7 @@ describe('a chain in a storm', () => {
       else await blocks(1 + random.below(EPOCH + 4));
       await befall(event);
     }
-    await quiet(on, 240_000);
+    await quiet(on);
     await expectPaidOnce();
     await expectLaws(on);
     const [told] = await on.rows<{ reorgs: bigint; reversed: bigint; replaced: bigint }>(
@@ -152,7 +152,7 @@ describe('a chain in a storm', () => {
     ];
     const evidence = 'the operator of the chain says so';
     expect(await say('/v1/chains/local/resume', { evidence })).toEqual([202, 202]);
-    await quiet(on, 240_000);
+    await quiet(on);
     const { body } = await on.call<{ breaks: { id: string; kind: string }[] }>(
       'GET',
       '/v1/reconciliation/breaks?state=open',

@@ -253,12 +253,12 @@ describe('a lane that has too little gas', () => {
 
   it('is paused, filled by a worker that looks by itself, opened again and goes on paying', async () => {
     const paused = async () => (await readLanes(low.owner))[0]!.pausedReason;
-    await until('the lane to be paused', async () => (await paused()) === 'low_gas', 30_000);
+    await until('the lane to be paused', async () => (await paused()) === 'low_gas');
     const made = await low.withdraw({
       ...{ account: 'alice', asset: 'USDC', amount: '2', to: recipient(1) },
     });
     const id = made.body['id'] as string;
-    await until('the lane to be open', async () => (await paused()) === null, 40_000);
+    await until('the lane to be open', async () => (await paused()) === null);
     expect(await low.waitFor(id)).toMatchObject({ status: 'COMPLETED' });
     await quiet(low);
     expect((await tokenPayments(low)).get(recipient(1))).toEqual([2_000_000n]);
@@ -273,5 +273,5 @@ describe('a lane that has too little gas', () => {
       ...['lane.low_gas', 'lane.paused', 'lane.resumed', 'lane.top_up', 'lane.top_up_arrived'],
     ]);
     await expectLaws(low);
-  }, 90_000);
+  });
 });

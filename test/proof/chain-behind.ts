@@ -11,7 +11,7 @@ type Size = { rounds: number; inFlight: number };
 
 /** Blocks that may be lost: a withdrawal may be committed when its block is four behind the newest. */
 const DEEPEST = 3;
-const FOUND_WITHIN_MS = 60_000;
+const FOUND_WITHIN_MS = 180_000;
 
 /** The whole installation dies; the chain comes back without its newest blocks, the database does not. */
 async function prove(context: ProofContext, size: Size): Promise<ProofResult> {

@@ -73,7 +73,7 @@ async function withoutPostgres(
         const answer = await readiness(on);
         return answer.status === 503 && answer;
       },
-      15_000,
+      60_000,
     ).catch(() => null);
     if (ready === null) broken.push('/readyz did not tell that the database is away');
     await systemClock.sleep(awayMs - (systemClock.monotonic() - begun), signal);

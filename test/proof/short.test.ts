@@ -12,7 +12,7 @@ const short = PROOFS.flatMap(({ name, sentence, short }) =>
 );
 
 describe('a short proof', () => {
-  it.each(short)('%s', { timeout: 240_000 }, async (_title, prove) => {
+  it.each(short)('%s', { timeout: 600_000 }, async (_title, prove) => {
     const told: string[] = [];
     const context = {
       seed,

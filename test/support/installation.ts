@@ -242,7 +242,7 @@ export class Installation {
   async waitFor(
     id: string,
     status = 'COMPLETED',
-    timeoutMs = 40_000,
+    timeoutMs = 60_000,
   ): Promise<Record<string, unknown>> {
     const answer = await this.call(
       'GET',

@@ -15,7 +15,7 @@ const BOOKED_EVERY = 32;
  * Resolves when nothing is on its way any more: no job but looks at expiries to come, every slot final and its gas
  * booked. Blocks that only the books wait for are made at once, after those before were walked.
  */
-export async function quiet(on: Installation, ms = 60_000): Promise<void> {
+export async function quiet(on: Installation): Promise<void> {
   let made = 0n;
   await until(
     'no job, every withdrawal ended, every slot booked',
@@ -41,7 +41,7 @@ export async function quiet(on: Installation, ms = 60_000): Promise<void> {
       }
       return unbooked === 0n;
     },
-    ms,
+    240_000,
   );
 }
 

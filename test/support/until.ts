@@ -5,7 +5,7 @@
 export async function until<T>(
   what: string,
   check: () => Promise<T | undefined | null | false>,
-  ms = 20_000,
+  ms = 90_000,
 ): Promise<T> {
   const deadline = performance.now() + ms;
   for (;;) {

@@ -18,7 +18,7 @@ beforeAll(async () => {
   await sealed.on.owner.end();
   lawless = await copyDatabase(mainUrl, { lawless: true });
   vandal = await Vandal.on(lawless.url, sealed.trusted);
-}, 180_000);
+});
 afterAll(async () => {
   await vandal?.end();
   await lawless?.drop();

@@ -26,7 +26,7 @@ beforeAll(async () => {
     main: await copyDatabase(mainUrl, { lawless: false }),
     signer: await copyDatabase(signerUrl, { lawless: false }),
   };
-}, 120_000);
+});
 afterAll(async () => {
   for (const copies of [lawless, intact]) {
     await copies?.main.drop();

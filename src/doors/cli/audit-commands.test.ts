@@ -12,7 +12,7 @@ import { DOORS, run } from './cli.fixture.ts';
 let sealed: SealedInstallation;
 beforeAll(async () => {
   sealed = await sealedInstallation();
-}, 180_000);
+});
 afterAll(() => sealed?.on.stop());
 
 describe('the audit', () => {

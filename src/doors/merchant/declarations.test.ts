@@ -23,7 +23,7 @@ beforeAll(() => {
   mkdirSync(installed, { recursive: true });
   cpSync(join(root, 'package.json'), join(installed, 'package.json'));
   writeFileSync(join(project, 'package.json'), '{"type":"module"}');
-}, 120_000);
+});
 
 /** What the compiler says of a merchant's file; the declarations themselves are checked too. */
 function compile(source: string): string[] {
@@ -52,7 +52,7 @@ it('a merchant compiles against what is exported, without types of Node or of th
       export const hooks = [serveOnce({ store }), serveOnceHono({ maxBytes: 1 }), serveOnceFastify];
     `),
   ).toEqual([]);
-}, 60_000);
+});
 
 it('and is told what does not fit', () => {
   const said = compile(`
@@ -62,4 +62,4 @@ it('and is told what does not fit', () => {
   `);
   expect(said).toHaveLength(2);
   expect(said[0]).toContain("'uri' does not exist");
-}, 60_000);
+});

@@ -10,7 +10,7 @@ let text: string;
 beforeAll(async () => {
   sealed = await sealedInstallation();
   text = (await exported(sealed.paid))!;
-}, 180_000);
+});
 afterAll(() => sealed?.on.stop());
 
 async function exported(withdrawalId: string, tenantId: string | null = null) {

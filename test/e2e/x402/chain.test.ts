@@ -20,7 +20,7 @@ let key: string;
 beforeAll(async () => {
   on = await Installation.start({ lanes: 1, settings: impatient(2_000) });
   key = await merchantKey(on);
-}, 120_000);
+});
 afterAll(() => on?.stop());
 
 const settle = (body: unknown) => ask(on.url, 'settle', body, key);
@@ -83,7 +83,6 @@ describe('a payment under way', () => {
         invalidReason: 'duplicate_settlement',
       });
     }),
-    60_000,
   );
 
   it(
@@ -111,7 +110,6 @@ describe('a payment under way', () => {
         return (await statusOf(transaction)) === 'SETTLED';
       });
     }),
-    60_000,
   );
 
   it(
@@ -135,7 +133,6 @@ describe('a payment under way', () => {
       expect(told.body['transaction']).toBe(theirs);
       expect((await on.tokenBalance(PAY_TO)) - before).toBe(BigInt(PRICE));
     }),
-    120_000,
   );
 });
 
@@ -161,7 +158,7 @@ describe('what is not valid', () => {
       isValid: false,
       invalidReason: 'invalid_exact_evm_signature',
     });
-  }, 60_000);
+  });
 
   it('is another merchant’s: 409, and not whose', async () => {
     const other = await merchantKey(on, { name: 'other' });
@@ -177,7 +174,7 @@ describe('what is not valid', () => {
       network: 'eip155:31337',
       payer: payer.address,
     });
-  }, 60_000);
+  });
 
   it('is no JSON, too long, or without a key: refused as everywhere, never a 500', async () => {
     expect((await ask(on.url, 'verify', 'bm90IGpzb24=', key)).status).toBe(400);
@@ -194,7 +191,7 @@ describe('the books', () => {
   it('agree with every law when all is quiet', async () => {
     await quiet(on);
     await expectLaws(on);
-  }, 60_000);
+  });
 });
 
 describe('a chain that does not answer', () => {
@@ -209,7 +206,7 @@ describe('a chain that does not answer', () => {
     expect(
       await on.rows(`SELECT FROM payment WHERE nonce = decode(substr($1, 3), 'hex')`, [nonce]),
     ).toEqual([]);
-  }, 60_000);
+  });
 });
 
 /** Funded while no block comes by itself. */

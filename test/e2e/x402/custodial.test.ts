@@ -24,19 +24,15 @@ beforeAll(async () => {
   on = await Installation.start({ lanes: 1, settings: impatient(2_000) });
   payTo = on.settings.lanes[0]!.address;
   key = await merchantKey(on, { payTo: [payTo] });
-}, 120_000);
+});
 afterAll(() => on?.stop());
 
 const settle = (body: unknown) => ask(on.url, 'settle', body, key);
 const untilPaid = (body: unknown) =>
-  until(
-    'the success',
-    async () => {
-      const { body: told } = await settle(body);
-      return (told['success'] === true || told['errorReason'] === 'duplicate_settlement') && told;
-    },
-    60_000,
-  );
+  until('the success', async () => {
+    const { body: told } = await settle(body);
+    return (told['success'] === true || told['errorReason'] === 'duplicate_settlement') && told;
+  });
 
 type Balance = { available: string; pending: string; reserved: string };
 async function has(merchant = 'shop'): Promise<[available: string, pending: string]> {
@@ -106,7 +102,7 @@ describe('a payment to a wallet of ours', () => {
     // What came as a payment is nobody's gift.
     expect(await bookedAs('capital')).toBe(before.capital);
     await expectLaws(on);
-  }, 60_000);
+  });
 
   it('is told from what the same payer sends beside it', async () => {
     const before = { capital: await bookedAs('capital'), hot: await bookedAs('hot') };
@@ -126,7 +122,7 @@ describe('a payment to a wallet of ours', () => {
     expect((await bookedAs('hot')) - before.hot).toBe(2n * BigInt(PRICE));
     expect(await has()).toEqual(['0.02', '0']);
     await expectLaws(on);
-  }, 60_000);
+  });
 
   it('that somebody else landed is owed all the same', async () => {
     const body = await signedPayment(await fundedPayer(on.anvil, on.token), on.token, { payTo });
@@ -135,11 +131,11 @@ describe('a payment to a wallet of ours', () => {
       await overtake(hash, body);
     });
     await untilPaid(body);
-    await quiet(on, 60_000);
+    await quiet(on);
     expect(await has()).toEqual(['0.03', '0']);
     expect(await bookedAs('expected')).toBe(0n);
     await expectLaws(on);
-  }, 120_000);
+  });
 
   it('that never comes lapses', async () => {
     const payer = await fundedPayer(on.anvil, on.token, BigInt(PRICE));
@@ -155,13 +151,12 @@ describe('a payment to a wallet of ours', () => {
       'the failure',
       async () =>
         (await settle(body)).body['errorReason'] === 'invalid_exact_evm_transaction_failed',
-      60_000,
     );
-    await quiet(on, 60_000);
+    await quiet(on);
     expect(await has()).toEqual(['0.03', '0']);
     expect(await bookedAs('expected')).toBe(0n);
     await expectLaws(on);
-  }, 120_000);
+  });
 });
 
 /** What the regular check finds that merchants owe. */
@@ -212,12 +207,12 @@ describe('a reorg below what was committed', () => {
         on.anvil.rpc('eth_getTransactionReceipt', hash),
       );
     });
-    await until('the second settling', async () => (await statusOf()) === 'RESETTLED', 60_000);
-    await quiet(on, 60_000);
+    await until('the second settling', async () => (await statusOf()) === 'RESETTLED');
+    await quiet(on);
     expect(await bookedAs('receivable')).toBe(0n);
     expect(await owing()).toEqual([]);
     await expectLaws(on);
-  }, 120_000);
+  });
 });
 
 const GUARDED = `version: 1
@@ -268,7 +263,7 @@ describe('a payment under a policy document', () => {
     expect(await read(own)).toMatchObject(is(denied));
     const { decision } = (await read(tenants)) as { decision: { trace: object[] } };
     expect(decision.trace[0]).toEqual({ ...denied, detail: '30000 of 20000' });
-  }, 90_000);
+  });
 
   it('of a merchant that no rule is about goes by the configuration', async () => {
     const body = await signedPayment(await fundedPayer(on.anvil, on.token), on.token, { payTo });
@@ -277,9 +272,9 @@ describe('a payment under a policy document', () => {
       `SELECT policy_version AS version FROM decision ORDER BY decision_id DESC LIMIT 1`,
     );
     expect(row!.version).toMatch(/^policy:/);
-    await quiet(on, 60_000);
+    await quiet(on);
     await expectLaws(on);
-  }, 90_000);
+  });
 });
 
 describe('a wallet of another tenant', () => {
@@ -295,5 +290,5 @@ describe('a wallet of another tenant', () => {
         },
       });
     }
-  }, 60_000);
+  });
 });

@@ -30,7 +30,7 @@ let token: Address;
 beforeAll(async () => {
   anvil = await startTestAnvil({ blockTime: 1, slotsInEpoch: 2, gasLimit: 1_000_000_000 });
   token = await deployToken(anvil.url);
-}, 60_000);
+});
 afterAll(async () => {
   await anvil?.stop();
   rmSync(folder, { recursive: true, force: true });
@@ -90,21 +90,17 @@ async function settleAll(urls: readonly string[], bodies: readonly unknown[]): P
   return Promise.all(
     bodies.map((body, index) => {
       const url = urls[index % urls.length]!;
-      return until(
-        'an outcome',
-        async () => {
-          const answer = await ask(url, 'settle', body).catch(() => null);
-          const { success, errorReason, transaction } = answer?.body ?? {};
-          if (success === true || errorReason === 'duplicate_settlement') {
-            return transaction as string;
-          }
-          if (success === false && errorReason !== 'settlement_pending') {
-            throw new Error(`told ${JSON.stringify(answer)}`);
-          }
-          return null;
-        },
-        120_000,
-      );
+      return until('an outcome', async () => {
+        const answer = await ask(url, 'settle', body).catch(() => null);
+        const { success, errorReason, transaction } = answer?.body ?? {};
+        if (success === true || errorReason === 'duplicate_settlement') {
+          return transaction as string;
+        }
+        if (success === false && errorReason !== 'settlement_pending') {
+          throw new Error(`told ${JSON.stringify(answer)}`);
+        }
+        return null;
+      });
     }),
   );
 }
@@ -180,14 +176,10 @@ describe('payonce facilitator', () => {
       other.child.kill('SIGKILL');
       const more = await Promise.all(Array.from({ length: 10 }, () => signedPayment(payer, token)));
       expect(new Set(await settleAll([one.url], more)).size).toBe(10);
-      const report = await until(
-        'every law to hold',
-        async () => {
-          const now = await verifyOf({ mainUrl, signerUrl, nodes: [anvil.url] });
-          return now.result === 'clean' && now;
-        },
-        60_000,
-      );
+      const report = await until('every law to hold', async () => {
+        const now = await verifyOf({ mainUrl, signerUrl, nodes: [anvil.url] });
+        return now.result === 'clean' && now;
+      });
       expect(report.laws.filter(({ status }) => status !== 'ok')).toEqual([]);
     } finally {
       other.child.kill('SIGKILL');

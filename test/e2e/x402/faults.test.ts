@@ -37,7 +37,7 @@ beforeAll(async () => {
   });
   payTo = on.settings.lanes[0]!.address;
   key = await merchantKey(on, { payTo: [payTo], replays: true });
-}, 120_000);
+});
 afterAll(async () => {
   await on?.stop();
   await proxy?.stop();
@@ -45,17 +45,12 @@ afterAll(async () => {
 
 /** Asked again while nobody knows, as a merchant does whose answers are lost. */
 const settled = (body: unknown) =>
-  until(
-    'an outcome',
-    async () => {
-      const { body: told } = await ask(on.url, 'settle', body, key);
-      const { success, errorReason } = told;
-      const open =
-        errorReason === 'settlement_pending' || errorReason === 'unexpected_settle_error';
-      return (success === true || (success === false && !open)) && told;
-    },
-    90_000,
-  );
+  until('an outcome', async () => {
+    const { body: told } = await ask(on.url, 'settle', body, key);
+    const { success, errorReason } = told;
+    const open = errorReason === 'settlement_pending' || errorReason === 'unexpected_settle_error';
+    return (success === true || (success === false && !open)) && told;
+  });
 
 async function signed(amount = PRICE, over: { validBefore?: string } = {}) {
   const payer = await fundedPayer(on.anvil, on.token, 1_000_000n);
@@ -63,7 +58,7 @@ async function signed(amount = PRICE, over: { validBefore?: string } = {}) {
 }
 
 async function ending(): Promise<void> {
-  await quiet(on, 60_000);
+  await quiet(on);
   await expectLaws(on);
   const attempts = await on.rows<{ n: number }>(
     `SELECT count(*)::int AS n FROM payment p JOIN tx t ON t.owner_id = p.payment_id
@@ -92,7 +87,7 @@ describe('a node that loses the answers to a fourth of the sends', () => {
     const left = 1_000_000n - BigInt(COUNT) * BigInt(PRICE);
     expect(await on.tokenBalance(payer.address as Address)).toBe(left);
     await ending();
-  }, 180_000);
+  });
 });
 
 describe('a base fee above the cap', () => {
@@ -115,7 +110,7 @@ describe('a base fee above the cap', () => {
     expect(await settled(body)).toMatchObject({ success: true });
     expect(await on.tokenBalance(payer.address as Address)).toBe(980_000n);
     await ending();
-  }, 120_000);
+  });
 });
 
 describe('an authorization that runs out by the chain’s clock', () => {
@@ -139,5 +134,5 @@ describe('an authorization that runs out by the chain’s clock', () => {
     });
     expect(await on.tokenBalance(payer.address as Address)).toBe(1_000_000n);
     await ending();
-  }, 120_000);
+  });
 });

@@ -29,7 +29,7 @@ beforeAll(async () => {
   const key = await merchantKey(on, { replays: true });
   front = await Front.open(on.url);
   shop = await Shop.open(front.url, on.token, key, { helped: true });
-}, 120_000);
+});
 afterAll(async () => {
   await shop?.close();
   await front?.close();
@@ -55,7 +55,7 @@ describe('a merchant with our helpers', () => {
       expect(receiptOf(answer).transaction).toBe(receiptOf(first).transaction);
     }
     expect([shop.served - served, (await paidOut()) - before]).toEqual([1, BigInt(PRICE)]);
-  }, 60_000);
+  });
 
   it('answers a hundred that bring one new payment at once, all alike', async () => {
     const payer = await fundedPayer(on.anvil, on.token);
@@ -67,7 +67,7 @@ describe('a merchant with our helpers', () => {
     );
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
     expect([shop.served - served, (await paidOut()) - before]).toEqual([1, BigInt(PRICE)]);
-  }, 60_000);
+  });
 
   it('waits for a block that is long in coming, and asks nobody to pay again', async () => {
     const payer = await fundedPayer(on.anvil, on.token);
@@ -85,7 +85,7 @@ describe('a merchant with our helpers', () => {
     expect(await on.tokenBalance(payer.address as `0x${string}`)).toBe(
       1_000_000_000n - BigInt(PRICE),
     );
-  }, 60_000);
+  });
 
   it('serves a payment whose answers are lost, and charges it once, also where a success is told once', async () => {
     const key = await merchantKey(on, { name: 'careless' });
@@ -108,7 +108,7 @@ describe('a merchant with our helpers', () => {
       front.loses = () => false;
       await careless.close();
     }
-  }, 90_000);
+  });
 
   it('serves who signs anew under one Idempotency-Key, and charges it once', async () => {
     const payer = await fundedPayer(on.anvil, on.token);
@@ -127,5 +127,5 @@ describe('a merchant with our helpers', () => {
     const other = await fundedPayer(on.anvil, on.token);
     expect((await payingFetch(other).pay(shop.url, order)).status).toBe(200);
     expect(shop.served - served).toBe(2);
-  }, 60_000);
+  });
 });

@@ -20,7 +20,7 @@ beforeAll(async () => {
   on = await Installation.start({ lanes: 1 });
   key = await merchantKey(on);
   shop = await Shop.open(on.url, on.token, key);
-}, 120_000);
+});
 afterAll(async () => {
   await shop?.close();
   await on?.stop();
@@ -44,7 +44,7 @@ describe('unmodified express and fetch', () => {
     );
     expect(receipt.status).toBe('0x1');
     expect((await paidOut()) - before).toBe(BigInt(PRICE));
-  }, 60_000);
+  });
 
   it('are served once for the same header sent 100 times at once', async () => {
     const payer = await fundedPayer(on.anvil, on.token);
@@ -56,7 +56,7 @@ describe('unmodified express and fetch', () => {
     );
     expect(new Set(again.map(({ status }) => status))).toEqual(new Set([402]));
     expect([shop.served, await paidOut()]).toEqual([served, before]);
-  }, 60_000);
+  });
 
   it('run the handler once when one new payment comes 100 times at once', async () => {
     const payer = await fundedPayer(on.anvil, on.token);
@@ -70,7 +70,7 @@ describe('unmodified express and fetch', () => {
     expect(statuses.filter((status) => status === 200)).toHaveLength(1);
     expect(shop.served - served).toBe(1);
     expect((await paidOut()) - before).toBe(BigInt(PRICE));
-  }, 60_000);
+  });
 });
 
 describe('one payment settled 100 times at once', () => {
@@ -93,7 +93,7 @@ describe('one payment settled 100 times at once', () => {
     expect(after - before).toBe(1);
     const reverted = await on.rows('SELECT FROM inclusion WHERE NOT succeeded');
     expect(reverted).toEqual([]);
-  }, 60_000);
+  });
 
   it('is told again as often as asked to a merchant that remembers what it served', async () => {
     const replaying = await merchantKey(on, { name: 'careful', replays: true });
@@ -102,7 +102,7 @@ describe('one payment settled 100 times at once', () => {
     for (const _ of [1, 2, 3]) {
       expect((await ask(on.url, 'settle', body, replaying)).body).toMatchObject({ success: true });
     }
-  }, 60_000);
+  });
 });
 
 describe('a payment signed anew under one identifier', () => {
@@ -127,7 +127,7 @@ describe('a payment signed anew under one identifier', () => {
       `SELECT status FROM payment WHERE converged_on IS NOT NULL`,
     );
     expect(rows).toEqual([{ status: 'DUPLICATE_REQUEST' }, { status: 'DUPLICATE_REQUEST' }]);
-  }, 60_000);
+  });
 
   it('is refused with 409 when the identifier was used for something else', async () => {
     const payer = await fundedPayer(on.anvil, on.token);
@@ -138,7 +138,7 @@ describe('a payment signed anew under one identifier', () => {
       status: 409,
       body: { success: false, errorReason: 'payment_identifier_conflict', transaction: '' },
     });
-  }, 60_000);
+  });
 });
 
 describe('a merchant’s own key for a payment', () => {
@@ -161,7 +161,7 @@ describe('a merchant’s own key for a payment', () => {
     const other = await settle(named('order-8'), 'order-9999999999999999');
     expect(other).toMatchObject({ success: true });
     expect((await paidOut()) - before).toBe(2n * BigInt(PRICE));
-  }, 60_000);
+  });
 
   it('is refused where it is none', async () => {
     const body = await signedPayment(await fundedPayer(on.anvil, on.token), on.token);
@@ -189,7 +189,7 @@ describe('who copies a payment from the chain without its signature', () => {
         expect([reason, told['extra']]).toEqual(['invalid_exact_evm_signature', undefined]);
       }
     }
-  }, 60_000);
+  });
 });
 
 describe('the books of the facilitator', () => {
@@ -198,5 +198,5 @@ describe('the books of the facilitator', () => {
     await expectLaws(on);
     const open = await on.rows<{ status: string }>(`SELECT DISTINCT status FROM payment`);
     expect(open.map(({ status }) => status).sort()).toEqual(['DUPLICATE_REQUEST', 'SETTLED']);
-  }, 60_000);
+  });
 });

@@ -36,7 +36,7 @@ let key: string;
 beforeAll(async () => {
   on = await Installation.start({ lanes: 2, settings: impatient(4_000) });
   key = await merchantKey(on);
-}, 120_000);
+});
 afterAll(() => on?.stop());
 
 const settle = (body: unknown) => ask(on.url, 'settle', body, key);
@@ -54,7 +54,7 @@ describe('a chain without the contracts', () => {
     expect((await settle(body)).body).toMatchObject({ success: false, transaction: '' });
     await plantPermit2(on);
     expect(await reasonOf(body)).toBeUndefined();
-  }, 60_000);
+  });
 });
 
 describe('unmodified express and fetch', () => {
@@ -72,7 +72,7 @@ describe('unmodified express and fetch', () => {
       receiptOf(answer).transaction,
     );
     expect(to).toBe(PROXY.toLowerCase());
-  }, 60_000);
+  });
 
   it('are told with 412 that the payer has to allow Permit2 its tokens first', async () => {
     const payer = await fundedPayer(on.anvil, on.token);
@@ -82,7 +82,7 @@ describe('unmodified express and fetch', () => {
     await shop.close();
     expect(answer.status).toBe(412);
     expect(shop.served).toBe(0);
-  }, 60_000);
+  });
 });
 
 describe('one permit', () => {
@@ -98,7 +98,7 @@ describe('one permit', () => {
     expect(hashes.size).toBe(1);
     expect((await paidOut()) - before).toBe(BigInt(PRICE));
     expect(await on.rows('SELECT FROM inclusion WHERE NOT succeeded')).toEqual([]);
-  }, 60_000);
+  });
 
   it('is another merchant’s for ever: 409, and not whose', async () => {
     const other = await merchantKey(on, { name: 'other' });
@@ -108,7 +108,7 @@ describe('one permit', () => {
       status: 409,
       body: { errorReason: 'credential_bound_elsewhere', transaction: '' },
     });
-  }, 60_000);
+  });
 
   it('is paid by a wallet with code that takes its bytes for a signature', async () => {
     const wallet = await WalletPayer.open(on);
@@ -118,7 +118,7 @@ describe('one permit', () => {
     await wallet.become('says no');
     const again = await signedPermit(wallet.payer(), on.token);
     expect(await reasonOf(again)).toBe('invalid_permit2_signature');
-  }, 60_000);
+  });
 
   it('that somebody else landed is recognised, and settled with that hash', async () => {
     const body = await signedPermit(await permittingPayer(on), on.token);
@@ -130,7 +130,7 @@ describe('one permit', () => {
     const told = await untilTold(body);
     expect(told.body).toMatchObject({ success: true, transaction: theirs });
     expect((await paidOut()) - before).toBe(BigInt(PRICE));
-  }, 120_000);
+  });
 
   it('is refused for one unit, one second, one member that is not as asked', async () => {
     const payer = await permittingPayer(on);
@@ -152,7 +152,7 @@ describe('one permit', () => {
     const forged = await signedPermit(payer, on.token);
     forged.paymentPayload.payload.permit2Authorization.nonce = '7';
     expect(await reasonOf(forged)).toBe('invalid_permit2_signature');
-  }, 60_000);
+  });
 });
 
 describe('a payment of which its payer signed the most', () => {
@@ -171,7 +171,7 @@ describe('a payment of which its payer signed the most', () => {
     expect([answer.status, success, amount, shop.served]).toEqual([200, true, '4000', 1]);
     expect((await paidOut()) - before).toBe(4_000n);
     expect((await sentBy(transaction)).to).toBe(UPTO_PROXY.toLowerCase());
-  }, 60_000);
+  });
 
   it('is taken by the wallet that it was signed for, whichever that is', async () => {
     for (const lane of lanes()) {
@@ -180,7 +180,7 @@ describe('a payment of which its payer signed the most', () => {
       expect((await sentBy(told.body['transaction'])).from).toBe(lane);
     }
     expect(await reasonOf(await upto(await stranger()))).toBe('upto_facilitator_mismatch');
-  }, 60_000);
+  });
 
   it('settled 100 times at once, each for another amount, is charged one of them once', async () => {
     const body = await upto();
@@ -197,7 +197,7 @@ describe('a payment of which its payer signed the most', () => {
     const { paymentId } = extra as { paymentId: string };
     const sent = 'SELECT FROM attempt JOIN tx USING (tx_id) WHERE owner_id = $1';
     expect(await on.rows(sent, [paymentId])).toHaveLength(1);
-  }, 60_000);
+  });
 
   it('that is charged nothing succeeds without a transaction, and is over', async () => {
     const body = await upto();
@@ -209,7 +209,7 @@ describe('a payment of which its payer signed the most', () => {
     expect(await reasonOf(body)).toBe('duplicate_settlement');
     const { paymentId } = told['extra'] as { paymentId: string };
     expect(await on.rows('SELECT FROM tx WHERE owner_id = $1', [paymentId])).toEqual([]);
-  }, 60_000);
+  });
 
   it('is charged no more than that, and a refusal leaves it as it was', async () => {
     const body = await upto();
@@ -218,7 +218,7 @@ describe('a payment of which its payer signed the most', () => {
       errorReason: 'invalid_upto_evm_payload_settlement_exceeds_amount',
     });
     expect((await untilTold(body)).body).toMatchObject({ success: true, amount: PRICE });
-  }, 60_000);
+  });
 
   it('is no payment of another kind or size that was signed for the same nonce', async () => {
     const payer = await permittingPayer(on);
@@ -235,14 +235,14 @@ describe('a payment of which its payer signed the most', () => {
       success: true,
       amount: '7',
     });
-  }, 60_000);
+  });
 });
 
 describe('the books', () => {
   it('agree with every law when all is quiet', async () => {
     await quiet(on);
     await expectLaws(on);
-  }, 60_000);
+  });
 });
 
 /** Last: the chain's clock is not the machine's any more. */
@@ -270,7 +270,7 @@ describe('what its payer cancelled while it was under way', () => {
     expect(await paidOut()).toBe(before);
     await quiet(on);
     await expectLaws(on);
-  }, 120_000);
+  });
 });
 
 /** `work` comes to the chain before what is signed for these, which the node has lost by then. */

@@ -21,7 +21,7 @@ beforeAll(async () => {
   });
   payTo = on.settings.lanes[0]!.address;
   key = await merchantKey(on, { payTo: [payTo] });
-}, 120_000);
+});
 afterAll(() => on?.stop());
 
 const refund = (id: string, body: Record<string, unknown>, idempotencyKey?: string) =>
@@ -83,7 +83,7 @@ describe('a refund', () => {
     expect(await on.tokenBalance(payer)).toBe(1_000_000n);
     expect((await refundsOf(id)).map(({ status }) => status)).toEqual(['PAID', 'PAID']);
     await expectLaws(on);
-  }, 90_000);
+  });
 
   it('is paid from what the merchant has, and fails where that is gone by then', async () => {
     const { id, payer } = await paid();
@@ -120,7 +120,7 @@ describe('a refund', () => {
     await quiet(on);
     expect(await on.tokenBalance(payer)).toBe(1_000_000n);
     await expectLaws(on);
-  }, 90_000);
+  });
 
   it('of what went to somebody else is refused, unless the merchant funded its account', async () => {
     const elsewhere: Address = `0x${'cafe'.repeat(10)}`;
@@ -139,7 +139,7 @@ describe('a refund', () => {
       status: 200,
       body: { balances: [{ asset: 'USDC', available: '4', pending: '0' }] },
     });
-  }, 90_000);
+  });
 
   it('waits for finality, and is well formed', async () => {
     const body = await signedPayment(await fundedPayer(on.anvil, on.token), on.token, { payTo });
@@ -173,7 +173,7 @@ describe('a refund', () => {
     expect((await refund(row!.id, {}, '')).body['code']).toBe('idempotency_key_required');
     expect((await refund('nonsense', {})).status).toBe(404);
     expect((await paymentOf(row!.id)).status).toBe('SETTLED');
-  }, 60_000);
+  });
 });
 
 describe('a merchant’s statement', () => {

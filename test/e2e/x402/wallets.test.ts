@@ -19,7 +19,7 @@ let key: string;
 beforeAll(async () => {
   on = await Installation.start({ lanes: 1 });
   key = await merchantKey(on);
-}, 120_000);
+});
 afterAll(() => on?.stop());
 
 const settle = (body: unknown) => ask(on.url, 'settle', body, key);
@@ -46,7 +46,7 @@ describe('a payer that is a contract', () => {
       receiptOf(answer).transaction,
     );
     expect(input.slice(0, 10)).toBe('0xcf092995');
-  }, 60_000);
+  });
 
   it('pays by 65 bytes as well, once, however often it is asked', async () => {
     const wallet = await WalletPayer.open(on);
@@ -58,7 +58,7 @@ describe('a payer that is a contract', () => {
     const told = await Promise.all(Array.from({ length: 20 }, () => settle(body)));
     expect(told.filter((answer) => answer.body['success'] === true)).toHaveLength(1);
     expect((await on.tokenBalance(PAY_TO)) - before).toBe(BigInt(PRICE));
-  }, 60_000);
+  });
 
   it.each(['says no', 'reverts', 'burns gas', 'answers garbage'] as const)(
     'that %s is refused, and nothing is written down',
@@ -78,7 +78,6 @@ describe('a payer that is a contract', () => {
       );
       expect(rows).toEqual([]);
     },
-    60_000,
   );
 
   it('is refused for a signature of its owner in another form', async () => {
@@ -88,7 +87,7 @@ describe('a payer that is a contract', () => {
       const body = await signedPayment(wallet.payer(written), on.token);
       expect(await verify(body), name).toMatchObject(refused('invalid_exact_evm_signature'));
     }
-  }, 60_000);
+  });
 
   it('that changes its mind in the block costs the gas of one transaction, and is told as failed with its hash', async () => {
     const wallet = await WalletPayer.open(on, 'changes its mind');
@@ -104,7 +103,7 @@ describe('a payer that is a contract', () => {
     expect(Number(gasUsed)).toBeLessThan(200_000);
     expect(await on.tokenBalance(PAY_TO)).toBe(before);
     expect((await settle(body)).body).toMatchObject({ transaction: told.body['transaction'] });
-  }, 120_000);
+  });
 });
 
 describe('a payer with a key and without code', () => {
@@ -112,17 +111,13 @@ describe('a payer with a key and without code', () => {
     ['64 bytes', (signature) => signature.slice(0, -2) as Hex],
     ['s in the upper half', high],
     ['a byte more', withTail],
-  ])(
-    'is refused for a signature of %s',
-    async (_, form) => {
-      const payer = await fundedPayer(on.anvil, on.token);
-      const body = await signedPayment(payer, on.token);
-      const { payload } = body.paymentPayload;
-      payload.signature = form(payload.signature);
-      expect(await verify(body)).toMatchObject(refused('invalid_exact_evm_signature'));
-    },
-    60_000,
-  );
+  ])('is refused for a signature of %s', async (_, form) => {
+    const payer = await fundedPayer(on.anvil, on.token);
+    const body = await signedPayment(payer, on.token);
+    const { payload } = body.paymentPayload;
+    payload.signature = form(payload.signature);
+    expect(await verify(body)).toMatchObject(refused('invalid_exact_evm_signature'));
+  });
 });
 
 describe('a payer with a key and delegated code', () => {
@@ -140,21 +135,21 @@ describe('a payer with a key and delegated code', () => {
   it('pays when its code takes its key’s signature', async () => {
     const body = await signedPayment(await delegated(0), on.token);
     expect((await untilTold(body)).body).toMatchObject({ success: true });
-  }, 60_000);
+  });
 
   it('is refused when its code does not, as the token would refuse it', async () => {
     const body = await signedPayment(await delegated(1), on.token);
     expect(await verify(body)).toMatchObject(
       refused('invalid_exact_evm_transaction_simulation_failed'),
     );
-  }, 60_000);
+  });
 });
 
 describe('the books', () => {
   it('agree with every law when all is quiet', async () => {
     await quiet(on);
     await expectLaws(on);
-  }, 60_000);
+  });
 });
 
 /** The other form of the same signature, which every recovery takes for the same key's. */

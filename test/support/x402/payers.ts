@@ -217,13 +217,9 @@ export async function refund(
 
 /** Settled again while nobody knows, as the machine may be slow. */
 export function settledInTheEnd(url: string, body: unknown, key: string) {
-  return until(
-    'an outcome',
-    async () => {
-      const answer = await ask(url, 'settle', body, key);
-      const { success, errorReason } = answer.body;
-      return (success === true || errorReason !== 'settlement_pending') && answer;
-    },
-    60_000,
-  );
+  return until('an outcome', async () => {
+    const answer = await ask(url, 'settle', body, key);
+    const { success, errorReason } = answer.body;
+    return (success === true || errorReason !== 'settlement_pending') && answer;
+  });
 }

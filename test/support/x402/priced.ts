@@ -116,11 +116,7 @@ export const send = (url: string, header: string, init: RequestInit = {}) =>
 
 /** Asked again while its payment is under way, as a payer would. */
 export const sendUntil = (url: string, header: string, init: RequestInit = {}) =>
-  until(
-    'an answer',
-    async () => {
-      const answer = await send(url, header, init);
-      return answer.status !== 503 && answer;
-    },
-    60_000,
-  );
+  until('an answer', async () => {
+    const answer = await send(url, header, init);
+    return answer.status !== 503 && answer;
+  });

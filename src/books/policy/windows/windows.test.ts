@@ -138,7 +138,7 @@ describe('a window', () => {
     );
     expect(allowed).toHaveLength(500);
     expect(await spent()).toEqual({ 'account alice': ['500000000', 500] });
-  }, 60_000);
+  });
 
   it('is each account’s own', async () => {
     await rule(WINDOW);
