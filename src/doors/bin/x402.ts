@@ -87,6 +87,7 @@ export function x402Services(
         find: (...asked) => payments.find(...asked),
         refund: (...asked) => payments.refund(...asked),
         refunds: (...asked) => payments.refunds(...asked),
+        usage: (...asked) => payments.usage(...asked),
       },
     },
     async drain() {

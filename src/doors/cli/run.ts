@@ -22,6 +22,7 @@ import { addKeyCommands } from './operate/keys.ts';
 import { addLaneCommands } from './operate/lanes.ts';
 import { addOperatorCommands } from './operate/operators.ts';
 import { addRefund } from './operate/refund.ts';
+import { addUsage } from './operate/usage.ts';
 import { addPaymentCommands } from './payment-commands.ts';
 import { addPolicyCommands } from './policy/commands.ts';
 import { addVerify } from './verify-command.ts';
@@ -74,6 +75,7 @@ function buildProgram(run: Run): Command {
   addPolicyCommands(program, run);
   addPaymentCommands(program, run);
   addRefund(program, run);
+  addUsage(program, run);
   addChains(program, run);
   addBreakCommands(program, run);
   addFreezeCommands(program, run);

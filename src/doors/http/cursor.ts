@@ -20,14 +20,20 @@ export type List =
       tenantId: string;
     }
   | { kind: 'transfers'; tenantId: string; account: string }
+  | { kind: 'usage'; tenantId: string; merchant: string }
   | { kind: 'events'; tenantId: string; epoch: string };
 
 /** No part may hold the separator: kinds, uuids, account names and numbers do not. */
 const SEPARATOR = '|';
 
 function nameOf(list: List): string {
-  const extra = list.kind === 'transfers' ? list.account : list.kind === 'events' ? list.epoch : '';
-  return [list.kind, list.tenantId, extra, ''].join(SEPARATOR);
+  return [list.kind, list.tenantId, extraOf(list), ''].join(SEPARATOR);
+}
+
+function extraOf(list: List): string {
+  if (list.kind === 'transfers') return list.account;
+  if (list.kind === 'usage') return list.merchant;
+  return list.kind === 'events' ? list.epoch : '';
 }
 
 export function encodeCursor(list: List, place: string): string {

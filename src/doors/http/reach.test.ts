@@ -32,6 +32,7 @@ const ROUTES: Record<string, Scope> = {
   'GET /v1/priced-endpoints/{id}': 'payments:read',
   'GET /v1/merchants/{merchant}/balances': 'payments:read',
   'GET /v1/merchants/{merchant}/transfers': 'payments:read',
+  'GET /v1/merchants/{merchant}/usage': 'payments:read',
   'GET /v1/holds': 'holds:clear',
   'GET /v1/policies': 'admin:policy',
   'GET /v1/policies/{id}': 'admin:policy',

@@ -39,6 +39,7 @@ import type {
   RefundVerdict,
   RefundView,
   Supported,
+  UsageView,
 } from '../../roads/x402/index.ts';
 import type { EventView } from './event-view.ts';
 import type { OperatorServices, SessionServices } from './people-services.ts';
@@ -160,6 +161,11 @@ type X402Services = {
   refund(of: PaymentScope, id: string, request: Order): Promise<RefundVerdict>;
   /** Null: there is no such payment. */
   refunds(of: PaymentScope, id: string): Promise<RefundView[] | null>;
+  /** Null: there is no such merchant. */
+  usage(
+    of: { tenantId: string; merchant: string },
+    query: { from: Date; to: Date } & { limit: number; after: string | null },
+  ): Promise<UsageView[] | null>;
 };
 
 type MerchantScope = PaymentScope & { actor: string; correlationId: string };

@@ -73,6 +73,10 @@ export class FakeX402 implements X402 {
   async refunds({ tenantId }: { tenantId: string }, id: string) {
     return tenantId === this.#tenantId && id === PAYMENT_ID ? [REFUND] : null;
   }
+
+  async usage({ tenantId, merchant }: { tenantId: string; merchant: string }) {
+    return tenantId === this.#tenantId && merchant === this.merchant.name ? [] : null;
+  }
 }
 
 const REFUND: RefundView = {

@@ -13,4 +13,5 @@ export type { RefundVerdict } from './refund/service.ts';
 export { FacilitatorService } from './service.ts';
 export { pastPayments } from './simulate/past.ts';
 export { type Supported, supportedOf, takerOf } from './supported.ts';
+export type { UsageView } from './usage/view.ts';
 export type { Answer } from './wire/answers.ts';

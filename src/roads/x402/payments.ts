@@ -13,6 +13,8 @@ import { type PaymentView, viewOf } from './payment/view.ts';
 import type { RefundRequest } from './refund/request.ts';
 import { type RefundView, readRefunds, refundView } from './refund/rows.ts';
 import { type RefundVerdict, refundPayment } from './refund/service.ts';
+import { readUsage, type UsageQuery } from './usage/rows.ts';
+import { type UsageView, usageView } from './usage/view.ts';
 import { aboutOf, settled } from './wire/answers.ts';
 import { REASONS, type Reason } from './wire/reasons.ts';
 
@@ -77,6 +79,16 @@ export class PaymentService {
     const asset = this.#context.assets.find(row.asset) ?? { decimals: 0 };
     const refunds = await readRefunds(this.#context.db, { paymentIds: [id] });
     return refunds.map((refund) => refundView(refund, asset));
+  }
+
+  /** What a merchant's endpoints were used for; null: the tenant has none of this name. */
+  async usage(
+    of: { tenantId: string; merchant: string },
+    query: UsageQuery,
+  ): Promise<UsageView[] | null> {
+    const { db, assets } = this.#context;
+    const rows = await readUsage(db, of, query);
+    return rows?.map((row) => usageView(row, assets)) ?? null;
   }
 
   async #read(of: Scope, id: string): Promise<PaymentRow | null> {

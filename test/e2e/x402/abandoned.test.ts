@@ -6,6 +6,7 @@ import { plantPermit2 } from '../../support/x402/permits.ts';
 import { Priced, send, sendUntil } from '../../support/x402/priced.ts';
 import { receiptOf } from '../../support/x402/shop.ts';
 import type { Upstream } from '../../support/x402/upstream.ts';
+import { usageAsBooked } from '../../support/x402/usage.ts';
 
 let shop: Priced;
 let honest: Upstream['answer'];
@@ -228,6 +229,23 @@ describe('challenges', () => {
     expect((await fetch(shop.at('/seldom'))).status).toBe(402);
     expect((await sendUntil(shop.at('/often'), header)).status).toBe(200);
   });
+});
+
+describe('what the endpoints were used for', () => {
+  it('is what the ledger holds of their merchant', async () => {
+    await quiet(shop.on);
+    const { key } = await shop.on.addKey({ scopes: ['payments:read'] });
+    const usage = await usageAsBooked(shop.on, key, 'shop');
+    const of = (path: string) => usage.find((row) => row.path === path);
+    const once = { count: 1, amount: '0.01', amountAtomic: '10000' };
+    const none = { count: 0, amount: '0', amountAtomic: '0' };
+    expect(of('/dearer')).toMatchObject({
+      ...{ method: 'GET', asset: 'USDC', custodial: true, calls: 1, served: 1 },
+      ...{ billable: once, settled: once, refunded: none },
+    });
+    // Its upstream failed after the payment, which went back.
+    expect(of('/lost')).toMatchObject({ calls: 1, served: 0, settled: once, refunded: once });
+  }, 60_000);
 });
 
 describe('the books', () => {

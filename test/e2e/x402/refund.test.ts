@@ -10,6 +10,7 @@ import {
   refund as refundWith,
   signedPayment,
 } from '../../support/x402/payers.ts';
+import { usageAsBooked } from '../../support/x402/usage.ts';
 
 let on: Installation;
 let key: string;
@@ -173,6 +174,40 @@ describe('a refund', () => {
     expect((await refund(row!.id, {}, '')).body['code']).toBe('idempotency_key_required');
     expect((await refund('nonsense', {})).status).toBe(404);
     expect((await paymentOf(row!.id)).status).toBe('SETTLED');
+  });
+});
+
+describe('what a merchant was used for', () => {
+  it('is what the ledger holds of it, with what was given back', async () => {
+    const [own, ...none] = await usageAsBooked(on, key, 'shop');
+    expect(none).toEqual([]);
+    expect(own).toMatchObject({ endpoint: null, asset: 'USDC', custodial: true, served: 0 });
+    expect(own).toMatchObject({ settled: { count: own!.calls }, refunded: { count: 2 } });
+    expect(own!.refunded.amount).toBe('2');
+  });
+
+  it('is told of what went to somebody else, to its merchant alone', async () => {
+    expect((await read('/v1/merchants/outside/usage')).status).toBe(404);
+    const { key: all } = await on.addKey({ scopes: ['payments:read'] });
+    expect((await read('/v1/merchants/nobody/usage', all)).status).toBe(404);
+    const [outside] = await usageAsBooked(on, all, 'outside');
+    expect(outside).toMatchObject({
+      ...{ custodial: false, calls: 1, settled: { count: 1, amount: '1' } },
+      refunded: { count: 1, amount: '1' },
+    });
+    const before = '/v1/merchants/outside/usage?from=2020-01-01T00:00:00Z&to=2020-02-01T00:00:00Z';
+    expect((await read(before, all)).body).toMatchObject({ usage: [], cursor: null });
+  });
+
+  it.each([
+    ['from=2026-02-01T00:00:00Z&to=2026-02-01T00:00:00Z', 'invalid_request'],
+    ['from=2024-01-01T00:00:00Z&to=2026-02-01T00:00:00Z', 'invalid_request'],
+    ['from=yesterday', 'invalid_request'],
+    ['cursor=x', 'invalid_cursor'],
+    ['until=now', 'unknown_field'],
+  ])('asked for %s is refused: %s', async (query, code) => {
+    const { body } = await read<{ code: string }>(`/v1/merchants/shop/usage?${query}`);
+    expect(body.code).toBe(code);
   });
 });
 

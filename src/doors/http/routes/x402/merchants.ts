@@ -17,8 +17,8 @@ const QUERY = {
   limit,
   cursor: matching(/^/, 'a cursor', { description: 'The cursor of the page before' }),
 };
-const MerchantParams = Type.Object({ merchant: Type.String() });
-const NO_MERCHANT = refuse('not_found', 'There is no merchant of this name for this key.');
+export const MerchantParams = Type.Object({ merchant: Type.String() });
+export const NO_MERCHANT = refuse('not_found', 'There is no merchant of this name for this key.');
 
 /** What merchants have, and how it came about. */
 export function addMerchantRoutes(app: App, { services }: RouteContext): void {
@@ -84,8 +84,13 @@ function addTransfers(app: App, services: Services): void {
 const NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
 
 /** A merchant's key reads its own; null: there is none of this name for this key. */
-async function accountOf(services: Services, request: FastifyRequest, name: string) {
+export async function merchantOf(services: Services, request: FastifyRequest, name: string) {
   const { tenantId, name: own } = await scopeOf(services, request);
   if (!NAME.test(name) || (own !== null && own !== name)) return null;
-  return { tenantId, account: merchantAccount({ name }) };
+  return { tenantId, merchant: name };
+}
+
+async function accountOf(services: Services, request: FastifyRequest, name: string) {
+  const of = await merchantOf(services, request, name);
+  return of === null ? null : { tenantId: of.tenantId, account: merchantAccount({ name }) };
 }

@@ -14,6 +14,7 @@ import { addGatewayRoutes } from './gateway.ts';
 import { addMerchantRoutes } from './merchants.ts';
 import { addRefundRoutes } from './refunds.ts';
 import { scopeOf } from './scope.ts';
+import { addUsageRoute } from './usage.ts';
 
 const tags = ['x402'];
 
@@ -39,6 +40,7 @@ export async function addX402Routes(app: App, context: RouteContext): Promise<vo
   addPayments(app, services);
   addRefundRoutes(app, context);
   addMerchantRoutes(app, context);
+  addUsageRoute(app, context);
   addEndpointRoutes(app, context);
   await addGatewayRoutes(app, context);
 }
