@@ -152,11 +152,13 @@ CREATE TABLE approval_request (
   created_at timestamp with time zone NOT NULL DEFAULT now(),
   status text NOT NULL,
   updated_at timestamp with time zone NOT NULL DEFAULT now(),
+  owner_kind text,
   CONSTRAINT approval_request_amount_check CHECK ((amount > (0)::numeric)),
   CONSTRAINT approval_request_decision_id_key UNIQUE (decision_id),
   CONSTRAINT approval_request_expiry_check CHECK ((expiry > 0)),
   CONSTRAINT approval_request_fee_cap_check CHECK ((fee_cap > (0)::numeric)),
   CONSTRAINT approval_request_intent_id_check CHECK ((octet_length(intent_id) = 32)),
+  CONSTRAINT approval_request_owner_kind_check CHECK ((owner_kind = 'payment'::text)),
   CONSTRAINT approval_request_pkey PRIMARY KEY (request_id),
   CONSTRAINT approval_request_recipient_check CHECK ((octet_length(recipient) = 20)),
   CONSTRAINT approval_request_status CHECK ((status = ANY (ARRAY['PENDING'::text, 'APPROVED'::text, 'REJECTED'::text, 'EXPIRED'::text, 'CANCELLED'::text])))
@@ -1100,7 +1102,7 @@ CREATE TABLE payment (
   CONSTRAINT payment_charged CHECK ((((NOT (method IS DISTINCT FROM 'upto'::text)) OR ((charged IS NULL) AND (status <> 'VOIDED'::text))) AND ((charged IS NULL) OR (((charged >= (0)::numeric) AND (charged <= amount)) AND ((charged = (0)::numeric) = (status = 'VOIDED'::text)) AND (status <> ALL (ARRAY['AUTH_SIGNED'::text, 'DUPLICATE_REQUEST'::text])))) AND ((charged IS NOT NULL) OR (method IS DISTINCT FROM 'upto'::text) OR (status = ANY (ARRAY['AUTH_SIGNED'::text, 'AUTH_VERIFIED'::text, 'AUTH_REJECTED'::text, 'DUPLICATE_REQUEST'::text, 'EXPIRED'::text]))))),
   CONSTRAINT payment_commit_at_check CHECK ((commit_at = ANY (ARRAY['safe'::text, 'finalized'::text]))),
   CONSTRAINT payment_converged CHECK (((converged_on IS NULL) OR ((idempotency_key IS NULL) AND (converged_on <> payment_id)))),
-  CONSTRAINT payment_denied CHECK (((decision_id IS NOT NULL) = ((status = 'AUTH_REJECTED'::text) AND (COALESCE(failure_code, ''::text) = 'policy_denied'::text)))),
+  CONSTRAINT payment_decided CHECK ((((decision_id IS NOT NULL) OR (status <> 'AUTH_REJECTED'::text) OR (COALESCE(failure_code, ''::text) <> 'policy_denied'::text)) AND ((decision_id IS NULL) OR (status <> ALL (ARRAY['REQUESTED'::text, 'CHALLENGED'::text, 'AUTH_SIGNED'::text, 'DUPLICATE_REQUEST'::text, 'VOIDED'::text]))))),
   CONSTRAINT payment_duplicate CHECK (((status <> 'DUPLICATE_REQUEST'::text) OR (converged_on IS NOT NULL))),
   CONSTRAINT payment_endpoint_check CHECK ((octet_length(endpoint) <= 2048)),
   CONSTRAINT payment_facilitator CHECK (((facilitator IS NOT NULL) = (NOT (method IS DISTINCT FROM 'upto'::text)))),
@@ -1119,6 +1121,7 @@ CREATE TABLE payment (
   CONSTRAINT payment_wait_until_check CHECK ((wait_until = ANY (ARRAY['included'::text, 'safe'::text, 'finalized'::text])))
 ) WITH (fillfactor=45);
 CREATE INDEX payment_tenant ON public.payment USING btree (tenant_id, payment_id);
+CREATE TRIGGER payment_approved_first AFTER UPDATE OF status ON public.payment FOR EACH ROW WHEN (((old.decision_id IS NOT NULL) AND (new.status = 'RESERVED'::text) AND (old.status <> new.status))) EXECUTE FUNCTION payment_approved_first();
 CREATE TRIGGER payment_charged_once BEFORE UPDATE OF charged ON public.payment FOR EACH ROW WHEN (((old.charged IS NOT NULL) AND (new.charged IS DISTINCT FROM old.charged))) EXECUTE FUNCTION payment_charged_once();
 CREATE TRIGGER payment_insert AFTER INSERT ON public.payment REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION payment_insert_check();
 CREATE TRIGGER payment_update AFTER UPDATE ON public.payment REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION payment_update_check();
@@ -1907,6 +1910,19 @@ BEGIN
   IF FOUND THEN
     RAISE EXCEPTION 'gateway_call %: % to % is not a move', bad.id, bad.was, coalesce(bad.wanted, 'another id')
       USING ERRCODE = 'check_violation', CONSTRAINT = 'gateway_call_transition';
+  END IF;
+  RETURN NULL;
+END $function$;
+
+CREATE OR REPLACE FUNCTION public.payment_approved_first()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  IF NEW.decision_id IS DISTINCT FROM OLD.decision_id OR NOT EXISTS (
+    SELECT FROM approval_request WHERE decision_id = OLD.decision_id AND owner_id = OLD.payment_id AND status = 'APPROVED') THEN
+    RAISE EXCEPTION 'payment %: persons have not approved it', OLD.payment_id
+      USING ERRCODE = 'check_violation', CONSTRAINT = 'payment_approved_first';
   END IF;
   RETURN NULL;
 END $function$;

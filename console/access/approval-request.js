@@ -1,5 +1,5 @@
 /** What a request for approval asks to be signed, read with distrust: text of the server's is checked or recomputed. */
-import { approvalDigest, checksummed, intentId, toHex } from './digest.js';
+import { approvalDigest, authorizationId, checksummed, intentId, toHex } from './digest.js';
 
 /**
  * Throws Error naming the first thing that is not as the server says; nothing of such a request is signed. `now` in
@@ -20,35 +20,58 @@ export function readRequest(view, now) {
     initiator: text(fields, 'initiator'),
     expiry: whole(fields, 'expiry'),
   };
-  const own = intentId({
-    installationId: text(intent, 'installationId'),
-    tenantId: text(intent, 'tenantId'),
-    operation: text(intent, 'operation'),
-    idempotencyKey: text(intent, 'idempotencyKey'),
-  });
-  same('intentId', content.intentId, own);
+  const kind = view.paymentId ? 'payment' : 'withdrawal';
+  same(
+    'intentId',
+    content.intentId,
+    kind === 'payment' ? ofPayment(content, intent) : ofWithdrawal(intent),
+  );
   const digest = approvalDigest(content);
   same('digest', text(view, 'digest'), toHex(digest));
   if (!content.asset.startsWith(`eip155:${content.chainId}/`)) {
     throw new Error(`the asset ${content.asset} is not of chain ${content.chainId}`);
   }
   if (content.expiry * 1000 <= now) throw new Error('the time for approvals is over');
-  return { content, digest, withdrawalId: text(view, 'withdrawalId') };
+  return { content, digest, kind, id: text(view, `${kind}Id`) };
+}
+
+function ofWithdrawal(intent) {
+  return intentId({
+    installationId: text(intent, 'installationId'),
+    tenantId: text(intent, 'tenantId'),
+    operation: text(intent, 'operation'),
+    idempotencyKey: text(intent, 'idempotencyKey'),
+  });
+}
+
+/** Its payer and its token are those that are signed. */
+function ofPayment({ chainId, asset, initiator }, intent) {
+  const [token, payer] = [hex(intent, 'token', 20), hex(intent, 'payer', 20)];
+  same('the asset', asset, `eip155:${chainId}/erc20:${token}`);
+  same('the initiator', initiator, payer);
+  const assetTransferMethod = text(intent, 'assetTransferMethod');
+  if (!['eip3009', 'permit2'].includes(assetTransferMethod)) {
+    throw new Error(`${assetTransferMethod} is no way to pay`);
+  }
+  const nonce = hex(intent, 'nonce', 32);
+  return authorizationId({ assetTransferMethod, chainId, token, payer, nonce });
 }
 
 /** For a person, in the order of what matters. Only what a token is called and how it is divided is the server's word. */
-export function tellRequest({ content, digest, withdrawalId }, shown) {
+export function tellRequest({ content, digest, kind, id }, shown) {
+  const byPayer = kind === 'payment';
   return [
     ['Pays', amountOf(content, shown)],
     ['To', checksummed(content.to)],
     ['Asset', content.asset],
     ['Chain', String(content.chainId)],
-    ['From', `a wallet of ${content.walletGroup}`],
+    ['From', byPayer ? checksummed(content.initiator) : `a wallet of ${content.walletGroup}`],
+    ...(byPayer ? [['Gas from', `a wallet of ${content.walletGroup}`]] : []),
     ['Fee', `at most ${inUnits(content.feeCap, 18)} of the native coin (${content.feeCap} wei)`],
     ['Until', new Date(content.expiry * 1000).toISOString()],
     ['Policy', content.policyVersion],
-    ['Asked by', content.initiator],
-    ['Withdrawal', `${withdrawalId} (not signed)`],
+    ['Asked by', byPayer ? 'its payer' : content.initiator],
+    [byPayer ? 'Payment' : 'Withdrawal', `${id} (not signed)`],
     ['Intent', content.intentId],
     ['Digest', toHex(digest)],
   ];

@@ -54,10 +54,10 @@ function card(view, { tenant, own, again }) {
   return at;
 }
 
-function approve({ digest, withdrawalId }, { tenant, me, again }) {
+function approve({ digest, id }, { tenant, me, again }) {
   return button('Approve with a passkey', async () => {
     const proof = await signWithPasskey(digest, me.credentialId);
-    const path = `/v1/approvals/${encodeURIComponent(withdrawalId)}/approve`;
+    const path = `/v1/approvals/${encodeURIComponent(id)}/approve`;
     const body = { approver: me.approver, ...proof };
     const { status, given, required } = await call('POST', path, { body, tenant: tenant.id });
     await again();
@@ -65,7 +65,7 @@ function approve({ digest, withdrawalId }, { tenant, me, again }) {
   });
 }
 
-function reject({ withdrawalId }, { tenant, again }) {
+function reject({ id }, { tenant, again }) {
   const reason = element('input', {
     maxlength: '255',
     placeholder: 'reason',
@@ -73,10 +73,10 @@ function reject({ withdrawalId }, { tenant, again }) {
   });
   const send = button('Reject', async () => {
     if (reason.value.trim() === '') throw new Error('Say why it is rejected; the client is told.');
-    const path = `/v1/approvals/${encodeURIComponent(withdrawalId)}/reject`;
+    const path = `/v1/approvals/${encodeURIComponent(id)}/reject`;
     await call('POST', path, { body: { reason: reason.value.trim() }, tenant: tenant.id });
     await again();
-    say('It is rejected, and its money is free again.');
+    say('It is rejected, and pays nothing.');
   });
   return element('p', {}, reason, ' ', send);
 }

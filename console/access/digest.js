@@ -75,6 +75,15 @@ export function intentId({ installationId, tenantId, operation, idempotencyKey }
   return toHex(keccak256(joined(parts)));
 }
 
+const PERMIT2 = '0x000000000022d473030f116ddee9f6b43ac78ba3';
+
+/** The identity of an x402 payment for ever: of chain, the contract that takes each nonce once, payer and nonce. */
+export function authorizationId({ assetTransferMethod, chainId, token, payer, nonce }) {
+  const keeper = assetTransferMethod === 'eip3009' ? token : PERMIT2;
+  const digits = [encoded('uint256', chainId), fromHex(keeper), fromHex(payer), fromHex(nonce)];
+  return toHex(keccak256(joined(digits)));
+}
+
 /** EIP-55, of an address in lower case. */
 export function checksummed(address) {
   const hash = toHex(keccak256(utf8(address.slice(2))));

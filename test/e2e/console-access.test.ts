@@ -8,7 +8,7 @@ import {
   listOperators,
   type Role,
 } from '../../src/books/access/index.ts';
-import type { ApprovalView } from '../../src/roads/withdrawal/index.ts';
+import type { ApprovalView } from '../../src/roads/approval/index.ts';
 import { Authenticator } from '../support/authenticator.ts';
 import { Browser, findBrowser, type Page } from '../support/browser.ts';
 import { Installation } from '../support/installation.ts';
@@ -31,12 +31,12 @@ beforeAll(async () => {
       guard: {
         ...settings.guard,
         approvals: {
-          approvers: [],
-          groups: [{ id: 'finance', members: [] }],
+          ...{ approvers: [], groups: [{ id: 'finance', members: [] }] },
           thresholds: [
             {
               asset: settings.assets.find(({ id }) => id === 'USDC')!.caip19,
-              ...{ above: 100_000_000n, requirement: { group: 'finance', count: 1 } },
+              ...{ kind: 'withdrawal', above: 100_000_000n },
+              requirement: { group: 'finance', count: 1 },
             },
           ],
           ...{ webauthn: null, expireAfterMs: 3_600_000 },

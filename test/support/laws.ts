@@ -22,7 +22,7 @@ export async function quiet(on: Installation): Promise<void> {
     async () => {
       const [row] = await on.rows<{ open: bigint; unbooked: bigint; walked: bigint }>(
         `SELECT (SELECT count(*) FROM job WHERE topic NOT IN ('payment.expire', 'gateway.end')
-             AND NOT (topic = 'withdrawal.unapproved' AND run_at > now() + interval '1 minute'))
+             AND NOT (topic IN ('withdrawal.unapproved', 'payment.unapproved') AND run_at > now() + interval '1 minute'))
            + (SELECT count(*) FROM gateway_call c JOIN priced_endpoint e USING (endpoint_id) WHERE c.status IN ('FORWARDING', 'CHARGING')
                OR (c.status = 'FAILED' AND e.on_failure = 'refund' AND c.refund_id IS NULL AND c.refund_refused IS NULL))
            + (SELECT count(*) FROM payment WHERE status IN ('RESERVED', 'BROADCASTED', 'INCLUDED', 'REVERSED'))

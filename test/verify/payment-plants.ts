@@ -65,6 +65,11 @@ export const PAYMENT_PLANTS: readonly Plant[] = [
      WHERE payment_id = ${SETTLED} RETURNING 'payment ' || payment_id AS subject`,
   ),
   main(
+    'policy/payment-asked',
+    `UPDATE payment SET decision_id = ${one('decision')} WHERE payment_id = ${one('payment', `status = 'AUTH_VERIFIED'`)}
+     RETURNING 'payment ' || payment_id AS subject`,
+  ),
+  main(
     'queue/payments-move',
     `UPDATE payment SET status = 'INCLUDED' WHERE payment_id = ${SETTLED} RETURNING 'payment ' || payment_id AS subject`,
   ),

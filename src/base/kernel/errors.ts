@@ -295,12 +295,12 @@ export const ERRORS = {
   approval_closed: {
     kind: 'refusal',
     title: 'Nobody is asked to approve this any more',
-    help: 'It was approved, rejected or cancelled; read the withdrawal.',
+    help: 'It was approved, rejected or cancelled; read the withdrawal, or the payment.',
   },
   approval_expired: {
     kind: 'refusal',
     title: 'The time for approvals is over',
-    help: 'The withdrawal ends unpaid and its reserve is released; make a new request with a new key.',
+    help: 'The withdrawal ends unpaid and its reserve is released; make a new request with a new key. An x402 payment is not made; its payer may sign anew.',
   },
   approver_unknown: {
     kind: 'refusal',
@@ -405,8 +405,8 @@ export const ERRORS = {
   },
   approval_rejected: {
     kind: 'refusal',
-    title: 'An approver rejected the withdrawal',
-    help: 'The reserve was released; the message says who rejected it and why.',
+    title: 'An approver rejected it',
+    help: 'The reserve was released, and the message says who rejected it and why. Of an x402 payment nothing was reserved.',
   },
   cancelled_by_client: {
     kind: 'refusal',

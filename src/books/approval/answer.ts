@@ -71,9 +71,10 @@ function closedBecause(request: ApprovalRequest): Refusal | null {
 /** The request is locked by the caller. */
 async function end(sql: Sql, request: ApprovalRequest, to: 'APPROVED' | 'REJECTED'): Promise<void> {
   await advance(sql, APPROVAL, [{ id: request.requestId, from: 'PENDING', to }]);
+  const { approved, ended } = APPROVAL_TOPICS[request.ownerKind];
   await enqueue(sql, [
     {
-      topic: to === 'APPROVED' ? APPROVAL_TOPICS.approved : APPROVAL_TOPICS.ended,
+      topic: to === 'APPROVED' ? approved : ended,
       subjectId: request.ownerId,
       tenantId: request.tenantId,
       trace: request.correlationId,

@@ -20,6 +20,7 @@ import {
   openApprovalRequests,
   readApprovalRequests,
 } from './requests.ts';
+import type { ApprovalOwner } from './topics.ts';
 
 const INITIATOR = randomUUID();
 const alice = ed25519Person('alice', [INITIATOR]);
@@ -48,6 +49,7 @@ async function open(
     endsAt?: Date;
     requirements?: Requirement[];
     content?: Partial<ApprovalContent>;
+    ownerKind?: ApprovalOwner;
   } = {},
 ): Promise<Opened> {
   const ownerId = randomUUID();
@@ -64,7 +66,8 @@ async function open(
     ...over.content,
   };
   const wanted = {
-    ...{ tenantId: at.tenantId, ownerId, decisionId, content, correlationId: 'c' },
+    ...{ tenantId: at.tenantId, ownerKind: over.ownerKind ?? ('withdrawal' as const) },
+    ...{ ownerId, decisionId, content, correlationId: 'c' },
     requirements: over.requirements ?? [TWO],
     endsAt: over.endsAt ?? null,
   };
@@ -101,6 +104,14 @@ describe('a request for approvals', () => {
     expect(await jobs(opened.ownerId)).toEqual(['withdrawal.unapproved later']);
     const pending = await listPendingApprovals(at.app, at.tenantId, { limit: 9, before: null });
     expect(pending.map(({ ownerId }) => ownerId)).toContain(opened.ownerId);
+  });
+
+  it('of a payment wakes the road of payments', async () => {
+    const opened = await open({ ownerKind: 'payment' });
+    expect(opened.request.ownerKind).toBe('payment');
+    await give(opened, bob);
+    await give(opened, carol);
+    expect(await jobs(opened.ownerId)).toEqual(['payment.approve now', 'payment.unapproved later']);
   });
 
   it('ends no later than what it is about', async () => {

@@ -22,4 +22,4 @@ export {
   openApprovalRequests,
   readApprovalRequests,
 } from './requests.ts';
-export { APPROVAL_TOPICS } from './topics.ts';
+export { APPROVAL_TOPICS, type ApprovalOwner } from './topics.ts';

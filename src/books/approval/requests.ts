@@ -4,11 +4,12 @@ import { type ApprovalContent, approvalDigest } from '../../base/effect/index.ts
 import { type Address, type ApprovalState, fromHex, type Hex } from '../../base/kernel/index.ts';
 import { enqueue } from '../../base/queue/index.ts';
 import type { Approval } from './check/judge.ts';
-import { APPROVAL_TOPICS } from './topics.ts';
+import { APPROVAL_TOPICS, type ApprovalOwner } from './topics.ts';
 
 /** One payment to ask persons about. `content` but for the expiry, which the database's clock gives. */
 export type NewApprovalRequest = {
   tenantId: string;
+  ownerKind: ApprovalOwner;
   ownerId: string;
   decisionId: string;
   /** Each of them must be met. */
@@ -34,14 +35,14 @@ export async function openApprovalRequests(
     text: `
       WITH opened AS (
         INSERT INTO approval_request (tenant_id, owner_id, decision_id, requirements, wallet_group, chain_id, asset,
-          recipient, amount, fee_cap, intent_id, policy_version, initiator, correlation_id, expiry, status)
+          recipient, amount, fee_cap, intent_id, policy_version, initiator, correlation_id, owner_kind, expiry, status)
         SELECT tenant_id, owner_id, decision_id, requirements, wallet_group, chain_id, asset, recipient, amount,
-          fee_cap, intent_id, policy_version, initiator, correlation_id,
+          fee_cap, intent_id, policy_version, initiator, correlation_id, nullif(owner_kind, 'withdrawal'),
           floor(extract(epoch FROM least(now() + $16 * interval '1 millisecond', ends_at)))::bigint, 'PENDING'
         FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::jsonb[], $5::text[], $6::bigint[], $7::text[],
           $8::bytea[], $9::numeric[], $10::numeric[], $11::bytea[], $12::text[], $13::text[], $14::timestamptz[],
-          $15::text[]) AS u(tenant_id, owner_id, decision_id, requirements, wallet_group, chain_id, asset, recipient,
-            amount, fee_cap, intent_id, policy_version, initiator, ends_at, correlation_id)
+          $15::text[], $17::text[]) AS u(tenant_id, owner_id, decision_id, requirements, wallet_group, chain_id, asset, recipient,
+            amount, fee_cap, intent_id, policy_version, initiator, ends_at, correlation_id, owner_kind)
         RETURNING request_id, tenant_id, owner_id, correlation_id, expiry
       ), logged AS (
         INSERT INTO event_batch (tenant_id, type, to_state, size, subject_ids, owner_ids, correlation_ids)
@@ -67,13 +68,14 @@ export async function openApprovalRequests(
       wanted.map((one) => one.endsAt),
       wanted.map((one) => one.correlationId),
       expireAfterMs,
+      wanted.map((one) => one.ownerKind),
     ],
   });
   const leftMs = new Map(rows.map((row) => [row.owner_id, row.left_ms]));
   await enqueue(
     sql,
     wanted.map((one) => ({
-      topic: APPROVAL_TOPICS.ended,
+      topic: APPROVAL_TOPICS[one.ownerKind].ended,
       subjectId: one.ownerId,
       tenantId: one.tenantId,
       trace: one.correlationId,
@@ -85,6 +87,7 @@ export async function openApprovalRequests(
 export type ApprovalRequest = {
   requestId: string;
   tenantId: string;
+  ownerKind: ApprovalOwner;
   ownerId: string;
   decisionId: string;
   requirements: Requirement[];
@@ -102,6 +105,7 @@ export type ApprovalRequest = {
 type Row = {
   request_id: string;
   tenant_id: string;
+  owner_kind: Exclude<ApprovalOwner, 'withdrawal'> | null;
   owner_id: string;
   decision_id: string;
   requirements: Requirement[];
@@ -217,6 +221,7 @@ function requestOf(row: Row, approvals: readonly ApprovalRow[]): ApprovalRequest
   return {
     requestId: row.request_id,
     tenantId: row.tenant_id,
+    ownerKind: row.owner_kind ?? 'withdrawal',
     ownerId: row.owner_id,
     decisionId: row.decision_id,
     requirements: row.requirements,

@@ -85,7 +85,7 @@ export const SEALED: readonly Sealed[] = [
   sealed(
     'approval_request',
     'request_id',
-    'tenant_id owner_id decision_id requirements wallet_group chain_id asset recipient amount fee_cap intent_id policy_version initiator expiry correlation_id',
+    'tenant_id owner_id decision_id requirements wallet_group chain_id asset recipient amount fee_cap intent_id policy_version initiator expiry correlation_id owner_kind',
     { times: 'created_at' },
   ),
   sealed(

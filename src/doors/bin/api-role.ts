@@ -7,6 +7,7 @@ import { Ledger } from '../../books/ledger/index.ts';
 import { Policies, policyWorld } from '../../books/policy/index.ts';
 import { readLanes } from '../../books/tx/index.ts';
 import { MoveResolver } from '../../hands/treasury/index.ts';
+import { ApprovalService } from '../../roads/approval/index.ts';
 import {
   AddressBookService,
   FreezeService,
@@ -18,13 +19,13 @@ import { DepositService } from '../../roads/deposit/index.ts';
 import { exportEvidence } from '../../roads/evidence/index.ts';
 import { BreakService, orderChainResume } from '../../roads/reconcile/index.ts';
 import {
-  ApprovalService,
   HoldService,
   pastWithdrawals,
   WithdrawalResolver,
   WithdrawalService,
+  withdrawalIntents,
 } from '../../roads/withdrawal/index.ts';
-import { pastPayments } from '../../roads/x402/index.ts';
+import { pastPayments, paymentIntents } from '../../roads/x402/index.ts';
 import { buildServer, eventView, type Services } from '../http/index.ts';
 import { localOrigin } from '../public-url.ts';
 import { VERSION } from '../version.ts';
@@ -180,7 +181,13 @@ async function servicesOf(
     },
     chains: (tenantId) => chainsOf(db, settings, tenantId),
     wallets: walletServices(db, settings),
-    approvals: new ApprovalService({ db, settings, installationId }),
+    approvals: new ApprovalService({
+      ...{ db, settings },
+      intents: {
+        withdrawal: (sql, ids) => withdrawalIntents(sql, installationId, ids),
+        payment: paymentIntents,
+      },
+    }),
     holds: new HoldService({ db }),
     preview: (tenantId, request) => withdrawals.preview(tenantId, request),
     simulate: async (tenantId, body) => {

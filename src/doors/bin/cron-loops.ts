@@ -4,6 +4,7 @@ import { Loop } from '../../base/queue/index.ts';
 import { Policies } from '../../books/policy/index.ts';
 import { dropAnswers, dropChallenges } from '../../roads/gateway/index.ts';
 import { SupersededWatch, sweepStanding } from '../../roads/withdrawal/index.ts';
+import { announceSuperseded } from '../../roads/x402/index.ts';
 import { CHECKS_MS, notePaidDestinations, runDueChecks, tendPolicies } from './checks.ts';
 import { sealLoops } from './seal-loop.ts';
 
@@ -23,7 +24,7 @@ export function cronLoops(worker: CronContext): Loop[] {
     made(name, idleMs, round, FIRST_AFTER_MS);
   let quiet = false;
   const policies = new Policies();
-  const superseded = new SupersededWatch();
+  const superseded = new SupersededWatch([announceSuperseded]);
   return [
     made('sequence', 500, async () => {
       // Twice a second while there is something to number, once while there is not.

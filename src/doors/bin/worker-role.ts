@@ -169,7 +169,7 @@ async function handlersOf(
     settings,
     policies: new Policies(),
   };
-  const payments = new PaymentService({ db, assets });
+  const payments = new PaymentService({ db, assets, settings });
   // What a job has begun it finds at its next look.
   const unwaiting = { ...settings, x402: { ...settings.x402, waitMs: 0 } };
   const facilitator = facilitatorOf(

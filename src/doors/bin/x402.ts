@@ -34,7 +34,7 @@ export function x402Services(
 ): { services: Pick<Services, 'x402' | 'gateway'>; drain(): Promise<void> } {
   const pools = new Map(settings.chains.map((chain) => [chain.chainId, portOf(chain, log)]));
   const assets = new Assets(settings.assets);
-  const payments = new PaymentService({ db, assets });
+  const payments = new PaymentService({ db, assets, settings });
   const ledger = new Ledger(db);
   const facilitator = facilitatorOf({ db, ledger, settings, log, assets }, (chainId) =>
     pools.get(chainId),

@@ -12,6 +12,7 @@ import type {
   Session,
 } from '../../books/access/index.ts';
 import type { MoveView, WalletView } from '../../hands/treasury/index.ts';
+import type { ApprovalView } from '../../roads/approval/index.ts';
 import type {
   AddressBookOrder,
   AddressBookView,
@@ -25,7 +26,6 @@ import type { BalanceView, DepositView, TransferView } from '../../roads/deposit
 import type { EndpointView, GatewayAnswer, GatewayRequest } from '../../roads/gateway/index.ts';
 import type { BreakView, ResumeView } from '../../roads/reconcile/index.ts';
 import type {
-  ApprovalView,
   HoldView,
   PreviewView,
   PublicStatus,

@@ -100,6 +100,7 @@ const PAYMENT: PaymentView = {
   status: 'SETTLED',
   confirmation: { level: 'finalized', blockNumber: 7, blockHash: HASH },
   waiting: null,
+  approvals: { required: 0, given: 0 },
   scheme: 'exact',
   network: 'eip155:31337',
   maxAmountAtomic: null,

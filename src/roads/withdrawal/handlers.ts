@@ -34,7 +34,7 @@ export function validatorHandlers(context: WithdrawalContext): Handler[] {
       backoff: FAST,
       run: (claimed) => executeStep(context, claimed),
     },
-    ...[APPROVAL_TOPICS.approved, HOLD_TOPICS.cleared].map(
+    ...[APPROVAL_TOPICS.withdrawal.approved, HOLD_TOPICS.cleared].map(
       (topic): Handler => ({
         topic,
         batch: BATCH,
@@ -55,7 +55,7 @@ export function validatorHandlers(context: WithdrawalContext): Handler[] {
       run: (claimed) => unheldStep(context, claimed),
     },
     {
-      topic: APPROVAL_TOPICS.ended,
+      topic: APPROVAL_TOPICS.withdrawal.ended,
       batch: BATCH,
       backoff: FAST,
       run: (claimed) => unapprovedStep(context, claimed),

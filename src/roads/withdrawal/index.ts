@@ -8,7 +8,7 @@
 
 export { SupersededWatch } from './again/watch.ts';
 export { HoldService, type HoldView } from './approval/holds.ts';
-export { ApprovalService, type ApprovalView } from './approval/service.ts';
+export { withdrawalIntents } from './approval/intents.ts';
 export type { WithdrawalContext } from './context.ts';
 export { settlerHandlers, validatorHandlers } from './handlers.ts';
 export type { PreviewView } from './preview.ts';

@@ -5,6 +5,8 @@
  * caller. What is unknown is never told as a no. A crash leaves rows and jobs that say where each payment stands.
  */
 
+export { paymentIntents } from './approval/intents.ts';
+export { announceSuperseded } from './approval/superseded.ts';
 export type { PaymentView } from './payment/view.ts';
 export { PaymentService } from './payments.ts';
 export { paymentHandlers } from './progress/handlers.ts';

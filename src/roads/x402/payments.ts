@@ -1,6 +1,7 @@
-import type { Assets } from '../../base/config/index.ts';
+import type { Assets, Settings } from '../../base/config/index.ts';
 import type { Db } from '../../base/db/index.ts';
 import { refuse } from '../../base/kernel/index.ts';
+import { readTallies } from '../../books/approval/index.ts';
 import { outcomeOf } from './payment/outcome.ts';
 import {
   findPayments,
@@ -32,21 +33,21 @@ type Standing =
 /** A clock may be wrong by as much; nobody reserves a payment after its end. */
 const MARGIN_MS = 60_000;
 
+type PaymentsContext = { db: Db; assets: Assets; settings: Pick<Settings, 'guard'> };
+
 const NOT_FOUND = refuse('not_found', 'There is no payment with this id for this key.');
 
 /** Payments as they stand, and what of them goes back. */
 export class PaymentService {
-  readonly #context: { db: Db; assets: Assets };
+  readonly #context: PaymentsContext;
 
-  constructor(context: { db: Db; assets: Assets }) {
+  constructor(context: PaymentsContext) {
     this.#context = context;
   }
 
   async get(of: Scope, id: string): Promise<PaymentView | null> {
     const row = await this.#read(of, id);
-    if (row === null) return null;
-    const decisions = await readDecisions(this.#context.db, [id]);
-    return viewOf(row, toldTo(of, decisions.get(id)));
+    return row === null ? null : (await this.#views(of, [row]))[0]!;
   }
 
   /** By their ids; those that there are. */
@@ -58,11 +59,10 @@ export class PaymentService {
   async find(of: Scope, keys: Parameters<typeof findPayments>[2]): Promise<PaymentView[]> {
     const ids = await findPayments(this.#context.db, of.tenantId, keys);
     const rows = await readPayments(this.#context.db, ids);
-    const decisions = await readDecisions(this.#context.db, ids);
-    return ids.flatMap((id) => {
-      const row = rows.get(id);
-      return row !== undefined && isOf(row, of) ? [viewOf(row, toldTo(of, decisions.get(id)))] : [];
-    });
+    return this.#views(
+      of,
+      ids.flatMap((id) => rows.get(id) ?? []).filter((row) => isOf(row, of)),
+    );
   }
 
   /** Gives back all or a part of a payment to whom paid it, once for each key. */
@@ -89,6 +89,18 @@ export class PaymentService {
     const { db, assets } = this.#context;
     const rows = await readUsage(db, of, query);
     return rows?.map((row) => usageView(row, assets)) ?? null;
+  }
+
+  async #views(of: Scope, rows: readonly PaymentRow[]): Promise<PaymentView[]> {
+    const { db, settings } = this.#context;
+    const { approvers, groups } = settings.guard.approvals;
+    const ids = rows.map(({ id }) => id);
+    const decisions = await readDecisions(db, ids);
+    const tallies = await readTallies(db, groups, approvers.length === 0 ? [] : ids);
+    return rows.map((row) => {
+      const { id } = row;
+      return viewOf(row, { decision: toldTo(of, decisions.get(id)), tally: tallies.get(id) });
+    });
   }
 
   async #read(of: Scope, id: string): Promise<PaymentRow | null> {

@@ -35,7 +35,7 @@ type ServiceContext = {
   db: Db;
   ledger: Ledger;
   assets: Assets;
-  settings: Pick<Settings, 'policyVersion' | 'x402' | 'lanes' | 'guard' | 'screening'>;
+  settings: Pick<Settings, 'policyVersion' | 'x402' | 'lanes' | 'chains' | 'guard' | 'screening'>;
   policies: Policies;
   ports(chainId: number): ChainPort | undefined;
   clock: Clock;

@@ -117,7 +117,7 @@ export class Processes {
     const rules = { assets, lanes: settings.lanes, now: () => clock.now() };
     const fees = new Map(settings.chains.map((chain) => [chain.chainId, chain.fees]));
     this.service = new WithdrawalService({ ...road, clock, rules, fees });
-    this.payments = new PaymentService({ db: app, assets });
+    this.payments = new PaymentService({ db: app, assets, settings });
     this.facilitator = new FacilitatorService({
       ...{ db: app, ledger, assets, settings, policies, clock, log },
       ports: () => chain,

@@ -25,18 +25,20 @@ export function readApprovals(
     const path = `signer.approvals[${index}]`;
     return {
       ...amountOf(one.asset, one.above, path, 'above'),
+      kind: one.kind ?? ('withdrawal' as const),
       requirement: readRequirement(one.requirement ?? {}, groups, `${path}.requirement`, faults),
     };
   });
   const seen = new Map<string, number>();
-  thresholds.forEach(({ asset, amount }, index) => {
-    const at = asset === '' ? '' : `${asset} above ${amount}`;
+  thresholds.forEach(({ kind, asset, amount }, index) => {
+    const at = asset === '' ? '' : `${kind} of ${asset} above ${amount}`;
     refuseRepeat(seen, at, index, `signer.approvals[${index}]`, 'signer.approvals', faults);
   });
   return {
     approvers,
     groups,
-    thresholds: thresholds.map(({ asset, amount, requirement }) => ({
+    thresholds: thresholds.map(({ kind, asset, amount, requirement }) => ({
+      kind,
       asset,
       above: amount,
       requirement,

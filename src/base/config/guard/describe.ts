@@ -18,7 +18,8 @@ export function describeGuard({
   return {
     approvals: {
       ...approvals,
-      thresholds: approvals.thresholds.map(({ asset, above, requirement }) => ({
+      thresholds: approvals.thresholds.map(({ kind, asset, above, requirement }) => ({
+        kind,
         asset: nameOf(asset),
         above: inUnit(asset, above),
         requirement,

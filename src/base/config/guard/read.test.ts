@@ -70,6 +70,7 @@ describe("the signer's own rules", () => {
     ]);
     expect(approvals.thresholds).toEqual([
       {
+        kind: 'withdrawal',
         asset: `eip155:8453/erc20:${TOKEN}`,
         above: 100_000_000n,
         requirement: { all: [{ group: 'finance', count: 2 }] },

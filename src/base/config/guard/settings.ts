@@ -10,7 +10,7 @@ export type Quorum = { group: string; count: number };
 /** Who may approve, with the key that says so; the signer believes no other. */
 export type ApproverSettings = {
   id: string;
-  /** Ids of operators and of API keys of the owner's that are the same person: what they ask for this one can not approve. */
+  /** Ids of operators and of API keys, and payers' addresses, that are the same person: what they ask for this one can not approve. */
   initiators: string[];
 } & (
   | { kind: 'ed25519'; publicKey: string }
@@ -22,8 +22,13 @@ export type ApproverSettings = {
 export type ApprovalSettings = {
   approvers: ApproverSettings[];
   groups: { id: string; members: string[] }[];
-  /** Of each asset, by CAIP-19, the highest one below the amount holds. */
-  thresholds: { asset: string; above: bigint; requirement: Requirement }[];
+  /** Of each kind and asset, by CAIP-19, the highest one below the amount holds. */
+  thresholds: {
+    kind: 'withdrawal' | 'payment';
+    asset: string;
+    above: bigint;
+    requirement: Requirement;
+  }[];
   /** What a passkey is for; null: there are none. */
   webauthn: { rpId: string; origins: string[] } | null;
   /** How long approvers have. */

@@ -24,10 +24,10 @@ const Approver = Type.Object(
     initiators: Type.Optional(
       Type.Array(
         Type.String({
-          pattern: '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$',
-          description: 'the id of an API key or an operator',
+          pattern: '^([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|0x[0-9a-f]{40})$',
+          description: "the id of an API key or an operator, or a payer's address in lower case",
         }),
-        { description: 'a list of ids of API keys and operators' },
+        { description: "a list of ids of API keys and operators, and of payers' addresses" },
       ),
     ),
   },
@@ -44,6 +44,7 @@ const Quorums = Type.Array(
 
 const Threshold = Type.Object(
   {
+    kind: Type.Optional(Type.Enum(['withdrawal', 'payment'])),
     asset,
     above: anAmount,
     requirement: Type.Object(
@@ -94,7 +95,7 @@ export const guardSections = {
     ),
   ),
   approvals: Type.Optional(
-    Type.Array(Threshold, { description: 'a list of { asset, above, requirement }' }),
+    Type.Array(Threshold, { description: 'a list of { kind, asset, above, requirement }' }),
   ),
   approvalsExpireAfterSeconds: Type.Optional(integer(60, 2_592_000, ' seconds')),
   webauthn: Type.Optional(

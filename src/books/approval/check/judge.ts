@@ -10,7 +10,7 @@ export type ApprovalFault = {
   message: string;
 };
 
-/** Why an approval of this content does not count; null: it does. */
+/** Why an approval of this content does not count; null: it does. A payer asks for its own payment by its address. */
 export function judgeApproval(
   { approvers, webauthn }: Pick<ApprovalSettings, 'approvers' | 'webauthn'>,
   content: ApprovalContent,
@@ -20,7 +20,8 @@ export function judgeApproval(
   if (approver === undefined) {
     return { code: 'approver_unknown', message: `${approverId} is no approver here (any more)` };
   }
-  if (approver.initiators.includes(content.initiator)) {
+  const isPayer = approver.kind === 'evm' && approver.address === content.initiator;
+  if (isPayer || approver.initiators.includes(content.initiator)) {
     return {
       code: 'approver_is_initiator',
       message: `${approverId} asked for this payment as ${content.initiator}`,

@@ -49,10 +49,11 @@ describe('a requirement', () => {
 });
 
 describe('a threshold', () => {
-  const thresholds = [
-    { asset: 'a', above: 1_000n, requirement: two },
-    { asset: 'a', above: 100n, requirement: one },
-    { asset: 'b', above: 0n, requirement: two },
+  const thresholds: Parameters<typeof thresholdOf>[0] = [
+    { kind: 'withdrawal', asset: 'a', above: 1_000n, requirement: two },
+    { kind: 'withdrawal', asset: 'a', above: 100n, requirement: one },
+    { kind: 'withdrawal', asset: 'b', above: 0n, requirement: two },
+    { kind: 'payment', asset: 'a', above: 10n, requirement: two },
   ];
 
   it.each([
@@ -63,6 +64,11 @@ describe('a threshold', () => {
     ['b', 1n, two],
     ['c', 10_000n, null],
   ])('of %s for %s is the highest below', (asset, amount, requirement) => {
-    expect(thresholdOf(thresholds, { asset, amount })).toEqual(requirement);
+    expect(thresholdOf(thresholds, { kind: 'withdrawal', asset, amount })).toEqual(requirement);
+  });
+
+  it('of payments is about payments alone', () => {
+    expect(thresholdOf(thresholds, { kind: 'payment', asset: 'a', amount: 11n })).toEqual(two);
+    expect(thresholdOf(thresholds, { kind: 'payment', asset: 'b', amount: 11n })).toBe(null);
   });
 });

@@ -1,5 +1,7 @@
 import type { ApprovalSettings, Quorum, Requirement } from '../../../base/config/index.ts';
 
+type Threshold = ApprovalSettings['thresholds'][number];
+
 export type Tally = { required: number; given: number; met: boolean };
 
 /**
@@ -27,15 +29,15 @@ export function tallyOf(
     .reduce((worst, one) => (isFarther(one, worst) ? one : worst), NOTHING);
 }
 
-/** What the configuration asks for an amount, whatever a policy says: the highest threshold below it. */
+/** What the configuration asks for an amount of that kind, whatever a policy says: the highest threshold below it. */
 export function thresholdOf(
   thresholds: ApprovalSettings['thresholds'],
-  { asset, amount }: { asset: string; amount: bigint },
+  { kind, asset, amount }: { kind: Threshold['kind']; asset: string; amount: bigint },
 ): Requirement | null {
   return (
     thresholds
-      .filter((one) => one.asset === asset && amount > one.above)
-      .reduce<ApprovalSettings['thresholds'][number] | null>(
+      .filter((one) => one.kind === kind && one.asset === asset && amount > one.above)
+      .reduce<Threshold | null>(
         (highest, one) => (highest === null || one.above > highest.above ? one : highest),
         null,
       )?.requirement ?? null

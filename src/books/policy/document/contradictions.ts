@@ -27,7 +27,7 @@ export function judgeTogether(all: readonly Placed[], faults: Faults): void {
     rules.filter((one): one is Placed<RuleOf<Type>> => one.rule.type === type);
   judgeIds(rules, faults);
   for (const one of rules) judgeMembers(one, faults);
-  for (const one of [...of('hold'), ...of('tiers')]) judgePersons(one, faults);
+  for (const one of of('hold')) judgeHold(one, faults);
   for (const deny of of('deny')) {
     for (const allow of of('allow')) judgeAllowed(allow, deny, faults);
   }
@@ -62,20 +62,11 @@ function judgeMembers({ rule: { match }, path }: Placed, faults: Faults): void {
   }
 }
 
-/** A payer waits for seconds: of what persons would be asked about first nothing would be taken. */
-function judgePersons(
-  { rule, path }: Placed<RuleOf<'hold'>> | Placed<RuleOf<'tiers'>>,
-  faults: Faults,
-): void {
+/** Of what would be held nothing would be taken. */
+function judgeHold({ rule, path }: Placed<RuleOf<'hold'>>, faults: Faults): void {
   if (!kindsOf(rule).includes('payment')) return;
-  const expected = 'a cap or a deny: nobody can be asked while a payer waits';
-  if (rule.type === 'hold') {
-    faults.add(path, 'a hold of payments', expected);
-    return;
-  }
-  const index = rule.tiers.findIndex(({ approvals }) => approvals !== null);
-  if (index >= 0)
-    faults.add(`${path}.tiers[${index}].approvals`, 'approvals of payments', expected);
+  const expected = 'a cap, a deny or approvals of a tier: payments are not held';
+  faults.add(path, 'a hold of payments', expected);
 }
 
 function judgeAllowed(

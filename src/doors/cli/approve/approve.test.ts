@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { approvalDigest, intentId } from '../../../base/effect/index.ts';
+import { approvalDigest, authorizationDigest, intentId } from '../../../base/effect/index.ts';
 import { fromHex } from '../../../base/kernel/index.ts';
 import { run } from '../cli.fixture.ts';
 
@@ -99,6 +99,35 @@ describe('payonce approve', () => {
     const ran = await approve(given, '--key', 'key.pem', '--yes');
     expect(ran.code).toBe(2);
     expect(ran.err).toMatch(why);
+  });
+
+  it('shows who pays a payment, whose id it computes from the authorization', async () => {
+    const token = `0x${'44'.repeat(20)}` as const;
+    const payer = `0x${'55'.repeat(20)}` as const;
+    const parts = { token, payer, nonce: `0x${'66'.repeat(32)}` } as const;
+    const method = { operation: 'payment', assetTransferMethod: 'eip3009' };
+    const paid = {
+      ...{ ...content, asset: `eip155:1/erc20:${token}`, initiator: payer as string },
+      intentId: authorizationDigest({ method: 'eip3009', chainId: 1, ...parts }),
+    };
+    const about = (of: typeof paid, more: object = {}) => ({
+      ...{ withdrawalId: null, paymentId: ID, content: of, digest: digestOf(of) },
+      intent: { ...method, ...parts, ...more },
+    });
+    const ran = await approve(about(paid), '--key', 'key.pem', '--yes');
+    expect(ran).toMatchObject({ code: 0, err: '' });
+    expect(ran.out).toContain(`payment     ${ID}`);
+    expect(ran.out).toContain(`from        ${payer}`);
+    for (const [lie, why] of [
+      [about({ ...paid, initiator: token }), /initiator is 0x4+; from its parts it is 0x5+/],
+      [about({ ...paid, asset: content.asset }), /the asset is .*slip44/],
+      [about(paid, { nonce: '0x66' }), /nonce is no 32 bytes/],
+      [about(paid, { nonce: `0x${'67'.repeat(32)}` }), /intentId is 0x/],
+      [about(paid, { assetTransferMethod: 'upto' }), /upto is no way to pay/],
+    ] as const) {
+      const refused = await approve(lie, '--key', 'key.pem', '--yes');
+      expect([refused.code, refused.err]).toEqual([2, expect.stringMatching(why)]);
+    }
   });
 
   it('refuses a key that is none, and shows nothing of it', async () => {

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { ConfigurationError, messageOf } from '../../../base/kernel/index.ts';
-import type { ApprovalView } from '../../../roads/withdrawal/index.ts';
+import type { ApprovalView } from '../../../roads/approval/index.ts';
 import type { Run } from '../context.ts';
 import { printJson } from '../print.ts';
 import { type ClientFlags, findApi, withApi } from '../sources.ts';
@@ -22,8 +22,10 @@ type Flags = ClientFlags & {
 /** Fetch, look, sign and send; or each on a machine of its own: --request and --out touch no network. */
 export function addApprove(program: Command, run: Run): void {
   withApi(program.command('approve'))
-    .description("sign an approver's yes to a withdrawal; what is signed is computed here")
-    .argument('<withdrawal>', 'its id')
+    .description(
+      "sign an approver's yes to a withdrawal or a payment; what is signed is computed here",
+    )
+    .argument('<id>', "the withdrawal's, or the payment's")
     .requiredOption('--as <approver>', 'the id of one of signer.approvers')
     .option(
       '--key <file>',
@@ -55,8 +57,8 @@ async function approve(run: Run, id: string, flags: Flags): Promise<void> {
       ? (await findApi(run, flags, { admin: true }).request({ method: 'GET', path })).body
       : JSON.parse(readAt(run, flags.request));
   const read = refusing(() => readRequest(request, Date.now()));
-  if (read.withdrawalId !== id) {
-    throw new ConfigurationError(`approve: the request is about ${read.withdrawalId}, not ${id}`);
+  if (read.id !== id) {
+    throw new ConfigurationError(`approve: the request is about ${read.id}, not ${id}`);
   }
   if (!flags.json) run.stdout.write(tellContent(read));
   if (!flags.yes || flags.key === undefined) {

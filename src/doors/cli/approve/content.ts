@@ -1,7 +1,13 @@
-import { type ApprovalContent, approvalDigest, intentId } from '../../../base/effect/index.ts';
-import { type Hex, parseAddress } from '../../../base/kernel/index.ts';
+import {
+  type ApprovalContent,
+  approvalDigest,
+  authorizationDigest,
+  intentId,
+} from '../../../base/effect/index.ts';
+import { caip19, type Hex, parseAddress } from '../../../base/kernel/index.ts';
 
-type Read = { content: ApprovalContent; digest: Hex; withdrawalId: string };
+type Kind = 'withdrawal' | 'payment';
+type Read = { content: ApprovalContent; digest: Hex; kind: Kind; id: string };
 
 /**
  * What a request for approval asks to be signed, computed here from its own fields and nothing else. Throws Error
@@ -23,31 +29,59 @@ export function readRequest(request: unknown, now: number): Read {
     initiator: text(fields, 'initiator'),
     expiry: whole(fields, 'expiry'),
   };
-  const own = intentId({
-    installationId: text(intent, 'installationId'),
-    tenantId: text(intent, 'tenantId'),
-    operation: text(intent, 'operation'),
-    idempotencyKey: text(intent, 'idempotencyKey'),
-  });
-  same('intentId', content.intentId, own);
+  const kind = view['paymentId'] ? 'payment' : 'withdrawal';
+  same(
+    'intentId',
+    content.intentId,
+    kind === 'payment' ? ofPayment(content, intent) : ofWithdrawal(intent),
+  );
   const digest = approvalDigest(content);
   same('digest', text(view, 'digest'), digest);
   if (!content.asset.startsWith(`eip155:${content.chainId}/`)) {
     throw new Error(`the asset ${content.asset} is not of chain ${content.chainId}`);
   }
   if (content.expiry * 1000 <= now) throw new Error('the time for approvals is over');
-  return { content, digest, withdrawalId: text(view, 'withdrawalId') };
+  return { content, digest, kind, id: text(view, `${kind}Id`) };
+}
+
+function ofWithdrawal(intent: Section): Hex {
+  return intentId({
+    installationId: text(intent, 'installationId'),
+    tenantId: text(intent, 'tenantId'),
+    operation: text(intent, 'operation'),
+    idempotencyKey: text(intent, 'idempotencyKey'),
+  });
+}
+
+/** Its payer and its token are what it says that they are: the nonce's keeper knows the authorization by them alone. */
+function ofPayment({ chainId, asset, initiator }: ApprovalContent, intent: Section): Hex {
+  const [token, payer] = [address(intent, 'token'), address(intent, 'payer')];
+  same('the asset', asset, caip19(chainId, token));
+  same('the initiator', initiator, payer);
+  const nonce = text(intent, 'nonce');
+  if (!/^0x[0-9a-f]{64}$/.test(nonce)) throw new Error('nonce is no 32 bytes in 0x-hex');
+  const method = text(intent, 'assetTransferMethod');
+  if (method !== 'eip3009' && method !== 'permit2') throw new Error(`${method} is no way to pay`);
+  return authorizationDigest({ method, chainId, token, payer, nonce: nonce as Hex });
 }
 
 /** What is signed, in lines for a person; amounts in base units, which is what counts. */
-export function tellContent({ content, digest, withdrawalId }: Read): string {
+export function tellContent({ content, digest, kind, id }: Read): string {
+  const wallets = `a wallet of ${content.walletGroup}`;
+  const from: [string, string][] =
+    kind === 'payment'
+      ? [
+          ['from', content.initiator],
+          ['gas from', wallets],
+        ]
+      : [['from', wallets]];
   const lines: [string, string][] = [
-    ['withdrawal', withdrawalId],
+    [kind, id],
     ['chain', String(content.chainId)],
     ['asset', content.asset],
     ['amount', `${content.amount} base units`],
     ['to', content.to],
-    ['from', `a wallet of ${content.walletGroup}`],
+    ...from,
     ['fee', `at most ${content.feeCap} wei`],
     ['asked by', content.initiator],
     ['policy', content.policyVersion],

@@ -1,5 +1,5 @@
 import { type Refusal, refuse } from '../../../base/kernel/index.ts';
-import type { ApprovalView } from '../../../roads/withdrawal/index.ts';
+import type { ApprovalView } from '../../../roads/approval/index.ts';
 import type { Services } from '../services.ts';
 
 type Approvals = Services['approvals'];
@@ -19,7 +19,7 @@ export class FakeApprovals implements Approvals {
   list: Approvals['list'] = async (tenantId, { limit, before }) => {
     const mine = tenantId === this.#tenantId ? this.views : [];
     const from = before === null ? 0 : mine.findIndex((one) => one.withdrawalId === before) + 1;
-    return mine.slice(from, from + limit).map((view) => ({ id: view.withdrawalId, view }));
+    return mine.slice(from, from + limit).map((view) => ({ id: view.withdrawalId!, view }));
   };
 
   get: Approvals['get'] = async (tenantId, id) => {
@@ -41,6 +41,7 @@ export class FakeApprovals implements Approvals {
 function viewOf(n: number): ApprovalView {
   return {
     withdrawalId: `01890000-0000-7000-8000-00000000000${n}`,
+    paymentId: null,
     status: 'PENDING',
     content: { chainId: 1, amount: '5' },
     shown: {

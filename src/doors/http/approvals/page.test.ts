@@ -22,7 +22,7 @@ async function module<T>(name: string): Promise<T> {
 }
 
 type Parts = Parameters<typeof intentId>[0];
-type Request = { content: ApprovalContent; digest: Uint8Array; withdrawalId: string };
+type Request = { content: ApprovalContent; digest: Uint8Array; kind: string; id: string };
 const keccak = await module<{ keccak256(bytes: Uint8Array): Uint8Array }>('keccak.js');
 const digests = await module<{
   approvalDigest(content: ApprovalContent): Uint8Array;
@@ -117,9 +117,9 @@ function viewOf(content: ApprovalContent, over: Record<string, unknown> = {}) {
 
 describe('a request for approval in the page', () => {
   it('is signed for what its fields say', () => {
-    const { content, digest, withdrawalId } = page.readRequest(viewOf(CONTENT), NOW);
+    const { content, digest, kind, id } = page.readRequest(viewOf(CONTENT), NOW);
     expect([content, toHex(digest)]).toEqual([CONTENT, approvalDigest(CONTENT)]);
-    expect(withdrawalId).toBe('01890000-0000-7000-8000-000000000003');
+    expect([kind, id]).toEqual(['withdrawal', '01890000-0000-7000-8000-000000000003']);
   });
 
   const lie = (over: Record<string, unknown>) => ({

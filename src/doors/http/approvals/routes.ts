@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
 import { isRefusal, refuse } from '../../../base/kernel/index.ts';
-import type { ApprovalView } from '../../../roads/withdrawal/index.ts';
+import type { ApprovalView } from '../../../roads/approval/index.ts';
 import { guard } from '../auth.ts';
 import { encodeCursor, type List, readIdCursor } from '../cursor.ts';
 import { matching, querySchema, readQuery } from '../query.ts';
@@ -20,7 +20,7 @@ const Approvals = Type.Object(
   closed,
 );
 const Params = Type.Object(
-  { id: Type.String({ description: 'The id of the withdrawal' }) },
+  { id: Type.String({ description: 'The id of the withdrawal or the payment' }) },
   closed,
 );
 const bytes = (description: string) => Type.String({ description });
@@ -38,7 +38,7 @@ const Rejected = Type.Object(
     reason: Type.String({
       minLength: 1,
       maxLength: 255,
-      description: 'Kept, and told to the client',
+      description: 'Kept, and told to who asked for the withdrawal',
     }),
   },
   closed,
@@ -47,7 +47,7 @@ const LIST_QUERY = {
   limit,
   cursor: matching(/^/, 'a cursor', { description: 'The cursor of the page before' }),
 };
-const NOT_FOUND = refuse('not_found', 'Nobody was asked to approve such a withdrawal.');
+const NOT_FOUND = refuse('not_found', 'Nobody was asked to approve such a withdrawal or payment.');
 
 export function addApprovalRoutes(app: App, { services }: RouteContext): void {
   const onRequest = guard(services, 'admin:approvals');
@@ -58,7 +58,7 @@ export function addApprovalRoutes(app: App, { services }: RouteContext): void {
       onRequest,
       schema: {
         tags,
-        summary: 'List withdrawals that wait for approvers, newest first',
+        summary: 'List withdrawals and payments that wait for approvers, newest first',
         querystring: querySchema(LIST_QUERY),
         response: { 200: Approvals, ...problems },
       },
@@ -83,7 +83,7 @@ export function addApprovalRoutes(app: App, { services }: RouteContext): void {
       onRequest,
       schema: {
         tags,
-        summary: 'Read what approvers are asked about a withdrawal',
+        summary: 'Read what approvers are asked about a withdrawal or a payment',
         params: Params,
         response: { 200: Approval, ...problems },
       },
@@ -101,7 +101,7 @@ export function addApprovalRoutes(app: App, { services }: RouteContext): void {
         tags,
         summary: "Give an approver's signature",
         description:
-          'The same approver again changes nothing. The last one that is needed sets the withdrawal going.',
+          'The same approver again changes nothing. The last one that is needed sets the withdrawal or the payment going.',
         params: Params,
         body: Signed,
         response: { 200: Approval, ...problems },
@@ -120,7 +120,7 @@ export function addApprovalRoutes(app: App, { services }: RouteContext): void {
       onRequest,
       schema: {
         tags,
-        summary: 'Reject a withdrawal; its reserve is released',
+        summary: 'Reject a withdrawal, whose reserve is released, or a payment',
         params: Params,
         body: Rejected,
         response: { 200: Approval, ...problems },

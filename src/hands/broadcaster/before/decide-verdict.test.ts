@@ -20,7 +20,10 @@ const asking: GuardSettings = {
   ...NOTHING,
   approvals: {
     ...NOTHING.approvals,
-    thresholds: [{ asset: TOKEN, above: 99n, requirement: { group: 'g', count: 1 } }],
+    thresholds: [
+      { kind: 'withdrawal', asset: TOKEN, above: 99n, requirement: { group: 'g', count: 1 } },
+      { kind: 'payment', asset: TOKEN, above: 149n, requirement: { group: 'g', count: 1 } },
+    ],
   },
 };
 const paid = {
@@ -49,6 +52,12 @@ describe('before it gets a slot, a transaction is asked about', () => {
       asking,
       { payerAuthorization: '0x00' },
       false,
+    ],
+    [
+      'when a payer pays what has to be approved of payments',
+      asking,
+      { payerAuthorization: '0x00', amount: 150n },
+      true,
     ],
   ])('%s', (_, guard, more, asked) => {
     const tx = { ...paid, ...more };

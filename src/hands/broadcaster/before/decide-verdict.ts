@@ -24,7 +24,9 @@ export function isAtRisk(
 ): boolean {
   if (tx.ownerKind === 'topup') return treasury.some(({ topUp }) => topUp !== null);
   const leaves = tx.ownerKind !== 'sweep' && leavesLane(tx) > 0n;
-  if (leaves && thresholdOf(guard.approvals.thresholds, tx) !== null) return true;
+  const kind = tx.payerAuthorization === null ? 'withdrawal' : 'payment';
+  const pays = leaves || kind === 'payment';
+  if (pays && thresholdOf(guard.approvals.thresholds, { ...tx, kind }) !== null) return true;
   if (guard.limits.length === 0) return false;
   const group = groupOfLane(guard.walletGroups, { chainId: tx.chainId, address: from });
   // Gas counts against the limits of the native coin, whatever is paid.

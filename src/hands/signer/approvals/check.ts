@@ -1,5 +1,5 @@
 import type { Requirement } from '../../../base/config/index.ts';
-import type { ApprovalContent } from '../../../base/effect/index.ts';
+import { type ApprovalContent, readAuthorization } from '../../../base/effect/index.ts';
 import {
   type ApprovalFault,
   judgeApproval,
@@ -7,7 +7,7 @@ import {
   thresholdOf,
 } from '../../../books/approval/check.ts';
 import type { Asked, Order } from '../grammar.ts';
-import { leavesUs } from '../moves/check.ts';
+import { moveKindOf } from '../moves/check.ts';
 import { laneKey, type SigningRules } from '../rules.ts';
 
 export type ApprovalRefusal = {
@@ -29,8 +29,9 @@ export function requirementOf(
   order: Pick<Order, 'kind' | 'tx'>,
 ): Requirement | null {
   const { thresholds } = rules.approvals;
-  if (thresholds.length === 0 || order.kind !== 'effect' || !leavesUs(order)) return null;
-  return thresholdOf(thresholds, order.tx);
+  if (thresholds.length === 0 || order.kind !== 'effect' || moveKindOf(order) !== null) return null;
+  const kind = order.tx.payerAuthorization === null ? 'withdrawal' : 'payment';
+  return thresholdOf(thresholds, { ...order.tx, kind });
 }
 
 /**
@@ -103,6 +104,9 @@ function editedField(
     ['to', 'the recipient', tx.recipient, content.to],
     ['amount', 'the amount', tx.amount, content.amount],
   ];
+  // Who asks for a payment is who pays it.
+  const payer = tx.payerAuthorization && readAuthorization(tx.payerAuthorization)?.payer;
+  if (payer !== null) fields.push(['initiator', 'the payer', payer, content.initiator]);
   for (const [field, name, is, was] of fields) {
     if (is !== was) {
       return { code: 'approval_mismatch', message: `${name} is ${is}, approved is ${was}`, field };

@@ -26,6 +26,7 @@ const WINDOW = 6_000n * USDC;
 const GAS_WINDOW = 10n ** 18n;
 
 const [alice, bob, self] = [personOf('alice'), personOf('bob'), personOf('self', ['self-key'])];
+const BY_TWO = { kind: 'withdrawal', requirement: { group: 'finance', count: 2 } } as const;
 const [removed, eve] = [personOf('removed'), personOf('eve')];
 
 let at: Installation;
@@ -37,8 +38,8 @@ beforeAll(async () => {
       approvers: [alice, bob, self].map(({ settings }) => settings),
       groups: [{ id: 'finance', members: ['alice', 'bob', 'self'] }],
       thresholds: [
-        { asset: TOKENS, above: THRESHOLD, requirement: { group: 'finance', count: 2 } },
-        { asset: COIN, above: 0n, requirement: { group: 'finance', count: 2 } },
+        { asset: TOKENS, above: THRESHOLD, ...BY_TWO },
+        { asset: COIN, above: 0n, ...BY_TWO },
       ],
       webauthn: null,
       expireAfterMs: 1,

@@ -7,9 +7,15 @@ const PAGE = 1_000;
 /**
  * Announces what waits for persons on a decision that a policy took which something that tightens came after: when this
  * process begins, and whenever another policy rules. What has a transaction is announced by the step that gives slots.
+ * The other roads' part of it is given.
  */
 export class SupersededWatch {
+  readonly #others: readonly ((db: Db) => Promise<void>)[];
   #seen: string | null = null;
+
+  constructor(others: readonly ((db: Db) => Promise<void>)[]) {
+    this.#others = others;
+  }
 
   async round(db: Db): Promise<void> {
     const { rows } = await db.query<{ version: string | null; since: Date }>({
@@ -19,7 +25,9 @@ export class SupersededWatch {
     const { version, since } = rows[0]!;
     const now = `${version} ${since.toISOString()}`;
     if (now === this.#seen) return;
-    if (version !== null) await announceSuperseded(db);
+    if (version !== null) {
+      for (const announce of [announceSuperseded, ...this.#others]) await announce(db);
+    }
     this.#seen = now;
   }
 }

@@ -8,7 +8,8 @@ import { paymentsOn, recipient } from '../../../../test/support/steps/payments.t
 import type { Processes } from '../../../../test/support/steps/processes.ts';
 import { Road } from '../../../../test/support/steps/road.ts';
 import { isRefusal } from '../../../base/kernel/index.ts';
-import { ApprovalService, type WithdrawalView } from '../index.ts';
+import { ApprovalService } from '../../approval/index.ts';
+import { type WithdrawalView, withdrawalIntents } from '../index.ts';
 
 const INITIATOR = randomUUID();
 const alice = personOf('alice');
@@ -29,6 +30,7 @@ beforeAll(async () => {
         groups: [{ id: 'finance', members: ['alice', 'bob', 'asker'] }],
         thresholds: [
           {
+            kind: 'withdrawal',
             asset: assets[0]!.caip19,
             above: 100n * USDC,
             requirement: { group: 'finance', count: 2 },
@@ -42,7 +44,13 @@ beforeAll(async () => {
   const { rows } = await road.owner.query('SELECT installation_id FROM installation');
   const { settings } = road;
   const installationId = rows[0].installation_id;
-  approvals = new ApprovalService({ db: road.wires.app, settings, installationId });
+  approvals = new ApprovalService({
+    ...{ db: road.wires.app, settings },
+    intents: {
+      withdrawal: (sql, ids) => withdrawalIntents(sql, installationId, ids),
+      payment: async () => new Map(),
+    },
+  });
 });
 beforeEach(async () => {
   await road.reset();

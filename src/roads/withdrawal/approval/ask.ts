@@ -22,7 +22,7 @@ export function requirementsOf(
   { asset, amount }: { asset: string; amount: bigint },
 ): Requirement[] {
   const { thresholds } = settings.guard.approvals;
-  const requirement = thresholdOf(thresholds, { asset, amount });
+  const requirement = thresholdOf(thresholds, { kind: 'withdrawal', asset, amount });
   return requirement === null ? [] : [requirement];
 }
 
@@ -59,6 +59,7 @@ function requestOf(
   const { tenantId, idempotencyKey, amount, correlationId } = row;
   return {
     tenantId,
+    ownerKind: 'withdrawal',
     ownerId: row.id,
     decisionId,
     requirements,

@@ -26,7 +26,8 @@ export type Claimed =
   | { kind: 'elsewhere' };
 
 const COLUMNS = `payment_id AS id, authorization_id AS "authorizationId", merchant_id AS "merchantId",
-  converged_on AS "convergedOn", status, fingerprint, coalesce(leased_until > now(), false) AS leased, false AS "isNew",
+  converged_on AS "convergedOn", status, decision_id IS NOT NULL AS "isDecided", fingerprint,
+  coalesce(leased_until > now(), false) AS leased, false AS "isNew",
   amount, charged, method IS NOT DISTINCT FROM 'upto' AS "isUpto", priced_endpoint IS NOT NULL AS "isPriced"`;
 
 /**
@@ -58,7 +59,7 @@ export async function claimPayments(
     const row = rows.get(found.convergedOn ?? found.id)!;
     if (!isLike(row, wish)) return { kind: 'elsewhere' };
     const { id, authorizationId } = row;
-    const open = row.status === 'AUTH_SIGNED' || row.status === 'AUTH_VERIFIED';
+    const open = !row.isDecided && (row.status === 'AUTH_SIGNED' || row.status === 'AUTH_VERIFIED');
     const taken = reserving.has(id) || (wish.to === 'verify' && (row.leased || leasing.has(id)));
     if (!open || taken) return { kind: 'known', id };
     if (wish.to === 'verify') {

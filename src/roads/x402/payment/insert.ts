@@ -10,6 +10,8 @@ export type Row = {
   merchantId: string;
   convergedOn: string | null;
   status: PaymentState;
+  /** Whether it stands decided: denied, or persons were asked about it. */
+  isDecided: boolean;
   fingerprint: string;
   leased: boolean;
   /** What was signed; of `upto` the most. */
@@ -80,8 +82,8 @@ export async function insertRows(
         FROM made GROUP BY tenant_id
       )
       SELECT payment_id AS id, authorization_id AS "authorizationId", merchant_id AS "merchantId",
-        converged_on AS "convergedOn", status, fingerprint, false AS leased, true AS "isNew", amount, NULL::numeric AS charged,
-        method IS NOT DISTINCT FROM 'upto' AS "isUpto", priced_endpoint IS NOT NULL AS "isPriced" FROM made`,
+        converged_on AS "convergedOn", status, false AS "isDecided", fingerprint, false AS leased, true AS "isNew", amount,
+        NULL::numeric AS charged, method IS NOT DISTINCT FROM 'upto' AS "isUpto", priced_endpoint IS NOT NULL AS "isPriced" FROM made`,
     values: [
       of(({ merchant }) => merchant.tenantId),
       of(({ merchant }) => merchant.merchantId),

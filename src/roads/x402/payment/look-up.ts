@@ -21,7 +21,7 @@ export async function lookUp(
     types: HEX_BYTES,
     text: `
       SELECT DISTINCT ON (u.place) u.place, f.payment_id AS id, f.merchant_id AS "merchantId",
-        f.status IN ('AUTH_SIGNED', 'AUTH_VERIFIED') AS "isOpen",
+        f.status IN ('AUTH_SIGNED', 'AUTH_VERIFIED') AND f.decision_id IS NULL AS "isOpen",
         (p.authorization_id, p.signature) IS NOT DISTINCT FROM (u.authorization_id, u.signature) AS "isProven"
       FROM unnest($1::bytea[], $2::uuid[], $3::text[], $4::text[], $5::bytea[]) WITH ORDINALITY
         AS u(authorization_id, merchant_id, endpoint, idempotency_key, signature, place)

@@ -1,11 +1,11 @@
 import type { Hex, Level, PaymentState, SettleAt } from '../../../base/kernel/index.ts';
 import { REASONS, type Reason } from '../wire/reasons.ts';
-import type { PaymentRow } from './rows.ts';
+import { awaitsPersons, type PaymentRow } from './rows.ts';
 
 export type Outcome =
   /** Nothing was reserved: whoever has the lease may settle it. */
   | { kind: 'open' }
-  /** Reserved, and the chain has not spoken; the hash as soon as something is signed. */
+  /** Reserved, and the chain has not spoken; the hash as soon as something is signed. Or persons have not. */
   | { kind: 'under_way'; txHash: Hex | null }
   /** The hash; null: nothing was charged, so nothing was sent. */
   | { kind: 'paid'; txHash: Hex | null }
@@ -33,13 +33,17 @@ export function levelOf({ paid, head }: Pick<PaymentRow, 'paid' | 'head'>): Leve
 
 /** What may be said of a payment. Pure: paid is what the canonical chain shows at its level, failed what is final. */
 export function outcomeOf(
-  row: Pick<PaymentRow, 'status' | 'method' | 'failureCode' | 'waitUntil' | 'paid' | 'head' | 'tx'>,
+  row: Pick<
+    PaymentRow,
+    'status' | 'method' | 'failureCode' | 'decisionId' | 'waitUntil' | 'paid' | 'head' | 'tx'
+  >,
 ): Outcome {
   const txHash = row.paid?.txHash ?? row.tx?.newestHash ?? null;
   if (FAILED.includes(row.status)) {
     const reason = (row.failureCode ?? REASONS[row.method].failed) as Reason;
     return { kind: 'failed', reason, txHash };
   }
+  if (awaitsPersons(row)) return { kind: 'under_way', txHash: null };
   if (OPEN.includes(row.status)) return { kind: 'open' };
   if (row.status === 'VOIDED') return { kind: 'paid', txHash: null };
   const sure = row.head !== null && !row.head.halted && atLeast(levelOf(row), row.waitUntil);

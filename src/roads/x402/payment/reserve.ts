@@ -1,25 +1,20 @@
+import type { Requirement } from '../../../base/config/index.ts';
 import { advance, type Sql } from '../../../base/db/index.ts';
-import { packAuthorization } from '../../../base/effect/index.ts';
 import { PAYMENT, type PaymentState } from '../../../base/kernel/index.ts';
-import { enqueue } from '../../../base/queue/index.ts';
 import type { Ledger } from '../../../books/ledger/index.ts';
 import { insertDecisions, type PolicyDecision } from '../../../books/policy/index.ts';
-import { openTxs } from '../../../books/tx/index.ts';
-import { type Judged, judge, type PolicyContext } from '../policy/judge.ts';
+import { askApprovers } from '../approval/ask.ts';
+import { judge, type PolicyContext, requirementsOf } from '../policy/judge.ts';
 import type { Parties } from '../policy/screen.ts';
-import { OWNER_KIND, PAYMENT_TOPICS } from '../topics.ts';
-import { expectEarnings } from './earning.ts';
-import { laterOf } from './outcome.ts';
+import { tierColumns } from '../policy/tier.ts';
+import { openPayments } from './open.ts';
 import { type PaymentRow, readPayments } from './rows.ts';
 import type { Wish } from './wish.ts';
 
-/** Times beyond are as good as never. */
-const LAST_SECOND = 253_402_300_799n;
-const LONGEST_DELAY_MS = 30 * 24 * 3_600_000;
-
 /**
  * RESERVED, with what its merchant may expect, the decision and what it takes, the transaction that is to pay and the look at
- * its expiry, in the caller's transaction; or AUTH_REJECTED with the decision that denies it. What is paid is what the row
+ * its expiry, in the caller's transaction; or AUTH_REJECTED with the decision that denies it; or left where it is, with the
+ * decision and what it takes, until persons have answered. What is paid is what the row
  * holds, also where a duplicate of it was handed in. The intent is the authorization: whatever runs twice, the
  * database refuses a second one. Returns those that are RESERVED, by id, and those
  * left undecided since nobody could say how risky they are.
@@ -48,30 +43,25 @@ export async function reserve(
     sql,
     payments.map((payment) => ({ ...payment, parties: partiesOf(payment, wishes) })),
   );
-  const all = payments.map((payment, index): Decided => {
+  const all = payments.map((payment, index): Judging => {
     return { payment, decision: judged.decisions[index]!, inputs: judged.inputs[index] };
   });
-  const decided = all.filter(({ decision }) => !decision.waits);
-  const decisionIds = await storeDecisions(sql, decided, judged);
-  const moved = await moveAll(sql, decided, decisionIds);
-  const mine = decided.filter(({ payment }) => moved.has(payment.id));
+  const decided = await storeDecisions(
+    sql,
+    all.filter(({ decision }) => !decision.waits),
+    { policyVersion: judged.policyVersion, settings: context.settings },
+  );
+  const asked = decided.filter(({ requirements }) => requirements.length > 0);
+  await askApprovers({ ...context, policyVersion: judged.policyVersion }, sql, asked);
+  const settling = asked.length === 0 ? decided : decided.filter((one) => !asked.includes(one));
+  const moved = await moveAll(sql, settling);
+  const mine = settling.filter(({ payment }) => moved.has(payment.id));
   const allowed = mine.filter(({ decision }) => decision.verdict === 'allow');
-  await expectEarnings(
-    sql,
-    ledger,
-    allowed.map(({ payment }) => payment),
-  );
-  await openTxs(
-    sql,
-    allowed.map(({ payment }) => txOf(payment, decisionIds.get(payment.id)!)),
-  );
-  await enqueue(
-    sql,
-    allowed.flatMap(({ payment }) => expiryOf(payment)),
-  );
+  await openPayments(sql, ledger, allowed);
+  const taking = asked.length === 0 ? allowed : [...allowed, ...asked];
   await judged.charge(
     sql,
-    new Map(allowed.map(({ payment: { id } }) => [id, decisionIds.get(id)!])),
+    new Map(taking.map(({ payment: { id }, decisionId }) => [id, decisionId])),
   );
   return {
     reserved: new Map(allowed.map((one) => [one.payment.id, reservedOf(one)])),
@@ -79,11 +69,14 @@ export async function reserve(
   };
 }
 
-type Decided = {
+type Judging = {
   payment: PaymentRow;
   decision: PolicyDecision;
   inputs: Record<string, unknown> | undefined;
 };
+
+/** `requirements`: what persons are asked for first; none: nobody is asked. */
+type Decided = Judging & { decisionId: string; requirements: readonly Requirement[] };
 
 /** One nonce may have been signed for two payees: of who is paid by the row the other one's word says nothing. */
 function partiesOf({ id, payTo }: PaymentRow, wishes: ReadonlyMap<string, Wish>): Parties | null {
@@ -93,21 +86,15 @@ function partiesOf({ id, payTo }: PaymentRow, wishes: ReadonlyMap<string, Wish>)
 }
 
 /** Goes on by the tier of its decision, which may be another one than when it was handed in. */
-function moveAll(
-  sql: Sql,
-  decided: readonly Decided[],
-  decisionIds: ReadonlyMap<string, string>,
-): Promise<Set<string>> {
+function moveAll(sql: Sql, decided: readonly Decided[]): Promise<Set<string>> {
   const moves = decided.map(({ payment: { id }, decision: { verdict } }) => {
     const to = verdict === 'allow' ? ('RESERVED' as const) : ('AUTH_REJECTED' as const);
     return { id, from: 'AUTH_VERIFIED' as const, to };
   });
-  const tiers = decided.map(({ payment, decision: { tier } }) => ({
-    risk_tier: tier?.name ?? payment.riskTier,
-    commit_at: tier?.commitAt ?? payment.commitAt,
-    wait_until: laterOf(payment.waitUntil, tier?.waitUntil),
+  const tiers = decided.map(({ payment, decision: { tier }, decisionId }) => ({
+    ...tierColumns(payment, tier),
     failure_code: tier === null ? 'policy_denied' : null,
-    decision_id: tier === null ? decisionIds.get(payment.id)! : null,
+    decision_id: tier === null ? decisionId : null,
   }));
   const same = decided.every(({ payment }, index) => {
     const { risk_tier, commit_at, wait_until } = tiers[index]!;
@@ -131,59 +118,25 @@ function moveAll(
 const TIER = ['risk_tier', 'commit_at', 'wait_until'] as const;
 
 function reservedOf({ payment, decision: { tier } }: Decided): PaymentRow {
-  const { riskTier, commitAt, waitUntil } = payment;
-  return {
-    ...payment,
-    status: 'RESERVED',
-    riskTier: tier?.name ?? riskTier,
-    commitAt: tier?.commitAt ?? commitAt,
-    waitUntil: laterOf(waitUntil, tier?.waitUntil),
-  };
+  const { risk_tier, commit_at, wait_until } = tierColumns(payment, tier);
+  const by = { riskTier: risk_tier, commitAt: commit_at, waitUntil: wait_until };
+  return { ...payment, status: 'RESERVED', ...by };
 }
 
 async function storeDecisions(
   sql: Sql,
-  decided: readonly Decided[],
-  { policyVersion }: Judged,
-): Promise<Map<string, string>> {
+  judging: readonly Judging[],
+  { policyVersion, settings }: { policyVersion: string } & Pick<PolicyContext, 'settings'>,
+): Promise<Decided[]> {
   const decisionIds = await insertDecisions(
     sql,
-    decided.map(({ payment: { id, tenantId }, decision, inputs }) => {
+    judging.map(({ payment: { id, tenantId }, decision, inputs }) => {
       const more = inputs === undefined ? {} : { inputs };
       return { tenantId, subjectId: id, policyVersion, decision, ...more };
     }),
   );
-  return new Map(decided.map(({ payment }, index) => [payment.id, decisionIds[index]!]));
-}
-
-function txOf(payment: PaymentRow, decisionId: string) {
-  const { tenantId, id, authorizationId, chainId, asset, token, payTo, amount } = payment;
-  return {
-    tenantId,
-    ownerKind: OWNER_KIND,
-    ownerId: id,
-    intentId: authorizationId,
-    operation: OWNER_KIND,
-    idempotencyKey: authorizationId,
-    chainId,
-    asset,
-    token,
-    recipient: payTo,
-    amount,
-    payerAuthorization: packAuthorization(payment),
-    ...(payment.takenBy === null ? {} : { fromLane: payment.takenBy }),
-    decisionId,
-    settleAt: 'included' as const,
-    expiresAt:
-      payment.validBefore > LAST_SECOND ? null : new Date(Number(payment.validBefore) * 1000),
-    correlationId: payment.correlationId,
-  };
-}
-
-/** Payers sign for minutes; what is good for months is looked at only by what becomes of its transaction. */
-function expiryOf({ id, tenantId, validBefore, correlationId }: PaymentRow) {
-  const delayMs = Number(validBefore) * 1000 - Date.now();
-  if (delayMs > LONGEST_DELAY_MS) return [];
-  const topic = PAYMENT_TOPICS.expire;
-  return [{ topic, subjectId: id, tenantId, delayMs: Math.max(0, delayMs), trace: correlationId }];
+  return judging.map((one, index) => {
+    const requirements = requirementsOf(settings, one.payment, one.decision);
+    return { ...one, decisionId: decisionIds[index]!, requirements };
+  });
 }

@@ -35,6 +35,8 @@ export type PaymentRow = {
   commitAt: 'safe' | 'finalized';
   delivered: boolean;
   failureCode: string | null;
+  /** That denied it, or that persons were asked about; null: neither. */
+  decisionId: string | null;
   correlationId: string;
   createdAt: Date;
   updatedAt: Date;
@@ -82,7 +84,8 @@ const SELECT = `
     p.chain_id, p.asset, p.token, p.payer, p.pay_to AS "payTo", coalesce(p.charged, p.amount) AS amount, p.amount AS most,
     p.facilitator, f.lane_id AS "takenBy", p.valid_after AS "validAfter",
     p.valid_before AS "validBefore", p.nonce, p.signature, p.wait_until AS "waitUntil", p.commit_at AS "commitAt",
-    p.risk_tier AS "riskTier", p.delivered_at IS NOT NULL AS delivered, p.failure_code AS "failureCode", p.correlation_id AS "correlationId",
+    p.risk_tier AS "riskTier", p.delivered_at IS NOT NULL AS delivered, p.failure_code AS "failureCode",
+    p.decision_id AS "decisionId", p.correlation_id AS "correlationId",
     p.created_at AS "createdAt", p.updated_at AS "updatedAt", p.lane_id, m.name AS "merchantName",
     p.refunded,
     t.tx_id, t.status AS tx_status, t.waiting, t.failure_code AS tx_failure, a.tx_hash AS newest_hash,
@@ -161,6 +164,11 @@ export async function readMoved(
   return moved.rows.map(({ id }) => id);
 }
 
+/** Persons were asked about it, and nothing is reserved before they have answered. */
+export function awaitsPersons({ status, decisionId }: Pick<PaymentRow, 'status' | 'decisionId'>) {
+  return status === 'AUTH_VERIFIED' && decisionId !== null;
+}
+
 /** By id, as every other step does. */
 export async function lockPayments(sql: Sql, ids: readonly string[]): Promise<void> {
   if (ids.length === 0) return;
@@ -202,6 +210,7 @@ function fromRaw(row: Raw): PaymentRow {
     riskTier: row.riskTier,
     delivered: row.delivered,
     failureCode: row.failureCode,
+    decisionId: row.decisionId,
     correlationId: row.correlationId,
     createdAt: row.createdAt,
     updatedAt: row.updatedAt,

@@ -1,7 +1,9 @@
 import type { AuthorizationMethod } from '../../../base/effect/index.ts';
 import { checksummed, type Level, type PaymentState } from '../../../base/kernel/index.ts';
 import { levelOf } from './outcome.ts';
-import type { PaymentDecision, PaymentRow } from './rows.ts';
+import { awaitsPersons, type PaymentDecision, type PaymentRow } from './rows.ts';
+
+type Tally = { required: number; given: number };
 
 /** A payment as its merchant sees it. */
 export type PaymentView = {
@@ -9,6 +11,8 @@ export type PaymentView = {
   status: PaymentState;
   confirmation: { level: Level; blockNumber: number | null; blockHash: string | null };
   waiting: { reason: string } | null;
+  /** What persons were asked for, and what they gave. */
+  approvals: Tally;
   scheme: 'exact' | 'upto';
   network: string;
   asset: string;
@@ -37,7 +41,10 @@ export type PaymentView = {
   updatedAt: string;
 };
 
-export function viewOf(row: PaymentRow, decision: PaymentDecision | null): PaymentView {
+export function viewOf(
+  row: PaymentRow,
+  { decision, tally }: { decision: PaymentDecision | null; tally: Tally | undefined },
+): PaymentView {
   return {
     id: row.id,
     status: shownStatus(row),
@@ -46,7 +53,8 @@ export function viewOf(row: PaymentRow, decision: PaymentDecision | null): Payme
       blockNumber: row.paid?.blockNumber ?? null,
       blockHash: row.paid?.blockHash ?? null,
     },
-    waiting: row.tx?.waiting ? { reason: row.tx.waiting } : null,
+    waiting: waitingOf(row),
+    approvals: { required: tally?.required ?? 0, given: tally?.given ?? 0 },
     scheme: row.method === 'upto' ? 'upto' : 'exact',
     network: `eip155:${row.chainId}`,
     asset: row.asset,
@@ -69,6 +77,11 @@ export function viewOf(row: PaymentRow, decision: PaymentDecision | null): Payme
     createdAt: row.createdAt.toISOString(),
     updatedAt: row.updatedAt.toISOString(),
   };
+}
+
+function waitingOf(row: PaymentRow): PaymentView['waiting'] {
+  if (awaitsPersons(row)) return { reason: 'approval' };
+  return row.tx?.waiting ? { reason: row.tx.waiting } : null;
 }
 
 /** The step that records a send is the transaction's; its payment follows with the block. */

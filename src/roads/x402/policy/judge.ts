@@ -1,8 +1,14 @@
-import { type Assets, type Settings, walletGroupOf } from '../../../base/config/index.ts';
+import {
+  type Assets,
+  type Requirement,
+  type Settings,
+  walletGroupOf,
+} from '../../../base/config/index.ts';
 import type { Sql } from '../../../base/db/index.ts';
 import { type AuthorizationMethod, proxyOf } from '../../../base/effect/index.ts';
 import type { Address } from '../../../base/kernel/index.ts';
 import { tenantNames } from '../../../books/access/index.ts';
+import { thresholdOf } from '../../../books/approval/index.ts';
 import {
   decideBatch,
   denied,
@@ -18,7 +24,7 @@ import { type Parties, riskOf } from './screen.ts';
 export type PolicyContext = {
   assets: Assets;
   policies: Policies;
-  settings: Pick<Settings, 'policyVersion' | 'lanes' | 'guard'>;
+  settings: Pick<Settings, 'policyVersion' | 'lanes' | 'chains' | 'guard'>;
 };
 
 /** What of a payment policy goes by. */
@@ -40,7 +46,7 @@ export type JudgedPayment = {
 };
 
 /** What policy says of payments, in the transaction that reserves them. */
-export type Judged = {
+type Judged = {
   policyVersion: string;
   /** In the order that was asked, as all that follows. */
   decisions: readonly PolicyDecision[];
@@ -49,6 +55,17 @@ export type Judged = {
   /** Takes what those spend that are reserved, by payment the id of its decision; last of all. */
   charge(sql: Sql, decisionIds: ReadonlyMap<string, string>): Promise<void>;
 };
+
+/** What persons have to say before a payment is reserved: what its tier wants, and what the signer does. None: nobody is asked. */
+export function requirementsOf(
+  { guard }: Pick<Settings, 'guard'>,
+  { asset, amount }: Pick<JudgedPayment, 'asset' | 'amount'>,
+  { verdict, approvals }: PolicyDecision,
+): Requirement[] {
+  if (verdict === 'deny') return [];
+  const own = thresholdOf(guard.approvals.thresholds, { kind: 'payment', asset, amount });
+  return [own, approvals].filter((one) => one !== null);
+}
 
 /**
  * Decides by the document that rules, if a rule of it is about payments; else by the configuration, without a further
@@ -75,7 +92,7 @@ export async function judge(
   const { decisions, at, charge } = await decideBatch(sql, policy, asked);
   return {
     policyVersion: policy.version,
-    decisions: decisions.map(unattended),
+    decisions: decisions.map(unheld),
     inputs: payments.map(({ parties }, index) => {
       const { wallet, riskScore } = subjects[index]!;
       return { at, wallet, ...(parties === null ? {} : { riskScore, screening: parties }) };
@@ -99,7 +116,7 @@ export async function previewRefused(
     ? await previewDecisions(sql, policy, await subjectsOf({ assets, settings }, sql, asked))
     : asked.map((payment) => judgeConfigured(assets, payment));
   asked.forEach(({ id }, index) => {
-    const { verdict, waits } = unattended(decisions[index]!);
+    const { verdict, waits } = unheld(decisions[index]!);
     if (verdict === 'deny') refused.set(id, 'denied');
     else if (waits) refused.set(id, 'unscreened');
   });
@@ -111,16 +128,14 @@ export function judgeConfigured(assets: Assets, { asset, amount, parties }: Judg
 }
 
 /**
- * A payer waits for seconds: what persons would have to be asked about first is not taken. What they would be asked only
- * since screening is away waits for it instead.
+ * Payments are not held: what a hold would be asked for is not taken. What would be held only since screening is away waits
+ * for it instead.
  */
-export function unattended(decision: PolicyDecision): PolicyDecision {
-  const { verdict, approvals, holds, trace } = decision;
-  if (verdict === 'deny' || (approvals === null && holds.length === 0)) return decision;
-  if (approvals === null && holds.every(({ rule }) => rule === '@screening')) {
-    return { ...decision, waits: true };
-  }
-  return denied(trace, { rule: '@persons', detail: 'persons would have to be asked' });
+export function unheld(decision: PolicyDecision): PolicyDecision {
+  const { verdict, holds, trace } = decision;
+  if (verdict === 'deny' || holds.length === 0) return decision;
+  if (holds.every(({ rule }) => rule === '@screening')) return { ...decision, waits: true };
+  return denied(trace, { rule: '@persons', detail: 'a hold would have to be cleared' });
 }
 
 /** Payments as policy sees them, in order. */

@@ -1,5 +1,8 @@
 import type { Handler } from '../../../base/queue/index.ts';
+import { APPROVAL_TOPICS } from '../../../books/approval/index.ts';
 import { payoutEndedTopic } from '../../../books/payout/index.ts';
+import { approveStep } from '../approval/approve.ts';
+import { unapprovedStep } from '../approval/unapproved.ts';
 import { refundEndedStep } from '../refund/ended.ts';
 import { PAYMENT_TOPICS } from '../topics.ts';
 import { expireStep, type PaymentContext, progressStep } from './step.ts';
@@ -24,6 +27,18 @@ export function paymentHandlers(context: PaymentContext): Handler[] {
       batch: BATCH,
       backoff: FAST,
       run: (claimed) => refundEndedStep(context, claimed),
+    },
+    {
+      topic: APPROVAL_TOPICS.payment.approved,
+      batch: BATCH,
+      backoff: FAST,
+      run: (claimed) => approveStep(context, claimed),
+    },
+    {
+      topic: APPROVAL_TOPICS.payment.ended,
+      batch: BATCH,
+      backoff: FAST,
+      run: (claimed) => unapprovedStep(context, claimed),
     },
     { topic: expire, batch: BATCH, backoff: FAST, run: (claimed) => expireStep(context, claimed) },
   ];

@@ -1,6 +1,5 @@
 import type { ChainPort } from '../../../base/chain/index.ts';
 import { advance, type Db, inTransaction, type Sql } from '../../../base/db/index.ts';
-import { hasRunOut } from '../../../base/effect/index.ts';
 import { type Log, PAYMENT, type PaymentState, Transient } from '../../../base/kernel/index.ts';
 import {
   type Claim,
@@ -24,6 +23,7 @@ import { lockPayments, type PaymentRow, readPayments } from '../payment/rows.ts'
 import { PAYMENT_TOPICS } from '../topics.ts';
 import { decideProgress, type Evidence, hasEnded, type Progress } from './decide-progress.ts';
 import { findLanding, insertLandings, type Landing } from './landing.ts';
+import { runOutAt } from './run-out.ts';
 
 export type PaymentContext = {
   db: Db;
@@ -79,9 +79,8 @@ async function look(context: PaymentContext, row: PaymentRow): Promise<Seen> {
     if (port === undefined || row.head === null) return { row, landing: null };
     const { landing, alike } = await findLanding(context.db, port, row);
     const chain = new OnChain(() => port);
-    const final = await port.header(row.head.finalized);
     const used = landing !== null || (await chain.isUsed(row));
-    const runOut = final !== null && hasRunOut(row, final.timestamp);
+    const runOut = await runOutAt(port, row, row.head.finalized);
     return { row, landing, evidence: { used, runOut, alike } };
   } catch (error) {
     if (!(error instanceof Transient)) throw error;

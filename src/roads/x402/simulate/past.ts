@@ -8,7 +8,13 @@ import {
   type PolicySubject,
   UNKNOWN_ASSET,
 } from '../../../books/policy/index.ts';
-import { type JudgedPayment, judgeConfigured, subjectsOf, unattended } from '../policy/judge.ts';
+import {
+  type JudgedPayment,
+  judgeConfigured,
+  requirementsOf,
+  subjectsOf,
+  unheld,
+} from '../policy/judge.ts';
 import { type PastRow, readPast, spanOf } from './rows.ts';
 
 type Context = { assets: Assets; settings: Pick<Settings, 'lanes' | 'guard'> };
@@ -32,7 +38,7 @@ export function pastPayments(context: Context): PastSource {
           const then = known.get(row.id);
           return then === undefined
             ? UNKNOWN_ASSET
-            : askThen(assets, policy, { ...then, replay, at });
+            : askThen(context, policy, { ...then, replay, at });
         }),
       );
     },
@@ -58,21 +64,23 @@ function decisionOf(row: PastRow, ask: PastDecision['ask']): PastDecision {
 
 /** By the document where a rule of it is about payments, else by the configuration, as when one is reserved. */
 function askThen(
-  assets: Assets,
+  { assets, settings }: Context,
   policy: CompiledPolicy,
   then: { payment: JudgedPayment; subject: PolicySubject; replay: PolicyReplay; at: number },
 ) {
   const { payment, subject, replay, at } = then;
   if (!policy.judgesPayments) {
-    return { decision: judgeConfigured(assets, payment), asked: false, giveBack: () => {} };
+    const decision = judgeConfigured(assets, payment);
+    const asked = requirementsOf(settings, payment, decision).length > 0;
+    return { decision, asked, giveBack: () => {} };
   }
   const said = replay.decide(subject, at);
-  const decision = unattended(said.decision);
-  // What persons would be asked about first takes nothing.
+  const decision = unheld(said.decision);
+  // What would have to be held is denied, and takes nothing.
   if (decision !== said.decision) said.giveBack();
   return {
     decision,
-    asked: false,
+    asked: requirementsOf(settings, payment, decision).length > 0,
     giveBack: decision === said.decision ? said.giveBack : () => {},
   };
 }

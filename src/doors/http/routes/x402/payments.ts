@@ -236,6 +236,7 @@ const Payment = Type.Object({
     blockHash: maybe,
   }),
   waiting: Type.Union([Type.Object({ reason: text }), Type.Null()]),
+  approvals: Type.Object({ required: Type.Integer(), given: Type.Integer() }),
   scheme: text,
   network: text,
   asset: text,

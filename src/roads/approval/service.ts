@@ -1,6 +1,6 @@
-import type { Settings } from '../../../base/config/index.ts';
-import type { Db } from '../../../base/db/index.ts';
-import { approvalTypedData } from '../../../base/effect/index.ts';
+import type { Settings } from '../../base/config/index.ts';
+import type { Db } from '../../base/db/index.ts';
+import { approvalTypedData } from '../../base/effect/index.ts';
 import {
   checksummed,
   formatAmount,
@@ -10,8 +10,9 @@ import {
   parseForm,
   type Refusal,
   refuse,
-} from '../../../base/kernel/index.ts';
+} from '../../base/kernel/index.ts';
 import {
+  type ApprovalOwner,
   type ApprovalRequest,
   giveApproval,
   listPendingApprovals,
@@ -19,11 +20,24 @@ import {
   readApprovalRequests,
   rejectApproval,
   tallyOf,
-} from '../../../books/approval/index.ts';
+} from '../../books/approval/index.ts';
+
+/** What an intent id is the hash of. `token` is the payment's, which its asset names, and `payer` its initiator. */
+type IntentParts =
+  | { installationId: string; tenantId: string; operation: string; idempotencyKey: string }
+  | {
+      operation: 'payment';
+      assetTransferMethod: 'eip3009' | 'permit2';
+      token: string;
+      payer: string;
+      nonce: string;
+    };
 
 /** What approvers are asked, as JSON. Whoever signs computes digest and intent id by itself from the rest. */
 export type ApprovalView = {
-  withdrawalId: string;
+  /** One of the two: what is asked about. */
+  withdrawalId: string | null;
+  paymentId: string | null;
   status: string;
   /** The digest's parts; amounts in base units and wei, expiry in seconds, as they are signed. */
   content: Record<string, string | number>;
@@ -36,8 +50,7 @@ export type ApprovalView = {
     feeCap: string;
     expiresAt: string;
   };
-  /** What intentId is the hash of. */
-  intent: { installationId: string; tenantId: string; operation: string; idempotencyKey: string };
+  intent: IntentParts;
   digest: string;
   typedData: unknown;
   requirements: unknown;
@@ -50,22 +63,27 @@ export type ApprovalView = {
   createdAt: string;
 };
 
-const NONE = refuse('not_found', 'Nobody was asked to approve such a withdrawal.');
+const NONE = refuse('not_found', 'Nobody was asked to approve such a withdrawal or payment.');
 
-/** What persons do about withdrawals that wait for them. */
+type ApprovalContext = {
+  db: Db;
+  settings: Pick<Settings, 'guard' | 'assets'>;
+  /** Of those that there are, by id; each road knows its own. */
+  intents: Readonly<
+    Record<ApprovalOwner, (sql: Db, ids: readonly string[]) => Promise<Map<string, IntentParts>>>
+  >;
+};
+
+/** What persons do about withdrawals and payments that wait for them. */
 export class ApprovalService {
   readonly #db: Db;
-  readonly #settings: Pick<Settings, 'guard' | 'assets'>;
-  readonly #installationId: string;
+  readonly #settings: ApprovalContext['settings'];
+  readonly #intents: ApprovalContext['intents'];
 
-  constructor(context: {
-    db: Db;
-    settings: Pick<Settings, 'guard' | 'assets'>;
-    installationId: string;
-  }) {
-    this.#db = context.db;
-    this.#settings = context.settings;
-    this.#installationId = context.installationId;
+  constructor({ db, settings, intents }: ApprovalContext) {
+    this.#db = db;
+    this.#settings = settings;
+    this.#intents = intents;
   }
 
   async list(
@@ -77,29 +95,25 @@ export class ApprovalService {
     return requests.map(({ requestId }, index) => ({ id: requestId, view: views[index]! }));
   }
 
-  async get(tenantId: string, withdrawalId: string): Promise<ApprovalView | null> {
-    if (!isUuid(withdrawalId)) return null;
-    const request = (await readApprovalRequests(this.#db, [withdrawalId])).get(withdrawalId);
+  async get(tenantId: string, ownerId: string): Promise<ApprovalView | null> {
+    if (!isUuid(ownerId)) return null;
+    const request = (await readApprovalRequests(this.#db, [ownerId])).get(ownerId);
     if (request?.tenantId !== tenantId) return null;
     return (await this.#views([request]))[0]!;
   }
 
-  async approve(
-    tenantId: string,
-    withdrawalId: string,
-    body: unknown,
-  ): Promise<ApprovalView | Refusal> {
+  async approve(tenantId: string, ownerId: string, body: unknown): Promise<ApprovalView | Refusal> {
     const approval = readApproval(body);
     if (isRefusal(approval)) return approval;
-    if (!isUuid(withdrawalId)) return NONE;
+    if (!isUuid(ownerId)) return NONE;
     const { approvals } = this.#settings.guard;
-    const asked = { tenantId, ownerId: withdrawalId, approval };
+    const asked = { tenantId, ownerId, approval };
     return this.#told(await giveApproval(this.#db, approvals, asked));
   }
 
   async reject(
     tenantId: string,
-    withdrawalId: string,
+    ownerId: string,
     { body, by }: { body: unknown; by: string },
   ): Promise<ApprovalView | Refusal> {
     const form = parseForm(body, new Set(['reason']), (fields) => {
@@ -107,8 +121,8 @@ export class ApprovalService {
       return reason === null ? null : { reason };
     });
     if (isRefusal(form)) return form;
-    if (!isUuid(withdrawalId)) return NONE;
-    const said = { tenantId, ownerId: withdrawalId, by, reason: form.reason };
+    if (!isUuid(ownerId)) return NONE;
+    const said = { tenantId, ownerId, by, reason: form.reason };
     return this.#told(await rejectApproval(this.#db, said));
   }
 
@@ -117,24 +131,23 @@ export class ApprovalService {
   }
 
   async #views(requests: readonly ApprovalRequest[]): Promise<ApprovalView[]> {
-    const { rows } = await this.#db.query<{ id: string; key: string }>({
-      name: 'withdrawal_keys',
-      text: `SELECT withdrawal_id AS id, idempotency_key AS key FROM withdrawal
-        WHERE withdrawal_id = ANY($1::uuid[])`,
-      values: [requests.map(({ ownerId }) => ownerId)],
-    });
-    const keys = new Map(rows.map(({ id, key }) => [id, key]));
-    return requests.map((request) => this.#view(request, keys.get(request.ownerId)!));
+    const of = async (kind: ApprovalOwner) => {
+      const ids = requests.flatMap((one) => (one.ownerKind === kind ? one.ownerId : []));
+      return ids.length === 0 ? [] : this.#intents[kind](this.#db, ids);
+    };
+    const intents = new Map([...(await of('withdrawal')), ...(await of('payment'))]);
+    return requests.map((request) => this.#view(request, intents.get(request.ownerId)!));
   }
 
-  #view(request: ApprovalRequest, idempotencyKey: string): ApprovalView {
-    const { content, approvals, requirements, rejection } = request;
+  #view(request: ApprovalRequest, intent: IntentParts): ApprovalView {
+    const { ownerKind, ownerId, content, approvals, requirements, rejection } = request;
     const { groups, approvers } = this.#settings.guard.approvals;
     const asset = this.#settings.assets.find(({ caip19 }) => caip19 === content.asset);
     const given = approvals.map(({ approverId }) => approverId);
     const { required, given: counted } = tallyOf(requirements, groups, given);
     return {
-      withdrawalId: request.ownerId,
+      withdrawalId: ownerKind === 'withdrawal' ? ownerId : null,
+      paymentId: ownerKind === 'payment' ? ownerId : null,
       status: request.status,
       content: {
         ...content,
@@ -149,12 +162,7 @@ export class ApprovalService {
         feeCap: formatAmount(content.feeCap, 18),
         expiresAt: new Date(content.expiry * 1000).toISOString(),
       },
-      intent: {
-        installationId: this.#installationId,
-        tenantId: request.tenantId,
-        operation: 'withdrawal',
-        idempotencyKey,
-      },
+      intent,
       digest: request.digest,
       typedData: approvalTypedData(content),
       requirements,
