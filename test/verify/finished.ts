@@ -58,6 +58,8 @@ export async function finishedInstallation(): Promise<Installation> {
   await quiet(on);
   await on.stopRole('signer');
   await slotted(on, await order(8, 'USDC', '8'));
+  await on.anvil.hold();
+  await looked(on);
   await on.stopRole('worker');
   await order(9, 'USDC', '9');
   await on.stopRole('api');
@@ -117,6 +119,18 @@ async function moveFunds(on: Installation): Promise<void> {
 async function slotted(on: Installation, id: string): Promise<void> {
   await until('a slot', async () => {
     const rows = await on.rows(`SELECT FROM tx WHERE owner_id = $1 AND status = 'SLOTTED'`, [id]);
+    return rows.length === 1;
+  });
+}
+
+/** Every block was walked, and the lanes were looked at where finality asked for it: no job of that is left for ever. */
+async function looked(on: Installation): Promise<void> {
+  await until('the walk to stand still, and no look at a lane to be due', async () => {
+    const latest = Number(await on.anvil.rpc<string>('eth_blockNumber'));
+    const rows = await on.rows(
+      `SELECT FROM chain_head WHERE latest = $1 AND NOT EXISTS (SELECT FROM job WHERE topic = 'tx.gas')`,
+      [latest],
+    );
     return rows.length === 1;
   });
 }
