@@ -116,7 +116,9 @@ export class Scheduler {
       await new Promise((resolve) => setImmediate(resolve));
       if (this.#actors.every((actor) => actor.atRest)) return;
       const flying = this.#actors.filter((actor) => !actor.atRest && actor.flight?.pid != null);
-      if (flying.length === 0) await this.#change();
+      // Only another step can hold what one waits for.
+      const alone = this.#actors.filter((actor) => !actor.over).length < 2;
+      if (alone || flying.length === 0) await this.#change();
       else await Promise.race([this.#change(), this.#ask(flying, run)]);
     }
   }
