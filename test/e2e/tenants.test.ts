@@ -120,6 +120,7 @@ const bodies: Record<string, () => unknown> = {
   'DELETE /v1/freeze/{id}': () => ({ reason: 'mine now' }),
   'DELETE /v1/address-book/{id}': () => ({ reason: 'mine now' }),
   'POST /v1/holds/{id}/reject': () => ({ reason: 'mine now' }),
+  'POST /v1/priced-endpoints/{id}/veto': () => ({ reason: 'mine now' }),
   'POST /v1/policies/{id}/propose': () => ({ reason: 'mine now' }),
   'POST /v1/policies/{id}/confirm': () => ({ reason: 'mine now' }),
   'POST /v1/policies/{id}/veto': () => ({ reason: 'mine now' }),
