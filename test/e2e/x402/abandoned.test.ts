@@ -89,7 +89,7 @@ describe('a request whose process is gone while it is charged by its answer', ()
     upstream.charging({ 'payonce-charge': '4000' });
     const { header, payer } = await shop.ceilingFor(shop.at('/metered'));
     const before = await on.tokenBalance(payer);
-    await on.anvil.rpc('evm_setIntervalMining', 0);
+    await on.anvil.hold();
     const cut = new AbortController();
     const sent = fetch(shop.at('/metered'), {
       headers: { 'payment-signature': header },
@@ -101,7 +101,7 @@ describe('a request whose process is gone while it is charged by its answer', ()
     await sent;
     await look();
     expect((await statusOf(header))?.status).toBe('CHARGING');
-    await on.anvil.rpc('evm_setIntervalMining', 1);
+    on.anvil.resume();
     await untilStatus(header, 'SERVED');
     await on.startApi();
     const answer = await send(shop.at('/metered'), header);
