@@ -270,7 +270,7 @@ async function launch(
       if (ended !== null) throw new Error(`npm start ended (${ended}) and said:\n${text}`);
       return text.includes(READY) && readDevFile(stateDir);
     },
-    120_000,
+    300_000,
   ).catch((error: Error) => {
     child.kill('SIGTERM');
     throw new Error(`${error.message}; its terminal:\n${text}`);
