@@ -42,7 +42,10 @@ export async function readPast(
           THEN (extract(epoch FROM p.updated_at) * 1000)::float8 END AS "endedAt"
       FROM payment p JOIN merchant m USING (merchant_id)
       LEFT JOIN tx t ON t.owner_id = p.payment_id
-      JOIN decision d ON d.decision_id = coalesce(t.decision_id, p.decision_id)
+      -- What persons were asked about and did not approve has no transaction.
+      LEFT JOIN LATERAL (SELECT decision_id FROM approval_request WHERE owner_id = p.payment_id
+        ORDER BY request_id DESC LIMIT 1) q ON t.tx_id IS NULL
+      JOIN decision d ON d.decision_id = coalesce(t.decision_id, p.decision_id, q.decision_id)
       WHERE p.tenant_id = $1 AND p.payment_id > $2 ORDER BY p.payment_id LIMIT $3`,
     values: [tenantId, after, limit],
   });

@@ -48,11 +48,13 @@ type Past = {
   /** When it ended unpaid. */
   endedHoursAgo?: number;
   score?: number;
+  /** Persons were asked about it, and have not approved it. */
+  asked?: boolean;
 };
 
 /** A payment that was decided so long ago. Its id. */
 async function past({ hoursAgo, payer = ALICE, amount = 60, ...more }: Past): Promise<string> {
-  const { pricedEndpoint = null, denied = false, endedHoursAgo, score } = more;
+  const { pricedEndpoint = null, denied = false, endedHoursAgo, score, asked = false } = more;
   const known = { kind: 'known', at: 1, score, category: null, source: 'toy' };
   const inputs = score === undefined ? null : { screening: { payer: known, payTo: known } };
   const [row] = await at.rows<{ id: string; decision: string }>(
@@ -64,7 +66,10 @@ async function past({ hoursAgo, payer = ALICE, amount = 60, ...more }: Past): Pr
      t AS (INSERT INTO tx (tenant_id, owner_kind, owner_id, intent_id, operation, idempotency_key, chain_id, asset, token,
          recipient, amount, decision_id, settle_at, status, correlation_id)
        SELECT $2, 'payment', id, $8, 'payment', id::text, 1, $9, $10, $10, $4, decision_id, 'included', 'CREATED', 'c'
-       FROM id, d WHERE $6 = 'allow')
+       FROM id, d WHERE $6 = 'allow' AND NOT $12),
+     q AS (INSERT INTO approval_request (tenant_id, owner_id, owner_kind, decision_id, requirements, wallet_group, chain_id, asset,
+         recipient, amount, fee_cap, intent_id, policy_version, initiator, expiry, correlation_id, status)
+       SELECT $2, id, 'payment', decision_id, '[]', 'g', 1, $9, $10, $4, 1, $8, 'config:1', 'i', 1, 'c', 'PENDING' FROM id, d WHERE $12)
      INSERT INTO payment (payment_id, tenant_id, merchant_id, status, endpoint, fingerprint, authorization_id, chain_id, asset,
        token, payer, pay_to, amount, valid_after, valid_before, nonce, signature, method, wait_until, commit_at, risk_tier,
        correlation_id, priced_endpoint)
@@ -73,7 +78,7 @@ async function past({ hoursAgo, payer = ALICE, amount = 60, ...more }: Past): Pr
      RETURNING payment_id AS id, (SELECT decision_id FROM d) AS decision`,
     [
       ...[hoursAgo, tenantId, merchantId, amount, payer, denied ? 'deny' : 'allow', inputs],
-      ...[randomBytes(32), USD.caip19, Buffer.alloc(20, 7), pricedEndpoint],
+      ...[randomBytes(32), USD.caip19, Buffer.alloc(20, 7), pricedEndpoint, asked],
     ],
   );
   // As it stands by now: the machine's own way there is not what is looked at.
@@ -165,6 +170,16 @@ describe('a simulation of payments', () => {
       [sold, 'denied', 'no: denied'],
       [risky, 'denied', 'risk: denied'],
       [denied, 'allowed', null],
+    ]);
+  });
+
+  it('knows whom persons were asked about, also where they have not approved it', async () => {
+    const asked = await past({ hoursAgo: 2, asked: true });
+    const ended = await past({ hoursAgo: 20, asked: true, endedHoursAgo: 3 });
+    const { differences } = await simulate(PAYER);
+    expect(differences.map(({ id, was, would }) => [id, was.outcome, would.outcome])).toEqual([
+      [ended, 'approved', 'allowed'],
+      [asked, 'approved', 'allowed'],
     ]);
   });
 
