@@ -72,7 +72,7 @@ function reject({ id }, { tenant, again }) {
     'aria-label': 'Reason',
   });
   const send = button('Reject', async () => {
-    if (reason.value.trim() === '') throw new Error('Say why it is rejected; the client is told.');
+    if (reason.value.trim() === '') throw new Error('Say why it is rejected.');
     const path = `/v1/approvals/${encodeURIComponent(id)}/reject`;
     await call('POST', path, { body: { reason: reason.value.trim() }, tenant: tenant.id });
     await again();
