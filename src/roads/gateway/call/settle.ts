@@ -53,12 +53,11 @@ export async function payCall(
   const { correlationId } = call;
   const naming = { correlationId, pricedEndpoint: offered.firstId, ...paid.payment.named };
   const told = await facilitator.settle(payeeOf(merchant, offered), body, naming);
-  const { success, errorReason } = told.body;
-  if (success === true) await setPaid(db, call, receiptOf(told.body));
-  else if (told.status !== 200 || success !== false || errorReason === 'settlement_pending') {
-    return false;
-  } else await setUnpaid(db, call, String(errorReason));
-  return true;
+  if (told.body['success'] === true) {
+    await setPaid(db, call, receiptOf(told.body));
+    return true;
+  }
+  return endUnpaid(db, call, told);
 }
 
 /**
@@ -82,13 +81,21 @@ export async function chargeCall(
   const naming = { correlationId: call.correlationId, pricedEndpoint: offered.firstId, ...named };
   const asked = { ...body, paymentRequirements };
   const told = await facilitator.settle(payeeOf(merchant, offered), asked, naming);
-  const { success, errorReason, extra } = told.body;
-  if (success === true) {
+  if (told.body['success'] === true) {
     await setCharged(db, call, receiptOf(told.body));
     return true;
   }
-  // A no of a payment that has not ended (its time is over) may be overtaken by another process: the job tells.
-  const isOver = told.status === 200 && success === false && errorReason !== 'settlement_pending';
+  return endUnpaid(db, call, told);
+}
+
+/**
+ * Ends a call whose payment has ended without paying. A no to a payment that has not (its time is over by this process's
+ * clock, its payer's money is gone for now) may be overtaken by another process that reserves it: the job tells, by the
+ * payment. False: nobody knows yet.
+ */
+async function endUnpaid(db: Db, call: Call, { status, body }: Told): Promise<boolean> {
+  const { success, errorReason, extra } = body;
+  const isOver = status === 200 && success === false && errorReason !== 'settlement_pending';
   if (!isOver || extra === undefined) return false;
   await setUnpaid(db, call, String(errorReason));
   return true;
