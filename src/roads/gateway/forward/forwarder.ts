@@ -102,7 +102,7 @@ export class Forwarder {
       const { id: callId, correlationId } = call;
       log.warn(
         { callId, correlationId, fault: charge.fault },
-        'an upstream did not tell its usage',
+        'an upstream told no usage that can be charged as it is',
       );
     }
     const answer = { status, headers, body: Buffer.concat(chunks) };

@@ -1,21 +1,10 @@
 import { HEX_BYTES, type Sql } from '../../../base/db/index.ts';
-import type { AuthorizationMethod } from '../../../base/effect/index.ts';
-import type { Address } from '../../../base/kernel/index.ts';
 import type { PastSpan } from '../../../books/policy/index.ts';
+import type { JudgedPayment } from '../policy/judge.ts';
 import type { Parties } from '../policy/screen.ts';
 
 /** A payment as it was decided about, and what became of it. Times in ms since the epoch. */
-export type PastRow = {
-  id: string;
-  tenantId: string;
-  merchantName: string;
-  asset: string;
-  amount: bigint;
-  payer: Address;
-  payTo: Address;
-  method: AuthorizationMethod;
-  endpoint: string;
-  pricedEndpoint: string | null;
+export type PastRow = Omit<JudgedPayment, 'parties'> & {
   decidedAt: number;
   verdict: 'allow' | 'deny';
   tier: string | null;
