@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Hex } from '../../../src/base/kernel/index.ts';
 import type { Merchant } from '../../../src/books/access/index.ts';
+import { readHeads } from '../../../src/books/tx/index.ts';
 import type { Answer } from '../../../src/roads/x402/index.ts';
 import { ruleBy } from '../../support/policy.ts';
 import { dueSteps, finish, workOn } from '../../support/steps/finish.ts';
@@ -133,7 +134,10 @@ class Life {
 
   async #observe(): Promise<void> {
     await runStep(this.#on, 'observe');
-    this.#unseen.clear();
+    // Another process may hold the chain, or the node not answer: then nobody has looked.
+    const { chain, owner } = this.#road;
+    const [head] = (await readHeads(owner)).values();
+    if (head?.hash === chain.block(chain.height)?.hash) this.#unseen.clear();
   }
 
   #judge(told: Told): string[] {
