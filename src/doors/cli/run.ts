@@ -21,6 +21,7 @@ import { addFreezeCommands } from './operate/freeze.ts';
 import { addKeyCommands } from './operate/keys.ts';
 import { addLaneCommands } from './operate/lanes.ts';
 import { addOperatorCommands } from './operate/operators.ts';
+import { addPriceCommands } from './operate/price.ts';
 import { addRefund } from './operate/refund.ts';
 import { addUsage } from './operate/usage.ts';
 import { addPaymentCommands } from './payment-commands.ts';
@@ -74,6 +75,7 @@ function buildProgram(run: Run): Command {
   addCronCommands(program, run);
   addPolicyCommands(program, run);
   addPaymentCommands(program, run);
+  addPriceCommands(program, run);
   addRefund(program, run);
   addUsage(program, run);
   addChains(program, run);
