@@ -846,14 +846,16 @@ CREATE TABLE merchant (
   replays boolean NOT NULL DEFAULT false,
   disabled_at timestamp with time zone,
   created_at timestamp with time zone NOT NULL DEFAULT now(),
+  offers jsonb NOT NULL DEFAULT '[]'::jsonb,
   CONSTRAINT merchant_name_check CHECK ((name ~ '^[a-z0-9][a-z0-9-]{0,62}$'::text)),
+  CONSTRAINT merchant_offers_check CHECK ((jsonb_typeof(offers) = 'array'::text)),
   CONSTRAINT merchant_pay_to_check CHECK ((cardinality(pay_to) > 0)),
   CONSTRAINT merchant_pkey PRIMARY KEY (merchant_id),
   CONSTRAINT merchant_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenant(tenant_id),
   CONSTRAINT merchant_tenant_id_name_key UNIQUE (tenant_id, name)
 );
 GRANT INSERT, SELECT ON merchant TO payonce_app;
-GRANT UPDATE (pay_to, replays, disabled_at) ON merchant TO payonce_app;
+GRANT UPDATE (pay_to, replays, disabled_at, offers) ON merchant TO payonce_app;
 
 CREATE TABLE merchant_asset (
   merchant_id uuid NOT NULL,

@@ -177,7 +177,7 @@ async function keyOf(stage: Stage): Promise<string> {
   try {
     const [merchant] = await putMerchants(pool, [
       {
-        ...{ tenant: 'bench', name: 'shop', payTo: [PAY_TO], replays: false },
+        ...{ tenant: 'bench', name: 'shop', payTo: [PAY_TO], offers: [], replays: false },
         assets: [{ asset: caip19(CHAIN_ID, DEV_TOKEN_ADDRESS), maxAmount: null }],
       },
     ]);

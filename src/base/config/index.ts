@@ -35,6 +35,7 @@ export {
   type KeySettings,
   type LaneSettings,
   type MerchantSettings,
+  type Offer,
   quorumOf,
   type RateLimit,
   type Settings,

@@ -394,6 +394,53 @@ describe('a well-formed file', () => {
     expect(read(text).http.bodyLimitBytes).toBe(bytes);
   });
 
+  const merchant = { tenant: 'acme', name: 'shop', payTo: [WALLET], assets: [{ asset: 'USDC' }] };
+  it('takes what a merchant offers, its URLs as they are written', () => {
+    const offer = { method: 'GET', path: '/weather/*', upstream: 'HTTPS://Weather.example' };
+    const text = bend({
+      x402: {
+        merchants: [
+          { ...merchant, offers: [offer] },
+          { ...merchant, name: 'b' },
+        ],
+      },
+    });
+    expect(read(text).x402.merchants.map(({ offers }) => offers)).toEqual([
+      [{ ...offer, upstream: 'https://weather.example/' }],
+      [],
+    ]);
+  });
+
+  it.each([
+    [{ method: 'get' }, 'method'],
+    [{ path: '/a/*/b' }, 'path'],
+    [{ path: '/a//b' }, 'path'],
+    [{ upstream: 'ftp://h/' }, 'upstream'],
+    [{ upstream: 'https://h/?q' }, 'upstream'],
+    [{ upstream: undefined }, 'upstream'],
+    [{ price: '1' }, 'price'],
+  ])('refuses the offer %j', (over, field) => {
+    const offer = { method: 'GET', path: '/a/*', upstream: 'https://h/', ...over };
+    const text = bend({ x402: { merchants: [{ ...merchant, offers: [offer] }] } });
+    expect(() => read(text)).toThrow(`x402.merchants[0].offers[0].${field}: `);
+  });
+
+  it.each([
+    [{ payTo: ['0x12'] }, 'payTo[0]'],
+    [{ assets: [{ asset: 'EURC' }] }, 'assets[0].asset'],
+    [{ assets: [{ asset: 'USDC', maxAmount: '0.0000001' }] }, 'assets[0].maxAmount'],
+  ])('refuses the merchant with %j', (over, field) => {
+    const text = bend({ x402: { merchants: [{ ...merchant, ...over }] } });
+    expect(() => read(text)).toThrow(`x402.merchants[0].${field}: `);
+  });
+
+  it('refuses a merchant twice, and a network that is none', () => {
+    const text = bend({
+      x402: { merchants: [merchant, merchant], upstreamNetworks: ['10.0.0.0/33'] },
+    });
+    expect(() => read(text)).toThrow(/x402\.merchants\[1\].*\n.*x402\.upstreamNetworks\[0\]/);
+  });
+
   it('takes proxies and rates; as many at once as a second unless told otherwise', () => {
     const text = bend({
       'http.publicUrl': 'https://pay.example/',

@@ -60,6 +60,7 @@ export function readSettings(options: ReadSettingsOptions): Settings {
   const { lanes, treasury } = readWallets(file, { chains, assets }, faults);
   const guard = readGuard(file.signer ?? {}, { chains, assets, lanes }, faults);
   const screening = readScreening(file.screening, secrets, faults);
+  const x402 = readX402(file.x402 ?? {}, assets, faults);
   faults.throwIfAny();
 
   return {
@@ -73,7 +74,7 @@ export function readSettings(options: ReadSettingsOptions): Settings {
     lanes,
     treasury,
     guard,
-    x402: readX402(file.x402 ?? {}, assets, faults),
+    x402,
     policy: { looseningDelayMs: (file.policy?.looseningDelaySeconds ?? 86_400) * 1000 },
     screening,
     checks: readChecks(file.checks ?? {}),

@@ -1,4 +1,4 @@
-import type { Address, Hex, Network, SettleAt } from '../kernel/index.ts';
+import type { Address, Hex, HttpMethod, Network, SettleAt } from '../kernel/index.ts';
 import type { GuardSettings } from './guard/settings.ts';
 import type { ScreeningSettings } from './screening/settings.ts';
 
@@ -95,8 +95,12 @@ export type MerchantSettings = {
   payTo: Address[];
   /** Ids of assets, or CAIP-19; base units of one payment at most, null: as the tiers say. */
   assets: { asset: string; maxAmount: bigint | null }[];
+  offers: Offer[];
   replays: boolean;
 };
+
+/** What a merchant sells: its first price need not wait. The path as prices have it, `/*` at its end: all below it. */
+export type Offer = { method: HttpMethod; path: string; upstream: string };
 
 /** So many at once, and so many a second in the long run; counted by each api process for itself. */
 export type RateLimit = { requestsPerSecond: number; burst: number };

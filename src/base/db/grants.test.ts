@@ -147,7 +147,7 @@ describe('the app role', () => {
         'ledger_balance INSERT',
         'ledger_balance UPDATE (balance, reserved)',
         'merchant INSERT',
-        'merchant UPDATE (pay_to, replays, disabled_at)',
+        'merchant UPDATE (pay_to, replays, disabled_at, offers)',
         'merchant_asset DELETE',
         'merchant_asset INSERT',
         'merchant_key INSERT',

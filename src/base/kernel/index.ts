@@ -12,3 +12,4 @@ export * from './log.ts';
 export * from './machine.ts';
 export * from './money.ts';
 export * from './network.ts';
+export * from './web.ts';

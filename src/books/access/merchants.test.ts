@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { MainDatabase } from '../../../test/support/main-database.ts';
+import type { Offer } from '../../base/config/index.ts';
 import { inTransaction } from '../../base/db/index.ts';
 import { readAudit } from '../../base/event/index.ts';
 import type { Address } from '../../base/kernel/index.ts';
@@ -7,16 +8,17 @@ import { bindKey, createKey, type NewApiKey, putMerchant } from './index.ts';
 
 const PAYEE: Address = `0x${'aa'.repeat(20)}`;
 const OTHER: Address = `0x${'bb'.repeat(20)}`;
+const OFFER: Offer = { method: 'GET', path: '/a/*', upstream: 'https://up.example/' };
 let at: MainDatabase;
 beforeAll(async () => {
   at = await MainDatabase.start();
 });
 afterAll(() => at.stop());
 
-const put = (payTo: Address[]) =>
+const put = (payTo: Address[], offers: Offer[] = []) =>
   inTransaction(at.app, (sql) =>
     putMerchant(sql, {
-      ...{ tenantId: at.tenantId, name: 'shop', payTo, replays: false },
+      ...{ tenantId: at.tenantId, name: 'shop', payTo, offers, replays: false },
       assets: [
         { asset: 'b', maxAmount: null },
         { asset: 'a', maxAmount: 5n },
@@ -28,6 +30,8 @@ it('what is done to a merchant is audited, with what it was; the same again is n
   const { merchantId } = await put([OTHER, PAYEE]);
   await put([PAYEE, OTHER]);
   await put([PAYEE]);
+  await put([PAYEE], [OFFER]);
+  await put([PAYEE], [OFFER]);
   const order = { tenantId: at.tenantId, name: 'shop', scopes: ['payments:settle'] };
   const { keyId } = (await createKey(at.app, order)) as NewApiKey;
   const bind = () => inTransaction(at.app, (sql) => bindKey(sql, keyId, merchantId));
@@ -40,10 +44,12 @@ it('what is done to a merchant is audited, with what it was; the same again is n
     { asset: 'a', maxAmount: '5' },
     { asset: 'b', maxAmount: null },
   ];
-  const both = { payTo: [PAYEE, OTHER], assets, replays: false };
+  const both = { payTo: [PAYEE, OTHER], assets, offers: [], replays: false };
+  const one = { ...both, payTo: [PAYEE] };
   expect(entries.reverse().map(({ action, detail }) => [action, detail])).toEqual([
     ['merchant.made', { name: 'shop', ...both }],
-    ['merchant.changed', { name: 'shop', ...both, payTo: [PAYEE], before: both }],
+    ['merchant.changed', { name: 'shop', ...one, before: both }],
+    ['merchant.changed', { name: 'shop', ...one, offers: [OFFER], before: one }],
     ['merchant.key_bound', { name: 'shop', keyId }],
   ]);
   expect(entries.every(({ actor }) => actor === 'the configuration')).toBe(true);

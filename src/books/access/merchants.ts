@@ -1,3 +1,4 @@
+import type { Offer } from '../../base/config/index.ts';
 import { HEX_BYTES, type Sql } from '../../base/db/index.ts';
 import { type Address, fromHex, type Refusal, refuse } from '../../base/kernel/index.ts';
 import { auditBinding, auditMerchant } from './audit/audit-merchant.ts';
@@ -11,6 +12,8 @@ export type Merchant = {
   payTo: Address[];
   /** By CAIP-19; base units of one payment at most, null: what the asset's tiers allow. */
   assets: { asset: string; maxAmount: bigint | null }[];
+  /** What it sells by the configuration: the first price of that need not wait. */
+  offers: Offer[];
   /** It gets a success as often as it asks, since it remembers what it has served. */
   replays: boolean;
   /**
@@ -36,7 +39,7 @@ type Row = Omit<Merchant, 'assets' | 'payTo'> & {
   assets: { asset: string; maxAmount: string | null }[];
 };
 
-const MERCHANT = `SELECT m.merchant_id AS "merchantId", m.tenant_id AS "tenantId", m.name, m.replays,
+const MERCHANT = `SELECT m.merchant_id AS "merchantId", m.tenant_id AS "tenantId", m.name, m.replays, m.offers,
     ARRAY(SELECT '0x' || encode(p, 'hex') FROM unnest(m.pay_to) p) AS "payTo",
     (SELECT coalesce(json_agg(json_build_object('asset', a.asset, 'maxAmount', a.max_amount::text) ORDER BY a.asset), '[]')
      FROM merchant_asset a WHERE a.merchant_id = m.merchant_id) AS assets,
@@ -70,12 +73,14 @@ export async function putMerchant(
   if (!NAME.test(wanted.name)) {
     return refuse('invalid_request', "A merchant's name has 1 to 63 characters of a-z 0-9 -.");
   }
-  const before = await findMerchantOf(sql, wanted);
+  const { tenantId, name, replays } = wanted;
+  const before = await findMerchantOf(sql, { tenantId, name });
   const { rows } = await sql.query<{ id: string }>(
-    `INSERT INTO merchant (tenant_id, name, pay_to, replays) VALUES ($1, $2, $3::bytea[], $4)
-     ON CONFLICT (tenant_id, name) DO UPDATE SET pay_to = excluded.pay_to, replays = excluded.replays
+    `INSERT INTO merchant (tenant_id, name, pay_to, replays, offers) VALUES ($1, $2, $3::bytea[], $4, $5)
+     ON CONFLICT (tenant_id, name) DO UPDATE
+       SET pay_to = excluded.pay_to, replays = excluded.replays, offers = excluded.offers
      RETURNING merchant_id AS id`,
-    [wanted.tenantId, wanted.name, wanted.payTo.map(fromHex), wanted.replays],
+    [tenantId, name, wanted.payTo.map(fromHex), replays, JSON.stringify(wanted.offers)],
   );
   const merchantId = rows[0]!.id;
   await sql.query('INSERT INTO account (tenant_id, name) VALUES ($1, $2) ON CONFLICT DO NOTHING', [

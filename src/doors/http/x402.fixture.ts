@@ -23,6 +23,7 @@ export class FakeX402 implements X402 {
       name: 'shop',
       payTo: [`0x${'cd'.repeat(20)}`],
       assets: [],
+      offers: [],
       replays: false,
       wallets: [],
       lanes: [],

@@ -1,7 +1,13 @@
 import type { AssetSettings, Assets } from '../../base/config/index.ts';
 import { type Db, inTransaction } from '../../base/db/index.ts';
 import { authorizationDigest } from '../../base/effect/index.ts';
-import { type Address, type Clock, checksummed, type Hex } from '../../base/kernel/index.ts';
+import {
+  type Address,
+  type Clock,
+  checksummed,
+  type Hex,
+  plainPath,
+} from '../../base/kernel/index.ts';
 import { findMerchant, type Merchant, type RateLimiter } from '../../books/access/index.ts';
 import {
   answerGone,
@@ -32,7 +38,7 @@ import {
   requestHash,
   requirementsOf,
 } from './call/wire.ts';
-import { isPayable, matchEndpoint, plainPath } from './endpoint/match.ts';
+import { isPayable, matchEndpoint } from './endpoint/match.ts';
 import { endpointsOf, type PricedEndpoint, readEndpoint } from './endpoint/rows.ts';
 import type { Forwarder } from './forward/forwarder.ts';
 import { forwardedHeaders } from './forward/headers.ts';

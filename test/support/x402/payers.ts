@@ -136,7 +136,9 @@ export async function merchantKey(
   try {
     const { tenant = 'demo', name = 'shop', payTo = [PAY_TO], replays = false } = over;
     const assets = [{ asset: caip19(31_337, on.token), maxAmount: null }];
-    const [merchant] = await putMerchants(db, [{ tenant, name, payTo, assets, replays }]);
+    const [merchant] = await putMerchants(db, [
+      { tenant, name, payTo, assets, offers: [], replays },
+    ]);
     return await createMerchantKey(db, merchant!);
   } finally {
     await db.end();

@@ -66,7 +66,9 @@ export async function openShop(road: Road): Promise<Merchant> {
   const { wires, settings } = road;
   const payTo = [settings.lanes[0]!.address, OUTSIDE];
   const assets = [{ asset: caip19(CHAIN_ID, TOKEN), maxAmount: null }];
-  await putMerchants(wires.app, [{ tenant: 'demo', name: 'shop', payTo, assets, replays: false }]);
+  await putMerchants(wires.app, [
+    { tenant: 'demo', name: 'shop', payTo, assets, offers: [], replays: false },
+  ]);
   await road.keep();
   return (await findMerchant(wires.app, { tenant: 'demo', name: 'shop' }))!;
 }

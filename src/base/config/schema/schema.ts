@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox';
+import { METHODS, PATH_PATTERN, PLAIN_URL } from '../../kernel/index.ts';
 import { URGENCIES } from '../settings.ts';
 import { Audit } from './audit.ts';
 import { guardSections } from './guard.ts';
@@ -129,6 +130,19 @@ const Merchant = Type.Object(
         closed,
       ),
       { minItems: 1, description: 'a list of { asset, maxAmount }' },
+    ),
+    offers: Type.Optional(
+      Type.Array(
+        Type.Object(
+          {
+            method: Type.Enum([...METHODS]),
+            path: Type.String({ description: PATH_PATTERN }),
+            upstream: Type.String({ description: PLAIN_URL }),
+          },
+          closed,
+        ),
+        { description: 'a list of { method, path, upstream }' },
+      ),
     ),
     replays: Type.Optional(Type.Boolean({ description: 'true or false' })),
   },

@@ -1,15 +1,23 @@
-import { parseAmount, parseNetwork } from '../../kernel/index.ts';
+import {
+  PATH_PATTERN,
+  PLAIN_URL,
+  parseAmount,
+  parseNetwork,
+  parsePathPattern,
+  parsePlainUrl,
+} from '../../kernel/index.ts';
 import { readAddress } from '../assets.ts';
 import { refuseRepeat } from '../chains.ts';
 import { type Faults, shown } from '../faults.ts';
 import { NETWORK } from '../schema/parts.ts';
 import { rateLimitOf } from '../schema/rate-limit.ts';
 import type { ConfigFile } from '../schema/schema.ts';
-import type { AssetSettings, MerchantSettings, Settings } from '../settings.ts';
+import type { AssetSettings, MerchantSettings, Offer, Settings } from '../settings.ts';
 import type { Loose } from '../shape.ts';
 
 type Section = Loose<NonNullable<ConfigFile['x402']>>;
 type MerchantSection = NonNullable<NonNullable<Section['merchants']>[number]>;
+type OfferSection = NonNullable<NonNullable<MerchantSection['offers']>[number]>;
 
 /** Every challenge is a row: a person's browser asks for fewer, and a flood for more. */
 export const CHALLENGE_RATES = {
@@ -55,15 +63,20 @@ export function readX402(
 }
 
 function readMerchant(
-  { tenant = '', name = '', payTo = [], assets: allowed = [], replays = false }: MerchantSection,
+  merchant: MerchantSection,
   path: string,
   assets: readonly AssetSettings[],
   faults: Faults,
 ): MerchantSettings {
+  const { tenant = '', name = '', payTo = [], assets: allowed = [], replays = false } = merchant;
+  const { offers = [] } = merchant;
   return {
     tenant,
     name,
     replays,
+    offers: offers.flatMap((offer, index) =>
+      readOffer(offer ?? {}, `${path}.offers[${index}]`, faults),
+    ),
     payTo: payTo.flatMap((text, index) =>
       text === undefined ? [] : [readAddress(text, `${path}.payTo[${index}]`, faults)],
     ),
@@ -82,4 +95,16 @@ function readMerchant(
       return [];
     }),
   };
+}
+
+function readOffer({ method, path, upstream }: OfferSection, at: string, faults: Faults): Offer[] {
+  const asked = path === undefined ? undefined : parsePathPattern(path);
+  const url = upstream === undefined ? undefined : parsePlainUrl(upstream);
+  if (path !== undefined && asked === undefined)
+    faults.add(`${at}.path`, shown(path), PATH_PATTERN);
+  if (upstream !== undefined && url === undefined) {
+    faults.add(`${at}.upstream`, shown(upstream), PLAIN_URL);
+  }
+  if (method === undefined || asked === undefined || url === undefined) return [];
+  return [{ method, path: asked, upstream: url }];
 }

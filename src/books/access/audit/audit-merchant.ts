@@ -1,3 +1,4 @@
+import type { Offer } from '../../../base/config/index.ts';
 import type { Sql } from '../../../base/db/index.ts';
 import { writeAudit } from '../../../base/event/index.ts';
 import type { Address } from '../../../base/kernel/index.ts';
@@ -8,6 +9,7 @@ type AuditedMerchant = {
   name: string;
   payTo: readonly Address[];
   assets: readonly { asset: string; maxAmount: bigint | null }[];
+  offers: readonly Offer[];
   replays: boolean;
 };
 
@@ -30,12 +32,17 @@ export async function auditMerchant(
 }
 
 /** In an order of their own: rows and files have another. */
-function termsOf({ payTo, assets, replays }: AuditedMerchant) {
+function termsOf({ payTo, assets, offers, replays }: AuditedMerchant) {
   return {
     payTo: [...payTo].sort(),
     assets: assets
       .map(({ asset, maxAmount }) => ({ asset, maxAmount: maxAmount?.toString() ?? null }))
       .sort((a, b) => (a.asset < b.asset ? -1 : 1)),
+    offers: offers
+      .map(({ method, path, upstream }) => ({ method, path, upstream }))
+      .sort((a, b) =>
+        `${a.path} ${a.method} ${a.upstream}` < `${b.path} ${b.method} ${b.upstream}` ? -1 : 1,
+      ),
     replays,
   };
 }

@@ -42,7 +42,7 @@ test('the development configuration means the development settings, and a mercha
   const [{ caip19 }] = settings.assets as [(typeof settings.assets)[0]];
   expect(merchants).toEqual([
     {
-      ...{ tenant: 'demo', name: 'shop', payTo: [lane!.address], replays: true },
+      ...{ tenant: 'demo', name: 'shop', payTo: [lane!.address], offers: [], replays: true },
       assets: [{ asset: caip19, maxAmount: null }],
     },
   ]);

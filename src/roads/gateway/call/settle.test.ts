@@ -26,7 +26,12 @@ beforeAll(async () => {
   assets = new Assets(settings.assets);
   const asset = settings.assets.find(({ id }) => id === 'USDC')!.caip19;
   const { tenantId } = at;
-  const allowed = { payTo: [OURS], assets: [{ asset, maxAmount: null }], replays: false };
+  const allowed = {
+    payTo: [OURS],
+    assets: [{ asset, maxAmount: null }],
+    offers: [],
+    replays: false,
+  };
   const put = await putMerchant(at.app, { tenantId, name: 'shop', ...allowed });
   if (isRefusal(put)) throw new Error(put.detail);
   merchant = { ...put, wallets: [], lanes: [] } as unknown as Merchant;

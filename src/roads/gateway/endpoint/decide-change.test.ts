@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { decidePut, decideRemoval, loosens, standingOf, type Terms } from './decide-change.ts';
+import {
+  decidePut,
+  decideRemoval,
+  isOffered,
+  loosens,
+  neverSold,
+  standingOf,
+  type Terms,
+} from './decide-change.ts';
 import type { PricedEndpoint, Usage } from './rows.ts';
 
 const [OURS, OTHER] = [`0x${'aa'.repeat(20)}`, `0x${'bb'.repeat(20)}`] as const;
@@ -83,7 +91,45 @@ describe('a path', () => {
       [],
     ],
   ])('%s', (_, endpoints, asked, said) => {
-    expect(decidePut(of(...endpoints), { ...BASE, price: asked })).toEqual(said);
+    expect(decidePut(of(...endpoints), { ...BASE, price: asked }, false)).toEqual(said);
+  });
+
+  it.each<[string, PricedEndpoint[], string[] | null]>([
+    ['without any price', [], []],
+    ['with one that waits, as it is', [price({ ...waiting, price: 500n })], []],
+    ['with its own, for less', [price({ ...own, price: 501n })], ['price']],
+    ['with its own, as it is', [own], null],
+  ])('that opens, %s', (_, endpoints, said) => {
+    expect(decidePut(of(...endpoints), { ...BASE, price: 500n }, true)).toEqual(said);
+  });
+
+  const offer = { method: 'GET', path: '/w/seoul', upstream: BASE.upstream } as const;
+  it.each([
+    [{}, true],
+    [{ method: 'POST' as const }, false],
+    [{ path: '/w/*' }, false],
+    [{ upstream: `${BASE.upstream}other` }, false],
+  ])('is offered as it stands in the configuration, case %#', (over, said) => {
+    expect(isOffered([offer], { ...offer, ...over })).toBe(said);
+  });
+
+  it.each<[string, string, boolean]>([
+    ['/w/seoul', '/w/seoul', false],
+    ['/w/*', '/w/seoul', false],
+    ['/*', '/w/seoul', false],
+    ['/w/seoul', '/w/*', false],
+    ['/w/seoul', '/*', false],
+    ['/w/*', '/w/seoul/*', false],
+    ['/w', '/w/*', false],
+    ['/w/*', '/w', false],
+    ['/w', '/w/seoul', true],
+    ['/w/seoul', '/w/seoul2', true],
+    ['/w/seoul/*', '/w/seoul2', true],
+    ['/w/*', '/v/*', true],
+  ])('after %s was sold, that %s never was: case %#', (was, path, said) => {
+    const sold = [{ method: 'GET' as const, path: was }];
+    expect(neverSold(sold, { method: 'GET', path })).toBe(said);
+    expect(neverSold(sold, { method: 'POST', path })).toBe(true);
   });
 
   it.each<[string, PricedEndpoint[], string[]]>([

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual as isSame } from 'node:util';
+import type { Offer } from '../../../base/config/index.ts';
 import { matchEndpoint } from './match.ts';
 import type { NewEndpoint, PricedEndpoint, Usage } from './rows.ts';
 
@@ -54,6 +55,30 @@ export type Standing = {
   covered: boolean;
 };
 
+/** The configuration says that the merchant sells exactly this there. */
+export function isOffered(
+  offers: readonly Offer[],
+  wanted: Pick<NewEndpoint, keyof Offer>,
+): boolean {
+  return offers.some(
+    ({ method, path, upstream }) =>
+      method === wanted.method && path === wanted.path && upstream === wanted.upstream,
+  );
+}
+
+/** Nothing that it would answer was ever sold, be it by a wider path or a narrower one, that may be gone by now. */
+export function neverSold(sold: readonly Key[], wanted: Key): boolean {
+  return !sold.some(
+    (one) => one.method === wanted.method && (reaches(one, wanted) || reaches(wanted, one)),
+  );
+}
+
+/** `/a/*` reaches `/a` too: many servers answer `/a/` alike. */
+function reaches({ path }: Key, other: Key): boolean {
+  if (!path.endsWith('/*')) return path === other.path;
+  return `${other.path}/`.startsWith(path.slice(0, -1));
+}
+
 /** `endpoints`: a merchant's, in force or waiting. */
 export function standingOf(endpoints: readonly PricedEndpoint[], { method, path }: Key): Standing {
   const isOwn = (one: PricedEndpoint) => one.method === method && one.path === path;
@@ -67,9 +92,14 @@ export function standingOf(endpoints: readonly PricedEndpoint[], { method, path 
 
 /**
  * Null: it stands so already, or waits. Else what loosens by it. A path that has no price of its own sells what nobody sold,
- * or leaves the price of a wider path and the policy's rules that name that one.
+ * or leaves the price of a wider path and the policy's rules that name that one. `opens`: it is offered, and was never sold.
  */
-export function decidePut({ own, waiting }: Standing, wanted: Terms): string[] | null {
+export function decidePut(
+  { own, waiting }: Standing,
+  wanted: Terms,
+  opens: boolean,
+): string[] | null {
+  if (own === null && opens) return [];
   const last = waiting ?? (own?.removedAt === null ? own : null);
   if (last !== null && sameTerms(last, wanted)) return null;
   return own === null ? ['path'] : loosens(own, wanted);

@@ -3,15 +3,18 @@ import type { AuthorizationMethod } from '../../../base/effect/index.ts';
 import {
   type Address,
   type Fields,
+  METHODS,
+  PATH_PATTERN,
+  PLAIN_URL,
   parseAddress,
   parseAmount,
   parseForm,
+  parsePathPattern,
+  parsePlainUrl,
   type Refusal,
 } from '../../../base/kernel/index.ts';
 import { readAsset } from '../../../books/ledger/index.ts';
-import { plainPath } from './match.ts';
 import {
-  METHODS,
   type NewEndpoint,
   ON_FAILURE,
   ON_FAILURE_UPTO,
@@ -29,8 +32,6 @@ const TRANSFER_METHODS = ['eip3009', 'permit2'] as const satisfies Authorization
 /** What tells the charge of `upto`, in units of the token. */
 const USAGE_HEADER = 'payonce-charge';
 const MOST_UNITS = 1_000_000_000;
-const MOST_PATH = 512;
-const MOST_URL = 2_048;
 
 export type EndpointForm = Omit<NewEndpoint, 'tenantId' | 'merchantId' | 'asset'> & {
   merchant: string;
@@ -134,11 +135,8 @@ function readOneOf<Word extends string>(
 }
 
 function readPath(fields: Fields): string | null {
-  const expected = `a plain path of at most ${MOST_PATH} characters, like /weather/seoul or /weather/*`;
-  return fields.text('path', { code: 'invalid_request', expected }, (text) => {
-    const fits = text.length <= MOST_PATH && plainPath(text) !== null;
-    return fits && !text.slice(0, -1).includes('*') ? text : undefined;
-  });
+  const rule = { code: 'invalid_request', expected: PATH_PATTERN } as const;
+  return fields.text('path', rule, parsePathPattern);
 }
 
 function readPrice(fields: Fields, name: string, asset: AssetSettings | null): bigint | null {
@@ -158,16 +156,10 @@ function readPayTo(fields: Fields): Address | null {
   });
 }
 
-/** Of http or https, without user, query or fragment. Where it may be is judged when it is asked. */
+/** Where it may be is judged when it is asked. */
 function readUpstream(fields: Fields): string | null {
-  const expected = `an http or https URL of at most ${MOST_URL} characters, without user, query and fragment`;
-  return fields.text('upstream', { code: 'invalid_request', expected }, (text) => {
-    if (text.length > MOST_URL || !URL.canParse(text)) return undefined;
-    const url = new URL(text);
-    const plain = url.username + url.password + url.search + url.hash === '';
-    const spoken = url.protocol === 'https:' || url.protocol === 'http:';
-    return plain && spoken ? url.href : undefined;
-  });
+  const rule = { code: 'invalid_request', expected: PLAIN_URL } as const;
+  return fields.text('upstream', rule, parsePlainUrl);
 }
 
 function readInteger(

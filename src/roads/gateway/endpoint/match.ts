@@ -1,17 +1,6 @@
 import type { AssetSettings } from '../../../base/config/index.ts';
 import type { PricedEndpoint } from './rows.ts';
 
-/**
- * The path below a merchant as a URL writes it, or null where it is not written so: dots that go up, an empty part, a
- * backslash, an encoded slash or dot would be one path here and another at the upstream.
- */
-export function plainPath(path: string): string | null {
-  const visible = /^\/[\x21-\x7e]*$/.test(path);
-  if (!visible || /\/\/|\\|%2f|%5c|%2e|[#?]/i.test(path)) return null;
-  const url = new URL(`http://h${path}`);
-  return url.pathname === path ? path : null;
-}
-
 /** The endpoint that prices a path: the one of exactly this path, else the longest of those that end in `/*`. */
 export function matchEndpoint(
   endpoints: readonly PricedEndpoint[],

@@ -1,9 +1,6 @@
 import { HEX_BYTES, type Sql } from '../../../base/db/index.ts';
 import type { AuthorizationMethod } from '../../../base/effect/index.ts';
-import type { Address } from '../../../base/kernel/index.ts';
-
-export const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
-type Method = (typeof METHODS)[number];
+import type { Address, HttpMethod } from '../../../base/kernel/index.ts';
 
 /** What becomes of a payment whose upstream failed: it goes back, the same request tries again, or it is kept. */
 export const ON_FAILURE = ['refund', 'retry', 'keep'] as const;
@@ -32,7 +29,7 @@ export type PricedEndpoint = {
   tenantId: string;
   merchantId: string;
   merchant: string;
-  method: Method;
+  method: HttpMethod;
   /** Below the merchant; `/*` at its end is everything below it. */
   path: string;
   asset: string;
@@ -111,6 +108,19 @@ export async function standingEndpoints(
     values: [of.tenantId, of.merchantId, of.firstId ?? null, of.at ?? null],
   });
   return rows.map(fromRaw);
+}
+
+/** What a merchant has ever sold, or sells; what only waited was never sold. */
+export async function soldPaths(
+  sql: Sql,
+  { merchantId, now }: { merchantId: string; now: string },
+): Promise<Pick<PricedEndpoint, 'method' | 'path'>[]> {
+  const { rows } = await sql.query<Pick<PricedEndpoint, 'method' | 'path'>>(
+    `SELECT DISTINCT method, path FROM priced_endpoint
+     WHERE merchant_id = $1 AND effective_at <= $2::timestamptz AND removed_at IS DISTINCT FROM effective_at`,
+    [merchantId, now],
+  );
+  return rows;
 }
 
 /** Those of a merchant that is in service, by names: those in force, or the ones that were and are not, the last one first. */

@@ -23,7 +23,13 @@ beforeAll(async () => {
   assets = new Assets(settings.assets);
   const asset = settings.assets.find(({ id }) => id === 'USDC')!.caip19;
   const { tenantId } = at;
-  const allowed = { payTo: [OURS, OTHER], assets: [{ asset, maxAmount: null }], replays: false };
+  const allowed = {
+    ...{ payTo: [OURS, OTHER], assets: [{ asset, maxAmount: null }], replays: false },
+    offers: [
+      { method: 'GET' as const, path: '/offered/*', upstream: 'https://up.example/' },
+      { method: 'GET' as const, path: '/offered/too', upstream: 'https://up.example/' },
+    ],
+  };
   const merchant = await putMerchant(at.app, { tenantId, name: 'shop', ...allowed });
   if (isRefusal(merchant)) throw new Error(merchant.detail);
   merchantId = merchant.merchantId;
@@ -130,6 +136,48 @@ describe('a price that loosens', () => {
     await put({ path: '/seoul', price: '0.60' });
     await put({ path: '/seoul/*', price: '0.80' });
     expect(await asked()).toEqual([['/*', 700_000n]]);
+  });
+});
+
+describe('a first price', () => {
+  const OFFERED = { path: '/offered/*' };
+
+  it('of what the configuration offers is in force at once, and told', async () => {
+    expect(await put(OFFERED)).toMatchObject({ status: 'in_force', pending: null });
+    expect(await asked()).toEqual([['/offered/*', 500_000n]]);
+    expect((await told()).slice(-1)).toEqual(['endpoint.priced']);
+    expect(await put({ ...OFFERED, price: '0.40' })).toMatchObject({
+      pending: { terms: { price: '0.4' } },
+    });
+  });
+
+  it.each([
+    [{ ...OFFERED, upstream: 'https://thief.example/' }],
+    [{ ...OFFERED, upstream: 'https://up.example/deeper' }],
+    [{ ...OFFERED, method: 'POST' }],
+    [{ path: '/Offered/*' }],
+    [{ path: '/offered/other' }],
+  ])('of %j, which it does not offer, waits', async (over) => {
+    expect(await put(over)).toMatchObject({ status: 'scheduled' });
+    expect(await asked()).toEqual([]);
+  });
+
+  it('waits where that was sold before, by its own path, a wider or a narrower one', async () => {
+    const { id } = await put(OFFERED);
+    await good(remove(id));
+    expect(await put({ ...OFFERED, price: '0.01' })).toMatchObject({ status: 'scheduled' });
+    expect(await put({ path: '/offered/too' })).toMatchObject({ status: 'scheduled' });
+    await at.rows('TRUNCATE priced_endpoint CASCADE');
+    await good(remove((await put({ path: '/offered/too' })).id));
+    expect(await put(OFFERED)).toMatchObject({ status: 'scheduled' });
+    expect(await asked()).toEqual([]);
+  });
+
+  it('that waited or was stopped before it was offered waits no longer when it is put again', async () => {
+    const { id } = await put({ ...OFFERED, upstream: 'https://other.example/' });
+    await good(veto(id));
+    await put({ ...OFFERED, upstream: 'https://other.example/' });
+    expect(await put(OFFERED)).toMatchObject({ id, status: 'in_force', pending: null });
   });
 });
 

@@ -3,10 +3,17 @@ import { type Db, inTransaction, type Sql } from '../../../base/db/index.ts';
 import { writeAudit, writeEvents } from '../../../base/event/index.ts';
 import { isRefusal, type Log, type Refusal, refuse } from '../../../base/kernel/index.ts';
 import { findMerchantOf, type Merchant } from '../../../books/access/index.ts';
-import { decidePut, decideRemoval, type Standing, standingOf } from './decide-change.ts';
+import {
+  decidePut,
+  decideRemoval,
+  isOffered,
+  neverSold,
+  type Standing,
+  standingOf,
+} from './decide-change.ts';
 import { type EndpointForm, parseEndpoint, parseVeto } from './form.ts';
 import { isPayable } from './match.ts';
-import { type PricedEndpoint, standingEndpoints } from './rows.ts';
+import { type PricedEndpoint, soldPaths, standingEndpoints } from './rows.ts';
 import { type EndpointView, viewsOf } from './view.ts';
 import { insertPrice, lockPrices, setEnd, stopWaiting } from './write.ts';
 
@@ -63,8 +70,10 @@ export class EndpointService {
     if (refusal !== null) return refusal;
     const { merchantId } = merchant;
     const wanted = { ...form, tenantId, merchantId, asset: form.asset.caip19 };
+    const offered = isOffered(merchant.offers, wanted);
     return this.#change(by, wanted, async (sql, standing, { now, later }) => {
-      const loosens = decidePut(standing, wanted);
+      const sold = offered ? await soldPaths(sql, { merchantId, now }) : [];
+      const loosens = decidePut(standing, wanted, offered && neverSold(sold, wanted));
       if (loosens === null) return null;
       const at = loosens.length === 0 ? now : later;
       await stopWaiting(sql, wanted, now);

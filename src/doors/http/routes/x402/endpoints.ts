@@ -88,7 +88,7 @@ function addPut(app: App, services: Services): void {
         tags,
         summary: 'Put a price on a path of a merchant’s API, in the place of the one that it has',
         description:
-          'A path that ends in /* prices everything below it; the longest that fits counts. With `scheme: upto` the price is the most: the answer tells in `usageHeader` how much was used, of which `unitSize` costs `unitPrice`. A higher price is in force at once (201). What sells for less or something else, or sends money or requests elsewhere, waits (202) and can be vetoed until then; what is put after it takes its place. What was offered before is honoured until its challenge runs out.',
+          'A path that ends in /* prices everything below it; the longest that fits counts. With `scheme: upto` the price is the most: the answer tells in `usageHeader` how much was used, of which `unitSize` costs `unitPrice`. A higher price is in force at once (201). What sells for less or something else, or sends money or requests elsewhere, waits (202) and can be vetoed until then; so does a path without a price, unless the configuration offers it and it was never sold; what is put after it takes its place. What was offered before is honoured until its challenge runs out.',
         body: EndpointBody,
         response: { 201: Endpoint, 202: Endpoint, ...problems },
       },

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
-import { isRefusal } from '../../../../base/kernel/index.ts';
+import { isRefusal, METHODS } from '../../../../base/kernel/index.ts';
 import type { GatewayAnswer } from '../../../../roads/gateway/index.ts';
 import { tellRate } from '../../rate-limits.ts';
 import { sendRefusal } from '../../reply.ts';
@@ -8,7 +8,6 @@ import { problems } from '../../schemas.ts';
 import type { App, RouteContext } from '../context.ts';
 import { headerKey } from '../request.ts';
 
-const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
 const MERCHANT = /^([a-z0-9][a-z0-9-]*)\.([a-z0-9][a-z0-9-]*)$/;
 
 /**
