@@ -40,6 +40,8 @@ const INTENT_ROWS = `JOIN lane l ON l.lane_id = r.lane_id
 /**
  * Claims up to `limit` open orders, oldest first, and returns their ids. Open, so that they can be cancelled, stay a halted
  * chain's and a first effect that is frozen or past its expiry. Skips locked rows: a cancel that holds one wins.
+ * Nothing is joined but each order's tx by its key: the planner thought that a join with the chains' heads leaves few, and so
+ * read and sorted every open order for each batch (35 pages for each that it claimed instead of 13, with 8,000 open).
  */
 export async function claimOpen(
   main: Db,
@@ -54,10 +56,10 @@ export async function claimOpen(
       text: `
         WITH ${STANDING}, open AS MATERIALIZED (
           SELECT r.signature_request_id
-          FROM signature_request r
-          CROSS JOIN LATERAL (SELECT * FROM tx WHERE tx_id = r.tx_id OFFSET 0) t
-          LEFT JOIN chain_head h ON h.chain_id = t.chain_id
-          WHERE r.claimed_at IS NULL AND r.cancelled_at IS NULL AND h.halted_reason IS NULL
+          FROM signature_request r CROSS JOIN LATERAL (
+            SELECT tenant_id, chain_id, asset, expires_at FROM tx WHERE tx_id = r.tx_id OFFSET 0) t
+          WHERE r.claimed_at IS NULL AND r.cancelled_at IS NULL
+            AND t.chain_id <> ALL (ARRAY(SELECT chain_id FROM chain_head WHERE halted_reason IS NOT NULL))
             AND (r.kind = 'filler'
               OR (t.expires_at IS NULL OR t.expires_at > now())
                 AND NOT EXISTS (SELECT FROM standing f WHERE ${COVERS})
