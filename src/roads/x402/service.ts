@@ -17,8 +17,10 @@ import type { Wish } from './payment/wish.ts';
 import { PaymentScreens } from './policy/screen.ts';
 import { Seen } from './seen.ts';
 import { payingLanes } from './supported.ts';
+import { findUnderWay } from './under-way.ts';
 import { PaymentWaiters, tellHeads } from './waiters.ts';
 import {
+  type About,
   type Answer,
   aboutOf,
   invalid,
@@ -104,13 +106,15 @@ export class FacilitatorService {
   }
 
   async verify(merchant: Merchant, body: unknown, told: Told): Promise<Answer> {
-    const { correlationId } = told;
     const request = readRequest(body, told.idempotencyKey);
     if ('reason' in request) return invalid(request, request.reason, request);
     const about = aboutOf(request);
     try {
       const checked = this.#check('verify', merchant, request);
-      if (typeof checked === 'string') return invalid(about, checked);
+      if (typeof checked === 'string') {
+        const begun = await this.#underWay('verify', merchant, request);
+        return begun === null ? invalid(about, checked) : await this.#look(about, begun);
+      }
       const { reason, known } = await this.#judge(merchant, checked, { again: true });
       if (reason === 'unexpected_verify_error') return invalid(about, reason, { status: 503 });
       if (reason !== null) return invalid(about, reason);
@@ -118,7 +122,7 @@ export class FacilitatorService {
       const of = { ...told, isKnown: known !== null, parties };
       return await this.#serveOnce(about, this.#wish('verify', merchant, checked, of));
     } catch (error) {
-      this.#tell(error, correlationId);
+      this.#tell(error, told.correlationId);
       // It may be under way: without `isValid` the merchant's package asks nobody to sign again.
       const body = { invalidReason: 'unexpected_verify_error', payer: about.payer };
       return { status: 202, body };
@@ -133,7 +137,9 @@ export class FacilitatorService {
     const checked = this.#check('settle', merchant, request);
     try {
       if (typeof checked === 'string') {
-        return (await this.#late(merchant, request)) ?? unsettled(about, checked);
+        const begun = await this.#underWay('settle', merchant, request);
+        if (begun === null) return unsettled(about, checked);
+        return await this.#awaitEnd(about, merchant, begun);
       }
       const { reason, known } = await this.#judge(merchant, checked, { again: false });
       if (reason === 'unexpected_settle_error') return unsettled(about, reason, { status: 503 });
@@ -160,9 +166,9 @@ export class FacilitatorService {
     await Promise.all([this.#claims.drain(), this.#deliveries.drain(), this.#endings.drain()]);
   }
 
-  #check(to: Wish['to'], merchant: Merchant, request: PaymentRequest, at?: number) {
+  #check(to: Wish['to'], merchant: Merchant, request: PaymentRequest) {
     const { assets, clock } = this.#context;
-    const now = at ?? clock.now();
+    const now = clock.now();
     return checkOffline(request, { to, merchant, paying: this.#paying, assets, now });
   }
 
@@ -211,22 +217,16 @@ export class FacilitatorService {
     return claimed;
   }
 
-  /**
-   * A payment may have run out of time since it was reserved: what is asked about it then is what became of it. Only where
-   * time is all that is wrong.
-   */
-  async #late(merchant: Merchant, request: PaymentRequest): Promise<Answer | null> {
-    const then = Number(request.signed.validBefore) * 1000 - 60_000;
-    const checked = this.#check('settle', merchant, request, then);
-    if (typeof checked === 'string') return null;
-    const known = await this.#lookUps.enter({ ...checked, merchantId: merchant.merchantId });
-    if (!isPayers(checked, known) || known.isOpen) return null;
-    if (known.merchantId !== merchant.merchantId) return null;
-    return this.#awaitEnd(aboutOf(request), merchant, await this.#reads.enter(known.id));
+  #underWay(to: Wish['to'], { merchantId }: Merchant, request: PaymentRequest) {
+    return findUnderWay(request, {
+      ...{ to, merchantId },
+      lookUp: (checked) => this.#lookUps.enter({ ...checked, merchantId }),
+      read: (id) => this.#reads.enter(id),
+    });
   }
 
   /** A lease for the caller; or, while another has it, the wait for what becomes of it. */
-  async #serveOnce(about: ReturnType<typeof aboutOf>, wish: Wish): Promise<Answer> {
+  async #serveOnce(about: About, wish: Wish): Promise<Answer> {
     const { clock, settings } = this.#context;
     const deadline = clock.monotonic() + settings.x402.waitMs;
     for (;;) {
@@ -235,22 +235,25 @@ export class FacilitatorService {
       if (claimed.kind === 'leased') return valid(about, claimed.payment);
       const row = await this.#reads.enter(claimed.id);
       const waitMs = Math.min(deadline - clock.monotonic(), LEASE_LOOK_MS);
-      const seen = await this.#waiters.wait(row, { waitMs, until: hasEnded });
-      const outcome = outcomeOf(seen);
-      if (outcome.kind === 'paid') return invalid(about, 'duplicate_settlement', { row: seen });
-      if (outcome.kind === 'failed') return invalid(about, outcome.reason, { row: seen });
-      if (clock.monotonic() >= deadline) return undecided(about, seen);
+      const told = await this.#look(about, row, waitMs);
+      if (told.status !== 202 || clock.monotonic() >= deadline) return told;
     }
   }
 
-  async #awaitEnd(
-    about: ReturnType<typeof aboutOf>,
-    merchant: Merchant,
-    begun: PaymentRow,
-  ): Promise<Answer> {
+  /** What became of a payment by then, for who asks whether to serve it. */
+  async #look(about: About, begun: PaymentRow, withinMs?: number): Promise<Answer> {
+    const waitMs = withinMs ?? this.#context.settings.x402.waitMs;
+    const row = await this.#waiters.wait(begun, { waitMs, until: hasEnded });
+    const outcome = outcomeOf(row);
+    if (outcome.kind === 'paid') return invalid(about, 'duplicate_settlement', { row });
+    if (outcome.kind === 'failed') return invalid(about, outcome.reason, { row });
+    return undecided(about, row);
+  }
+
+  async #awaitEnd(about: About, merchant: Merchant, begun: PaymentRow): Promise<Answer> {
     const { db, settings, clock } = this.#context;
-    const { id } = begun;
     const deadline = clock.monotonic() + settings.x402.waitMs;
+    const { id } = begun;
     let row = begun;
     for (;;) {
       const waitMs = deadline - clock.monotonic();
@@ -272,8 +275,7 @@ export class FacilitatorService {
       const delivery = await this.#deliveries.enter(id);
       if (delivery === 'mine') return { ...answer, ended: (left) => this.#endDelivery(id, left) };
       if (delivery === 'delivered' || clock.monotonic() >= deadline) {
-        const transaction = outcome.txHash;
-        return unsettled(about, 'duplicate_settlement', { transaction, row });
+        return unsettled(about, 'duplicate_settlement', { transaction: outcome.txHash, row });
       }
       await clock.sleep(ON_ITS_WAY_MS);
     }

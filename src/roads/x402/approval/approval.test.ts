@@ -232,13 +232,13 @@ describe('a payment of a tier that asks persons', () => {
   });
 
   it('expires by the clock of the chain where its own time ends with theirs', async () => {
-    const { paying } = await waiting(5n * USDC);
+    await waiting(5n * USDC);
     await road.owner.query(`WITH ended AS (UPDATE approval_request SET expiry = extract(epoch FROM now())::bigint - 1
       RETURNING owner_id, expiry) UPDATE payment SET valid_before = expiry FROM ended WHERE payment_id = owner_id`);
     await road.clock.elapse(101_000);
     await on.job('payment.unapproved');
     // The last final block is older.
-    expect([(await read()).status, (await settle(paying)).status]).toEqual(['AUTH_VERIFIED', 202]);
+    expect((await read()).status).toBe('AUTH_VERIFIED');
     await mined(9);
     await road.clock.elapse(6_000);
     await on.job('payment.unapproved');

@@ -4,7 +4,7 @@ import { caip19, type Hex } from '../../../base/kernel/index.ts';
 import { REASONS, type Reason } from '../wire/reasons.ts';
 import type { PaymentRequest } from '../wire/request.ts';
 import { canonicalSignature, recoverSigner } from './recover.ts';
-import { judgeScope, type Known } from './scope.ts';
+import { judgeScope, judgeTerms, type Known } from './scope.ts';
 import { authorizationHash, domainSeparator, permitHash, signedDigest } from './typed-data.ts';
 
 /** A payment whose scope is right, under the identity of its authorization. */
@@ -31,7 +31,19 @@ export function checkOffline(
   const asset = known.assets.find(name);
   const now = BigInt(Math.floor(known.now / 1000));
   const refused = judgeScope(given, { ...known, asset, now });
-  if (refused !== null) return refused;
+  return refused ?? identify(given);
+}
+
+/**
+ * The same of a payment that may be under way: it pays for what was signed alone. Whether its merchant may have it, and when, was
+ * judged before it was reserved, and what the configuration and the clock say since is no word about it.
+ */
+export function checkAgain(given: PaymentRequest, to: Known['to']): Checked | Reason {
+  return judgeTerms(given, to) ?? identify(given);
+}
+
+function identify(given: PaymentRequest): Checked | Reason {
+  const { chainId } = given;
   const signature = canonicalSignature(given.signed.signature);
   const signed = { ...given.signed, signature };
   // No key's form here, and bytes that only code can have signed go another way to the token, which not every token has.

@@ -37,10 +37,18 @@ export function judgeScope(request: PaymentRequest, known: Known): Reason | null
   if (!isTakenByUs(known, request)) return 'upto_facilitator_mismatch';
   if (signed.validBefore < now + LEAST_SECONDS_LEFT) return reasons.runOut;
   if (signed.validAfter > now) return reasons.notYet;
+  const differs = judgeTerms(request, to);
+  if (differs !== null) return differs;
+  return signed.payer === ZERO_ADDRESS ? reasons.signature : null;
+}
+
+/** Whether what was signed is what is asked for: payee, amount, token. Null: it is. Pure. */
+export function judgeTerms(request: PaymentRequest, to: Known['to']): Reason | null {
+  const { asked, signed } = request;
+  if (signed.payTo !== asked.payTo) return REASONS[signed.method].payee;
   const charged = judgeAmount(request, to);
   if (charged !== null) return charged;
-  if (signed.token !== asked.token) return 'permit2_token_mismatch';
-  return signed.payer === ZERO_ADDRESS ? reasons.signature : null;
+  return signed.token === asked.token ? null : 'permit2_token_mismatch';
 }
 
 /** Any other spender could take the payer's token elsewhere, or could not be called by us. */

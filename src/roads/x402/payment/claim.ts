@@ -8,7 +8,7 @@ import { charge } from './charge.ts';
 import { fingerprintOf, insertNew, insertRows, type Row } from './insert.ts';
 import { reserve } from './reserve.ts';
 import type { PaymentRow } from './rows.ts';
-import { isLike, judgedOf, type Wish } from './wish.ts';
+import { isSame, isTheirs, judgedOf, type Wish } from './wish.ts';
 
 export type Claimed =
   /** This call and no other has the lease of a verify. */
@@ -28,7 +28,7 @@ export type Claimed =
 const COLUMNS = `payment_id AS id, authorization_id AS "authorizationId", merchant_id AS "merchantId",
   converged_on AS "convergedOn", status, decision_id IS NOT NULL AS "isDecided", fingerprint,
   coalesce(leased_until > now(), false) AS leased, false AS "isNew",
-  amount, charged, method IS NOT DISTINCT FROM 'upto' AS "isUpto", priced_endpoint IS NOT NULL AS "isPriced"`;
+  token, pay_to AS "payTo", valid_after AS "validAfter", valid_before AS "validBefore", amount, charged, method IS NOT DISTINCT FROM 'upto' AS "isUpto", priced_endpoint IS NOT NULL AS "isPriced"`;
 
 /**
  * Takes payments for their callers, in the caller's transaction. An authorization that is new becomes a row for
@@ -56,8 +56,9 @@ export async function claimPayments(
     const found = byDigest.get(wish.checked.authorizationId);
     if (found === undefined) return { kind: 'conflict' };
     if (found.merchantId !== wish.merchant.merchantId) return { kind: 'elsewhere' };
+    if (!isSame(found, wish.checked.request)) return { kind: 'elsewhere' };
     const row = rows.get(found.convergedOn ?? found.id)!;
-    if (!isLike(row, wish)) return { kind: 'elsewhere' };
+    if (!isTheirs(row, wish)) return { kind: 'elsewhere' };
     const { id, authorizationId } = row;
     const open = !row.isDecided && (row.status === 'AUTH_SIGNED' || row.status === 'AUTH_VERIFIED');
     const taken = reserving.has(id) || (wish.to === 'verify' && (row.leased || leasing.has(id)));

@@ -1,5 +1,11 @@
 import { HEX_BYTES, type Sql } from '../../../base/db/index.ts';
-import { fromHex, type Hex, keyHash, type PaymentState } from '../../../base/kernel/index.ts';
+import {
+  type Address,
+  fromHex,
+  type Hex,
+  keyHash,
+  type PaymentState,
+} from '../../../base/kernel/index.ts';
 import { tierOf } from '../../../books/policy/index.ts';
 import { walletOf } from '../check/scope.ts';
 import type { Wish } from './wish.ts';
@@ -14,6 +20,10 @@ export type Row = {
   isDecided: boolean;
   fingerprint: string;
   leased: boolean;
+  token: Address;
+  payTo: Address;
+  validAfter: bigint;
+  validBefore: bigint;
   /** What was signed; of `upto` the most. */
   amount: bigint;
   /** What was asked for before, and not reserved; null: nothing. */
@@ -75,14 +85,15 @@ export async function insertRows(
             risk_tier, correlation_id, lane_id, method, priced_endpoint, lease_ms, facilitator)
         ON CONFLICT DO NOTHING
         RETURNING payment_id, tenant_id, merchant_id, status, fingerprint, authorization_id, converged_on, correlation_id,
-          amount, method, priced_endpoint
+          token, pay_to, valid_after, valid_before, amount, method, priced_endpoint
       ), logged AS (
         INSERT INTO event_batch (tenant_id, type, to_state, size, subject_ids, correlation_ids)
         SELECT tenant_id, 'payment', 'AUTH_SIGNED', count(*), array_agg(payment_id), array_agg(correlation_id)
         FROM made GROUP BY tenant_id
       )
       SELECT payment_id AS id, authorization_id AS "authorizationId", merchant_id AS "merchantId",
-        converged_on AS "convergedOn", status, false AS "isDecided", fingerprint, false AS leased, true AS "isNew", amount,
+        converged_on AS "convergedOn", status, false AS "isDecided", fingerprint, false AS leased, true AS "isNew",
+        token, pay_to AS "payTo", valid_after AS "validAfter", valid_before AS "validBefore", amount,
         NULL::numeric AS charged, method IS NOT DISTINCT FROM 'upto' AS "isUpto", priced_endpoint IS NOT NULL AS "isPriced" FROM made`,
     values: [
       of(({ merchant }) => merchant.tenantId),

@@ -7,6 +7,8 @@ export type Known = {
   id: string;
   merchantId: string;
   isOpen: boolean;
+  /** Its authorization was seen before, and not only the identifier of another one. */
+  isSeen: boolean;
   /** What was handed in now is what was found to be its payer's signature then. */
   isProven: boolean;
 };
@@ -22,6 +24,7 @@ export async function lookUp(
     text: `
       SELECT DISTINCT ON (u.place) u.place, f.payment_id AS id, f.merchant_id AS "merchantId",
         f.status IN ('AUTH_SIGNED', 'AUTH_VERIFIED') AND f.decision_id IS NULL AS "isOpen",
+        p.authorization_id = u.authorization_id AS "isSeen",
         (p.authorization_id, p.signature) IS NOT DISTINCT FROM (u.authorization_id, u.signature) AS "isProven"
       FROM unnest($1::bytea[], $2::uuid[], $3::text[], $4::text[], $5::bytea[]) WITH ORDINALITY
         AS u(authorization_id, merchant_id, endpoint, idempotency_key, signature, place)

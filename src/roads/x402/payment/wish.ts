@@ -3,6 +3,7 @@ import type { Merchant } from '../../../books/access/index.ts';
 import type { Checked } from '../check/check.ts';
 import type { JudgedPayment } from '../policy/judge.ts';
 import type { Parties } from '../policy/screen.ts';
+import type { PaymentRequest } from '../wire/request.ts';
 
 /** A payment that was checked, and what its merchant wants of it. */
 export type Wish = {
@@ -29,17 +30,36 @@ export function judgedOf(wish: Wish, id: string): JudgedPayment {
   return { id, tenantId, merchantName, parties, ...paid };
 }
 
+type Terms = Pick<PaymentRequest['signed'], 'token' | 'payTo' | 'amount'> & { isUpto: boolean };
+
 /**
- * A payer may sign one nonce twice, for `exact` and for `upto`, or for two amounts: the first is the payment, and what the other one
- * allows can not be charged of it. Of `upto` the gateway's answer is there before its charge: nobody charges that payment
- * past the gateway, nor is one served by the gateway that its merchant holds itself.
+ * A payer may sign one nonce for several payments: for `exact` and for `upto`, for two amounts, payees or (by Permit2) tokens.
+ * The chain takes the nonce once, so the first is the payment, and pays for nothing that another one was signed for.
+ * `row`: with what was signed.
  */
-export function isLike(
-  { isUpto, isPriced, amount }: { isUpto: boolean; isPriced: boolean; amount: bigint },
-  { to, pricedEndpoint, checked: { request } }: Wish,
+export function isAlike(row: Terms, { signed }: PaymentRequest): boolean {
+  const { token, payTo, amount, ceiling } = signed;
+  const same = row.token === token && row.payTo === payTo && row.amount === amount;
+  return same && row.isUpto === (ceiling !== null);
+}
+
+/** The same of the very authorization of a row: its times are signed, too. */
+export function isSame(
+  row: Terms & Pick<PaymentRequest['signed'], 'validAfter' | 'validBefore'>,
+  request: PaymentRequest,
 ): boolean {
-  if (isUpto !== (request.signed.ceiling !== null)) return false;
-  if (!isUpto) return true;
-  if (isPriced !== (pricedEndpoint !== null)) return false;
-  return to === 'verify' || request.asked.amount <= amount;
+  const { validAfter, validBefore } = request.signed;
+  const inTime = row.validAfter === validAfter && row.validBefore === validBefore;
+  return inTime && isAlike(row, request);
+}
+
+/**
+ * Of `upto` the gateway's answer is there before its charge: nobody charges that payment past the gateway, nor is one served by
+ * the gateway that its merchant holds itself.
+ */
+export function isTheirs(
+  { isUpto, isPriced }: { isUpto: boolean; isPriced: boolean },
+  { pricedEndpoint }: Wish,
+): boolean {
+  return !isUpto || isPriced === (pricedEndpoint !== null);
 }

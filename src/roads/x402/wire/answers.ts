@@ -12,7 +12,7 @@ export type Answer = {
 
 type Named = Pick<PaymentRow, 'id' | 'authorizationId' | 'status'>;
 
-type About = { payer: string | null; network: string };
+export type About = { payer: string | null; network: string };
 
 /** Beside the wire's own fields: how to find the payment again. */
 function extraOf(row: Named | null): Record<string, unknown> {
