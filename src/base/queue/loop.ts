@@ -2,8 +2,8 @@ import { type Clock, type Log, messageOf } from '../kernel/index.ts';
 
 type LoopOptions = {
   name: string;
-  /** How long to rest when a round found nothing and nobody wakes the loop. */
-  idleMs: number;
+  /** How long to rest when a round found nothing and nobody wakes the loop; asked each time where it depends on the moment. */
+  idleMs: number | (() => number);
   /** How long to rest before the first round; at once unless told. */
   firstAfterMs?: number;
   clock: Clock;
@@ -55,16 +55,16 @@ export class Loop {
     if (firstAfterMs > 0) await this.#rest(firstAfterMs, true);
     while (!this.#stop.signal.aborted) {
       this.#woken = false;
-      let restMs = this.#options.idleMs;
+      let restMs = 0;
       try {
-        if (await this.#options.round()) restMs = 0;
+        if (!(await this.#options.round())) restMs = this.#idleMs();
         if (failures > 0) this.#options.log.info({ loop: this.#options.name }, 'goes on');
         failures = 0;
         told = '';
       } catch (error) {
         failures += 1;
         restMs = Math.max(
-          Math.min(restMs, AFTER_FAILURE_MS),
+          Math.min(this.#idleMs(), AFTER_FAILURE_MS),
           Math.random() * Math.min(10_000, 100 * 2 ** Math.min(failures, 10)),
         );
         const message = messageOf(error);
@@ -78,6 +78,11 @@ export class Loop {
       }
       if (restMs > 0 && !this.#woken) await this.#rest(restMs, failures === 0);
     }
+  }
+
+  #idleMs(): number {
+    const { idleMs } = this.#options;
+    return typeof idleMs === 'number' ? idleMs : idleMs();
   }
 
   async #rest(ms: number, mayWake: boolean): Promise<void> {

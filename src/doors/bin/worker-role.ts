@@ -229,10 +229,10 @@ function openLoop(worker: Worker, onMisfit: (error: ConfigurationError) => void)
 function trackerLoop(worker: Worker, settings: ChainSettings): Loop {
   const { db, owner, log } = worker;
   const { chainId } = settings;
-  const tip = new TipWatch(systemClock);
+  const tip = new TipWatch(systemClock, settings.pollMs);
   return new Loop({
     name: `track:${settings.id}`,
-    idleMs: settings.pollMs,
+    idleMs: () => tip.restMs(),
     clock: systemClock,
     log,
     round: async () => {

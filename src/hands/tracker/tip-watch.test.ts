@@ -14,7 +14,7 @@ function watch() {
   let now = 0;
   const clock = { monotonic: () => now } as Clock;
   const { at, port } = node();
-  const tip = new TipWatch(clock);
+  const tip = new TipWatch(clock, 250);
   const rounds: (Hex | null)[] = [];
   return {
     at,
@@ -66,7 +66,7 @@ it('walks all the same every three seconds', async () => {
 
 it('walks again after a round that failed', async () => {
   const { port } = node();
-  const tip = new TipWatch({ monotonic: () => 0 } as Clock);
+  const tip = new TipWatch({ monotonic: () => 0 } as Clock, 250);
   const failed = tip.round(port, async () => {
     throw new Error('lost');
   });
