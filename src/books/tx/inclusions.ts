@@ -1,5 +1,6 @@
 import type { Sql } from '../../base/db/index.ts';
 import { fromHex, type Hex, type SettleAt, type TxState } from '../../base/kernel/index.ts';
+import { WAKE_HEADS } from './topics.ts';
 
 export type NewInclusion = {
   attemptId: string;
@@ -119,7 +120,7 @@ export async function insertBlocks(
   });
 }
 
-/** Moves the head; heights only rise here. */
+/** Moves the head, and wakes who waits for that; heights only rise here. */
 export async function moveHead(
   sql: Sql,
   chainId: number,
@@ -127,8 +128,10 @@ export async function moveHead(
 ): Promise<void> {
   await sql.query({
     name: 'head_move',
-    text: `UPDATE chain_head SET latest = $2, safe = greatest(safe, $3), finalized = greatest(finalized, $4),
-      advanced_at = now() WHERE chain_id = $1`,
+    text: `WITH moved AS (
+        UPDATE chain_head SET latest = $2, safe = greatest(safe, $3), finalized = greatest(finalized, $4),
+          advanced_at = now() WHERE chain_id = $1)
+      SELECT pg_notify('${WAKE_HEADS}', '')`,
     values: [chainId, head.latest, head.safe, head.finalized],
   });
 }

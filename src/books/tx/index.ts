@@ -116,6 +116,7 @@ export {
   settleTopic,
   TX_TOPICS,
   WAKE_COLLECT,
+  WAKE_HEADS,
   WAKE_REPLACE,
 } from './topics.ts';
 export { decideTxsAgain } from './unslotted/decide-again.ts';

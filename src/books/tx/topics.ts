@@ -23,6 +23,8 @@ export const WAKE_SIGNER = 'payonce_signature_request';
 export const WAKE_DRY_JUDGE = 'payonce_dry_question';
 export const WAKE_COLLECT = 'payonce_signature';
 export const WAKE_REPLACE = 'payonce_speed_up';
+/** A chain's head has risen. */
+export const WAKE_HEADS = 'payonce_head';
 
 /** A lane as the subject of a job: its id in the last 32 bits of a UUID. */
 export function laneSubject(laneId: number): string {

@@ -5,7 +5,7 @@ import { isRefusal, type Log, systemClock } from '../../base/kernel/index.ts';
 import { KeyCache, LastUse, NonceBook, RateLimiter } from '../../books/access/index.ts';
 import { Ledger } from '../../books/ledger/index.ts';
 import { Policies, policyWorld } from '../../books/policy/index.ts';
-import { readLanes } from '../../books/tx/index.ts';
+import { readLanes, WAKE_HEADS } from '../../books/tx/index.ts';
 import { MoveResolver } from '../../hands/treasury/index.ts';
 import { ApprovalService } from '../../roads/approval/index.ts';
 import {
@@ -65,11 +65,12 @@ export async function startApi({ settings, log, port, host }: ApiOptions): Promi
   keys.start();
   const lastUse = new LastUse({ sql: db, clock: systemClock, log });
   lastUse.start();
-  await listener.start();
   let listening = port;
   const origin = () => settings.http.publicUrl ?? localOrigin(listening);
   const { services, withdrawals } = await servicesOf(settings, db, log, readers);
   const x402 = x402Services(db, settings, log, origin);
+  listener.on(WAKE_HEADS, x402.headMoved);
+  await listener.start();
   const server = await buildServer({
     services: {
       ...services,

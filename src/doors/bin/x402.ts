@@ -31,7 +31,11 @@ export function x402Services(
   settings: Settings,
   log: Log,
   origin: () => string,
-): { services: Pick<Services, 'x402' | 'gateway'>; drain(): Promise<void> } {
+): {
+  services: Pick<Services, 'x402' | 'gateway'>;
+  headMoved(): void;
+  drain(): Promise<void>;
+} {
   const pools = new Map(settings.chains.map((chain) => [chain.chainId, portOf(chain, log)]));
   const assets = new Assets(settings.assets);
   const payments = new PaymentService({ db, assets, settings });
@@ -90,6 +94,7 @@ export function x402Services(
         usage: (...asked) => payments.usage(...asked),
       },
     },
+    headMoved: facilitator.headMoved,
     async drain() {
       await forwarder.drain();
       await facilitator.drain();

@@ -71,7 +71,7 @@ export class FacilitatorService {
   readonly #endings: Group<{ id: string; delivered: boolean }, null>;
 
   constructor(context: ServiceContext) {
-    const { db, clock, settings, assets, ledger } = context;
+    const { db, clock, settings, assets, ledger, policies } = context;
     this.#context = context;
     this.#chain = new OnChain(context.ports);
     const { screening, x402 } = settings;
@@ -84,13 +84,11 @@ export class FacilitatorService {
       moved: (seen) => readMoved(db, seen),
     });
     this.#lookUps = new Group({ ...GROUP, work: (items) => lookUp(db, items) });
-    const { policies } = context;
-    const leaseMs = settings.x402.verifyLeaseMs;
     this.#claims = new Group({
       ...GROUP,
       work: async (wishes) => {
         await openEarnings(ledger, wishes);
-        const options = { settings, policies, assets, leaseMs, ledger };
+        const options = { settings, policies, assets, ledger, leaseMs: x402.verifyLeaseMs };
         return inTransaction(db, (sql) => claimPayments(sql, wishes, options));
       },
     });
@@ -158,6 +156,8 @@ export class FacilitatorService {
       return { status: 202, body };
     }
   }
+
+  readonly headMoved = (): void => this.#waiters.wake();
 
   /** Waits are cut, what is being written is finished. */
   async drain(): Promise<void> {

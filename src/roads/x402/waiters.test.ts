@@ -10,8 +10,11 @@ class HandClock implements Clock {
 
   now = () => this.#at;
   monotonic = () => this.#at;
-  sleep(ms: number): Promise<void> {
-    return new Promise((wake) => this.#sleepers.push({ until: this.#at + ms, wake }));
+  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((wake) => {
+      this.#sleepers.push({ until: this.#at + ms, wake });
+      signal?.addEventListener('abort', () => wake());
+    });
   }
 
   async pass(ms: number): Promise<void> {
@@ -54,7 +57,7 @@ function waitersOver() {
   });
   const wait = (waitMs: number) =>
     waiters.wait(rowOf('RESERVED', state.tx), { waitMs, until: ({ kind }) => kind === 'failed' });
-  return { state, clock, wait };
+  return { state, clock, wait, wake: () => waiters.wake() };
 }
 
 const passed = async (clock: HandClock, times: number) => {
@@ -76,6 +79,20 @@ it('payments that a block holds are read when a head has moved', async () => {
   await passed(clock, 1);
   expect((await waited).status).toBe('EXPIRED');
   expect(state.reads).toBe(3);
+});
+
+it('who hears of a new head has it looked at before the next tick', async () => {
+  const { state, clock, wait, wake } = waitersOver();
+  state.tx = INCLUDED;
+  const waited = wait(60_000);
+  await passed(clock, 1);
+  Object.assign(state, { head: 'two', status: 'EXPIRED' });
+  await clock.pass(0);
+  expect(state.reads).toBe(1);
+  wake();
+  await clock.pass(0);
+  expect((await waited).status).toBe('EXPIRED');
+  expect(state.reads).toBe(2);
 });
 
 it('of others it is looked at a head, and twice a second, whether they have moved', async () => {

@@ -26,8 +26,8 @@ type Waiter = {
 
 /**
  * Long polls of payments, whatever their number in this process: when a chain's head has moved, and now and then, those that
- * have moved with it are read at once; with nobody waiting there is no tick. A lost database leaves them waiting to
- * their end.
+ * have moved with it are read at once. Who hears of a new head says so; what nobody heard of is found at the next tick,
+ * and with nobody waiting there is none. A lost database leaves them waiting to their end.
  */
 export class PaymentWaiters {
   readonly #options: WaitersOptions;
@@ -35,6 +35,7 @@ export class PaymentWaiters {
   #ticking = false;
   #looking = false;
   #heads = '';
+  #rest = new AbortController();
   #lookedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: WaitersOptions) {
@@ -65,6 +66,11 @@ export class PaymentWaiters {
     });
   }
 
+  /** A chain's head has moved. */
+  wake(): void {
+    this.#rest.abort();
+  }
+
   /** Answers everybody with what is known; for a shutdown. */
   releaseAll(): void {
     for (const waiter of this.#all()) waiter.done(waiter.latest);
@@ -75,7 +81,8 @@ export class PaymentWaiters {
     this.#ticking = true;
     const { clock } = this.#options;
     while (this.#waiting.size > 0) {
-      await clock.sleep(LOOK_EVERY_MS);
+      this.#rest = new AbortController();
+      await clock.sleep(LOOK_EVERY_MS, this.#rest.signal);
       const now = clock.monotonic();
       for (const waiter of this.#all()) if (waiter.deadline <= now) waiter.done(waiter.latest);
       if (!this.#looking) void this.#look();
