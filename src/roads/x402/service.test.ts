@@ -2,11 +2,12 @@ import { privateKeyToAccount } from 'viem/accounts';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type TestDatabases, testDatabases } from '../../../test/support/postgres.ts';
 import { finish } from '../../../test/support/steps/finish.ts';
+import { brokenLaws } from '../../../test/support/steps/laws.ts';
 import type { Processes } from '../../../test/support/steps/processes.ts';
 import { Road } from '../../../test/support/steps/road.ts';
 import { TOKEN } from '../../../test/support/steps/surroundings.ts';
 import { type Payer, type Signed, signedPayment } from '../../../test/support/x402/payers.ts';
-import { openShop, PURSE, usesOn } from '../../../test/support/x402/paying.ts';
+import { land, openShop, PURSE, signAll, usesOn } from '../../../test/support/x402/paying.ts';
 import { Assets } from '../../base/config/index.ts';
 import type { Address, Hex } from '../../base/kernel/index.ts';
 import type { Merchant } from '../../books/access/index.ts';
@@ -155,5 +156,37 @@ describe('a payment that is under way', () => {
     const theirs = await sign({ identifier, nonce: `0x${'88'.repeat(32)}` }, BOB);
     expect((await ask('settle', theirs, { by: later() })).body).toMatchObject({ success: false });
     expect((await ask('settle', await sign({ identifier }))).body).toMatchObject({ success: true });
+  });
+});
+
+describe('a payment that somebody else landed before it had a nonce', () => {
+  it.each([
+    ['an own wallet', true],
+    ['another one', false],
+  ])('to %s is taken back with its block, and settled anew with the next', async (_, custodial) => {
+    const order = { payer: 0, amount: 1_000_000n, custodial, again: null } as const;
+    const [paying] = await signAll(road, { seed: 3, orders: [order] });
+    const walk = async (blocks: number) => {
+      road.chain.mine(blocks);
+      while (await on.observe());
+      await road.clock.elapse(6_000);
+      await on.job('payment.final');
+    };
+    const status = async () => (await on.payments.find(merchant, {}))[0]!.status;
+    await ask('settle', paying!.body as Signed);
+    land(road, paying!);
+    await walk(1);
+    await on.job('tx.prepare');
+    await road.clock.elapse(8_000_000);
+    await on.job('payment.expire');
+    await walk(4);
+    expect(await status()).toBe('SETTLED');
+    road.chain.reorg(5, { toPool: false, blocks: 6 });
+    await walk(0);
+    expect(await status()).toBe('REVERSED');
+    land(road, paying!);
+    expect(await finish(road, on)).toEqual([]);
+    expect(await status()).toBe('RESETTLED');
+    expect(await brokenLaws(road, true)).toEqual([]);
   });
 });

@@ -123,10 +123,10 @@ async function act(ledger: Ledger, sql: Sql, seen: readonly Seen[]): Promise<voi
   }));
   await endArrivals(sql, reached);
   await windows.giveBack(sql, new Set(reached.filter(isUnpaid).map(({ id }) => id)));
-  // Paid by somebody else's transaction: nobody tells when that becomes final.
-  const waiting = [...now.values()].filter((row) => {
-    const until = isCustodial(row) ? 'finalized' : row.commitAt;
-    return hasEnded(row) && row.paid !== null && !atLeast(levelOf(row), until);
+  // Paid by somebody else's transaction: nobody tells when that becomes final, or that its block is gone, or where it is next.
+  const waiting = reached.filter((row) => {
+    const landed = row.paid !== null && !atLeast(levelOf(row), 'finalized');
+    return hasEnded(row) && (landed || row.status === 'REVERSED');
   });
   await enqueue(
     sql,
