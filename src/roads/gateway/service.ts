@@ -21,7 +21,7 @@ import {
   TWO_NAMES,
   upstreamFailed,
 } from './call/answers.ts';
-import { insertChallenge, judgeChallenge, readChallenge } from './call/challenge.ts';
+import { insertChallenge, isCopied, judgeChallenge, readChallenge } from './call/challenge.ts';
 import { type KeptRequest, readAnswer } from './call/kept.ts';
 import { type Call, neededMs, openCall, readCall, setFailed, takeCall } from './call/rows.ts';
 import {
@@ -171,8 +171,9 @@ export class GatewayService {
     const { hash, merchant, request } = asked;
     const { correlationId } = request;
     const authorizationId = authorizationDigest(payment);
-    const { signatureHash } = payment;
-    const known = await readCall(db, { authorizationId, signatureHash });
+    const { signatureHash, challengeId } = payment;
+    const key = { authorizationId, signatureHash, challengeId };
+    const known = await readCall(db, key);
     if (known !== null) return this.#own(asked, known);
     const challenge = await readChallenge(db, payment.challengeId);
     const misfit = judgeChallenge(challenge, { requestHash: hash });
@@ -186,14 +187,16 @@ export class GatewayService {
     }
     const naming = { correlationId, pricedEndpoint: offered.firstId, ...payment.named };
     const told = await facilitator.verify(merchant, body, naming);
-    const found = await readCall(db, { authorizationId, signatureHash });
+    const found = await readCall(db, key);
     if (found !== null) return this.#own(asked, found);
     const paymentId = (told.body['extra'] as { paymentId?: string } | undefined)?.paymentId;
     const reason = told.body['invalidReason'];
     if (told.body['isValid'] !== true || paymentId === undefined) {
       // Signed anew under one identifier: it stands for the first.
       const first = paymentId === undefined ? null : await readCall(db, { paymentId });
-      if (first !== null) return this.#own(asked, first);
+      if (first !== null) {
+        return isCopied(first, key) ? problem(TAKEN) : this.#own(asked, first);
+      }
       if (told.status !== 200 && told.status !== 409) return problem(PENDING);
       const taken = told.status === 409 || reason === 'duplicate_settlement';
       if (taken) return problem(TAKEN);
@@ -210,7 +213,7 @@ export class GatewayService {
     const mine = await inTransaction(db, (sql) => openCall(sql, { ...opening, ...kept, charged }));
     const opened = await readCall(db, { paymentId });
     if (opened === null) return this.#challenge(asked, 'challenge_used');
-    return this.#own(asked, opened, mine);
+    return isCopied(opened, key) ? problem(TAKEN) : this.#own(asked, opened, mine);
   }
 
   /** A payment pays the one request that it was signed for. */

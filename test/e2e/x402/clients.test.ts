@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Address, parseNetwork } from '../../../src/base/kernel/index.ts';
 import { Installation } from '../../support/installation.ts';
@@ -10,6 +11,7 @@ import {
   PRICE,
   signedPayment,
 } from '../../support/x402/payers.ts';
+import { required } from '../../support/x402/priced.ts';
 import { payingFetch, receiptOf } from '../../support/x402/shop.ts';
 import { Upstream } from '../../support/x402/upstream.ts';
 
@@ -141,17 +143,28 @@ describe('a payment that is named alike each time, through the gateway', () => {
     expect([upstream.times('/weather/jeju'), await spent(payer)]).toEqual([1, ONCE]);
   });
 
-  it('is nobody’s who copied payer and nonce from the chain', async () => {
+  it('is nobody’s who copied it from the chain, the signature too', async () => {
     const payer = await newPayer();
     const { pay, header } = payingFetch(payer);
     expect((await pay(at('ulsan'))).status).toBe(200);
     const copied = JSON.parse(Buffer.from(header(), 'base64').toString()) as {
-      payload: { signature: string };
+      accepted: Record<string, unknown>;
+      payload: Record<string, unknown>;
     };
-    copied.payload.signature = `0x${'11'.repeat(64)}1b`;
-    const forged = Buffer.from(JSON.stringify(copied)).toString('base64');
-    const answer = await fetch(at('ulsan'), { headers: { 'payment-signature': forged } });
-    expect(answer.status).toBe(402);
+    const { payload } = copied;
+    const signature = `0x${'11'.repeat(64)}1b`;
+    const [theirs] = required(await fetch(at('ulsan'))).accepts;
+    const extra = { challengeId: randomUUID() };
+    for (const [more, status] of [
+      [{ payload: { ...payload, signature } }, 402],
+      [{ accepted: { ...copied.accepted, extra } }, 402],
+      [{ accepted: theirs }, 409],
+    ] as const) {
+      const forged = Buffer.from(JSON.stringify({ ...copied, ...more })).toString('base64');
+      const answer = await fetch(at('ulsan'), { headers: { 'payment-signature': forged } });
+      expect(answer.status).toBe(status);
+    }
+    expect(upstream.times('/weather/ulsan')).toBe(1);
     const own = await fetch(at('ulsan'), { headers: { 'payment-signature': header() } });
     expect(own.status).toBe(200);
   });

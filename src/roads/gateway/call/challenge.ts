@@ -1,5 +1,6 @@
 import { HEX_BYTES, type Sql } from '../../../base/db/index.ts';
 import { fromHex, type Hex } from '../../../base/kernel/index.ts';
+import type { Call } from './rows.ts';
 
 /** What was asked for an unpaid request, bound to it. */
 type Challenge = { id: string; endpointId: string; requestHash: Hex; expired: boolean };
@@ -12,6 +13,17 @@ export function judgeChallenge(
   if (challenge === null) return 'challenge_unknown';
   if (challenge.requestHash !== asked.requestHash) return 'challenge_of_another_request';
   return challenge.expired ? 'challenge_expired' : null;
+}
+
+/**
+ * Whether a call that a payment names is that of who was told another challenge than what came with the same authorization:
+ * that was copied from the chain. Who signs anew has another authorization. Pure.
+ */
+export function isCopied(
+  call: Pick<Call, 'id' | 'authorizationId'>,
+  asked: { authorizationId: Hex; challengeId: string },
+): boolean {
+  return call.authorizationId === asked.authorizationId && call.id !== asked.challengeId;
 }
 
 export async function insertChallenge(

@@ -119,10 +119,13 @@ function lookAfter(
   return enqueue(sql, [{ topic: GATEWAY_TOPICS.end, subjectId, tenantId, trace, delayMs }]);
 }
 
-/** An authorization names its call to who brings the signature too, since the chain shows the rest to everybody. */
+/**
+ * An authorization names its call to who brings its signature, and the challenge that it was signed for: the chain shows
+ * all the rest to everybody.
+ */
 type CallKey =
   | { id: string }
-  | { authorizationId: Hex; signatureHash: Hex }
+  | { authorizationId: Hex; signatureHash: Hex; challengeId: string }
   | { paymentId: string };
 
 export async function readCall(sql: Sql, of: CallKey): Promise<Call | null> {
@@ -147,13 +150,14 @@ export async function readCalls(
         c.failure_code AS "failureCode", c.refund_id AS "refundId", c.refund_refused AS "refundRefused",
         c.correlation_id AS "correlationId"
       FROM gateway_call c JOIN priced_endpoint e USING (endpoint_id)
-      WHERE c.call_id = ANY($1::uuid[]) OR (c.authorization_id = $2 AND c.signature_hash = $4)
+      WHERE c.call_id = ANY($1::uuid[]) OR (c.authorization_id = $2 AND c.signature_hash = $4 AND c.call_id = $5)
         OR c.payment_id = $3`,
     values: [
       ids,
       'authorizationId' in of ? fromHex(of.authorizationId) : null,
       'paymentId' in of ? of.paymentId : null,
       'signatureHash' in of ? fromHex(of.signatureHash) : null,
+      'challengeId' in of ? of.challengeId : null,
     ],
   });
   return rows;
