@@ -19,6 +19,9 @@ const OTHER: Address = `0x${'66'.repeat(20)}`;
 const TX: Hex = `0x${'aa'.repeat(32)}`;
 const BLOCK = { chainId: 1, number: 7, hash: `0x${'b7'.repeat(32)}` as Hex };
 
+/** The second of the newest block of a chain with one an hour. */
+const AT = 1_800_000_000n;
+
 const EXACT_PROXY: Address = '0x402085c248eea27d92e8b30b2c58ed07f9e20001';
 
 const payment = {
@@ -119,6 +122,31 @@ describe('who took a permit', () => {
     ],
   ])('%s', async (_, logs, call, found) => {
     expect(await search(payment, logs, call)).toEqual(found);
+  });
+
+  it.each<[string, number, bigint, number]>([
+    ['for hours before it was handed in, since a chain’s clock may be behind', 3, 0n, 4],
+    ['since it may be taken, where that is later', 0, AT - 90n * 60n, 6],
+    ['from the first block that there is', -9, 0n, 3],
+  ])('is looked for %s', async (_, aheadHours, validAfter, first) => {
+    const chainId = 2;
+    await on.rows(
+      `INSERT INTO block (chain_id, height, hash, parent_hash, mined_at)
+       SELECT $1, h, $2, $2, to_timestamp($3::bigint) - (8 - h) * interval '1 hour' FROM generate_series(3, 8) h
+       ON CONFLICT DO NOTHING`,
+      [chainId, fromHex(BLOCK.hash), AT],
+    );
+    const createdAt = new Date((Number(AT) + aheadHours * 3_600) * 1000);
+    const asked: number[] = [];
+    const port = {
+      transfers: async ({ fromBlock }: { fromBlock: number }) => {
+        asked.push(fromBlock);
+        return [];
+      },
+      transactionsByHash: async () => [],
+    };
+    await findLanding(on.app, port, { ...payment, chainId, validAfter, createdAt });
+    expect(asked).toEqual([first]);
   });
 
   it('of EIP-3009 is told by the token, whatever was called', async () => {

@@ -17,12 +17,18 @@ type Search = { landing: Landing | null; alike: boolean };
 
 /** Blocks of one question for logs; usual nodes bound the range. */
 const RANGE = 2_000;
+/**
+ * A chain's clock may be behind the database's: a rollup whose sequencer was away makes the blocks that it missed with the
+ * times that they would have had.
+ */
+const BEHIND_HOURS = 6;
 
 /**
  * The transaction that took a payment's authorization, whoever sent it, in a block that the books hold as canonical. Of
  * EIP-3009 it is the one with the token's AuthorizationUsed and the matching Transfer; of Permit2, which logs nothing, the
  * one with the matching Transfer that calls the proxy with this very authorization: a plain transfer of the same amount
- * beside a cancelled nonce is none, and a call from inside another contract can not be told from it.
+ * beside a cancelled nonce is none, and a call from inside another contract can not be told from it. No block before the
+ * authorization's first second can hold it, by the chain's own clock.
  */
 export async function findLanding(
   sql: Sql,
@@ -31,8 +37,9 @@ export async function findLanding(
 ): Promise<Search> {
   const { rows } = await sql.query<{ first: bigint }>(
     `SELECT coalesce(max(height), (SELECT min(height) FROM block WHERE chain_id = $1)) AS first
-     FROM block WHERE chain_id = $1 AND mined_at < $2::timestamptz - interval '1 minute'`,
-    [payment.chainId, payment.createdAt],
+     FROM block WHERE chain_id = $1
+       AND mined_at < greatest($2::timestamptz - $3 * interval '1 hour', to_timestamp($4::float8))`,
+    [payment.chainId, payment.createdAt, BEHIND_HOURS, Number(payment.validAfter)],
   );
   const latest = payment.head?.latest ?? 0;
   let alike = false;
