@@ -1,5 +1,5 @@
 import type { Assets, Settings } from '../../base/config/index.ts';
-import type { Db } from '../../base/db/index.ts';
+import type { Db, Sql } from '../../base/db/index.ts';
 import { refuse } from '../../base/kernel/index.ts';
 import { readTallies } from '../../books/approval/index.ts';
 import { outcomeOf } from './payment/outcome.ts';
@@ -30,8 +30,8 @@ type Standing =
   /** `runOut`: nothing can be reserved any more, and that is why. */
   | { kind: 'open'; runOut: Reason | null };
 
-/** A clock may be wrong by as much; nobody reserves a payment after its end. */
-const MARGIN_MS = 60_000;
+/** Its blocks may still be replaced by others, which are little earlier. */
+const MARGIN_SECONDS = 60n;
 
 type PaymentsContext = { db: Db; assets: Assets; settings: Pick<Settings, 'guard'> };
 
@@ -52,8 +52,10 @@ export class PaymentService {
 
   /** By their ids; those that there are. */
   async standings(ids: readonly string[]): Promise<Map<string, Standing>> {
-    const rows = await readPayments(this.#context.db, ids);
-    return new Map([...rows].map(([id, row]) => [id, standingOf(row)]));
+    const { db } = this.#context;
+    const rows = await readPayments(db, ids);
+    const times = rows.size === 0 ? new Map<number, bigint>() : await readTimes(db);
+    return new Map([...rows].map(([id, row]) => [id, standingOf(row, times.get(row.chainId))]));
   }
 
   async find(of: Scope, keys: Parameters<typeof findPayments>[2]): Promise<PaymentView[]> {
@@ -124,7 +126,21 @@ function toldTo(
   return { ...decision, trace: denies.map(({ rule, verdict }) => ({ rule, verdict })) };
 }
 
-function standingOf(row: PaymentRow): Standing {
+/** By chain the second of its newest block. */
+async function readTimes(sql: Sql): Promise<Map<number, bigint>> {
+  const { rows } = await sql.query<{ chain_id: bigint; seconds: bigint }>({
+    name: 'payment_chain_times',
+    text: `SELECT h.chain_id, extract(epoch FROM b.mined_at)::bigint AS seconds
+      FROM chain_head h JOIN block b ON b.chain_id = h.chain_id AND b.height = h.latest`,
+  });
+  return new Map(rows.map(({ chain_id, seconds }) => [Number(chain_id), seconds]));
+}
+
+/**
+ * One that nobody reserved is over by the chain's clock alone: by a process's that is wrong another one could still reserve
+ * it, and the chain take it.
+ */
+function standingOf(row: PaymentRow, now: bigint | undefined): Standing {
   const outcome = outcomeOf(row);
   if (outcome.kind === 'failed') return { kind: 'failed', reason: outcome.reason };
   if (outcome.kind === 'under_way') return { kind: 'under_way' };
@@ -132,6 +148,6 @@ function standingOf(row: PaymentRow): Standing {
     const about = aboutOf({ network: `eip155:${row.chainId}`, signed: row });
     return { kind: 'paid', receipt: settled(about, outcome.txHash, row).body };
   }
-  const over = Number(row.validBefore) * 1000 + MARGIN_MS < Date.now();
+  const over = now !== undefined && row.validBefore + MARGIN_SECONDS < now;
   return { kind: 'open', runOut: over ? REASONS[row.method].runOut : null };
 }

@@ -190,3 +190,19 @@ describe('a payment that somebody else landed before it had a nonce', () => {
     expect(await brokenLaws(road, true)).toEqual([]);
   });
 });
+
+describe('a payment that nobody reserved', () => {
+  it('is over when the chain’s clock says so, whatever that of a process does', async () => {
+    await ask('verify', await sign());
+    const { id } = (await on.payments.find(merchant, {}))[0]!;
+    const standing = async () => (await on.payments.standings([id])).get(id);
+    await road.owner.query('UPDATE payment SET valid_before = $1', [now - LIFE_S]);
+    expect(await standing()).toEqual({ kind: 'open', runOut: null });
+    await road.owner.query('UPDATE payment SET valid_before = $1', [now + LIFE_S]);
+    road.chain.skipTo(now + LIFE_S + 61);
+    road.chain.mine(1);
+    while (await on.observe());
+    const runOut = 'invalid_exact_evm_payload_authorization_valid_before';
+    expect(await standing()).toEqual({ kind: 'open', runOut });
+  });
+});
