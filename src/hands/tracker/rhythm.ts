@@ -11,8 +11,8 @@ type Newest = Pick<BlockHeader, 'hash' | 'number' | 'timestamp'> & {
 
 /**
  * How long to rest until the next look at a chain's tip: as long as usual, but for the moment when the next block is due
- * by the ones before, so that it is seen soon after it came. Where blocks come oftener than every two looks, or their
- * times tell no distance, looks are as far apart as ever. Pure of clocks; a crash forgets it.
+ * by the ones before, so that it is seen soon after it came. Where blocks are less than two looks apart, or their times
+ * tell no distance, looks are as far apart as ever. Pure: time is passed in. A crash forgets it.
  */
 export class Rhythm {
   readonly #pollMs: number;
