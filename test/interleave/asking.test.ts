@@ -8,7 +8,7 @@ import { personOf } from '../support/persons.ts';
 import { ruleBy } from '../support/policy.ts';
 import { testDatabases } from '../support/postgres.ts';
 import { Road } from '../support/steps/road.ts';
-import { openShop, type Paying, PURSE, signAll, usesOn } from '../support/x402/paying.ts';
+import { openShop, type Paying, signOne, usesOn } from '../support/x402/paying.ts';
 import {
   before,
   collect,
@@ -43,8 +43,7 @@ function scenarios(road: Road, merchant: Merchant): Scenario[] {
     intents: { withdrawal: async () => new Map(), payment: paymentIntents },
   });
   const signed = given(async () => {
-    const order = { payer: 0, amount: PURSE, custodial: true, again: null } as const;
-    [paying] = (await signAll(road, { seed: 1, orders: [order] })) as [Paying];
+    paying = await signOne(road);
   });
   /** Who does not know whether anybody was asked settles again; persons speak when it is told as under way. */
   const settle = (say: () => Promise<void>): Tried => ({

@@ -11,7 +11,7 @@ import {
   openShop,
   type Paying,
   PURSE,
-  signAll,
+  signOne,
   usesOn,
 } from '../support/x402/paying.ts';
 import { required } from '../support/x402/priced.ts';
@@ -52,8 +52,7 @@ export function payingScenarios({ merchant, upstream, shared }: Parts): Scenario
   let paying: Paying;
   const signedBy = (more: Pick<Order, 'by'>) =>
     given(async (_, road) => {
-      const order = { payer: 0, amount: PURSE, custodial: true, again: null, ...more } as const;
-      [paying] = (await signAll(road, { seed: 1, orders: [order] })) as [Paying];
+      paying = await signOne(road, more);
     });
   const signed = signedBy({});
   const ask = (question: 'verify' | 'settle') =>
@@ -175,10 +174,8 @@ function priced(
       const asked = await on.gateway.answer(requestOf());
       if (asked.kind !== 'answer') throw new Error(`the gateway answered ${asked.kind}`);
       const [accepted] = required(new Response(null, { headers: asked.headers })).accepts;
-      const order = { payer: 0, amount: PURSE, custodial: true, again: null } as const;
-      const more = by === undefined ? {} : { by };
-      const [one] = await signAll(road, { seed: 1, orders: [{ ...order, ...more }] });
-      const payload = { ...one!.body.paymentPayload, accepted };
+      const one = await signOne(road, by === undefined ? {} : { by });
+      const payload = { ...one.body.paymentPayload, accepted };
       state.header = Buffer.from(JSON.stringify(payload)).toString('base64');
     }),
   ];
@@ -264,11 +261,10 @@ export function settlingTwice(blind = false): Race {
     },
     async steps(road, random) {
       told = [];
-      const order = { payer: 0, amount: PURSE, custodial: true, again: null } as const;
-      const [paying] = await signAll(road, { seed: random.below(2 ** 31), orders: [order] });
+      const paying = await signOne(road, { seed: random.below(2 ** 31) });
       const [one, other] = [await road.start(), await road.start()];
       const settle = async (who: string, on: Processes) => {
-        const { body } = await on.facilitator.settle(merchant, paying!.body, {
+        const { body } = await on.facilitator.settle(merchant, paying.body, {
           correlationId: who,
         });
         told.push({ who, body });

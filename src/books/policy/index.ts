@@ -36,8 +36,8 @@ export { activatePolicy, Policies, storePolicy } from './policies.ts';
 export { holdWindows } from './windows/charges.ts';
 export {
   type PastDecision,
+  type PastNewest,
   type PastSource,
-  type PastSpan,
   UNKNOWN_ASSET,
 } from './windows/past.ts';
 export { longestWindowMs, PolicyReplay } from './windows/replay.ts';

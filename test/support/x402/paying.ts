@@ -109,6 +109,16 @@ export async function signAll(
   );
 }
 
+/** A payment of all that its payer has. */
+export async function signOne(
+  road: Road,
+  { seed = 1, ...more }: Pick<Order, 'by'> & { seed?: number } = {},
+): Promise<Paying> {
+  const order = { payer: 0, amount: PURSE, custodial: true, again: null, ...more } as const;
+  const [paying] = await signAll(road, { seed, orders: [order] });
+  return paying!;
+}
+
 type SignedTerms = {
   payTo: Address;
   amount: string;

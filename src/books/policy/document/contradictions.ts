@@ -65,7 +65,8 @@ function judgeMembers({ rule: { match }, path }: Placed, faults: Faults): void {
 /** Of what would be held nothing would be taken. */
 function judgeHold({ rule, path }: Placed<RuleOf<'hold'>>, faults: Faults): void {
   if (!kindsOf(rule).includes('payment')) return;
-  const expected = 'a cap, a deny or approvals of a tier: payments are not held';
+  const expected =
+    'approvals in a tiers rule about payments, which ask persons above an amount, or a deny or a cap: payments are not held';
   faults.add(path, 'a hold of payments', expected);
 }
 

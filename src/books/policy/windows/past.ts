@@ -1,3 +1,4 @@
+import type { Requirement } from '../../../base/config/index.ts';
 import type { Sql } from '../../../base/db/index.ts';
 import type { Kind } from '../document/types.ts';
 import type { CompiledPolicy } from '../evaluate/compile.ts';
@@ -16,31 +17,30 @@ export type PastDecision = {
   decidedAt: number;
   /** When it ended without being paid, by anything but the decision; null: it did not. */
   endedAt: number | null;
-  was: { verdict: 'allow' | 'deny'; held: boolean; asked: boolean; tier: string | null };
-  /** At the moment of its decision; `asked`: persons are, whatever the document says. */
+  /** `approvals`: what persons were asked for; none: nobody was. */
+  was: {
+    verdict: 'allow' | 'deny';
+    held: boolean;
+    approvals: readonly Requirement[];
+    tier: string | null;
+  };
+  /** At the moment of its decision. */
   ask(replay: PolicyReplay, at: number): PastAnswer;
 };
 
-type PastAnswer = { decision: PolicyDecision; asked: boolean; giveBack(): void };
-
-/** What is looked at: of the last days, and before them as far back as windows reach. */
-export type PastSpan = {
-  /** Decisions about what has this id or a later one are shown; those before only fill the windows. */
-  since: string;
-  /** The id behind which reading begins. */
-  after: string;
-  /** How many stand behind it. */
-  total: number;
-  /** More than so many do: the oldest are left out. */
-  truncated: boolean;
+type PastAnswer = {
+  decision: PolicyDecision;
+  /** What persons would be asked for, by the document and whatever it says. */
+  approvals: readonly Requirement[];
+  giveBack(): void;
 };
+
+/** How many there are behind an id, at most so many of the newest, and the oldest of these; null: none. */
+export type PastNewest = { total: number; oldest: string | null };
 
 /** What a road has decided for a tenant; only reads. */
 export type PastSource = {
-  span(
-    sql: Sql,
-    wanted: { tenantId: string; days: number; warmUpMs: number; most: number },
-  ): Promise<PastSpan>;
+  newest(sql: Sql, wanted: { tenantId: string; after: string; limit: number }): Promise<PastNewest>;
   /** Behind an id, oldest first. */
   read(
     sql: Sql,
@@ -51,6 +51,6 @@ export type PastSource = {
 /** Of an asset that was configured then. */
 export const UNKNOWN_ASSET: PastAnswer = {
   decision: denied([], { rule: 'asset', detail: 'the asset is not configured' }),
-  asked: false,
+  approvals: [],
   giveBack: () => {},
 };

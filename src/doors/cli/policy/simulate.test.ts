@@ -29,6 +29,21 @@ writeFileSync(
   join(folder, 'config.yaml'),
   `chains: [{ id: local, chainId: 31337, rpc: [{ url: "http://127.0.0.1:8545" }], fees: { maxFeePerGasGwei: "50" } }]
 assets: [{ id: ETH, chain: local, decimals: 18, tiers: [{ name: low, commitAt: safe }] }]
+signer:
+  approvers: [{ id: ann, kind: evm, address: "0x1111111111111111111111111111111111111111" }, { id: bob, kind: evm, address: "0x2222222222222222222222222222222222222222" }]
+  groups: [{ id: finance, members: [ann, bob] }, { id: board, members: [ann] }]
+`,
+);
+writeFileSync(
+  join(folder, 'asks.yaml'),
+  `version: 1
+rules:
+  - { id: all, type: allow }
+  - id: eth
+    type: tiers
+    match: { assets: [ETH] }
+    tiers:
+      - { name: high, commitAt: safe, approvals: { all: [{ group: finance, count: 2 }, { group: board, count: 1 }] } }
 `,
 );
 writeFileSync(
@@ -40,10 +55,9 @@ rules:
   - { id: eth, type: tiers, match: { assets: [ETH] }, tiers: [{ name: low, commitAt: safe }] }
 `,
 );
-const simulate = (...flags: string[]) =>
-  run(['policy', 'simulate', 'draft.yaml', '--config', 'config.yaml', ...flags], {
-    ...{ cwd: folder, env },
-  });
+const simulateOf = (draft: string, ...flags: string[]) =>
+  run(['policy', 'simulate', draft, '--config', 'config.yaml', ...flags], { cwd: folder, env });
+const simulate = (...flags: string[]) => simulateOf('draft.yaml', ...flags);
 
 test('tells what would have been otherwise, by which rule, and how much of what there was', async () => {
   const { code, out, err } = await simulate();
@@ -57,6 +71,11 @@ test('tells what would have been otherwise, by which rule, and how much of what 
   expect(JSON.parse((await simulate('--json', '--tenant', 'demo')).out)).toMatchObject({
     ...{ looked: 1, differences: [{ account: 'alice', would: { outcome: 'denied' } }] },
   });
+});
+
+test('tells whom a tier would ask', async () => {
+  const { out } = await simulateOf('asks.yaml');
+  expect(out).toMatch(/allowed \(low\) +approved \(high; 2 of finance and 1 of board\) +-$/m);
 });
 
 test('asks whose withdrawals are meant where there are several tenants, and of how many days', async () => {

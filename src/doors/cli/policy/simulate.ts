@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { Assets, type Settings } from '../../../base/config/index.ts';
+import { Assets, type Requirement, type Settings } from '../../../base/config/index.ts';
 import { type Db, openPool } from '../../../base/db/index.ts';
 import { formatAmount } from '../../../base/kernel/index.ts';
 import { findTenant, listTenants } from '../../../books/access/index.ts';
@@ -79,8 +79,10 @@ function print(run: Run, settings: Settings, told: Simulation, days: number): vo
       differences.map((one) => {
         const asset = assets.find(one.asset);
         const amount = formatAmount(BigInt(one.amountAtomic), asset?.decimals ?? 0);
-        const shown = ({ outcome, tier }: typeof one.was) =>
-          tier === null ? outcome : `${outcome} (${tier})`;
+        const shown = ({ outcome, tier, approvals }: typeof one.was) => {
+          const by = [...(tier === null ? [] : [tier]), ...approvals.map(textOf)];
+          return by.length === 0 ? outcome : `${outcome} (${by.join('; ')})`;
+        };
         return {
           ...{ kind: one.kind, id: one.id, 'decided at': one.decidedAt, account: one.account },
           amount: `${amount} ${asset?.id ?? one.asset}`,
@@ -99,6 +101,16 @@ function print(run: Run, settings: Settings, told: Simulation, days: number): vo
   run.stdout.write(
     `${looked} withdrawals and payments of ${days} days${before}${left}; ${told.version}\n`,
   );
+}
+
+/** `2 of finance`, `1 of finance and 1 of board`. */
+function textOf(asked: Requirement): string {
+  if ('group' in asked) return `${asked.count} of ${asked.group}`;
+  const [parts, word] = 'all' in asked ? [asked.all, ' and '] : [asked.any, ' or '];
+  const each = parts.map((part) =>
+    'group' in part || parts.length === 1 ? textOf(part) : `(${textOf(part)})`,
+  );
+  return each.join(word);
 }
 
 function readWhole(most: number) {

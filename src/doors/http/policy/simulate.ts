@@ -12,7 +12,16 @@ const whole = Type.Integer();
 const outcome = Type.Enum(['denied', 'allowed', 'approved', 'held', 'held_and_approved']);
 const kind = Type.Enum(['withdrawal', 'payment']);
 const tier = Type.Unsafe<string | null>({ type: ['string', 'null'] });
-const said = Type.Object({ outcome, tier });
+/** As documents have it. */
+const Requirement = Type.Object({}, { additionalProperties: true });
+const said = Type.Object({
+  outcome,
+  tier,
+  approvals: Type.Array(Requirement, {
+    description:
+      'What persons are asked for, all of it: { group, count }, { all } or { any } of such; none: nobody is asked',
+  }),
+});
 const Told = Type.Unsafe<Simulation>(
   Type.Object({
     version: text,

@@ -10,7 +10,7 @@ import {
 } from '../../../books/policy/index.ts';
 import { requirementsOf } from '../approval/ask.ts';
 import { subjectsOf } from '../judge.ts';
-import { type PastRow, readPast, spanOf } from './rows.ts';
+import { newestOf, type PastRow, readPast } from './rows.ts';
 
 type Context = {
   assets: Assets;
@@ -20,7 +20,7 @@ type Context = {
 /** Withdrawals as they were decided about, with what was known of their destinations then. */
 export function pastWithdrawals(context: Context): PastSource {
   return {
-    span: spanOf,
+    newest: newestOf,
     async read(sql, { policy, ...page }) {
       const rows = await readPast(sql, page);
       const subjects = await subjectsThen(context, sql, rows, policy);
@@ -35,14 +35,17 @@ function decisionOf(
   row: PastRow,
   subject: PolicySubject | undefined,
 ): PastDecision {
-  const { id, account, asset, amount, decidedAt, endedAt, verdict, held, asked, tier } = row;
+  const { id, account, asset, amount, decidedAt, endedAt, verdict, held, approvals, tier } = row;
   return {
     ...{ id, kind: 'withdrawal', account, asset, amount, decidedAt, endedAt },
-    was: { verdict, held, asked, tier },
-    ask: (replay, at) =>
-      subject === undefined
-        ? UNKNOWN_ASSET
-        : { ...replay.decide(subject, at), asked: requirementsOf(context, row).length > 0 },
+    was: { verdict, held, approvals: approvals ?? [], tier },
+    ask(replay, at) {
+      if (subject === undefined) return UNKNOWN_ASSET;
+      const said = replay.decide(subject, at);
+      const { approvals: asked } = said.decision;
+      const own = requirementsOf(context, row);
+      return { ...said, approvals: asked === null ? own : [...own, asked] };
+    },
   };
 }
 

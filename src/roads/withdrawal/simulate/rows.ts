@@ -1,6 +1,7 @@
+import type { Requirement } from '../../../base/config/index.ts';
 import { HEX_BYTES, type Sql } from '../../../base/db/index.ts';
 import type { Address } from '../../../base/kernel/index.ts';
-import type { PastSpan, ScreeningInputs } from '../../../books/policy/index.ts';
+import type { PastNewest, ScreeningInputs } from '../../../books/policy/index.ts';
 
 /** A withdrawal as it was decided about, and what became of it. Times in ms since the epoch. */
 export type PastRow = {
@@ -14,7 +15,8 @@ export type PastRow = {
   verdict: 'allow' | 'deny';
   tier: string | null;
   held: boolean;
-  asked: boolean;
+  /** What persons were asked for; null: nobody was asked. */
+  approvals: Requirement[] | null;
   inputs: { screening?: ScreeningInputs; lookAlike?: Address } | null;
   /** When it ended without being paid, by anything but the decision; null: it did not. */
   endedAt: number | null;
@@ -31,7 +33,7 @@ export async function readPast(
     text: `SELECT w.withdrawal_id AS id, w.tenant_id AS "tenantId", w.account, w.asset, w.amount, w.recipient,
         (extract(epoch FROM d.created_at) * 1000)::float8 AS "decidedAt", d.verdict, d.tier, d.inputs,
         EXISTS (SELECT FROM policy_hold h WHERE h.decision_id = d.decision_id) AS held,
-        EXISTS (SELECT FROM approval_request a WHERE a.decision_id = d.decision_id) AS asked,
+        (SELECT requirements FROM approval_request a WHERE a.decision_id = d.decision_id) AS approvals,
         CASE WHEN w.status IN ('CANCELLED', 'EXPIRED', 'FAILED')
             OR w.status = 'REJECTED' AND w.failure_code IN ('approval_rejected', 'hold_rejected', 'hold_timed_out')
           THEN (extract(epoch FROM w.updated_at) * 1000)::float8 END AS "endedAt"
@@ -42,24 +44,16 @@ export async function readPast(
   return rows;
 }
 
-/** Which withdrawals are looked at: of the last days, and before them as far back as windows reach. */
-export async function spanOf(
+export async function newestOf(
   sql: Sql,
-  wanted: { tenantId: string; days: number; warmUpMs: number; most: number },
-): Promise<PastSpan> {
-  const { rows } = await sql.query<PastSpan>({
-    name: 'withdrawal_past_span',
-    text: `WITH b AS MATERIALIZED (
-        SELECT payonce_uuid_at(now() - $2 * interval '1 day') AS since,
-          payonce_uuid_at(now() - $2 * interval '1 day' - $3 * interval '1 millisecond') AS begins
-      ), newest AS MATERIALIZED (
-        SELECT withdrawal_id FROM withdrawal, b WHERE tenant_id = $1 AND withdrawal_id > b.begins
-        ORDER BY withdrawal_id DESC LIMIT $4 + 1
-      ), counted AS (SELECT count(*)::int AS total FROM newest)
-      SELECT b.since, least(total, $4) AS total, total > $4 AS truncated, CASE WHEN total > $4
-        THEN (SELECT withdrawal_id FROM newest ORDER BY withdrawal_id LIMIT 1) ELSE b.begins END AS after
-      FROM b, counted`,
-    values: [wanted.tenantId, wanted.days, wanted.warmUpMs, wanted.most],
+  { tenantId, after, limit }: { tenantId: string; after: string; limit: number },
+): Promise<PastNewest> {
+  const { rows } = await sql.query<PastNewest>({
+    name: 'withdrawal_past_newest',
+    text: `WITH newest AS MATERIALIZED (SELECT withdrawal_id FROM withdrawal
+        WHERE tenant_id = $1 AND withdrawal_id > $2 ORDER BY withdrawal_id DESC LIMIT $3)
+      SELECT count(*)::int AS total, (SELECT withdrawal_id FROM newest ORDER BY withdrawal_id LIMIT 1) AS oldest FROM newest`,
+    values: [tenantId, after, limit],
   });
   return rows[0]!;
 }

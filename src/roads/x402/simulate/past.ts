@@ -15,7 +15,7 @@ import {
   subjectsOf,
   unheld,
 } from '../policy/judge.ts';
-import { type PastRow, readPast, spanOf } from './rows.ts';
+import { newestOf, type PastRow, readPast } from './rows.ts';
 
 type Context = { assets: Assets; settings: Pick<Settings, 'lanes' | 'guard'> };
 
@@ -23,7 +23,7 @@ type Context = { assets: Assets; settings: Pick<Settings, 'lanes' | 'guard'> };
 export function pastPayments(context: Context): PastSource {
   const { assets } = context;
   return {
-    span: spanOf,
+    newest: newestOf,
     async read(sql, { policy, ...page }) {
       const rows = await readPast(sql, page);
       const asked = rows
@@ -46,7 +46,17 @@ export function pastPayments(context: Context): PastSource {
 }
 
 function decisionOf(row: PastRow, ask: PastDecision['ask']): PastDecision {
-  const { id, merchantName: name, asset, amount, decidedAt, endedAt, verdict, asked, tier } = row;
+  const {
+    id,
+    merchantName: name,
+    asset,
+    amount,
+    decidedAt,
+    endedAt,
+    verdict,
+    approvals,
+    tier,
+  } = row;
   return {
     ...{
       id,
@@ -57,7 +67,7 @@ function decisionOf(row: PastRow, ask: PastDecision['ask']): PastDecision {
       decidedAt,
       endedAt,
     },
-    was: { verdict, held: false, asked, tier },
+    was: { verdict, held: false, approvals: approvals ?? [], tier },
     ask,
   };
 }
@@ -71,8 +81,8 @@ function askThen(
   const { payment, subject, replay, at } = then;
   if (!policy.judgesPayments) {
     const decision = judgeConfigured(assets, payment);
-    const asked = requirementsOf(settings, payment, decision).length > 0;
-    return { decision, asked, giveBack: () => {} };
+    const approvals = requirementsOf(settings, payment, decision);
+    return { decision, approvals, giveBack: () => {} };
   }
   const said = replay.decide(subject, at);
   const decision = unheld(said.decision);
@@ -80,7 +90,7 @@ function askThen(
   if (decision !== said.decision) said.giveBack();
   return {
     decision,
-    asked: requirementsOf(settings, payment, decision).length > 0,
+    approvals: requirementsOf(settings, payment, decision),
     giveBack: decision === said.decision ? said.giveBack : () => {},
   };
 }

@@ -1,5 +1,6 @@
+import type { Requirement } from '../../../base/config/index.ts';
 import { HEX_BYTES, type Sql } from '../../../base/db/index.ts';
-import type { PastSpan } from '../../../books/policy/index.ts';
+import type { PastNewest } from '../../../books/policy/index.ts';
 import type { JudgedPayment } from '../policy/judge.ts';
 import type { Parties } from '../policy/screen.ts';
 
@@ -8,7 +9,8 @@ export type PastRow = Omit<JudgedPayment, 'parties'> & {
   decidedAt: number;
   verdict: 'allow' | 'deny';
   tier: string | null;
-  asked: boolean;
+  /** What persons were asked for; null: nobody was asked. */
+  approvals: Requirement[] | null;
   inputs: { screening?: Parties } | null;
   /** When it ended without being paid, by anything but the decision; null: it did not. */
   endedAt: number | null;
@@ -26,7 +28,8 @@ export async function readPast(
         coalesce(p.charged, p.amount) AS amount, p.payer, p.pay_to AS "payTo", p.method, p.endpoint,
         p.priced_endpoint AS "pricedEndpoint", (extract(epoch FROM d.created_at) * 1000)::float8 AS "decidedAt",
         d.verdict, d.tier, d.inputs,
-        EXISTS (SELECT FROM approval_request a WHERE a.owner_id = p.payment_id AND a.decision_id = d.decision_id) AS asked,
+        (SELECT requirements FROM approval_request a
+          WHERE a.owner_id = p.payment_id AND a.decision_id = d.decision_id) AS approvals,
         CASE WHEN p.status IN ('CHAIN_FAILED', 'EXPIRED') OR p.status = 'AUTH_REJECTED' AND d.verdict = 'allow'
           THEN (extract(epoch FROM p.updated_at) * 1000)::float8 END AS "endedAt"
       FROM payment p JOIN merchant m USING (merchant_id)
@@ -42,23 +45,16 @@ export async function readPast(
 }
 
 /** Counts what was only handed in, too: the total is the most that there is to read. */
-export async function spanOf(
+export async function newestOf(
   sql: Sql,
-  wanted: { tenantId: string; days: number; warmUpMs: number; most: number },
-): Promise<PastSpan> {
-  const { rows } = await sql.query<PastSpan>({
-    name: 'payment_past_span',
-    text: `WITH b AS MATERIALIZED (
-        SELECT payonce_uuid_at(now() - $2 * interval '1 day') AS since,
-          payonce_uuid_at(now() - $2 * interval '1 day' - $3 * interval '1 millisecond') AS begins
-      ), newest AS MATERIALIZED (
-        SELECT payment_id FROM payment, b WHERE tenant_id = $1 AND payment_id > b.begins
-        ORDER BY payment_id DESC LIMIT $4 + 1
-      ), counted AS (SELECT count(*)::int AS total FROM newest)
-      SELECT b.since, least(total, $4) AS total, total > $4 AS truncated, CASE WHEN total > $4
-        THEN (SELECT payment_id FROM newest ORDER BY payment_id LIMIT 1) ELSE b.begins END AS after
-      FROM b, counted`,
-    values: [wanted.tenantId, wanted.days, wanted.warmUpMs, wanted.most],
+  { tenantId, after, limit }: { tenantId: string; after: string; limit: number },
+): Promise<PastNewest> {
+  const { rows } = await sql.query<PastNewest>({
+    name: 'payment_past_newest',
+    text: `WITH newest AS MATERIALIZED (SELECT payment_id FROM payment
+        WHERE tenant_id = $1 AND payment_id > $2 ORDER BY payment_id DESC LIMIT $3)
+      SELECT count(*)::int AS total, (SELECT payment_id FROM newest ORDER BY payment_id LIMIT 1) AS oldest FROM newest`,
+    values: [tenantId, after, limit],
   });
   return rows[0]!;
 }

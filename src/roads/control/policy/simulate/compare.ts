@@ -1,32 +1,46 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Requirement } from '../../../../base/config/index.ts';
 import type { PastDecision, PolicyDecision } from '../../../../books/policy/index.ts';
 
 /** Who had to say something before it was paid. */
 export type Outcome = 'denied' | 'allowed' | 'approved' | 'held' | 'held_and_approved';
-export type Said = { outcome: Outcome; tier: string | null };
+export type Said = {
+  outcome: Outcome;
+  tier: string | null;
+  /** What persons are asked for, all of it; none: nobody is asked. */
+  approvals: readonly Requirement[];
+};
 
-export function saidThen({ verdict, held, asked, tier }: PastDecision['was']): Said {
-  return { outcome: outcomeOf(verdict === 'deny', held, asked), tier };
+export function saidThen({ verdict, held, approvals, tier }: PastDecision['was']): Said {
+  return saidOf({ denied: verdict === 'deny', held }, tier, approvals);
 }
 
 /**
- * What a draft says; `asked`: persons are asked whatever policy says. What would have waited for
- * screening counts as held.
+ * What a draft says; `approvals`: what persons are asked for. What would have waited for screening counts as held.
  */
 export function wouldSay(
-  decision: PolicyDecision,
-  asked: boolean,
+  { verdict, waits, holds, tier, trace, reason }: PolicyDecision,
+  approvals: readonly Requirement[],
 ): Said & { reason: string | null } {
-  const { verdict, waits, holds, approvals, tier, trace } = decision;
   const held = trace.find((step) => step.verdict === 'hold');
+  const stopped = { denied: verdict === 'deny', held: waits || holds.length > 0 };
   return {
-    outcome: outcomeOf(verdict === 'deny', waits || holds.length > 0, asked || approvals !== null),
-    tier: tier?.name ?? null,
-    reason: decision.reason ?? (held === undefined ? null : `${held.rule}: ${held.detail}`),
+    ...saidOf(stopped, tier?.name ?? null, approvals),
+    reason: reason ?? (held === undefined ? null : `${held.rule}: ${held.detail}`),
   };
 }
 
-function outcomeOf(denied: boolean, held: boolean, asked: boolean): Outcome {
-  if (denied) return 'denied';
-  if (held) return asked ? 'held_and_approved' : 'held';
-  return asked ? 'approved' : 'allowed';
+export function isSame(one: Said, other: Said): boolean {
+  return isDeepStrictEqual(one, other);
+}
+
+function saidOf(
+  { denied, held }: { denied: boolean; held: boolean },
+  tier: string | null,
+  approvals: readonly Requirement[],
+): Said {
+  if (denied) return { outcome: 'denied', tier, approvals: [] };
+  const asked = approvals.length > 0;
+  const outcome = held ? (asked ? 'held_and_approved' : 'held') : asked ? 'approved' : 'allowed';
+  return { outcome, tier, approvals };
 }

@@ -15,7 +15,8 @@ const USD: AssetSettings = {
   tiers: [{ name: 'low', upTo: 100n, commitAt: 'safe' }],
 };
 const APPROVALS = {
-  ...{ approvers: [], groups: [], thresholds: [], webauthn: null, expireAfterMs: 1 },
+  ...{ approvers: [], thresholds: [], webauthn: null, expireAfterMs: 1 },
+  groups: [{ id: 'finance', members: ['ann', 'bob'] }],
 };
 const settings = {
   ...{ chains: [], assets: [USD], lanes: [], screening: null },
@@ -69,7 +70,7 @@ async function past({ hoursAgo, payer = ALICE, amount = 60, ...more }: Past): Pr
        FROM id, d WHERE $6 = 'allow' AND NOT $12),
      q AS (INSERT INTO approval_request (tenant_id, owner_id, owner_kind, decision_id, requirements, wallet_group, chain_id, asset,
          recipient, amount, fee_cap, intent_id, policy_version, initiator, expiry, correlation_id, status)
-       SELECT $2, id, 'payment', decision_id, '[]', 'g', 1, $9, $10, $4, 1, $8, 'config:1', 'i', 1, 'c', 'PENDING' FROM id, d WHERE $12)
+       SELECT $2, id, 'payment', decision_id, '[{"count": 1, "group": "finance"}]', 'g', 1, $9, $10, $4, 1, $8, 'config:1', 'i', 1, 'c', 'PENDING' FROM id, d WHERE $12)
      INSERT INTO payment (payment_id, tenant_id, merchant_id, status, endpoint, fingerprint, authorization_id, chain_id, asset,
        token, payer, pay_to, amount, valid_after, valid_before, nonce, signature, method, wait_until, commit_at, risk_tier,
        correlation_id, priced_endpoint)
@@ -180,6 +181,28 @@ describe('a simulation of payments', () => {
     expect(differences.map(({ id, was, would }) => [id, was.outcome, would.outcome])).toEqual([
       [ended, 'approved', 'allowed'],
       [asked, 'approved', 'allowed'],
+    ]);
+  });
+
+  const tierBy = (count: number) =>
+    `  - { id: p, type: tiers, match: { kinds: [payment], assets: [USD] }, tiers: [{ name: low, commitAt: safe, approvals: { all: [{ group: finance, count: ${count} }] } }] }\n`;
+
+  it('tells whom the tier would ask, also where others were asked', async () => {
+    const unasked = await past({ hoursAgo: 3 });
+    const asked = await past({ hoursAgo: 2, asked: true });
+    const finance = (count: number) => [{ group: 'finance', count }];
+    expect((await simulate(tierBy(1))).differences).toMatchObject([
+      {
+        ...{ id: unasked, was: { outcome: 'allowed', tier: 'low', approvals: [] } },
+        would: { outcome: 'approved', tier: 'low', approvals: finance(1) },
+      },
+    ]);
+    expect((await simulate(tierBy(2))).differences).toMatchObject([
+      { id: unasked },
+      {
+        ...{ id: asked, was: { outcome: 'approved', approvals: finance(1) } },
+        would: { outcome: 'approved', approvals: finance(2) },
+      },
     ]);
   });
 

@@ -5,12 +5,12 @@ import {
   longestWindowMs,
   type PastDecision,
   type PastSource,
-  type PastSpan,
   type Policy,
   PolicyReplay,
   policyVersion,
 } from '../../../../books/policy/index.ts';
-import { type Outcome, type Said, saidThen, wouldSay } from './compare.ts';
+import { isSame, type Outcome, type Said, saidThen, wouldSay } from './compare.ts';
+import { daysOf, type PastSpan, spanOf } from './span.ts';
 
 type Kind = PastDecision['kind'];
 type Difference = {
@@ -71,9 +71,10 @@ export async function simulatePolicy(
   const version = policyVersion(policy);
   const compiled = compilePolicy(version, policy);
   const warmUpMs = longestWindowMs(compiled) ?? FOREVER_MS;
+  const reach = await daysOf(sql, { days, warmUpMs });
   const feeds: Feed[] = [];
   for (const source of sources) {
-    const span = await source.span(sql, { tenantId, days, warmUpMs, most });
+    const span = await spanOf(source, sql, { ...reach, tenantId, most });
     feeds.push(new Feed(source, span, { sql, tenantId, policy: compiled }));
   }
   const total = feeds.reduce((sum, { span }) => sum + span.total, 0);
@@ -83,9 +84,9 @@ export async function simulatePolicy(
   const tally = new Tally(limit);
   let seen = 0;
   for await (const { row, since } of inOrder(feeds)) {
-    const { decision, asked, giveBack } = row.ask(replay, past.at(row.decidedAt));
+    const { decision, approvals, giveBack } = row.ask(replay, past.at(row.decidedAt));
     if (row.endedAt !== null) past.add(row.endedAt, giveBack);
-    if (row.id >= since) tally.add(row, saidThen(row.was), wouldSay(decision, asked));
+    if (row.id >= since) tally.add(row, saidThen(row.was), wouldSay(decision, approvals));
     seen += 1;
     if (seen % PAGE === 0) progress(`${seen} of ${total} withdrawals and payments`);
   }
@@ -185,7 +186,7 @@ class Tally {
     const key = `${kind} ${was.outcome} ${would.outcome}`;
     const count = this.#counts.get(key)?.count ?? 0;
     this.#counts.set(key, { kind, was: was.outcome, would: would.outcome, count: count + 1 });
-    if (was.outcome === would.outcome && was.tier === would.tier) return;
+    if (isSame(was, would)) return;
     if (this.#differences.length === this.#limit) {
       this.#more = true;
       return;
