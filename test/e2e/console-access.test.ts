@@ -13,6 +13,16 @@ import { Authenticator } from '../support/authenticator.ts';
 import { Browser, findBrowser, type Page } from '../support/browser.ts';
 import { Installation } from '../support/installation.ts';
 import { expectLaws, quiet, recipient } from '../support/laws.ts';
+import { until } from '../support/until.ts';
+import {
+  ask as askFacilitator,
+  fundedPayer,
+  merchantKey,
+  PAY_TO,
+  type Payer,
+  type Signed,
+  signedPayment,
+} from '../support/x402/payers.ts';
 
 const file = findBrowser();
 if (file === null) {
@@ -23,22 +33,23 @@ if (file === null) {
 
 let on: Installation;
 let origin: string;
+let merchant: string;
+let payer: Payer;
 beforeAll(async () => {
   on = await Installation.make({
     blockTime: 0.1,
     settings: (settings) => ({
       ...settings,
+      // Persons take longer than any answer waits.
+      x402: { ...settings.x402, waitMs: 500 },
       guard: {
         ...settings.guard,
         approvals: {
           ...{ approvers: [], groups: [{ id: 'finance', members: [] }] },
-          thresholds: [
-            {
-              asset: settings.assets.find(({ id }) => id === 'USDC')!.caip19,
-              ...{ kind: 'withdrawal', above: 100_000_000n },
-              requirement: { group: 'finance', count: 1 },
-            },
-          ],
+          thresholds: (['withdrawal', 'payment'] as const).map((kind) => ({
+            ...{ kind, above: 100_000_000n, requirement: { group: 'finance', count: 1 } },
+            asset: settings.assets.find(({ id }) => id === 'USDC')!.caip19,
+          })),
           ...{ webauthn: null, expireAfterMs: 3_600_000 },
         },
       },
@@ -48,6 +59,8 @@ beforeAll(async () => {
   origin = `http://localhost:${new URL(on.url).port}`;
   on.settings.guard.approvals.webauthn = { rpId: 'localhost', origins: [origin] };
   await on.deposit('alice', 'USDC', '1000');
+  merchant = await merchantKey(on);
+  payer = await fundedPayer(on.anvil, on.token);
 });
 afterAll(() => on?.stop());
 
@@ -83,6 +96,16 @@ async function ask(n: number): Promise<string> {
   expect(await on.waitFor(id, 'AWAITING_APPROVAL')).toMatchObject({ status: 'AWAITING_APPROVAL' });
   return id;
 }
+
+/** What its merchant hands in of a payment above the threshold, and is told. */
+async function settle(payment: Signed) {
+  return askFacilitator(on.url, 'settle', payment, merchant);
+}
+/** Who asks again is told what it came to. */
+async function paid(payment: Signed): Promise<void> {
+  await until('the success', async () => (await settle(payment)).body['success'] === true);
+}
+const payment = () => signedPayment(payer, on.token, { amount: '150000000' });
 
 describe('an approval by passkey', () => {
   let ann: Authenticator;
@@ -136,6 +159,20 @@ describe('an approval by passkey', () => {
     expect(await approve(id, signedBy(ann, view))).toMatchObject({ status: 'APPROVED', given: 1 });
     expect(await on.waitFor(id)).toMatchObject({ status: 'COMPLETED' });
     expect(await on.tokenBalance(recipient(1))).toBe(150_000_000n);
+  });
+
+  it('is given to an x402 payment, which nothing moves before', async () => {
+    const signed = await payment();
+    const { status, body } = await settle(signed);
+    expect([status, body['success']]).toEqual([202, undefined]);
+    const { approvals } = await call<{ approvals: ApprovalView[] }>('GET', '/v1/approvals');
+    const [view] = approvals as [ApprovalView];
+    const { paymentId: id } = view;
+    expect(view).toMatchObject({ withdrawalId: null, shown: { asset: 'USDC', amount: '150' } });
+    expect(await on.tokenBalance(PAY_TO)).toBe(0n);
+    expect(await approve(id!, signedBy(ann, view))).toMatchObject({ status: 'APPROVED', given: 1 });
+    await paid(signed);
+    expect(await on.tokenBalance(PAY_TO)).toBe(150_000_000n);
   });
 
   it('is good for one payment, from our page, by the passkey that is pinned', async () => {
@@ -289,6 +326,44 @@ describe.skipIf(file === null)('the console in a browser', () => {
     await page.click('Reject');
     await page.shows('It is rejected');
     expect(await on.waitFor(other, 'REJECTED')).toMatchObject({ status: 'REJECTED' });
+  });
+
+  it('shows who pays an x402 payment and whose gas, and signs it for nobody else', async () => {
+    const page = await accept((await invite('emil', { role: 'approver' })).link);
+    await page.click('Log in with a passkey');
+    await page.click('As an approver');
+    await page.shows('For signer.approvers');
+    const line = await page.evaluate<string>(
+      'document.querySelector("#approver-line").textContent',
+    );
+    await pin((parse(line) as ApproverSettings[])[0]!);
+    const before = await on.tokenBalance(PAY_TO);
+    const signed = await payment();
+    expect(await settle(signed)).toMatchObject({ status: 202 });
+
+    // The server says that somebody else pays.
+    await page.click('Log out');
+    await page.evaluate(`globalThis.honest = fetch; globalThis.fetch = async (path, ...more) => {
+      const answer = await honest(path, ...more);
+      if (!path.startsWith('/v1/approvals?')) return answer;
+      return new Response((await answer.text()).replaceAll('${payer.address.toLowerCase()}', '0x${'ab'.repeat(20)}'));
+    }`);
+    await page.click('Log in with a passkey');
+    expect(await page.shows('Not to be signed')).toContain('intentId');
+    expect(await page.text()).not.toContain('Approve with a passkey');
+
+    await page.evaluate('globalThis.fetch = honest');
+    await page.click('Log out');
+    await page.click('Log in with a passkey');
+    const text = await page.shows('150 USDC (signed: 150000000 base units');
+    expect(text).toContain(`From${payer.address}`);
+    expect(text).toContain('Gas froma wallet of demo');
+    expect(text).toContain('Asked byits payer');
+    await page.click('Approve with a passkey');
+    await page.shows('APPROVED: 1 of 1 approvals.');
+    await paid(signed);
+    expect(await on.tokenBalance(PAY_TO)).toBe(before + 150_000_000n);
+    expect(page.complaints.filter((text) => !text.includes('401'))).toEqual([]);
   });
 
   it('says so when a link opens nothing', async () => {
