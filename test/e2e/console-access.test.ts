@@ -1,92 +1,35 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import type { ApproverSettings } from '../../src/base/config/index.ts';
-import { isRefusal } from '../../src/base/kernel/index.ts';
-import {
-  activateOperator,
-  inviteOperator,
-  listOperators,
-  type Role,
-} from '../../src/books/access/index.ts';
+import { activateOperator, listOperators } from '../../src/books/access/index.ts';
 import type { ApprovalView } from '../../src/roads/approval/index.ts';
+import { DearPayments, invite, pin, withFinance } from '../support/approvers.ts';
 import { Authenticator } from '../support/authenticator.ts';
 import { Browser, findBrowser, type Page } from '../support/browser.ts';
 import { Installation } from '../support/installation.ts';
 import { expectLaws, quiet, recipient } from '../support/laws.ts';
-import { until } from '../support/until.ts';
-import {
-  ask as askFacilitator,
-  fundedPayer,
-  merchantKey,
-  PAY_TO,
-  type Payer,
-  type Signed,
-  signedPayment,
-} from '../support/x402/payers.ts';
+import { PAY_TO } from '../support/x402/payers.ts';
 
 const file = findBrowser();
 if (file === null) {
-  console.info(
-    'SKIPPED the console in a browser: there is no Chromium on the PATH or at BROWSER_BIN',
-  );
+  console.info('SKIPPED the console in a browser: no Chromium on the PATH or at BROWSER_BIN');
 }
 
 let on: Installation;
 let origin: string;
-let merchant: string;
-let payer: Payer;
+let payments: DearPayments;
 beforeAll(async () => {
   on = await Installation.make({
     blockTime: 0.1,
-    settings: (settings) => ({
-      ...settings,
-      // Persons take longer than any answer waits.
-      x402: { ...settings.x402, waitMs: 500 },
-      guard: {
-        ...settings.guard,
-        approvals: {
-          ...{ approvers: [], groups: [{ id: 'finance', members: [] }] },
-          thresholds: (['withdrawal', 'payment'] as const).map((kind) => ({
-            ...{ kind, above: 100_000_000n, requirement: { group: 'finance', count: 1 } },
-            asset: settings.assets.find(({ id }) => id === 'USDC')!.caip19,
-          })),
-          ...{ webauthn: null, expireAfterMs: 3_600_000 },
-        },
-      },
-    }),
+    settings: withFinance,
   });
   await on.startApi();
   origin = `http://localhost:${new URL(on.url).port}`;
   on.settings.guard.approvals.webauthn = { rpId: 'localhost', origins: [origin] };
   await on.deposit('alice', 'USDC', '1000');
-  merchant = await merchantKey(on);
-  payer = await fundedPayer(on.anvil, on.token);
+  payments = await DearPayments.of(on);
 });
 afterAll(() => on?.stop());
-
-async function invite(
-  name: string,
-  { by = null, role = 'security-admin' }: { by?: string | null; role?: Role } = {},
-): Promise<{ id: string; token: string; link: string }> {
-  const invited = await inviteOperator(on.owner, {
-    ...{ tenantId: on.tenantId, name, roles: [role], lifeMs: 600_000 },
-    by: { operatorId: by },
-  });
-  if (isRefusal(invited)) throw new Error(invited.detail);
-  const { operator, invitation } = invited;
-  const { token } = invitation!;
-  return { id: operator.operatorId, token, link: `${origin}/console/access#invitation=${token}` };
-}
-
-/** From here on the signer takes this one's word, as when the line was put into its file and all began anew. */
-async function pin(approver: ApproverSettings): Promise<void> {
-  for (const role of ['signer', 'worker'] as const) await on.stopRole(role);
-  const { approvers, groups } = on.settings.guard.approvals;
-  approvers.push(approver);
-  groups[0]!.members.push(approver.id);
-  await on.startSigner();
-  await on.startWorker();
-}
 
 /** One above the threshold, once it waits. */
 async function ask(n: number): Promise<string> {
@@ -96,16 +39,6 @@ async function ask(n: number): Promise<string> {
   expect(await on.waitFor(id, 'AWAITING_APPROVAL')).toMatchObject({ status: 'AWAITING_APPROVAL' });
   return id;
 }
-
-/** What its merchant hands in of a payment above the threshold, and is told. */
-async function settle(payment: Signed) {
-  return askFacilitator(on.url, 'settle', payment, merchant);
-}
-/** Who asks again is told what it came to. */
-async function paid(payment: Signed): Promise<void> {
-  await until('the success', async () => (await settle(payment)).body['success'] === true);
-}
-const payment = () => signedPayment(payer, on.token, { amount: '150000000' });
 
 describe('an approval by passkey', () => {
   let ann: Authenticator;
@@ -136,7 +69,7 @@ describe('an approval by passkey', () => {
 
   it('is given with the passkey that logs in, once the configuration names it', async () => {
     ann = new Authenticator(origin);
-    const { id: operatorId, token } = await invite('ann-approves', { role: 'approver' });
+    const { id: operatorId, token } = await invite(on, 'ann-approves', { role: 'approver' });
     const begun = await call<Options>('POST', '/v1/session/invitation/challenge', { token });
     const answer = ann.register(begun.options);
     await call('POST', '/v1/session/invitation', { token, name: 'key', answer });
@@ -147,7 +80,7 @@ describe('an approval by passkey', () => {
     );
     const [{ id: credentialId, publicKey }] = passkeys as [{ id: string; publicKey: string }];
     const initiators = [operatorId];
-    await pin({ id: 'ann', kind: 'webauthn', credentialId, publicKey, initiators });
+    await pin(on, { id: 'ann', kind: 'webauthn', credentialId, publicKey, initiators });
 
     const id = await ask(1);
     const { approvals } = await call<{ approvals: ApprovalView[] }>('GET', '/v1/approvals');
@@ -162,8 +95,8 @@ describe('an approval by passkey', () => {
   });
 
   it('is given to an x402 payment, which nothing moves before', async () => {
-    const signed = await payment();
-    const { status, body } = await settle(signed);
+    const signed = await payments.sign();
+    const { status, body } = await payments.settle(signed);
     expect([status, body['success']]).toEqual([202, undefined]);
     const { approvals } = await call<{ approvals: ApprovalView[] }>('GET', '/v1/approvals');
     const [view] = approvals as [ApprovalView];
@@ -171,7 +104,7 @@ describe('an approval by passkey', () => {
     expect(view).toMatchObject({ withdrawalId: null, shown: { asset: 'USDC', amount: '150' } });
     expect(await on.tokenBalance(PAY_TO)).toBe(0n);
     expect(await approve(id!, signedBy(ann, view))).toMatchObject({ status: 'APPROVED', given: 1 });
-    await paid(signed);
+    await payments.paid(signed);
     expect(await on.tokenBalance(PAY_TO)).toBe(150_000_000n);
   });
 
@@ -231,10 +164,28 @@ describe.skipIf(file === null)('the console in a browser', () => {
     return page;
   }
 
+  async function becomeApprover(page: Page): Promise<void> {
+    await page.click('As an approver');
+    await page.shows('For signer.approvers');
+    const line = await page.evaluate<string>(`document.querySelector('#approver-line').innerText`);
+    await pin(on, (parse(line) as ApproverSettings[])[0]!);
+  }
+
+  /** To what the server says of what waits, or to a lie of it: words for other words. */
+  async function logInAgain(page: Page, [words, others] = ['', '']): Promise<void> {
+    await page.click('Log out');
+    await page.evaluate(`globalThis.honest ??= fetch; globalThis.fetch = async (path, ...more) => {
+      const answer = await honest(path, ...more);
+      if (!path.startsWith('/v1/approvals?')) return answer;
+      return new Response((await answer.text()).replaceAll(${JSON.stringify(words)}, ${JSON.stringify(others)}));
+    }`);
+    await page.click('Log in with a passkey');
+  }
+
   let ann: string;
 
   it('registers a passkey by the link, logs in and out, adds a passkey and removes it', async () => {
-    const { id, link } = await invite('ann');
+    const { id, link } = await invite(on, 'ann');
     ann = id;
     const page = await accept(link);
     const operators = await listOperators(on.owner, { tenantId: on.tenantId });
@@ -272,12 +223,12 @@ describe.skipIf(file === null)('the console in a browser', () => {
   });
 
   it('lets nobody in by the word of one security-admin, and by that of two', async () => {
-    const bob = await invite('bob', { by: ann });
+    const bob = await invite(on, 'bob', { by: ann });
     const page = await accept(bob.link);
     expect(await page.text()).toContain('other than the one who invited you');
     await page.click('Log in with a passkey');
     await page.shows('The passkey is not accepted.');
-    const carl = await invite('carl');
+    const carl = await invite(on, 'carl');
     const at = { tenantId: on.tenantId, operatorId: bob.id, by: { operatorId: carl.id } };
     expect(await activateOperator(on.owner, at)).toMatchObject({ code: 'missing_role' });
     await accept(carl.link);
@@ -287,32 +238,19 @@ describe.skipIf(file === null)('the console in a browser', () => {
   });
 
   it('shows what would be signed by its own reckoning, signs it, and signs nothing for a server that lies', async () => {
-    const { link } = await invite('dora', { role: 'approver' });
+    const { link } = await invite(on, 'dora', { role: 'approver' });
     const page = await accept(link);
     await page.click('Log in with a passkey');
     await page.shows('Nothing waits for approval.');
-    await page.click('As an approver');
-    await page.shows('For signer.approvers');
-    const line = await page.evaluate<string>(
-      'document.querySelector("#approver-line").textContent',
-    );
-    await pin((parse(line) as ApproverSettings[])[0]!);
+    await becomeApprover(page);
     const id = await ask(3);
 
     // The server says more than it asks to be signed for.
-    await page.click('Log out');
-    await page.evaluate(`globalThis.honest = fetch; globalThis.fetch = async (path, ...more) => {
-      const answer = await honest(path, ...more);
-      if (!path.startsWith('/v1/approvals?')) return answer;
-      return new Response((await answer.text()).replace('"amount":"150000000"', '"amount":"950000000"'));
-    }`);
-    await page.click('Log in with a passkey');
+    await logInAgain(page, ['"amount":"150000000"', '"amount":"950000000"']);
     expect(await page.shows('Not to be signed')).toContain('the server says that digest is');
     expect(await page.text()).not.toContain('Approve with a passkey');
 
-    await page.evaluate('globalThis.fetch = honest');
-    await page.click('Log out');
-    await page.click('Log in with a passkey');
+    await logInAgain(page);
     const text = await page.shows('150 USDC (signed: 150000000 base units');
     expect(text).toContain(`a wallet of demo`);
     await page.click('Approve with a passkey');
@@ -329,39 +267,25 @@ describe.skipIf(file === null)('the console in a browser', () => {
   });
 
   it('shows who pays an x402 payment and whose gas, and signs it for nobody else', async () => {
-    const page = await accept((await invite('emil', { role: 'approver' })).link);
+    const page = await accept((await invite(on, 'emil', { role: 'approver' })).link);
     await page.click('Log in with a passkey');
-    await page.click('As an approver');
-    await page.shows('For signer.approvers');
-    const line = await page.evaluate<string>(
-      'document.querySelector("#approver-line").textContent',
-    );
-    await pin((parse(line) as ApproverSettings[])[0]!);
+    await becomeApprover(page);
     const before = await on.tokenBalance(PAY_TO);
-    const signed = await payment();
-    expect(await settle(signed)).toMatchObject({ status: 202 });
+    const signed = await payments.sign();
+    expect(await payments.settle(signed)).toMatchObject({ status: 202 });
 
     // The server says that somebody else pays.
-    await page.click('Log out');
-    await page.evaluate(`globalThis.honest = fetch; globalThis.fetch = async (path, ...more) => {
-      const answer = await honest(path, ...more);
-      if (!path.startsWith('/v1/approvals?')) return answer;
-      return new Response((await answer.text()).replaceAll('${payer.address.toLowerCase()}', '0x${'ab'.repeat(20)}'));
-    }`);
-    await page.click('Log in with a passkey');
+    await logInAgain(page, [payments.payer.address.toLowerCase(), PAY_TO]);
     expect(await page.shows('Not to be signed')).toContain('intentId');
     expect(await page.text()).not.toContain('Approve with a passkey');
 
-    await page.evaluate('globalThis.fetch = honest');
-    await page.click('Log out');
-    await page.click('Log in with a passkey');
+    await logInAgain(page);
     const text = await page.shows('150 USDC (signed: 150000000 base units');
-    expect(text).toContain(`From${payer.address}`);
+    expect(text).toContain(`From${payments.payer.address}`);
     expect(text).toContain('Gas froma wallet of demo');
-    expect(text).toContain('Asked byits payer');
     await page.click('Approve with a passkey');
     await page.shows('APPROVED: 1 of 1 approvals.');
-    await paid(signed);
+    await payments.paid(signed);
     expect(await on.tokenBalance(PAY_TO)).toBe(before + 150_000_000n);
     expect(page.complaints.filter((text) => !text.includes('401'))).toEqual([]);
   });
