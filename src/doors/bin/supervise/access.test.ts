@@ -40,6 +40,18 @@ test('keys are kept for the next start, privately, and made anew when the databa
   expect(second.apiKey).not.toBe(first.apiKey);
 });
 
+test('keys that open less than those of today are made anew', async () => {
+  const kept = await ensureKeys(db, folder, 'demo');
+  const { keyId } = (await listKeys(db)).find(({ prefix }) =>
+    kept.apiKey.startsWith(`pk_${prefix}`),
+  )!;
+  const less = `UPDATE api_key SET scopes = array_remove(scopes, 'payments:price') WHERE key_id = $1`;
+  const owner = openPool({ url: databases.mainUrl, role: 'owner', name: 'test', max: 1 });
+  await owner.query(less, [keyId]);
+  await owner.end();
+  expect(await ensureKeys(db, folder, 'demo')).toMatchObject({ made: true });
+});
+
 test("another tenant's keys are not taken", async () => {
   const acme = await ensureKeys(db, folder, 'acme');
   expect(acme).toMatchObject({ made: true, tenant: 'acme' });

@@ -2,6 +2,7 @@ import type { MerchantSettings, Settings } from '../../../base/config/index.ts';
 import { type Db, openPool } from '../../../base/db/index.ts';
 import { isRefusal, type Refusal, systemClock, Transient } from '../../../base/kernel/index.ts';
 import {
+  allows,
   createKey,
   createTenant,
   findTenant,
@@ -16,8 +17,14 @@ import {
 import { createMerchantKey, putMerchants } from '../merchants.ts';
 import { readState, type StateFile, writeState } from './state-files.ts';
 
-const CLIENT: readonly Grant[] = ['withdrawals:*', 'ledger:credit', 'ledger:read', 'events:read'];
-const ADMIN: readonly Grant[] = ['admin', 'withdrawals:read', 'ledger:read', 'events:read'];
+/** Payments are handed in by merchants, each with a key of its own. */
+const CLIENT: readonly Grant[] = [
+  ...(['withdrawals:*', 'ledger:credit', 'ledger:read', 'events:read'] as const),
+  ...(['payments:read', 'payments:refund', 'payments:price'] as const),
+];
+const ADMIN: readonly Grant[] = [
+  ...(['admin', 'withdrawals:read', 'payments:read', 'ledger:read', 'events:read'] as const),
+];
 
 export type LocalKeys = StateFile['keys'] & { made: boolean };
 
@@ -129,7 +136,12 @@ async function areGood(db: Db, keys: StateFile['keys'], tenant: Tenant): Promise
   const both = await withKeys(db, (cache) =>
     Promise.all([cache.authenticate(keys.apiKey), cache.authenticate(keys.adminApiKey)]),
   );
-  return both.every((identity) => identity?.tenantId === tenant.tenantId);
+  // Those of an older version may open less.
+  return [CLIENT, ADMIN].every((wanted, index) => {
+    const identity = both[index];
+    const opens = wanted.every((scope) => allows(identity?.scopes ?? [], scope));
+    return identity?.tenantId === tenant.tenantId && opens;
+  });
 }
 
 function expectMade<T>(answer: T | Refusal): T {

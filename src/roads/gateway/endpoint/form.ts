@@ -141,7 +141,8 @@ function readPath(fields: Fields): string | null {
 
 function readPrice(fields: Fields, name: string, asset: AssetSettings | null): bigint | null {
   const decimals = asset?.decimals ?? 77;
-  const expected = `a positive decimal string with at most ${decimals} decimals, like "0.01"`;
+  const most = asset === null ? '' : ` with at most ${decimals} decimals`;
+  const expected = `a positive decimal string${most}, like "0.01"`;
   return fields.text(name, { code: 'invalid_amount', expected }, (text) => {
     const parsed = parseAmount(text, decimals);
     return typeof parsed === 'bigint' && parsed > 0n ? parsed : undefined;

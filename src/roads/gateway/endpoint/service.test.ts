@@ -139,6 +139,19 @@ describe('a price that loosens', () => {
   });
 });
 
+describe('a price that its merchant may not have', () => {
+  it.each([
+    [{ payTo: `0x${'33'.repeat(20)}` }, `gives it ${OURS}, ${OTHER}`],
+    [{ asset: 'ETH' }, `gives it eip155:31337/erc20:${TOKEN}`],
+  ])('of %j is refused, and what it may have is told', async (over, told) => {
+    const refused = await serviceWith(0).put(by(), body(over));
+    expect(refused).toMatchObject({
+      code: 'endpoint_refused',
+      detail: expect.stringContaining(told),
+    });
+  });
+});
+
 describe('a first price', () => {
   const OFFERED = { path: '/offered/*' };
 

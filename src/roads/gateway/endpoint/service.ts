@@ -1,7 +1,13 @@
 import type { Assets } from '../../../base/config/index.ts';
 import { type Db, inTransaction, type Sql } from '../../../base/db/index.ts';
 import { writeAudit, writeEvents } from '../../../base/event/index.ts';
-import { isRefusal, type Log, type Refusal, refuse } from '../../../base/kernel/index.ts';
+import {
+  checksummed,
+  isRefusal,
+  type Log,
+  type Refusal,
+  refuse,
+} from '../../../base/kernel/index.ts';
 import { findMerchantOf, type Merchant } from '../../../books/access/index.ts';
 import {
   decidePut,
@@ -171,7 +177,10 @@ function judge({ payTo, assets, wallets, lanes }: Merchant, form: EndpointForm):
   const { asset, price } = form;
   const allowed = assets.find((one) => one.asset === asset.caip19);
   if (asset.address === null || allowed === undefined) {
-    return no(`The merchant takes no payments in ${asset.id}.`);
+    const taken = assets.map((one) => one.asset).join(', ') || 'none';
+    return no(
+      `The merchant takes no payments in ${asset.id}; the configuration gives it ${taken}.`,
+    );
   }
   if (!isPayable(asset, form)) return no(`${asset.id} has no eip712: only permit2 can pay it.`);
   if (form.usage !== null && !lanes.some(({ chainId }) => chainId === asset.chainId)) {
@@ -181,7 +190,10 @@ function judge({ payTo, assets, wallets, lanes }: Merchant, form: EndpointForm):
   if (!tier || (allowed.maxAmount !== null && price > allowed.maxAmount)) {
     return no('The price is more than the merchant may take at once.');
   }
-  if (!payTo.some((one) => one === form.payTo)) return no('The merchant has no such payee.');
+  if (!payTo.some((one) => one === form.payTo)) {
+    const given = payTo.map(checksummed).join(', ');
+    return no(`The merchant has no such payee; the configuration gives it ${given}.`);
+  }
   const wallet = wallets.find((one) => one.chainId === asset.chainId && one.address === form.payTo);
   if (wallet !== undefined && wallet.laneId === null) {
     return no('The payee is a wallet that can not take the merchant’s payments.');
