@@ -3,11 +3,11 @@ import { parse } from 'yaml';
 import type { ApproverSettings } from '../../src/base/config/index.ts';
 import { activateOperator, listOperators } from '../../src/books/access/index.ts';
 import type { ApprovalView } from '../../src/roads/approval/index.ts';
-import { DearPayments, invite, pin, withFinance } from '../support/approvers.ts';
 import { Authenticator } from '../support/authenticator.ts';
 import { Browser, findBrowser, type Page } from '../support/browser.ts';
 import { Installation } from '../support/installation.ts';
 import { expectLaws, quiet, recipient } from '../support/laws.ts';
+import { DearPayments, invite, pin, withFinance } from '../support/x402/approvers.ts';
 import { PAY_TO } from '../support/x402/payers.ts';
 
 const file = findBrowser();

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { type Address, caip19, type Hex } from '../kernel/index.ts';
+import { type Address, caip19, type Hex, parseNetwork } from '../kernel/index.ts';
 import { policyVersionOf } from './assets.ts';
 import { DEVELOPMENT_CHAIN_ID } from './chains.ts';
 import { walletGroupsOfTenants } from './guard/read.ts';
@@ -22,6 +22,8 @@ type DevelopmentOptions = {
 };
 
 export const DEVELOPMENT_TENANT = 'demo';
+/** An API that is tried out runs beside it. */
+export const DEVELOPMENT_UPSTREAMS = ['127.0.0.0/8', '::1/128'] as const;
 
 const CHAIN = 'local';
 const GWEI = 1_000_000_000n;
@@ -114,7 +116,7 @@ export function developmentSettings(options: DevelopmentOptions): Settings {
       keepAnswersMs: 90 * 86_400_000,
       priceDelayMs: 0,
       challengeRates: CHALLENGE_RATES,
-      upstreamNetworks: [],
+      upstreamNetworks: DEVELOPMENT_UPSTREAMS.map((text) => parseNetwork(text)!),
     },
     policy: { looseningDelayMs: 86_400_000 },
     screening: null,

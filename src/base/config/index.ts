@@ -7,7 +7,7 @@
 export { readAddress, readAmount } from './assets.ts';
 export { DEVELOPMENT_CHAIN_ID } from './chains.ts';
 export { describeSettings } from './describe.ts';
-export { DEVELOPMENT_TENANT, developmentSettings } from './development.ts';
+export { DEVELOPMENT_TENANT, DEVELOPMENT_UPSTREAMS, developmentSettings } from './development.ts';
 export { isDevelopmentKey } from './development-keys.ts';
 export { Faults, shown } from './faults.ts';
 export { signingRulesDigest } from './guard/digest.ts';

@@ -43,7 +43,8 @@ export function x402Services(
   const facilitator = facilitatorOf({ db, ledger, settings, log, assets }, (chainId) =>
     pools.get(chainId),
   );
-  const endpoints = new EndpointService({ db, assets, log, delayMs: settings.x402.priceDelayMs });
+  const { priceDelayMs: delayMs, upstreamNetworks: opened } = settings.x402;
+  const endpoints = new EndpointService({ db, assets, log, delayMs, opened });
   const forwarder = forwarderOf(db, settings, log);
   const { address: key, merchant: tenant } = settings.x402.challengeRates;
   const clock = systemClock;

@@ -207,9 +207,12 @@ describe('an upstream that fails after the payment', () => {
 
   it('is never asked at an address that is closed', async () => {
     const { port } = new URL(upstream.url);
-    await price({ path: '/inner', onFailure: 'keep', upstream: `http://[::1]:${port}/` });
-    await price({ path: '/cloud', onFailure: 'keep', upstream: 'http://169.254.169.254/latest' });
-    for (const path of ['/inner', '/cloud']) {
+    const closed = { '/inner': `http://[::1]:${port}/`, '/cloud': 'http://169.254.169.254/latest' };
+    for (const [path, url] of Object.entries(closed)) {
+      expect((await price({ path, upstream: url })).body['code']).toBe('endpoint_refused');
+      await price({ path, onFailure: 'keep' });
+      // As if it had been open when it was put.
+      await on.rows('UPDATE priced_endpoint SET upstream = $1 WHERE path = $2', [url, path]);
       const { header } = await signedFor(at(path));
       expect((await sendUntil(at(path), header)).status).toBe(502);
     }

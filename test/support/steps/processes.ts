@@ -127,7 +127,7 @@ export class Processes {
       keepAnswersMs: keepMs,
       priceDelayMs: delayMs,
     } = settings.x402;
-    this.endpoints = new EndpointService({ db: app, assets, log, delayMs });
+    this.endpoints = new EndpointService({ db: app, assets, log, delayMs, opened });
     this.#forwarder = new Forwarder({ db: app, log, clock, opened, keepMs });
     const served = { facilitator: this.facilitator, forwarder: this.#forwarder };
     const challenges = { take: () => null };

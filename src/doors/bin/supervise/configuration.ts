@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { parse, stringify } from 'yaml';
 import {
+  DEVELOPMENT_UPSTREAMS,
   describeSettings,
   developmentSettings,
   readSettings,
@@ -79,6 +80,7 @@ export function developmentConfig(options: {
     // One whose money comes to a wallet of ours, so that it can give back.
     x402: {
       priceDelaySeconds: settings.x402.priceDelayMs / 1000,
+      upstreamNetworks: [...DEVELOPMENT_UPSTREAMS],
       merchants: settings.lanes.slice(0, 1).map(({ tenant, address }) => ({
         ...{ tenant, name: 'shop', payTo: [address], replays: true },
         assets: settings.assets.filter(({ eip712 }) => eip712).map(({ id }) => ({ asset: id })),

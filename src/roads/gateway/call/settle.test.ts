@@ -35,7 +35,13 @@ beforeAll(async () => {
   const put = await putMerchant(at.app, { tenantId, name: 'shop', ...allowed });
   if (isRefusal(put)) throw new Error(put.detail);
   merchant = { ...put, wallets: [], lanes: [] } as unknown as Merchant;
-  const endpoints = new EndpointService({ db: at.app, assets, log: silentLog, delayMs: 0 });
+  const endpoints = new EndpointService({
+    db: at.app,
+    assets,
+    log: silentLog,
+    delayMs: 0,
+    opened: [],
+  });
   const by = { tenantId, merchantId: null, actor: 'a', correlationId: 'c' };
   const priced = await endpoints.put(by, {
     ...{ merchant: 'shop', method: 'GET', path: '/weather', asset: 'USDC', price: '0.50' },

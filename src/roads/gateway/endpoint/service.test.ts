@@ -1,79 +1,9 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { MainDatabase } from '../../../../test/support/main-database.ts';
-import { Assets, developmentSettings } from '../../../base/config/index.ts';
-import { isRefusal, silentLog } from '../../../base/kernel/index.ts';
-import { putMerchant } from '../../../books/access/index.ts';
-import { endpointsOf, readEndpoint } from './rows.ts';
-import { EndpointService } from './service.ts';
-import type { EndpointView } from './view.ts';
+import { describe, expect, it } from 'vitest';
+import { readEndpoint } from './rows.ts';
+import { good, HOUR, OTHER, shopPrices } from './shop.fixture.ts';
 
-const HOUR = 3_600_000;
-const TOKEN = `0x${'77'.repeat(20)}` as const;
-const [OURS, OTHER] = [`0x${'11'.repeat(20)}`, `0x${'22'.repeat(20)}`] as const;
-
-let at: MainDatabase;
-let assets: Assets;
-let merchantId: string;
-beforeAll(async () => {
-  at = await MainDatabase.start();
-  const settings = developmentSettings({
-    ...{ databaseUrl: '', signerDatabaseUrl: null, rpcUrl: 'http://127.0.0.1/', token: TOKEN },
-    lanes: [],
-  });
-  assets = new Assets(settings.assets);
-  const asset = settings.assets.find(({ id }) => id === 'USDC')!.caip19;
-  const { tenantId } = at;
-  const allowed = {
-    ...{ payTo: [OURS, OTHER], assets: [{ asset, maxAmount: null }], replays: false },
-    offers: [
-      { method: 'GET' as const, path: '/offered/*', upstream: 'https://up.example/' },
-      { method: 'GET' as const, path: '/offered/too', upstream: 'https://up.example/' },
-    ],
-  };
-  const merchant = await putMerchant(at.app, { tenantId, name: 'shop', ...allowed });
-  if (isRefusal(merchant)) throw new Error(merchant.detail);
-  merchantId = merchant.merchantId;
-});
-afterAll(() => at?.stop());
-beforeEach(async () => {
-  await at.rows('TRUNCATE priced_endpoint CASCADE');
-});
-
-const serviceWith = (delayMs: number, db = at.app) =>
-  new EndpointService({ db, assets, delayMs, log: silentLog });
-const by = () => ({ tenantId: at.tenantId, merchantId: null, actor: 'a', correlationId: 'c' });
-const body = (over: object = {}) => ({
-  ...{ merchant: 'shop', method: 'GET', path: '/weather', asset: 'USDC', price: '0.50' },
-  ...{ payTo: OURS, upstream: 'https://up.example/', onFailure: 'keep', ...over },
-});
-async function good(answer: Promise<EndpointView | object>): Promise<EndpointView> {
-  const got = await answer;
-  if (isRefusal(got)) throw new Error(`${got.code}: ${got.detail}`);
-  return got as EndpointView;
-}
-const put = (over: object, delayMs = HOUR) => good(serviceWith(delayMs).put(by(), body(over)));
-const veto = (id: string) => serviceWith(HOUR).veto(by(), id, { reason: 'not ours' });
-const remove = (id: string) => serviceWith(HOUR).remove(by(), id);
-
-/** Which price is asked on which path now, as the gateway reads it. */
-async function asked(): Promise<[string, bigint][]> {
-  const found = await endpointsOf(at.app, { tenant: 'demo', merchant: 'shop', inForce: true });
-  return found
-    .map(({ path, price }): [string, bigint] => [path, price])
-    .sort(([one], [other]) => (one < other ? -1 : 1));
-}
-
-/** As if time had passed until what waits is in force. */
-const pass = () =>
-  at.rows(`UPDATE priced_endpoint SET
-    effective_at = least(effective_at, now() - interval '1 microsecond'),
-    removed_at = CASE WHEN removed_at = effective_at THEN least(removed_at, now() - interval '1 microsecond')
-      WHEN removed_at > now() THEN now() - interval '1 microsecond' ELSE removed_at END
-    WHERE effective_at > now() OR removed_at > now()`);
-const told = async () =>
-  (await at.rows<{ type: string }>('SELECT type FROM event ORDER BY event_id')).map(
-    ({ type }) => type,
-  );
+const { at, asked, body, by, merchantId, pass, put, remove, serviceWith, told, veto } =
+  shopPrices();
 
 describe('a price that loosens', () => {
   it('waits, seen and told, while the old one is asked; then it is in force by the clock alone', async () => {
@@ -87,7 +17,7 @@ describe('a price that loosens', () => {
     expect(wait).toBeGreaterThanOrEqual(HOUR);
     expect(await serviceWith(HOUR).list(by())).toEqual([lower]);
     expect(await asked()).toEqual([['/weather', 500_000n]]);
-    const [event] = await at.rows<{ data: { loosens: string[]; pending: object } }>(
+    const [event] = await at().rows<{ data: { loosens: string[]; pending: object } }>(
       `SELECT data FROM event WHERE type = 'endpoint.scheduled' AND subject_id = $1`,
       [first.id],
     );
@@ -136,61 +66,6 @@ describe('a price that loosens', () => {
     await put({ path: '/seoul', price: '0.60' });
     await put({ path: '/seoul/*', price: '0.80' });
     expect(await asked()).toEqual([['/*', 700_000n]]);
-  });
-});
-
-describe('a price that its merchant may not have', () => {
-  it.each([
-    [{ payTo: `0x${'33'.repeat(20)}` }, `gives it ${OURS}, ${OTHER}`],
-    [{ asset: 'ETH' }, `gives it eip155:31337/erc20:${TOKEN}`],
-  ])('of %j is refused, and what it may have is told', async (over, told) => {
-    const refused = await serviceWith(0).put(by(), body(over));
-    expect(refused).toMatchObject({
-      code: 'endpoint_refused',
-      detail: expect.stringContaining(told),
-    });
-  });
-});
-
-describe('a first price', () => {
-  const OFFERED = { path: '/offered/*' };
-
-  it('of what the configuration offers is in force at once, and told', async () => {
-    expect(await put(OFFERED)).toMatchObject({ status: 'in_force', pending: null });
-    expect(await asked()).toEqual([['/offered/*', 500_000n]]);
-    expect((await told()).slice(-1)).toEqual(['endpoint.priced']);
-    expect(await put({ ...OFFERED, price: '0.40' })).toMatchObject({
-      pending: { terms: { price: '0.4' } },
-    });
-  });
-
-  it.each([
-    [{ ...OFFERED, upstream: 'https://thief.example/' }],
-    [{ ...OFFERED, upstream: 'https://up.example/deeper' }],
-    [{ ...OFFERED, method: 'POST' }],
-    [{ path: '/Offered/*' }],
-    [{ path: '/offered/other' }],
-  ])('of %j, which it does not offer, waits', async (over) => {
-    expect(await put(over)).toMatchObject({ status: 'scheduled' });
-    expect(await asked()).toEqual([]);
-  });
-
-  it('waits where that was sold before, by its own path, a wider or a narrower one', async () => {
-    const { id } = await put(OFFERED);
-    await good(remove(id));
-    expect(await put({ ...OFFERED, price: '0.01' })).toMatchObject({ status: 'scheduled' });
-    expect(await put({ path: '/offered/too' })).toMatchObject({ status: 'scheduled' });
-    await at.rows('TRUNCATE priced_endpoint CASCADE');
-    await good(remove((await put({ path: '/offered/too' })).id));
-    expect(await put(OFFERED)).toMatchObject({ status: 'scheduled' });
-    expect(await asked()).toEqual([]);
-  });
-
-  it('that waited or was stopped before it was offered waits no longer when it is put again', async () => {
-    const { id } = await put({ ...OFFERED, upstream: 'https://other.example/' });
-    await good(veto(id));
-    await put({ ...OFFERED, upstream: 'https://other.example/' });
-    expect(await put(OFFERED)).toMatchObject({ id, status: 'in_force', pending: null });
   });
 });
 
@@ -275,17 +150,17 @@ describe('taking a price away', () => {
 describe('two at once', () => {
   it('leave one price in force and one that waits, whoever was first', async () => {
     await put({}, 0);
-    const elsewhere = at.pool('payonce_app');
+    const elsewhere = at().pool('payonce_app');
     await Promise.all(
       ['0.41', '0.42', '0.43', '0.44', '0.61', '0.62'].map((price, index) =>
-        good(serviceWith(HOUR, index % 2 === 0 ? at.app : elsewhere).put(by(), body({ price }))),
+        good(serviceWith(HOUR, index % 2 === 0 ? at().app : elsewhere).put(by(), body({ price }))),
       ),
     );
-    const rows = await at.rows<{ open: bigint; now: bigint }>(
+    const rows = await at().rows<{ open: bigint; now: bigint }>(
       `SELECT count(*) FILTER (WHERE removed_at IS NULL) AS open,
          count(*) FILTER (WHERE effective_at <= now() AND (removed_at IS NULL OR removed_at > now())) AS now
        FROM priced_endpoint WHERE merchant_id = $1`,
-      [merchantId],
+      [merchantId()],
     );
     expect(rows).toEqual([{ open: 1n, now: 1n }]);
     // A price is raised at once, whatever came before it; nothing else is.
@@ -297,13 +172,13 @@ describe('the database', () => {
   it('moves no end that is past, and lets no price begin after its end', async () => {
     const { id } = await put({}, 0);
     await put({ price: '0.60' });
-    const before = await readEndpoint(at.app, id);
+    const before = await readEndpoint(at().app, id);
     expect(before).toMatchObject({ inForce: false });
     await expect(
-      at.app.query('UPDATE priced_endpoint SET removed_at = NULL WHERE endpoint_id = $1', [id]),
+      at().app.query('UPDATE priced_endpoint SET removed_at = NULL WHERE endpoint_id = $1', [id]),
     ).rejects.toThrow(/its end is past/);
     await expect(
-      at.app.query(
+      at().app.query(
         `UPDATE priced_endpoint SET removed_at = effective_at - interval '1 second' WHERE removed_at IS NULL`,
       ),
     ).rejects.toThrow(/priced_endpoint_until/);

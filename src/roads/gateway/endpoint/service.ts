@@ -5,10 +5,12 @@ import {
   checksummed,
   isRefusal,
   type Log,
+  type Network,
   type Refusal,
   refuse,
 } from '../../../base/kernel/index.ts';
 import { findMerchantOf, type Merchant } from '../../../books/access/index.ts';
+import { closedHost } from '../forward/networks.ts';
 import {
   decidePut,
   decideRemoval,
@@ -29,6 +31,8 @@ type EndpointContext = {
   assets: Assets;
   /** How long a price that loosens waits until it is in force. */
   delayMs: number;
+  /** Networks of upstreams that are closed otherwise. */
+  opened: readonly Network[];
   log: Log;
 };
 type Change = {
@@ -72,7 +76,7 @@ export class EndpointService {
     if (merchant === null || (by.merchantId !== null && by.merchantId !== merchant.merchantId)) {
       return refuse('not_found', 'There is no merchant of this name for this key.');
     }
-    const refusal = judge(merchant, form);
+    const refusal = judge(merchant, form) ?? judgeUpstream(form, this.#context.opened);
     if (refusal !== null) return refusal;
     const { merchantId } = merchant;
     const wanted = { ...form, tenantId, merchantId, asset: form.asset.caip19 };
@@ -202,4 +206,12 @@ function judge({ payTo, assets, wallets, lanes }: Merchant, form: EndpointForm):
   return form.onFailure === 'refund' && !custodial
     ? no('What goes to a wallet that is not ours can not be refunded: onFailure is retry or keep.')
     : null;
+}
+
+/** What a name stands for is judged when it is asked; an address is told at once, before anybody pays for it. */
+function judgeUpstream({ upstream }: EndpointForm, opened: readonly Network[]): Refusal | null {
+  const closed = closedHost(new URL(upstream), opened);
+  if (closed === null) return null;
+  const detail = `${closed} is closed to upstreams, unless x402.upstreamNetworks of the configuration opens it.`;
+  return refuse('endpoint_refused', detail);
 }

@@ -1,9 +1,9 @@
 import { lookup as resolve } from 'node:dns';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import { isIP, type LookupFunction } from 'node:net';
+import type { LookupFunction } from 'node:net';
 import type { Network } from '../../../base/kernel/index.ts';
-import { isOpenAddress } from './networks.ts';
+import { closedHost, isOpenAddress } from './networks.ts';
 
 /** Nothing usable came from an upstream; the message is for logs and says nothing to payers. */
 export class UpstreamFailed extends Error {}
@@ -24,9 +24,9 @@ type Ask = {
  */
 export function askUpstream(ask: Ask): Promise<IncomingMessage> {
   const { url, opened } = ask;
-  const host = url.hostname.replace(/^\[|\]$/g, '');
-  if (isIP(host) !== 0 && !isOpenAddress(host, opened)) {
-    return Promise.reject(new UpstreamFailed(`${host} is closed to upstreams`));
+  const closed = closedHost(url, opened);
+  if (closed !== null) {
+    return Promise.reject(new UpstreamFailed(`${closed} is closed to upstreams`));
   }
   const request = url.protocol === 'https:' ? httpsRequest : httpRequest;
   return new Promise((done, fail) => {

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { inNetworks, type Network, parseNetwork } from '../../../base/kernel/index.ts';
 
 /**
@@ -15,4 +16,11 @@ const CLOSED: readonly Network[] = [
 /** Whether an upstream may be asked at this address. */
 export function isOpenAddress(address: string, opened: readonly Network[]): boolean {
   return inNetworks(opened, address) || !inNetworks(CLOSED, address);
+}
+
+/** The host of an upstream that names a closed address itself, before anybody resolves it; null: it does not. */
+export function closedHost({ hostname }: URL, opened: readonly Network[]): string | null {
+  const host = hostname.replace(/^\[|\]$/g, '');
+  const named = host === 'localhost' ? ['127.0.0.1', '::1'] : isIP(host) === 0 ? [] : [host];
+  return named.length > 0 && !named.some((address) => isOpenAddress(address, opened)) ? host : null;
 }

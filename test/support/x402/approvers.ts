@@ -1,16 +1,9 @@
-import type { ApproverSettings, Settings } from '../../src/base/config/index.ts';
-import { isRefusal } from '../../src/base/kernel/index.ts';
-import { inviteOperator, type Role } from '../../src/books/access/index.ts';
-import type { Installation } from './installation.ts';
-import { until } from './until.ts';
-import {
-  ask,
-  fundedPayer,
-  merchantKey,
-  type Payer,
-  type Signed,
-  signedPayment,
-} from './x402/payers.ts';
+import type { ApproverSettings, Settings } from '../../../src/base/config/index.ts';
+import { isRefusal } from '../../../src/base/kernel/index.ts';
+import { inviteOperator, type Role } from '../../../src/books/access/index.ts';
+import type { Installation } from '../installation.ts';
+import { until } from '../until.ts';
+import { ask, fundedPayer, merchantKey, type Payer, type Signed, signedPayment } from './payers.ts';
 
 /** Finance, which nobody is in yet, has to approve more than 100 USDC, of withdrawals and of payments. */
 export function withFinance(settings: Settings): Settings {
