@@ -56,9 +56,9 @@ const sign = (more: Terms = {}, payer = ALICE): Promise<Signed> =>
     ...more,
   });
 
-type By = { of?: Merchant; by?: FacilitatorService };
-const ask = async (question: 'verify' | 'settle', body: Signed, { of, by }: By = {}) =>
-  (await (by ?? on.facilitator)[question](of ?? merchant, body, told)) as {
+type By = { of?: Merchant; by?: FacilitatorService; pricedEndpoint?: string };
+const ask = async (question: 'verify' | 'settle', body: Signed, { of, by, ...more }: By = {}) =>
+  (await (by ?? on.facilitator)[question](of ?? merchant, body, { ...told, ...more })) as {
     status: number;
     body: Record<string, unknown>;
   };
@@ -188,6 +188,22 @@ describe('a payment that somebody else landed before it had a nonce', () => {
     expect(await finish(road, on)).toEqual([]);
     expect(await status()).toBe('RESETTLED');
     expect(await brokenLaws(road, true)).toEqual([]);
+  });
+});
+
+describe('a payment that the gateway holds', () => {
+  it('is not settled past it, or one payment would be served twice; nor the other way round', async () => {
+    const body = await sign();
+    const by = { of: { ...merchant, replays: true }, pricedEndpoint: merchant.tenantId };
+    const own = await sign({ nonce: `0x${'88'.repeat(32)}` });
+    expect((await ask('verify', own)).body).toMatchObject({ isValid: true });
+    expect(await ask('settle', own, by)).toMatchObject(ELSEWHERE);
+    expect((await ask('verify', body, by)).body).toMatchObject({ isValid: true });
+    await ask('settle', body, by);
+    expect(await finish(road, on)).toEqual([]);
+    expect((await ask('settle', body, by)).body).toMatchObject({ success: true });
+    expect(await ask('settle', body)).toMatchObject(ELSEWHERE);
+    expect((await ask('settle', body, { by: later() })).body).toMatchObject({ success: false });
   });
 });
 

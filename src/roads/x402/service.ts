@@ -17,7 +17,7 @@ import type { Wish } from './payment/wish.ts';
 import { PaymentScreens } from './policy/screen.ts';
 import { Seen } from './seen.ts';
 import { payingLanes } from './supported.ts';
-import { findUnderWay } from './under-way.ts';
+import { type Asking, findUnderWay } from './under-way.ts';
 import { PaymentWaiters, tellHeads } from './waiters.ts';
 import {
   type About,
@@ -110,7 +110,7 @@ export class FacilitatorService {
     try {
       const checked = this.#check('verify', merchant, request);
       if (typeof checked === 'string') {
-        const begun = await this.#underWay('verify', merchant, request);
+        const begun = await this.#underWay({ ...told, to: 'verify', merchant }, request);
         return begun === null ? invalid(about, checked) : await this.#look(about, begun);
       }
       const { reason, known } = await this.#judge(merchant, checked, { again: true });
@@ -128,14 +128,13 @@ export class FacilitatorService {
   }
 
   async settle(merchant: Merchant, body: unknown, told: Told): Promise<Answer> {
-    const { correlationId } = told;
     const request = readRequest(body, told.idempotencyKey);
     if ('reason' in request) return unsettled({ ...request, network: '' }, request.reason, request);
     const about = aboutOf(request);
     const checked = this.#check('settle', merchant, request);
     try {
       if (typeof checked === 'string') {
-        const begun = await this.#underWay('settle', merchant, request);
+        const begun = await this.#underWay({ ...told, to: 'settle', merchant }, request);
         if (begun === null) return unsettled(about, checked);
         return await this.#awaitEnd(about, merchant, begun);
       }
@@ -150,7 +149,7 @@ export class FacilitatorService {
         claimed.kind === 'reserved' ? claimed.payment : await this.#reads.enter(claimed.id);
       return await this.#awaitEnd(about, merchant, begun);
     } catch (error) {
-      this.#tell(error, correlationId);
+      this.#tell(error, told.correlationId);
       // It may be reserved: without `success` the merchant's package asks nobody to pay again.
       const body = { errorReason: 'unexpected_settle_error', ...about, transaction: '' };
       return { status: 202, body };
@@ -217,9 +216,10 @@ export class FacilitatorService {
     return claimed;
   }
 
-  #underWay(to: Wish['to'], { merchantId }: Merchant, request: PaymentRequest) {
+  #underWay(by: Asking, request: PaymentRequest): Promise<PaymentRow | null> {
+    const { merchantId } = by.merchant;
     return findUnderWay(request, {
-      ...{ to, merchantId },
+      ...by,
       lookUp: (checked) => this.#lookUps.enter({ ...checked, merchantId }),
       read: (id) => this.#reads.enter(id),
     });

@@ -58,7 +58,7 @@ export async function claimPayments(
     if (found.merchantId !== wish.merchant.merchantId) return { kind: 'elsewhere' };
     if (!isSame(found, wish.checked.request)) return { kind: 'elsewhere' };
     const row = rows.get(found.convergedOn ?? found.id)!;
-    if (!isTheirs(row, wish)) return { kind: 'elsewhere' };
+    if (!isTheirs(row, wish.pricedEndpoint)) return { kind: 'elsewhere' };
     const { id, authorizationId } = row;
     const open = !row.isDecided && (row.status === 'AUTH_SIGNED' || row.status === 'AUTH_VERIFIED');
     const taken = reserving.has(id) || (wish.to === 'verify' && (row.leased || leasing.has(id)));

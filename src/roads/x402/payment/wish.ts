@@ -54,12 +54,9 @@ export function isSame(
 }
 
 /**
- * Of `upto` the gateway's answer is there before its charge: nobody charges that payment past the gateway, nor is one served by
- * the gateway that its merchant holds itself.
+ * What the gateway holds it serves, and nobody charges or is told of it past the gateway; nor is served by the gateway what
+ * its merchant holds itself. One payment would be served by both.
  */
-export function isTheirs(
-  { isUpto, isPriced }: { isUpto: boolean; isPriced: boolean },
-  { pricedEndpoint }: Wish,
-): boolean {
-  return !isUpto || isPriced === (pricedEndpoint !== null);
+export function isTheirs(row: { isPriced: boolean }, pricedEndpoint: string | null): boolean {
+  return row.isPriced === (pricedEndpoint !== null);
 }
