@@ -44,6 +44,9 @@ it.each<[string, string, unknown[], unknown[]]>([
     [Buffer.from([0, 92, 34, 255]), Buffer.alloc(0), null],
     [Buffer.from([0, 92, 34, 255]), Buffer.alloc(0), null],
   ],
+  ['bytea', 'bytes without a null', [Buffer.from('aé')], [Buffer.from('aé')]],
+  ['bytea', 'nulls where bytes may be', [null, null], [null, null]],
+  ['bytea', 'no bytes at all', [], []],
   [
     'timestamptz',
     'times',

@@ -37,3 +37,36 @@ const isNull = (text: string) => text.length === 4 && text.toUpperCase() === 'NU
 function quoted(text: string): string {
   return `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
 }
+
+/** pg_type's oid of bytea. */
+const BYTEA = 17;
+const HEADER = 20;
+
+/**
+ * Buffers, and nulls among them, as a bytea[] in the protocol's binary form; null where the values are anything else. As
+ * text each byte is two characters, written here and read there one by one: seven times this function's CPU for 180 bytes.
+ */
+export function byteaArray(values: readonly unknown[]): Buffer | null {
+  let size = HEADER;
+  let nulls = 0;
+  for (const value of values) {
+    size += 4;
+    if (Buffer.isBuffer(value)) size += value.length;
+    else if (value === null) nulls += 1;
+    else return null;
+  }
+  if (nulls === values.length) return null;
+  const bytes = Buffer.allocUnsafe(size);
+  // One dimension, whether there are nulls, of what, how many, counted from 1.
+  bytes.writeInt32BE(1, 0);
+  bytes.writeInt32BE(nulls > 0 ? 1 : 0, 4);
+  bytes.writeInt32BE(BYTEA, 8);
+  bytes.writeInt32BE(values.length, 12);
+  bytes.writeInt32BE(1, 16);
+  let at = HEADER;
+  for (const value of values as readonly (Buffer | null)[]) {
+    at = bytes.writeInt32BE(value?.length ?? -1, at);
+    if (value !== null) at += value.copy(bytes, at);
+  }
+  return bytes;
+}

@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { messageOf, Transient, UnknownOutcome } from '../kernel/index.ts';
-import { arrayLiteral } from './arrays.ts';
+import { arrayLiteral, byteaArray } from './arrays.ts';
 
 /** Anything that runs a statement: the pool, or one connection inside a transaction. */
 export type Sql = Pick<pg.ClientBase, 'query'>;
@@ -46,7 +46,7 @@ Client.prototype.query = function (this: pg.Client, ...args: unknown[]) {
 } as typeof pg.Client.prototype.query;
 
 function written(value: unknown): unknown {
-  return Array.isArray(value) ? arrayLiteral(value) : value;
+  return Array.isArray(value) ? (byteaArray(value) ?? arrayLiteral(value)) : value;
 }
 
 type PoolOptions = {
