@@ -113,10 +113,13 @@ describe('a transaction', () => {
   it('is run again when it was the victim of a deadlock, and is Transient when that goes on', async () => {
     // Each holds its own row and waits for the other's: the server must sacrifice one.
     const holds = [gate(), gate()];
+    const ends = [gate(), gate()];
     const rounds = [0, 0];
-    const crossing = (me: 0 | 1) =>
-      inTransaction(db, async (sql) => {
+    const crossing = async (me: 0 | 1) => {
+      await inTransaction(db, async (sql) => {
         rounds[me]! += 1;
+        // Begun again, it could have its row back before the other one has noticed that this is free.
+        if (rounds[me]! > 1) await ends[1 - me]!.opened;
         const touch = (n: number) =>
           sql.query(`UPDATE note SET text = text || 'x' WHERE n = $1`, [n]);
         await touch(me === 0 ? -1 : -2);
@@ -124,6 +127,8 @@ describe('a transaction', () => {
         await holds[1 - me]!.opened;
         await touch(me === 0 ? -2 : -1);
       });
+      ends[me]!.open();
+    };
     await Promise.all([crossing(0), crossing(1)]);
     expect(rounds.toSorted()).toEqual([1, 2]);
     const texts = await at.rows('SELECT text FROM note WHERE n < 0');
