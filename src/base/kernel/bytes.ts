@@ -31,9 +31,24 @@ export function lengthPrefixed(parts: readonly string[]): Buffer {
   return bytes;
 }
 
+/** The lengths that are one byte in UTF-8, too, as four. */
+const LENGTHS = Array.from({ length: 128 }, (_, length) => `\0\0\0${String.fromCharCode(length)}`);
+
+/** As lengthPrefixed has it; what is ASCII, and short, needs no buffer for that. */
+function prefixedText(parts: readonly string[]): string | Buffer {
+  let text = '';
+  for (const part of parts) {
+    const length = LENGTHS[part.length];
+    if (length === undefined || Buffer.byteLength(part) !== part.length)
+      return lengthPrefixed(parts);
+    text += length + part;
+  }
+  return text;
+}
+
 /** The first 16 bytes of SHA-256 over length-prefixed parts, in uuid form: the key of what must be single for ever. */
 export function keyHash(...parts: readonly string[]): string {
-  const hex = hash('sha256', lengthPrefixed(parts), 'hex');
+  const hex = hash('sha256', prefixedText(parts), 'hex');
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20, 32)}`;
 }
 

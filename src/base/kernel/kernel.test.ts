@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
@@ -9,6 +10,7 @@ import {
   isRefusal,
   isUuid,
   keyHash,
+  lengthPrefixed,
   nonceKey,
   parseAddress,
   parseAmount,
@@ -69,6 +71,17 @@ describe('bytes and keys', () => {
     for (const wrong of ['', '12', '0x1', '0xzz', '0x12 ', 'x12']) {
       expect(() => fromHex(wrong)).toThrow(RangeError);
     }
+  });
+
+  it.each([
+    [['a', '']],
+    [['a'.repeat(127), 'b']],
+    [['a'.repeat(128)]],
+    [['é', 'b']],
+    [['\u007f\u0000']],
+  ])('is of the parts behind their lengths, long, short and in any script: %j', (parts) => {
+    const hex = createHash('sha256').update(lengthPrefixed(parts)).digest('hex');
+    expect(keyHash(...parts).replaceAll('-', '')).toBe(hex.slice(0, 32));
   });
 
   it('hash parts so that other parts never make the same text', () => {
