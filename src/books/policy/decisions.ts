@@ -1,6 +1,7 @@
 import type { Sql } from '../../base/db/index.ts';
 import { keyHash } from '../../base/kernel/index.ts';
 import type { PolicyDecision, ScreeningInputs } from './evaluate/subject.ts';
+import { writeTrace } from './trace.ts';
 
 type NewDecision = {
   tenantId: string;
@@ -20,6 +21,7 @@ export async function insertDecisions(
   decisions: readonly NewDecision[],
 ): Promise<string[]> {
   if (decisions.length === 0) return [];
+  const sampled = decisions.map(isSampled);
   const { rows } = await sql.query<{ decision_id: string }>({
     name: 'decision_insert',
     text: `
@@ -42,12 +44,12 @@ export async function insertDecisions(
       decisions.map((d) => d.decision.verdict),
       decisions.map((d) => d.decision.tier?.name ?? null),
       decisions.map((d) => d.decision.tier?.commitAt ?? null),
-      JSON.stringify(decisions.map((d) => d.decision.trace)),
+      JSON.stringify(decisions.map((d) => writeTrace(d.decision.trace))),
       // Absent throughout where no document rules: padded with nulls.
       decisions.some((d) => d.inputs !== undefined)
         ? JSON.stringify(decisions.map((d) => d.inputs ?? null))
         : null,
-      decisions.some((d) => isSampled(d)) ? decisions.map(isSampled) : null,
+      sampled.includes(true) ? sampled : null,
     ],
   });
   return rows.map((row) => row.decision_id);

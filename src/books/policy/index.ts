@@ -33,6 +33,7 @@ export { answerHold, closeHolds, openHolds } from './holds/answer.ts';
 export { type Hold, listWaitingHolds, readHolds } from './holds/rows.ts';
 export { HOLD_TOPICS } from './holds/topics.ts';
 export { activatePolicy, Policies, storePolicy } from './policies.ts';
+export { readTrace, type StoredTrace } from './trace.ts';
 export { holdWindows } from './windows/charges.ts';
 export {
   type PastDecision,

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MainDatabase } from '../../../test/support/main-database.ts';
 import type { AssetSettings, Tier } from '../../base/config/index.ts';
-import { evaluateTiers, insertDecisions } from './index.ts';
+import { evaluateTiers, insertDecisions, readTrace, type StoredTrace } from './index.ts';
 
 const low: Tier = { name: 'low', upTo: 100n, commitAt: 'safe' };
 const high: Tier = { name: 'high', upTo: 1_000n, commitAt: 'finalized' };
@@ -74,6 +74,6 @@ describe('decisions', () => {
       { subject_id: subjects[0], verdict: 'allow', tier: 'low', commit_at: 'safe' },
       { subject_id: subjects[1], verdict: 'deny', tier: null, commit_at: null },
     ]);
-    expect(rows[1]!['trace']).toEqual(decisions[1]!.decision.trace);
+    expect(readTrace(rows[1]!['trace'] as StoredTrace)).toEqual(decisions[1]!.decision.trace);
   });
 });

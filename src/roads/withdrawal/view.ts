@@ -17,7 +17,7 @@ import {
   readStandingFreezes,
   tellFrozen,
 } from '../../books/freeze/index.ts';
-import { type Hold, readHolds } from '../../books/policy/index.ts';
+import { type Hold, readHolds, readTrace, type StoredTrace } from '../../books/policy/index.ts';
 import { readProgress, type TxProgress } from '../../books/tx/read.ts';
 import type { WithdrawalContext } from './context.ts';
 import type { WithdrawalOrder } from './request.ts';
@@ -47,7 +47,7 @@ type WithdrawalRow = {
   updatedAt: Date;
   decisionId: string | null;
   policyVersion: string | null;
-  trace: unknown;
+  trace: StoredTrace | null;
 };
 
 const SELECT_WITHDRAWAL = `
@@ -153,7 +153,7 @@ function toView(
     decision:
       row.decisionId === null
         ? null
-        : { id: row.decisionId, policyVersion: row.policyVersion!, trace: row.trace },
+        : { id: row.decisionId, policyVersion: row.policyVersion!, trace: readTrace(row.trace!) },
     approvals: { required: tally?.required ?? 0, given: tally?.given ?? 0 },
     nonceKey: tx?.nonceKey ?? null,
     txHash: tx?.txHash ?? null,

@@ -2,6 +2,7 @@ import { HEX_BYTES, type Sql } from '../../../base/db/index.ts';
 import type { AuthorizationMethod, Ceiling } from '../../../base/effect/index.ts';
 import type { Address, Hex, PaymentState, SettleAt, TxState } from '../../../base/kernel/index.ts';
 import { merchantAccount } from '../../../books/access/index.ts';
+import { readTrace, type StoredTrace } from '../../../books/policy/index.ts';
 
 /** A payment with what its transaction and the canonical chain show of it. */
 export type PaymentRow = {
@@ -276,7 +277,9 @@ export async function readDecisions(
   sql: Sql,
   ids: readonly string[],
 ): Promise<Map<string, PaymentDecision>> {
-  const { rows } = await sql.query<PaymentDecision & { payment_id: string }>({
+  const { rows } = await sql.query<
+    Omit<PaymentDecision, 'trace'> & { payment_id: string; trace: StoredTrace }
+  >({
     name: 'payment_decisions',
     text: `SELECT p.payment_id, d.decision_id AS id, d.policy_version AS "policyVersion", d.verdict, d.trace
       FROM payment p LEFT JOIN tx t ON t.owner_id = p.payment_id
@@ -284,5 +287,9 @@ export async function readDecisions(
       WHERE p.payment_id = ANY($1::uuid[])`,
     values: [ids],
   });
-  return new Map(rows.map(({ payment_id, ...decision }) => [payment_id, decision]));
+  return new Map(
+    rows.map(({ payment_id, ...decision }) => {
+      return [payment_id, { ...decision, trace: readTrace(decision.trace) }];
+    }),
+  );
 }
