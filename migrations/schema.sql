@@ -1230,7 +1230,7 @@ CREATE TABLE policy_charge (
   limit_nos integer[] NOT NULL,
   released_at timestamp with time zone,
   CONSTRAINT policy_charge_amount_check CHECK ((amount > (0)::numeric)),
-  CONSTRAINT policy_charge_check CHECK ((((cardinality(counter_ids) >= 1) AND (cardinality(counter_ids) <= 1000)) AND (cardinality(limit_nos) = cardinality(counter_ids)))),
+  CONSTRAINT policy_charge_lists CHECK ((((cardinality(counter_ids) >= 1) AND (cardinality(counter_ids) <= 1000)) AND ((cardinality(limit_nos) >= cardinality(counter_ids)) AND (cardinality(limit_nos) <= 1000)))),
   CONSTRAINT policy_charge_pkey PRIMARY KEY (subject_id, decision_id)
 ) WITH (fillfactor=90);
 GRANT INSERT, SELECT ON policy_charge TO payonce_app;

@@ -4,8 +4,10 @@
 WITH taken AS (
   SELECT DISTINCT c.subject_id, c.decision_id, c.amount, e.counter_id, l.meter, l.bucket_ms, l.window_ms,
     coalesce(floor(extract(epoch FROM c.at) * 1000 / l.bucket_ms), 0)::bigint AS bucket
-  FROM policy_charge c CROSS JOIN LATERAL unnest(c.counter_ids, c.limit_nos) AS e(counter_id, limit_no)
-  JOIN policy_limit l USING (limit_no)
+  FROM policy_charge c CROSS JOIN LATERAL unnest(c.counter_ids) AS e(counter_id)
+  -- Of a counter that is gone nobody knows the dimension: all limits of the charge are missed on it.
+  LEFT JOIN policy_counter k USING (counter_id)
+  JOIN policy_limit l ON l.limit_no = ANY(c.limit_nos) AND l.dimension = coalesce(k.dimension, l.dimension)
   WHERE c.released_at IS NULL
 ), wanted AS (
   SELECT counter_id, meter, bucket, sum(amount) AS amount, count(*) AS payments,

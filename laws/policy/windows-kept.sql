@@ -3,8 +3,8 @@
 -- asks: main
 WITH taken AS (
   SELECT c.subject_id, c.amount, c.at, e.counter_id, l.meter, l.window_ms, min(l.amount) AS most, min(l.count) AS most_payments
-  FROM policy_charge c CROSS JOIN LATERAL unnest(c.counter_ids, c.limit_nos) AS e(counter_id, limit_no)
-  JOIN policy_limit l USING (limit_no)
+  FROM policy_charge c CROSS JOIN LATERAL unnest(c.counter_ids) AS e(counter_id)
+  JOIN policy_counter k USING (counter_id) JOIN policy_limit l ON l.limit_no = ANY(c.limit_nos) AND l.dimension = k.dimension
   WHERE c.released_at IS NULL
   GROUP BY 1, 2, 3, 4, 5, 6
 ), summed AS (

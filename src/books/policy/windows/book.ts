@@ -120,12 +120,15 @@ export class WindowBook {
       counters.add(counter);
     }
     for (const { spends } of counters) {
-      for (const [key, buckets] of Object.entries(spends)) {
+      for (const key in spends) {
+        const buckets = spends[key]!;
         const meter = meters.get(key);
         if (meter === undefined) continue;
+        // They ascend: where the oldest is open, all are.
+        if (buckets[0] !== undefined && isOpen(meter, buckets[0][0], this.at)) continue;
         const open = buckets.filter(([bucket]) => isOpen(meter, bucket, this.at));
         if (open.length === 0) delete spends[key];
-        else if (open.length < buckets.length) spends[key] = open;
+        else spends[key] = open;
       }
     }
     return [...counters];

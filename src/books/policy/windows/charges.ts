@@ -26,11 +26,19 @@ export async function insertCharges(
       charges.map(({ amount }) => amount),
       charges[0]!.at,
       // Arrays of arrays have one length: these are lists in text, of nothing that would have to be escaped.
-      charges.map(({ takes }) => takes.map(({ before }) => before.counter.counterId).join('/')),
+      charges.map(({ takes }) => {
+        return takes
+          .map(({ before }) => before.counter.counterId)
+          .filter(isFirst)
+          .join('/');
+      }),
       charges.map(({ takes }) => takes.map(({ limit }) => limitNo(limit)).join('/')),
     ],
   });
 }
+
+/** A subject has one counter in each dimension, on which several limits may count it. */
+const isFirst = (id: string, place: number, all: readonly string[]) => all.indexOf(id) === place;
 
 /** One counter and meter that a charge is on. */
 type Entry = {
@@ -44,8 +52,9 @@ type Entry = {
 
 const UNRELEASED = `SELECT c.subject_id, c.amount, (extract(epoch FROM c.at) * 1000)::bigint AS at_ms,
     e.counter_id, l.meter, l.bucket_ms
-  FROM policy_charge c CROSS JOIN LATERAL unnest(c.counter_ids, c.limit_nos) AS e(counter_id, limit_no)
-  JOIN policy_limit l USING (limit_no)
+  FROM policy_charge c CROSS JOIN LATERAL unnest(c.counter_ids) AS e(counter_id)
+  JOIN policy_counter k USING (counter_id)
+  JOIN policy_limit l ON l.limit_no = ANY(c.limit_nos) AND l.dimension = k.dimension
   WHERE c.subject_id = ANY($1::uuid[]) AND c.released_at IS NULL
   GROUP BY 1, 2, 3, 4, 5, 6`;
 
