@@ -1,27 +1,34 @@
 import { ANY, kindsOf, opensPayments } from '../document/match.ts';
-import type { Dimension, Match, Policy, Rule } from '../document/types.ts';
+import type { Dimension, Kind, Match, Policy, Rule } from '../document/types.ts';
 import { holdsAt } from './calendar.ts';
 import { type Judge, judgeOf } from './judge.ts';
 import { type Limit, limitsOf, type Meter } from './limit.ts';
 import type { PolicySubject } from './subject.ts';
 
-type CompiledRule = {
-  rule: Rule;
-  judge: Judge;
+type CompiledRule = { rule: Rule; judge: Judge; limits: readonly Limit[] };
+
+/** A rule that may match subjects of one kind and asset: asks for nothing that is the same for all of them. */
+type NearRule = CompiledRule & {
   matches(subject: PolicySubject, at: number): boolean;
   /** Whether it matches at some time. */
   mayMatch(subject: PolicySubject): boolean;
-  limits: readonly Limit[];
+};
+
+/** What a policy has to say of one kind and asset: most rules are about another. */
+type About = {
+  rules: readonly NearRule[];
+  /** The ids of all others. */
+  silent: readonly string[];
+  /** What limits count by, and whether one of them may count a subject. */
+  dimensions: readonly { per: Dimension; counts(subject: PolicySubject): boolean }[];
 };
 
 export type CompiledPolicy = {
   version: string;
-  rules: readonly CompiledRule[];
+  about(subject: PolicySubject): About;
   limits: readonly Limit[];
   /** By key. */
   meters: ReadonlyMap<string, Meter>;
-  /** What limits count by, and whether one of them may count a subject. */
-  dimensions: readonly { per: Dimension; counts(subject: PolicySubject): boolean }[];
   /** A rule of it asks whether a destination looks like a known one. */
   asksLookAlike: boolean;
   /** A rule of it is about payments; else the configuration decides about all of them. */
@@ -34,12 +41,8 @@ export type CompiledPolicy = {
 export function compilePolicy(version: string, policy: Policy): CompiledPolicy {
   const meters = new Map<string, Meter>();
   const rules = policy.rules.map((rule): CompiledRule => {
-    const { when } = rule.match;
-    const mayMatch = matcherOf({ ...rule.match, kinds: kindsOf(rule) });
-    const matches: CompiledRule['matches'] =
-      when === null ? mayMatch : (subject, at) => mayMatch(subject) && holdsAt(when, at);
     const limits = limitsOf(rule, meters);
-    return { rule, judge: judgeOf(rule, limits), mayMatch, matches, limits };
+    return { rule, judge: judgeOf(rule, limits), limits };
   });
   const limits = rules.flatMap((rule) => rule.limits);
   const asksLookAlike = policy.rules.some(({ match }) => match.lookAlike !== undefined);
@@ -48,17 +51,44 @@ export function compilePolicy(version: string, policy: Policy): CompiledPolicy {
     return matcherOf({ ...ANY, tenants, merchants });
   });
   const opensFor = (subject: PolicySubject) => opens.some((covers) => covers(subject));
-  const dimensions = dimensionsOf(rules);
-  return { version, rules, limits, meters, dimensions, asksLookAlike, judgesPayments, opensFor };
+  const about = rememberedAbout(rules);
+  return { version, about, limits, meters, asksLookAlike, judgesPayments, opensFor };
 }
 
-function dimensionsOf(rules: readonly CompiledRule[]): CompiledPolicy['dimensions'] {
+function rememberedAbout(rules: readonly CompiledRule[]): CompiledPolicy['about'] {
+  const known = new Map<string, Map<string, About>>();
+  return ({ kind, asset }) => {
+    const ofKind = known.get(kind) ?? new Map<string, About>();
+    const found = ofKind.get(asset) ?? aboutOf(rules, kind, asset);
+    known.set(kind, ofKind.set(asset, found));
+    return found;
+  };
+}
+
+function aboutOf(rules: readonly CompiledRule[], kind: Kind, asset: string): About {
+  const near: NearRule[] = [];
+  const silent: string[] = [];
+  for (const one of rules) {
+    const { match, id } = one.rule;
+    if (!kindsOf(one.rule).includes(kind) || match.assets?.includes(asset) === false) {
+      silent.push(id);
+      continue;
+    }
+    const { when } = match;
+    const mayMatch = matcherOf({ ...match, kinds: null, assets: null });
+    const matches: NearRule['matches'] =
+      when === null ? mayMatch : (subject, at) => mayMatch(subject) && holdsAt(when, at);
+    near.push({ ...one, mayMatch, matches });
+  }
+  return { rules: near, silent, dimensions: dimensionsOf(near, asset) };
+}
+
+function dimensionsOf(rules: readonly NearRule[], of: string): About['dimensions'] {
   const checks = new Map<Dimension, Check[]>();
   for (const { limits, mayMatch } of rules) {
     for (const { meter, asset } of limits) {
-      const check: Check = (subject) =>
-        (asset === null || asset === subject.asset) && mayMatch(subject);
-      checks.set(meter.per, [...(checks.get(meter.per) ?? []), check]);
+      if (asset !== null && asset !== of) continue;
+      checks.set(meter.per, [...(checks.get(meter.per) ?? []), mayMatch]);
     }
   }
   return [...checks].map(([per, any]) => ({

@@ -51,7 +51,8 @@ function evaluateRules<S extends Spent>(
 ): Evaluated<S> {
   const takes: Take<S>[] = [];
   const trace: TraceStep[] = [];
-  const silent: string[] = [];
+  const about = policy.about(subject);
+  const silent = [...about.silent];
   const holds: HoldDemand[] = [];
   const denies = screeningDenies(subject);
   if (denies !== null) trace.push({ ...denies, verdict: 'deny' });
@@ -60,7 +61,7 @@ function evaluateRules<S extends Spent>(
   }
   let allowed = false;
   let tier: PolicyTier | null = null;
-  for (const one of policy.rules) {
+  for (const one of about.rules) {
     const { rule } = one;
     const said = one.matches(subject, at) ? one.judge(subject, { at, usage, takes }) : null;
     if (said === null) {

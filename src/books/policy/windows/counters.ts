@@ -17,7 +17,7 @@ export function countersOf(
 ): CounterRow[] {
   const found = new Map<string, CounterRow>();
   for (const subject of subjects) {
-    for (const { per, counts } of policy.dimensions) {
+    for (const { per, counts } of policy.about(subject).dimensions) {
       const name = dimensionOf(subject, per);
       if (name === null || !counts(subject)) continue;
       const place = `${subject.tenantId}|${per}|${name}`;
