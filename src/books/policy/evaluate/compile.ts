@@ -17,8 +17,8 @@ type NearRule = CompiledRule & {
 /** What a policy has to say of one kind and asset: most rules are about another. */
 type About = {
   rules: readonly NearRule[];
-  /** The ids of all others. */
-  silent: readonly string[];
+  /** The ids of all others, in a line. */
+  silent: string;
   /** What limits count by, and whether one of them may count a subject. */
   dimensions: readonly { per: Dimension; counts(subject: PolicySubject): boolean }[];
 };
@@ -65,13 +65,16 @@ function rememberedAbout(rules: readonly CompiledRule[]): CompiledPolicy['about'
   };
 }
 
+/** One more id in a line of them. */
+export const listed = (ids: string, id: string) => (ids === '' ? id : `${ids} ${id}`);
+
 function aboutOf(rules: readonly CompiledRule[], kind: Kind, asset: string): About {
   const near: NearRule[] = [];
-  const silent: string[] = [];
+  let silent = '';
   for (const one of rules) {
     const { match, id } = one.rule;
     if (!kindsOf(one.rule).includes(kind) || match.assets?.includes(asset) === false) {
-      silent.push(id);
+      silent = listed(silent, id);
       continue;
     }
     const { when } = match;

@@ -1,5 +1,5 @@
 import type { PolicyTier, WhenUnscreened } from '../document/types.ts';
-import type { CompiledPolicy } from './compile.ts';
+import { type CompiledPolicy, listed } from './compile.ts';
 import { type Spent, type Take, tierFor, type Usage } from './judge.ts';
 import { SCREENING_HOLD, screeningDenies, screeningStep } from './screening.ts';
 import type { HoldDemand, PolicyDecision, PolicySubject, TraceStep } from './subject.ts';
@@ -52,7 +52,7 @@ function evaluateRules<S extends Spent>(
   const takes: Take<S>[] = [];
   const trace: TraceStep[] = [];
   const about = policy.about(subject);
-  const silent = [...about.silent];
+  let { silent } = about;
   const holds: HoldDemand[] = [];
   const denies = screeningDenies(subject);
   if (denies !== null) trace.push({ ...denies, verdict: 'deny' });
@@ -65,7 +65,7 @@ function evaluateRules<S extends Spent>(
     const { rule } = one;
     const said = one.matches(subject, at) ? one.judge(subject, { at, usage, takes }) : null;
     if (said === null) {
-      silent.push(rule.id);
+      silent = listed(silent, rule.id);
       continue;
     }
     trace.push(said);
@@ -74,7 +74,7 @@ function evaluateRules<S extends Spent>(
       holds.push({ rule: rule.id, hold: rule.hold, timeoutMs: rule.timeoutMs });
     if (rule.type === 'tiers') tier = tierFor(rule.tiers, subject);
   }
-  if (silent.length > 0) trace.push({ rule: '*', verdict: 'no_match', detail: silent.join(' ') });
+  if (silent !== '') trace.push({ rule: '*', verdict: 'no_match', detail: silent });
   if (!allowed) trace.push(unruled(policy, subject));
   if (tier === null) {
     tier = configuredTier(subject);
