@@ -131,7 +131,7 @@ describe('an x402 payment', () => {
       });
     }
     const rows = await on.rows(
-      `SELECT p.status, d.trace->0->>'rule' AS rule, d.inputs->'screening'->'payer'->>'category' AS payer
+      `SELECT p.status, split_part(d.trace #>> '{}', ' ', 1) AS rule, d.inputs->'screening'->'payer'->>'category' AS payer
        FROM payment p JOIN decision d ON d.subject_id = p.payment_id WHERE p.payer = decode($1, 'hex')`,
       [payer.address.slice(2)],
     );

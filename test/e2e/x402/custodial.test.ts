@@ -238,7 +238,7 @@ describe('a payment under a policy document', () => {
     expect((await ask(on.url, 'verify', refused, own)).body['isValid']).not.toBe(true);
     const decided = await on.rows(
       `SELECT p.status, p.risk_tier, p.wait_until, d.verdict, count(*)::int AS n,
-         bool_and(d.policy_version = $1 AND d.inputs ? 'at') AS told, min(d.trace -> 0 ->> 'rule') AS rule
+         bool_and(d.policy_version = $1 AND d.inputs ? 'at') AS told, min(split_part(d.trace #>> '{}', ' ', 1)) AS rule
        FROM payment p JOIN merchant m USING (merchant_id) JOIN decision d ON d.subject_id = p.payment_id
        WHERE m.name = 'guarded' GROUP BY 1, 2, 3, 4 ORDER BY n`,
       [version],
