@@ -7,7 +7,10 @@ import type { Limit } from './evaluate/limit.ts';
 /** A policy as it rules: compiled, with the stored numbers of its limits. */
 export type RulingPolicy = CompiledPolicy & { limitNo(limit: Limit): number };
 
-/** Stores a version; one that is there already is left as it is. Returns its name. */
+/**
+ * Stores a version with its limits, as rows so that what is taken can be held against them for ever; one that is there
+ * already is left as it is. Returns its name.
+ */
 export async function storePolicy(
   sql: Sql,
   { document, policy }: { document: string; policy: Policy },
@@ -19,6 +22,7 @@ export async function storePolicy(
       ON CONFLICT (version) DO NOTHING`,
     values: [version, document, canonicalPolicy(policy)],
   });
+  await insertLimits(sql, compilePolicy(version, policy));
   return version;
 }
 
@@ -82,18 +86,24 @@ export class Policies {
     if (version === null) return null;
     if (this.#ruling?.version === version) return this.#ruling;
     const policy = (await readPolicyVersion(sql, version))!;
-    const named = await limitNumbers(sql, policy);
+    let named = await readLimits(sql, version);
+    const isWhole = policy.limits.every((limit) => named.has(nameOf(limit)));
+    if (!isWhole) {
+      await insertLimits(sql, policy);
+      named = await readLimits(sql, version);
+    }
     const numbers = new Map(policy.limits.map((limit) => [limit, named.get(nameOf(limit))!]));
-    this.#ruling = { ...policy, limitNo: (limit) => numbers.get(limit)! };
-    return this.#ruling;
+    const ruling = { ...policy, limitNo: (limit: Limit) => numbers.get(limit)! };
+    // Rows that this transaction made are gone if it is undone, and so are their numbers.
+    if (isWhole) this.#ruling = ruling;
+    return ruling;
   }
 }
 
 const nameOf = ({ ruleId, asset }: Pick<Limit, 'ruleId' | 'asset'>) => `${ruleId}|${asset ?? ''}`;
 
-/** Limits as rows, so that what was taken can be held against them for ever. Made by whoever decides first. */
-async function limitNumbers(sql: Sql, policy: CompiledPolicy): Promise<Map<string, number>> {
-  const { limits, version } = policy;
+/** Those that are there are left; a version of before has none until somebody decides by it. */
+async function insertLimits(sql: Sql, { limits, version }: CompiledPolicy): Promise<void> {
   await sql.query({
     name: 'policy_limit_insert',
     text: `INSERT INTO policy_limit (policy_version, rule_id, asset, meter, dimension, bucket_ms, window_ms, amount, count)
@@ -112,6 +122,10 @@ async function limitNumbers(sql: Sql, policy: CompiledPolicy): Promise<Map<strin
       limits.map(({ count }) => count),
     ],
   });
+}
+
+/** Their numbers by name. */
+async function readLimits(sql: Sql, version: string): Promise<Map<string, number>> {
   const { rows } = await sql.query<{ limit_no: number; ruleId: string; asset: string }>({
     name: 'policy_limit_get',
     text: `SELECT limit_no, rule_id AS "ruleId", asset FROM policy_limit WHERE policy_version = $1`,

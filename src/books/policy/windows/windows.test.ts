@@ -199,6 +199,31 @@ describe('a lifetime cap', () => {
 });
 
 describe('what a decision took', () => {
+  it.each([
+    ['stored with it', async () => {}],
+    [
+      'made by whoever decides first, as of versions of before,',
+      async (version: string) => {
+        await at.rows('DELETE FROM policy_limit WHERE policy_version = $1', [version]);
+      },
+    ],
+  ])(
+    'is held against limits %s that are there, though the first act by a policy was undone',
+    async (_, prepare) => {
+      const limit = `- { id: w-${randomUUID()}, type: window, per: account, window: 1h, count: 2 }`;
+      await prepare(await rule(limit));
+      const undone = decide([ONE], workers[0], async () => {
+        throw new Error('undone');
+      });
+      await expect(undone).rejects.toThrow('undone');
+      const ids = await decide(times(2));
+      expect(ids).toHaveLength(2);
+      expect(await decide([ONE])).toEqual([]);
+      await giveBack(ids);
+      expect(await decide([ONE])).toHaveLength(1);
+    },
+  );
+
   it('is given back once, whoever asks, and how often', async () => {
     await rule(WINDOW);
     const [one, two] = await decide(times(2, { amount: 250_000_000n }));
