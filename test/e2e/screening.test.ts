@@ -169,10 +169,7 @@ describe('an x402 payment', () => {
 });
 
 describe('by a document', () => {
-  beforeAll(() =>
-    ruleBy(
-      on,
-      `version: 1
+  const RULES = `version: 1
 rules:
   - { id: all, type: allow }
   - { id: mixers, type: deny, match: { riskCategories: [mixer] } }
@@ -183,9 +180,8 @@ rules:
     tiers: [{ name: low, maxRisk: 30, commitAt: safe }, { name: high, commitAt: safe }]
   - { id: held, type: tiers, match: { assets: [USDC], accounts: [held] }, tiers: [{ name: t, commitAt: safe, screening: { whenUnavailable: hold } }] }
   - { id: free, type: tiers, match: { assets: [USDC], accounts: [free] }, tiers: [{ name: t, commitAt: safe, screening: { whenUnavailable: allow } }] }
-`,
-    ),
-  );
+`;
+  beforeAll(() => ruleBy(on, RULES));
 
   const holdOf = async (id: string) =>
     until(`a hold of ${id}`, async () => {
@@ -285,6 +281,49 @@ rules:
     expect(await waitingFor(id, 'screening_unavailable')).toMatchObject({ status: 'APPROVED' });
     expect((await read(id))['nonceKey']).toBeNull();
     host.fault = null;
+    expect(await on.waitFor(id)).toMatchObject({ status: 'COMPLETED' });
+  });
+
+  it('who waits for a word while it is decided anew keeps what it took from its windows', async () => {
+    const windowed = `${RULES}  - { id: day, type: window, match: { assets: [USDC] }, per: destination, window: 24h, amount: "100" }\n`;
+    await ruleBy(on, windowed);
+    const to = stranger();
+    const id = await withdraw(to, 'alice');
+    const { id: first } = await holdOf(id);
+    await age(to);
+    host.fault = { status: 500 };
+    await ruleBy(on, `${windowed}  - { id: no, type: deny, match: { accounts: [nobody] } }\n`);
+    /** When it is looked at next, of looks for which the provider has said that it can not say. */
+    const nextLook = async () =>
+      (
+        await on.rows<{ at: Date }>(
+          `SELECT run_at AS at FROM job WHERE topic = 'withdrawal.decide_again' AND subject_id = $1
+             AND EXISTS (SELECT FROM screening WHERE address = decode($2, 'hex') AND failure IS NOT NULL)`,
+          [id, to.slice(2)],
+        )
+      )[0]?.at.getTime();
+    const before = await until('a look', nextLook);
+    const after = await until('another look', async () => {
+      const at = await nextLook();
+      return at !== undefined && at > before && at;
+    });
+    await until('one that began behind it', async () => {
+      const at = await nextLook();
+      return at !== undefined && at > after;
+    });
+    const charges = () =>
+      on.rows<{ given: boolean }>(
+        'SELECT released_at IS NOT NULL AS given FROM policy_charge WHERE subject_id = $1 ORDER BY at',
+        [id],
+      );
+    expect(await charges()).toEqual([{ given: false }]);
+    host.fault = null;
+    await on.rows(`UPDATE screening SET ask_at = now() WHERE address = decode($1, 'hex')`, [
+      to.slice(2),
+    ]);
+    await until('asked anew', async () => (await holdOf(id)).id !== first);
+    expect(await charges()).toEqual([{ given: true }, { given: false }]);
+    await clear(id);
     expect(await on.waitFor(id)).toMatchObject({ status: 'COMPLETED' });
   });
 

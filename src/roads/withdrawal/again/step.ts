@@ -42,28 +42,55 @@ export async function decideAgainStep(
   const stale = await superseded(context, ids, txs);
   const screened = await screen(context, context.db, stale);
   await context.ledger.open(stale.map((row) => releaseTransfer(ledgerOrderOf(row))));
-  await inTransaction(context.db, async (sql) => {
-    const ours = await complete(sql, claimed);
-    const asked = stale.filter(({ id }) => ours.has(id));
-    const judged = await judge(context, sql, asked, screened, decideBatchAgain);
-    const waiting = asked.filter(
-      (row) => judged.decisionOf(row).waits || screened.get(row)?.kind === 'wanted',
-    );
-    await lookLater(sql, waiting);
-    const mine = asked.filter((row) => !waiting.includes(row));
-    if (mine.length === 0) return;
-    const decisionIds = await judged.store(sql, mine);
-    const all = mine.map((row, index) => {
-      const decision = judged.decisionOf(row);
-      const own = requirementsOf(context, row);
-      return againOf(row, txs.get(row.id), { decision, own, decisionId: decisionIds[index]! });
-    });
-    const { policyVersion } = judged;
-    await act({ ...context, policyVersion }, sql, all);
-    const spends = all.filter(({ next }) => next !== 'denied' && next !== 'ended');
-    await judged.charge(sql, new Map(spends.map((one) => [one.row.id, one.decisionId])));
-  });
+  const waiting = new Set(stale.filter((row) => screened.get(row)?.kind === 'wanted'));
+  await undoneByWaits(waiting, () =>
+    inTransaction(context.db, async (sql) => {
+      const ours = await complete(sql, claimed);
+      const asked = stale.filter(({ id }) => ours.has(id));
+      await lookLater(
+        sql,
+        asked.filter((row) => waiting.has(row)),
+      );
+      const mine = asked.filter((row) => !waiting.has(row));
+      if (mine.length === 0) return;
+      const judged = await judge(context, sql, mine, screened, decideBatchAgain);
+      const found = mine.filter((row) => judged.decisionOf(row).waits);
+      if (found.length > 0) throw new Waits(found);
+      const decisionIds = await judged.store(sql, mine);
+      const all = mine.map((row, index) => {
+        const decision = judged.decisionOf(row);
+        const own = requirementsOf(context, row);
+        return againOf(row, txs.get(row.id), { decision, own, decisionId: decisionIds[index]! });
+      });
+      const { policyVersion } = judged;
+      await act({ ...context, policyVersion }, sql, all);
+      const spends = all.filter(({ next }) => next !== 'denied' && next !== 'ended');
+      await judged.charge(sql, new Map(spends.map((one) => [one.row.id, one.decisionId])));
+    }),
+  );
   return [];
+}
+
+/** That nobody can say yet how risky these destinations are was found after what they took had been given back. */
+class Waits extends Error {
+  readonly rows: readonly StepRow[];
+
+  constructor(rows: readonly StepRow[]) {
+    super('nobody can say how risky a destination is');
+    this.rows = rows;
+  }
+}
+
+/** Who waits keeps what its old decision took, which may rule again: the act is undone, and done without it. */
+async function undoneByWaits(waiting: Set<StepRow>, act: () => Promise<void>): Promise<void> {
+  for (;;) {
+    try {
+      return await act();
+    } catch (error) {
+      if (!(error instanceof Waits)) throw error;
+      for (const row of error.rows) waiting.add(row);
+    }
+  }
 }
 
 /** Those that may be decided about anew: nothing of them has a nonce, and nobody wants them back. */
