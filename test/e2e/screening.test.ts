@@ -1,15 +1,14 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import type { Address } from '../../src/base/kernel/index.ts';
 import { Installation } from '../support/installation.ts';
-import { expectLaws, quiet, recipient } from '../support/laws.ts';
+import { expectLaws, quiet } from '../support/laws.ts';
 import { ruleBy } from '../support/policy.ts';
+import { screened } from '../support/screened.ts';
 import { ScreeningStandIn } from '../support/screening-stand-in.ts';
 import { until } from '../support/until.ts';
 import { ask, fundedPayer, merchantKey, signedPayment } from '../support/x402/payers.ts';
 
 let host: ScreeningStandIn;
 let on: Installation;
-let next = 100;
 beforeAll(async () => {
   host = await ScreeningStandIn.start();
   on = await Installation.start({
@@ -36,31 +35,12 @@ afterAll(async () => {
   await host?.stop();
 });
 
-/** Nobody was ever asked about it. */
-const stranger = (): Address => {
-  next += 1;
-  return recipient(next);
-};
-async function withdraw(to: Address, account = 'alice'): Promise<string> {
-  const { body } = await on.withdraw({ account, asset: 'USDC', amount: '1', to });
-  return body['id'] as string;
-}
-const read = async (id: string) => (await on.call('GET', `/v1/withdrawals/${id}`)).body;
-const waitingFor = (id: string, reason: string) =>
-  until(`${id} waits: ${reason}`, async () => {
-    const view = await read(id);
-    const waiting = view['waiting'] as { reason: string; detail: string | null } | null;
-    return waiting?.reason === reason && { status: view['status'], detail: waiting.detail };
-  });
-const inputsOf = async (id: string) =>
-  (
-    await on.rows<{ screening: unknown; score: number | null }>(
-      `SELECT inputs->'screening' AS screening, (inputs->>'riskScore')::int AS score FROM decision WHERE subject_id = $1`,
-      [id],
-    )
-  )[0]!;
-const timesAsked = (to: Address) =>
-  host.asked.filter(({ addresses }) => addresses.includes(to)).length;
+const { stranger, withdraw, read, waitingFor, inputsOf, timesAsked, holdOf, clear, age } = screened(
+  () => ({
+    host,
+    on,
+  }),
+);
 
 describe('by the configuration’s tiers', () => {
   it('a destination is asked about once, however many pay it, and what was said is kept with each decision', async () => {
@@ -182,21 +162,6 @@ rules:
   - { id: free, type: tiers, match: { assets: [USDC], accounts: [free] }, tiers: [{ name: t, commitAt: safe, screening: { whenUnavailable: allow } }] }
 `;
   beforeAll(() => ruleBy(on, RULES));
-
-  const holdOf = async (id: string) =>
-    until(`a hold of ${id}`, async () => {
-      const { body } = await on.call('GET', '/v1/holds');
-      const holds = body['holds'] as { id: string; withdrawalId: string; hold: string }[];
-      return holds.find(({ withdrawalId }) => withdrawalId === id);
-    });
-  const clear = async (id: string) =>
-    on.call('POST', `/v1/holds/${(await holdOf(id)).id}/clear`, {});
-  /** As if it had been said a day ago. */
-  const age = (to: Address) =>
-    on.rows(
-      `UPDATE screening SET screened_at = screened_at - interval '1 day' WHERE address = decode($1, 'hex')`,
-      [to.slice(2)],
-    );
 
   it('score and category choose tier and rule', async () => {
     const risky = stranger();
