@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach } from 'vitest';
 import { MainDatabase } from '../../../../test/support/main-database.ts';
 import { Assets, developmentSettings } from '../../../base/config/index.ts';
 import { isRefusal, parseNetwork, silentLog } from '../../../base/kernel/index.ts';
-import { putMerchant } from '../../../books/access/index.ts';
+import { type Merchant, putMerchant } from '../../../books/access/index.ts';
 import { endpointsOf } from './rows.ts';
 import { EndpointService } from './service.ts';
 import type { EndpointView } from './view.ts';
@@ -21,7 +21,7 @@ export async function good(answer: Promise<EndpointView | object>): Promise<Endp
 export function shopPrices() {
   let at: MainDatabase;
   let assets: Assets;
-  let merchantId: string;
+  let merchant: Merchant;
   beforeAll(async () => {
     at = await MainDatabase.start();
     const settings = developmentSettings({
@@ -38,9 +38,9 @@ export function shopPrices() {
         { method: 'GET' as const, path: '/offered/too', upstream: 'https://up.example/' },
       ],
     };
-    const merchant = await putMerchant(at.app, { tenantId, name: 'shop', ...allowed });
-    if (isRefusal(merchant)) throw new Error(merchant.detail);
-    merchantId = merchant.merchantId;
+    const put = await putMerchant(at.app, { tenantId, name: 'shop', ...allowed });
+    if (isRefusal(put)) throw new Error(put.detail);
+    merchant = { ...put, wallets: [], lanes: [] } as unknown as Merchant;
   });
   afterAll(() => at?.stop());
   beforeEach(async () => {
@@ -87,6 +87,8 @@ export function shopPrices() {
   return {
     ...{ serviceWith, by, body, put, veto, remove, asked, pass, told },
     at: () => at,
-    merchantId: () => merchantId,
+    assets: () => assets,
+    merchant: () => merchant,
+    merchantId: () => merchant.merchantId,
   };
 }
