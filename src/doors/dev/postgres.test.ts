@@ -10,7 +10,7 @@ import { guard, release } from '../../../test/support/guard.ts';
 import { until } from '../../../test/support/until.ts';
 import { ensureDatabase, type PostgresServer, startPostgres } from './postgres.ts';
 import { asUser, claimHome, removePostgres, serverHome } from './postgres-files.ts';
-import { isRunning } from './process.ts';
+import { commandOf, isRunning } from './process.ts';
 
 const stateDir = mkdtempSync(join(tmpdir(), 'payonce-postgres-'));
 const home = serverHome(stateDir).folder;
@@ -95,14 +95,18 @@ describe('the embedded PostgreSQL', () => {
     async () => {
       const first = await start();
       await first.stop();
-      // The shell that started it becomes a program that waits for no child: the child stays a zombie.
-      const parent = spawn('sh', ['-c', 'sleep 0 & echo $!; exec sleep 60'], {
-        stdio: ['ignore', 'pipe', 'ignore'],
+      // The shell becomes a program that waits for no child, and only then the child may end: it stays a zombie.
+      const parent = spawn('sh', ['-c', 'exec 3<&0; cat <&3 & echo $!; exec sleep 60'], {
+        stdio: ['pipe', 'pipe', 'ignore'],
         ...asUser(serverHome(stateDir)),
       });
       guard(parent.pid!);
       const [line] = (await once(parent.stdout, 'data')) as [Buffer];
       const zombie = Number(String(line).trim());
+      await until('a parent that collects nobody', async () =>
+        commandOf(parent.pid!).startsWith('sleep'),
+      );
+      parent.stdin.end();
       await until('the zombie', async () =>
         /\) Z /.test(readFileSync(`/proc/${zombie}/stat`, 'latin1')),
       );
