@@ -1,6 +1,5 @@
 import { type Db, inTransaction } from '../../base/db/index.ts';
 import {
-  type Address,
   type Clock,
   type Hex,
   type Log,
@@ -172,14 +171,11 @@ async function recall(journal: Db, orders: readonly Order[]): Promise<Known> {
       sql,
       orders.map(({ tx }) => tx.intentId),
     ),
-    topUps: await effectsOfToday(sql, topUpWallets(orders)),
+    topUps: await effectsOfToday(
+      sql,
+      orders.filter((order) => moveKindOf(order) === 'topup').map(({ slot }) => slot),
+    ),
   }));
-}
-
-/** Each wallet once; none in a batch of payments. */
-function topUpWallets(orders: readonly Order[]): { chainId: number; from: Address }[] {
-  const slots = orders.filter((order) => moveKindOf(order) === 'topup').map(({ slot }) => slot);
-  return [...new Map(slots.map((slot) => [laneKey(slot.chainId, slot.from), slot])).values()];
 }
 
 function judge(

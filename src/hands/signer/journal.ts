@@ -71,7 +71,7 @@ export async function signedEffects(sql: Sql, intentIds: readonly Hex[]): Promis
   return new Set(rows.map((row) => toHex(row.intent_id)));
 }
 
-/** Top-ups and other effects that began in the last 24 hours from each of these wallets, by `chain:address`. */
+/** Effects that began in the last 24 hours from each of these wallets, by `chain:address`; a wallet named twice counts once. */
 export async function effectsOfToday(
   sql: Sql,
   wallets: readonly { chainId: number; from: Address }[],
@@ -80,7 +80,7 @@ export async function effectsOfToday(
   const { rows } = await sql.query<{ chain_id: bigint; from_address: Buffer; effects: number }>({
     name: 'signer_effects_of_today',
     text: `SELECT b.chain_id, b.from_address, count(*)::int AS effects
-      FROM unnest($1::bigint[], $2::bytea[]) AS w(chain_id, from_address)
+      FROM (SELECT DISTINCT * FROM unnest($1::bigint[], $2::bytea[]) AS w(chain_id, from_address)) w
       JOIN slot_binding b USING (chain_id, from_address)
       WHERE EXISTS (SELECT 1 FROM journal j WHERE j.intent_id = b.intent_id AND j.kind = 'effect'
         AND j.created_at > now() - interval '24 hours')
