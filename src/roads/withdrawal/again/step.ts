@@ -2,12 +2,13 @@ import { advance, inTransaction, type Sql } from '../../../base/db/index.ts';
 import { writeEvents } from '../../../base/event/index.ts';
 import { Transient, WITHDRAWAL } from '../../../base/kernel/index.ts';
 import { type Claim, complete, enqueue, type Outcome } from '../../../base/queue/index.ts';
-import { closeApprovalRequests } from '../../../books/approval/index.ts';
+import { closeApprovalRequests, readApprovalRequests } from '../../../books/approval/index.ts';
 import { releaseTransfer } from '../../../books/ledger/index.ts';
 import {
   closeHolds,
   decideBatchAgain,
   openHolds,
+  readHolds,
   readSupersededDecisions,
 } from '../../../books/policy/index.ts';
 import {
@@ -93,7 +94,7 @@ async function undoneByWaits(waiting: Set<StepRow>, act: () => Promise<void>): P
   }
 }
 
-/** Those that may be decided about anew: nothing of them has a nonce, and nobody wants them back. */
+/** Those that may be decided about anew: nothing of them has a nonce, nobody wants them back, and no person said no. */
 async function superseded(
   { db }: WithdrawalContext,
   ids: readonly string[],
@@ -109,7 +110,22 @@ async function superseded(
     db,
     open.map(({ decisionId }) => decisionId!),
   );
-  return open.filter(({ decisionId }) => stale.has(decisionId!));
+  const found = open.filter(({ decisionId }) => stale.has(decisionId!));
+  const rejected = await rejectedByPersons(
+    db,
+    found.map(({ id }) => id),
+  );
+  return found.filter(({ id }) => !rejected.has(id));
+}
+
+/** Their no ends a withdrawal by a job of its own, whatever another policy would say. */
+async function rejectedByPersons(sql: Sql, ids: readonly string[]): Promise<Set<string>> {
+  const requests = [...(await readApprovalRequests(sql, ids)).values()];
+  const holds = ids.length === 0 ? [] : await readHolds(sql, ids);
+  return new Set([
+    ...requests.flatMap(({ status, ownerId }) => (status === 'REJECTED' ? ownerId : [])),
+    ...holds.flatMap(({ answer, subjectId }) => (answer === 'rejected' ? subjectId : [])),
+  ]);
 }
 
 function lookLater(sql: Sql, rows: readonly StepRow[]): Promise<void> {
@@ -183,6 +199,10 @@ async function askAnew(context: WithdrawalContext, sql: Sql, all: readonly Again
   const waited = all.flatMap(({ row }) => (row.status === 'AWAITING_APPROVAL' ? row.id : []));
   await closeApprovalRequests(sql, waited, 'CANCELLED');
   await closeHolds(sql, waited, 'cancelled');
+  // Closed is what waited still; who answered before that is read now.
+  if ((await rejectedByPersons(sql, waited)).size > 0) {
+    throw new Transient('a person rejected a withdrawal while it was decided about anew');
+  }
   const asked = all.filter(({ next }) => next === 'asked');
   await askApprovers(
     context,

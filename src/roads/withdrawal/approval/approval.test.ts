@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Person, personOf } from '../../../../test/support/persons.ts';
+import { ruleBy } from '../../../../test/support/policy.ts';
 import { type TestDatabases, testDatabases } from '../../../../test/support/postgres.ts';
 import { finish } from '../../../../test/support/steps/finish.ts';
 import { brokenLaws } from '../../../../test/support/steps/laws.ts';
@@ -8,8 +9,9 @@ import { paymentsOn, recipient } from '../../../../test/support/steps/payments.t
 import type { Processes } from '../../../../test/support/steps/processes.ts';
 import { Road } from '../../../../test/support/steps/road.ts';
 import { isRefusal } from '../../../base/kernel/index.ts';
+import { enqueue } from '../../../base/queue/index.ts';
 import { ApprovalService } from '../../approval/index.ts';
-import { type WithdrawalView, withdrawalIntents } from '../index.ts';
+import { HoldService, type WithdrawalView, withdrawalIntents } from '../index.ts';
 
 const INITIATOR = randomUUID();
 const alice = personOf('alice');
@@ -165,6 +167,51 @@ describe('a withdrawal above the threshold', () => {
     const said = await approvals.approve(road.tenantId, id, body);
     expect(isRefusal(said) && said.code).toMatch(/invalid_request|unknown_field/);
     expect((await approvals.get(road.tenantId, id))?.approvals).toEqual([]);
+  });
+});
+
+describe('a withdrawal that a person rejected before its policy was tightened', () => {
+  const policy = (holds: string, denied: string) => `version: 1
+rules:
+  - { id: all, type: allow }
+  - { id: other, type: deny, match: { accounts: [${denied}] } }
+  - { id: usdc, type: tiers, match: { assets: [USDC] }, tiers: [{ name: any, commitAt: safe }] }
+${holds}`;
+  const HOLD = '  - { id: h, type: hold, hold: manual_review, timeout: 24h }\n';
+  const decideAgain = async (subjectId: string) => {
+    const { tenantId } = road;
+    await enqueue(road.wires.app, [{ topic: 'withdrawal.decide_again', subjectId, tenantId }]);
+    await on.job('withdrawal.decide_again');
+  };
+
+  it('is not asked about anew, and ends by that no', async () => {
+    await ruleBy(road, policy('', 'carol'));
+    const id = await submit('101');
+    expect(await give(id, alice)).toBe('PENDING');
+    await approvals.reject(road.tenantId, id, { body: { reason: 'not ours' }, by: 'API key 1' });
+    await ruleBy(road, policy('', 'dave'));
+    await decideAgain(id);
+    expect((await approvals.get(road.tenantId, id))?.status).toBe('REJECTED');
+    await calm();
+    expect(await read(id)).toMatchObject({
+      ...{ status: 'REJECTED', failure: { code: 'approval_rejected' } },
+    });
+  });
+
+  it('is not paid where the new policy asks nobody', async () => {
+    await ruleBy(road, policy(HOLD, 'carol'));
+    const id = await submit('100');
+    const holds = new HoldService({ db: road.wires.app });
+    const [hold] = await holds.list(road.tenantId, { limit: 1, before: null });
+    const said = { answer: 'rejected' as const, by: INITIATOR, body: { reason: 'a fraud' } };
+    expect(isRefusal(await holds.answer(road.tenantId, hold!.id, said))).toBe(false);
+    await ruleBy(road, policy('', 'dave'));
+    await decideAgain(id);
+    await calm();
+    expect(await read(id)).toMatchObject({
+      ...{ status: 'REJECTED', failure: { code: 'hold_rejected' } },
+    });
+    expect(paymentsOn(road).size).toBe(0);
   });
 });
 
