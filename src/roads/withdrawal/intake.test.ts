@@ -31,7 +31,7 @@ beforeEach(() => {
 afterAll(() => at.stop());
 
 /** One more process. */
-const serviceOn = (db: Db): WithdrawalService =>
+const serviceOn = (db: Db, rules: object = {}): WithdrawalService =>
   new WithdrawalService({
     db,
     ledger: new Ledger(db),
@@ -43,7 +43,7 @@ const serviceOn = (db: Db): WithdrawalService =>
     log: silentLog,
     clock: systemClock,
     fees: new Map(),
-    rules: { assets, lanes: [], now: Date.now },
+    rules: { assets, lanes: [], now: Date.now, ...rules },
   });
 
 async function deposit(amount: bigint): Promise<void> {
@@ -217,6 +217,20 @@ describe('intake', () => {
       'idempotency_key_conflict',
       'replayed',
       'idempotency_key_conflict',
+    ]);
+  });
+
+  it('that is repeated late, or when its asset is gone, is told of what its key has', async () => {
+    await deposit(10n * USDC);
+    const first = request({ expiresAt: new Date(Date.now() + 3_600_000).toISOString() });
+    await serviceOn(at.app).submit(at.tenantId, [first]);
+    const batch = [first, { ...first, body: { ...first.body, amount: '2' } }, request(first.body)];
+    const rules = [{ now: () => Date.now() + 7_200_000 }, { assets: new Assets([]) }];
+    const answers = rules.map((other) => serviceOn(at.app, other).submit(at.tenantId, batch));
+    const conflict = 'idempotency_key_conflict';
+    expect((await Promise.all(answers)).map((verdicts) => verdicts.map(told))).toEqual([
+      ['replayed', conflict, 'invalid_request'],
+      [conflict, conflict, 'unknown_asset'],
     ]);
   });
 

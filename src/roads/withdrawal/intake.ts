@@ -10,6 +10,7 @@ import {
 import { keyConflict, readKeys } from '../../books/access/index.ts';
 import type { Ledger } from '../../books/ledger/index.ts';
 import { externalIdConflict, type FlushResult, flush } from './flush.ts';
+import { findKnown, type KnownAnswer } from './known.ts';
 import {
   parseRequest,
   type RequestRules,
@@ -56,10 +57,16 @@ export class Intake {
       parseRequest(this.#context.rules, { ...request, tenantId }),
     );
     const orders = parsed.filter((item): item is WithdrawalOrder => !isRefusal(item));
+    const known =
+      orders.length === parsed.length
+        ? NONE_KNOWN
+        : await findKnown(this.#context, tenantId, requests, parsed).catch(retell);
     // Mostly there is nothing to look up, and no turn of the event loop is spent on it.
     const refusals = this.#namesAreKnown(orders) ? NONE : await this.#checkNames(orders);
     return allOrTruth(
       parsed.map((item) => {
+        const answer = isRefusal(item) ? known.get(item) : undefined;
+        if (answer !== undefined) return Promise.resolve(answer);
         const refusal = isRefusal(item) ? item : refusals.get(item);
         return refusal === undefined
           ? this.#enter(item as WithdrawalOrder)
@@ -201,6 +208,7 @@ export class Intake {
 
 const KNOWN_ACCOUNTS = 500_000;
 const NONE: ReadonlyMap<WithdrawalOrder, Refusal> = new Map();
+const NONE_KNOWN: ReadonlyMap<Refusal, KnownAnswer> = new Map();
 
 async function missingAccounts(
   db: Db,
@@ -263,6 +271,10 @@ function follow(
   if (order.contentHash === leader.contentHash)
     return id === null ? result : { kind: 'replay', id };
   return id === null ? null : { kind: 'refused', refusal: keyConflict(order.idempotencyKey) };
+}
+
+function retell(error: unknown): never {
+  throw tell(error);
 }
 
 function tell(error: unknown): Error {

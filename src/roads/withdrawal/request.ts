@@ -14,7 +14,7 @@ import {
   wellFormed,
   ZERO_ADDRESS,
 } from '../../base/kernel/index.ts';
-import { checkIdempotencyKey, idempotencyHash } from '../../books/access/index.ts';
+import { checkIdempotencyKey, idempotencyHash, type KeyToTake } from '../../books/access/index.ts';
 import { readAccount, readAmount, readAsset } from '../../books/ledger/index.ts';
 import { tierOf } from '../../books/policy/index.ts';
 
@@ -73,7 +73,6 @@ export function parseRequest(
   const refusal = checkAmount(asset, amount) ?? checkDestination(rules, asset, recipient);
   if (refusal !== null) return refusal;
   const { tenantId, idempotencyKey, correlationId } = request;
-  const metadata = form.metadata === null ? '' : (canonicalize(form.metadata) ?? '');
   return {
     ...form,
     tenantId,
@@ -81,18 +80,41 @@ export function parseRequest(
     correlationId,
     initiatedBy: request.initiatedBy ?? null,
     keyHash: idempotencyHash(tenantId, 'withdrawal', idempotencyKey),
-    contentHash: keyHash(
-      'withdrawal',
-      form.account,
-      asset.caip19,
-      amount.toString(),
-      recipient,
-      form.externalId === null ? '' : `:${form.externalId}`,
-      metadata,
-    ),
+    contentHash: contentHashOf(form),
     externalHash: form.externalId === null ? null : keyHash('external', tenantId, form.externalId),
     tier: tierOf({ asset, amount }),
   };
+}
+
+/**
+ * What a request that is refused now would have been known by when it was first sent, perhaps by another clock and
+ * configuration; null: its key is not one. A form that can't be read has no content, which equals none.
+ */
+export function keyOfRefused(
+  rules: RequestRules,
+  { tenantId, idempotencyKey, body }: WithdrawalRequest & { tenantId: string },
+): KeyToTake | null {
+  if (checkIdempotencyKey(idempotencyKey) !== null) return null;
+  const whenever = { ...rules, now: () => Number.NEGATIVE_INFINITY };
+  const form = parseForm(body, FIELDS, (fields) => readFields(whenever, fields));
+  return {
+    keyHash: idempotencyHash(tenantId, 'withdrawal', idempotencyKey),
+    contentHash: isRefusal(form) ? '' : contentHashOf(form),
+  };
+}
+
+type Form = NonNullable<ReturnType<typeof readFields>>;
+
+function contentHashOf(form: Form): string {
+  return keyHash(
+    'withdrawal',
+    form.account,
+    form.asset.caip19,
+    form.amount.toString(),
+    form.recipient,
+    form.externalId === null ? '' : `:${form.externalId}`,
+    form.metadata === null ? '' : (canonicalize(form.metadata) ?? ''),
+  );
 }
 
 function readFields(rules: RequestRules, fields: Fields) {
