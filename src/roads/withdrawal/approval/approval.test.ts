@@ -170,14 +170,47 @@ describe('a withdrawal above the threshold', () => {
   });
 });
 
-describe('a withdrawal that a person rejected before its policy was tightened', () => {
-  const policy = (holds: string, denied: string) => `version: 1
+const policy = (holds: string, denied: string) => `version: 1
 rules:
   - { id: all, type: allow }
   - { id: other, type: deny, match: { accounts: [${denied}] } }
   - { id: usdc, type: tiers, match: { assets: [USDC] }, tiers: [{ name: any, commitAt: safe }] }
 ${holds}`;
-  const HOLD = '  - { id: h, type: hold, hold: manual_review, timeout: 24h }\n';
+const HOLD = '  - { id: h, type: hold, hold: manual_review, timeout: 24h }\n';
+
+describe('a withdrawal that is held, too', () => {
+  const approved = async () => {
+    await ruleBy(road, policy(HOLD, 'carol'));
+    const id = await submit('101');
+    expect([await give(id, alice), await give(id, bob)]).toEqual(['PENDING', 'APPROVED']);
+    await on.job('withdrawal.approve');
+    expect((await read(id)).status).toBe('AWAITING_APPROVAL');
+    return id;
+  };
+
+  it('ends with the time of its approvals, though they were there in time', async () => {
+    const id = await approved();
+    await on.job('withdrawal.unapproved');
+    await road.owner.query('UPDATE approval_request SET expiry = 1');
+    await road.clock.elapse(101_000);
+    await on.job('withdrawal.unapproved');
+    expect(await read(id)).toMatchObject({
+      ...{ status: 'EXPIRED', failure: { code: 'approval_expired' } },
+    });
+    await calm();
+  });
+
+  it('goes on when its hold is cleared before', async () => {
+    const id = await approved();
+    const holds = new HoldService({ db: road.wires.app });
+    const [hold] = await holds.list(road.tenantId, { limit: 1, before: null });
+    await holds.answer(road.tenantId, hold!.id, { answer: 'cleared', by: INITIATOR, body: {} });
+    await calm();
+    expect(await read(id)).toMatchObject({ status: 'COMPLETED' });
+  });
+});
+
+describe('a withdrawal that a person rejected before its policy was tightened', () => {
   const decideAgain = async (subjectId: string) => {
     const { tenantId } = road;
     await enqueue(road.wires.app, [{ topic: 'withdrawal.decide_again', subjectId, tenantId }]);

@@ -10,7 +10,8 @@ const LOOK_AGAIN_MS = 1_000;
 
 /**
  * Ends withdrawals that were rejected, or that nobody approved in time, and releases their reserves; jobs are
- * completed with what they ended. What was approved meanwhile goes on.
+ * completed with what they ended. What was approved meanwhile goes on. Approved in time, and still held when that time
+ * is over, is as good as not: what clears its holds would not set it going any more.
  */
 export async function unapprovedStep(
   context: WithdrawalContext,
@@ -18,15 +19,20 @@ export async function unapprovedStep(
 ): Promise<Outcome[]> {
   const ids = claimed.jobs.map((job) => job.subjectId);
   const requests = await readApprovalRequests(context.db, ids);
-  const waiting = new Set(
+  const waiting = new Map(
     (await readSteps(context.db, ids))
       .filter(({ status }) => status === 'AWAITING_APPROVAL')
-      .map(({ id }) => id),
+      .map(({ id, decisionId }) => [id, decisionId]),
   );
   const asked = [...requests.values()].filter(({ ownerId }) => waiting.has(ownerId));
   const rejected = asked.filter(({ status }) => status === 'REJECTED');
-  const late = asked.filter((one) => one.status === 'PENDING' && one.expired);
-  const early = asked.filter((one) => one.status === 'PENDING' && !one.expired);
+  // A time that an earlier decision gave is nothing to the one that it has now.
+  const timed = asked.filter(
+    ({ status, ownerId, decisionId }) =>
+      (status === 'PENDING' || status === 'APPROVED') && waiting.get(ownerId) === decisionId,
+  );
+  const late = timed.filter(({ expired }) => expired);
+  const early = timed.filter(({ expired }) => !expired);
   const ended = new Set<string>();
   for (const [found, end] of [
     [rejected, { to: 'REJECTED', code: 'approval_rejected' }],
