@@ -138,8 +138,12 @@ describe('a policy document', () => {
     const url = `/v1/holds/${await holdOf(id)}/reject`;
     expect((await on.call('POST', url, {})).status).toBe(400);
     await on.call('POST', url, { reason: 'no name given' });
-    const said = await on.rows(`SELECT detail FROM audit_entry WHERE action = 'hold.rejected'`);
-    expect(said).toMatchObject([{ detail: { hold: 'travel_rule', reason: 'no name given' } }]);
+    const said = await on.rows(
+      `SELECT actor, detail FROM audit_entry WHERE action = 'hold.rejected'`,
+    );
+    const actor = expect.stringMatching(/^API key [0-9a-f-]{36}$/);
+    const detail = { hold: 'travel_rule', reason: 'no name given' };
+    expect(said).toMatchObject([{ actor, detail }]);
     await quiet(on);
     expect(await read(id)).toMatchObject({
       status: 'REJECTED',

@@ -1,5 +1,6 @@
 import type { ApprovalSettings } from '../../base/config/index.ts';
 import { advance, type Db, inTransaction, type Sql } from '../../base/db/index.ts';
+import { writeAudit } from '../../base/event/index.ts';
 import { APPROVAL, type Refusal, refuse } from '../../base/kernel/index.ts';
 import { enqueue } from '../../base/queue/index.ts';
 import { type Approval, judgeApproval } from './check/judge.ts';
@@ -54,6 +55,10 @@ export async function rejectApproval(
       text: 'INSERT INTO approval_rejection (request_id, rejected_by, reason) VALUES ($1, $2, $3)',
       values: [request.requestId, by, reason],
     });
+    const { requestId, correlationId, ownerKind } = request;
+    const act = { tenantId, actor: by, subject: ownerId, correlationId };
+    const detail = { requestId, ownerKind, reason };
+    await writeAudit(sql, [{ ...act, action: 'approval.rejected', detail }]);
     await end(sql, request, 'REJECTED');
     return (await approvalRequestForUpdate(sql, tenantId, ownerId))!;
   });

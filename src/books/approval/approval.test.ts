@@ -180,6 +180,12 @@ describe('a request for approvals', () => {
     expect(await codeOf(give(opened, bob))).toBe('approval_closed');
     const { rejection } = (await readApprovalRequests(at.app, [ownerId])).get(ownerId)!;
     expect(rejection).toMatchObject({ by: 'bob', reason: 'not ours' });
+    const told = await at.rows('SELECT action, actor, detail FROM audit_entry WHERE subject = $1', [
+      ownerId,
+    ]);
+    expect(told).toMatchObject([
+      { action: 'approval.rejected', actor: 'bob', detail: { reason: 'not ours' } },
+    ]);
   });
 
   it('takes nothing after its time', async () => {

@@ -92,7 +92,7 @@ export async function answerHold(db: Db, answered: Answered): Promise<Hold | Ref
     await writeEvents(sql, [
       { tenantId, type: `withdrawal.hold_${answer}`, subjectId, correlationId, data },
     ]);
-    const act = { tenantId, actor: `API key ${by}`, subject: holdId, correlationId, detail: data };
+    const act = { tenantId, actor: by, subject: holdId, correlationId, detail: data };
     await writeAudit(sql, [{ ...act, action: `hold.${answer}` }]);
     return (await readHold(sql, tenantId, holdId))!;
   });
