@@ -103,7 +103,7 @@ function order(
       ...{ ownerKind: 'withdrawal', ownerId: 'w' },
       intentId: intentId({ ...identity, installationId: 'i' }),
       chainId: CHAIN,
-      asset: token === null ? 'ETH' : caip19(CHAIN, token),
+      asset: caip19(CHAIN, token),
       token,
       recipient: PAYEE,
       amount,
@@ -182,7 +182,6 @@ describe('check of an effect', () => {
 
   it.each<[string, Order, RefusalReason | 'ok' | 'wait']>([
     ['a right one', right, 'ok'],
-    ['the asset by its configured id', order(tx({ asset: 'USDC' })), 'ok'],
     ['a higher tier than needed', order(decision({ tier: 'high' })), 'ok'],
     ['a halted chain', order({ chainHalted: 'deep reorg' }), 'wait'],
     [
@@ -218,6 +217,7 @@ describe('check of an effect', () => {
     ['another installation', order({ installationId: 'j' }), 'intent_mismatch'],
     ['an amount that is no uint256', order(tx({ amount: 2n ** 256n })), 'intent_mismatch'],
     ['an unknown asset', order(tx({ asset: 'DOGE' })), 'asset_unknown'],
+    ['the asset by its configured id', order(tx({ asset: 'USDC' })), 'asset_mismatch'],
     ['the native coin under a token asset', order(tx({ token: null })), 'asset_mismatch'],
     ['another token under the asset', order(tx({ token: PAYEE })), 'asset_mismatch'],
     ['the zero address', order(tx({ recipient: `0x${'00'.repeat(20)}` })), 'recipient_refused'],

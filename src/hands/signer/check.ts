@@ -5,7 +5,7 @@ import {
   fillerFeeCap,
   fillerOf,
 } from '../../base/effect/index.ts';
-import { type Hex, ZERO_ADDRESS } from '../../base/kernel/index.ts';
+import { caip19, type Hex, ZERO_ADDRESS } from '../../base/kernel/index.ts';
 import { type ApprovalRefusal, checkApprovals, requirementOf } from './approvals/check.ts';
 import { checkAuthorized } from './authorized/check.ts';
 import { closingIntent, compose, type Order, rebuildIntent, type Signing } from './grammar.ts';
@@ -216,7 +216,8 @@ function checkEffectRow(
   if (asset === undefined && !topUp) {
     return no('asset_unknown', `asset ${tx.asset} is not configured`);
   }
-  if (asset !== undefined && (asset.chainId !== tx.chainId || asset.address !== tx.token)) {
+  // By its one name: under another one that finds it too, no threshold of approvals would be its own.
+  if (tx.asset !== caip19(tx.chainId, tx.token)) {
     return no(
       'asset_mismatch',
       `${tx.asset} is not ${tx.token ?? 'the native coin'} of chain ${tx.chainId}`,

@@ -19,6 +19,8 @@ export type Attempt = {
   maxFeePerGas: bigint;
   gasLimit: bigint;
   lane: number;
+  /** What the row calls the asset; absent: its CAIP-19 id. */
+  assetName?: string;
   /** What the approvers were shown and signed; null: nobody was asked. */
   content: ApprovalContent | null;
   /** What the request's row says instead of what they signed. */
@@ -83,7 +85,7 @@ export class HostileControlPlane {
        VALUES ($1, $2, 'withdrawal', $3, $4, 'withdrawal', $5, $6, $7, $8, $9, $10, $11, 'finalized', 'CREATED', 'c')`,
       [
         ...[txId, this.#at.tenantId, ownerId, fromHex(this.intentId(key)), key, CHAIN],
-        ...[caip19(CHAIN, token), token === null ? null : fromHex(token)],
+        ...[wanted.assetName ?? caip19(CHAIN, token), token === null ? null : fromHex(token)],
         ...[fromHex(recipient), amount, decisionId],
       ],
     );

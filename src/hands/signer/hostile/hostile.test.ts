@@ -216,6 +216,11 @@ const EDITS: Edit[] = [
     make: (key, amount) => ({ ...honest(key, amount), content: null }),
   },
   {
+    name: 'whether anybody is asked, by another name of the asset',
+    code: 'asset_mismatch',
+    make: (key, amount) => ({ ...honest(key, amount), content: null, assetName: 'USDC' }),
+  },
+  {
     name: 'the cap of one transaction',
     code: 'limit_per_transaction',
     make: (key) => honest(key, CAP + 1n),
