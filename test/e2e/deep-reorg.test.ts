@@ -8,6 +8,7 @@ import { closeSlotOf, TX_TOPICS } from '../../src/books/tx/index.ts';
 import { BreakService, orderChainResume } from '../../src/roads/reconcile/index.ts';
 import { WithdrawalResolver } from '../../src/roads/withdrawal/index.ts';
 import { booksBreaks } from '../sim/books-laws.ts';
+import { Stranger } from '../sim/stranger.ts';
 import { type TestDatabases, testDatabases } from '../support/postgres.ts';
 import { finish, workOn } from '../support/steps/finish.ts';
 import { brokenLaws } from '../support/steps/laws.ts';
@@ -306,6 +307,48 @@ describe('a reorg below finalized', () => {
     // The gas was booked for what is gone; that the filler cost less is booked as an arrival.
     await resolve('final_taken_back', { action: 'adjust', adjustments: [] });
     await expectEnd('FAILED', 'COMMIT RELEASE', 0);
+  });
+
+  describe('that takes back somebody else’s use of a nonce, before its withdrawal was ended by it,', () => {
+    beforeEach(async () => {
+      await sent('2000');
+      const use = { lane: 0, ahead: 0, what: 'nothing', by: 'block' } as const;
+      new Stranger(road).use(use, () => 'USDC');
+      for (const blocks of [FINAL, 1, 1]) await mine(blocks);
+      expect(await withdrawal()).toMatchObject({ status: 'EXECUTING', tx: 'REPLACED' });
+    });
+    const goOn = async (transactions: 'none' | 'keep', bytes: Buffer[] = []) => {
+      road.chain.reorg(FINAL + 3, { transactions, toPool: false, blocks: FINAL + 4 });
+      for (const raw of bytes) road.chain.take(raw);
+      if (bytes.length > 0) road.chain.mine(1);
+      await walk();
+      await resume(0);
+      await resume(1);
+      await walk();
+      await on.job('withdrawal.final');
+      expect(await withdrawal()).toMatchObject({ status: 'EXECUTING', resolutions: null });
+    };
+
+    it('is settled by the payment that the new chain shows', async () => {
+      const { rows } = await road.owner.query<{ raw: Buffer }>('SELECT raw FROM signature');
+      await goOn(
+        'none',
+        rows.map(({ raw }) => raw),
+      );
+      await expectEnd('COMPLETED', 'COMMIT', 1);
+    });
+
+    it('closes the nonce by its filler, and releases then', async () => {
+      await goOn('none');
+      await expectEnd('FAILED', 'RELEASE', 0);
+      expect(await withdrawal()).toMatchObject({ tx: 'CANCELLED' });
+    });
+
+    it('is ended by that use where the new chain has it too', async () => {
+      await goOn('keep');
+      await expectEnd('FAILED', 'RELEASE', 0);
+      expect(await withdrawal()).toMatchObject({ tx: 'REPLACED' });
+    });
   });
 
   it('finds what is paid after its reserve was released, and books it by adjust', async () => {

@@ -66,8 +66,11 @@ export async function lockHeads(
 }
 
 export type Settled = {
-  /** By tx id: the level of its canonical inclusion, and whether that shows the intended effect. */
-  levels: Map<string, { level: Level; paid: boolean }>;
+  /**
+   * By tx id: the level of its canonical inclusion, and whether that shows the intended effect. `replaced`: it ended
+   * since a transaction that is not ours used its nonce without paying it, and that stands finalized.
+   */
+  levels: Map<string, { level: Level; paid: boolean; replaced: boolean }>;
   /** Chains on which nothing may be completed now. */
   halted: Set<number>;
 };
@@ -80,12 +83,18 @@ export async function readSettled(sql: Sql, txIds: readonly string[]): Promise<S
     halted: boolean;
     block_number: bigint | null;
     paid: boolean | null;
+    replaced: boolean;
     safe: bigint;
     finalized: bigint;
   }>({
     name: 'tx_settled',
     text: `
-      SELECT t.tx_id, t.chain_id, h.halted_reason IS NOT NULL AS halted, c.block_number, c.paid, h.safe, h.finalized
+      SELECT t.tx_id, t.chain_id, h.halted_reason IS NOT NULL AS halted, c.block_number, c.paid, h.safe, h.finalized,
+        CASE WHEN t.status = 'REPLACED' THEN EXISTS (SELECT FROM foreign_inclusion f
+          JOIN block b ON b.chain_id = f.chain_id AND b.height = f.block_number AND b.hash = f.block_hash
+          WHERE f.lane_id = s.lane_id AND f.nonce = s.nonce AND f.block_number <= h.finalized
+            AND (NOT f.pays_intent OR NOT f.paid))
+        ELSE false END AS replaced
       FROM tx t
       JOIN chain_head h ON h.chain_id = t.chain_id
       LEFT JOIN nonce_slot s ON s.tx_id = t.tx_id
@@ -102,7 +111,11 @@ export async function readSettled(sql: Sql, txIds: readonly string[]): Promise<S
     levels: new Map(
       rows.map((row) => [
         row.tx_id,
-        { level: levelOf(row.block_number, row.safe, row.finalized), paid: row.paid ?? false },
+        {
+          level: levelOf(row.block_number, row.safe, row.finalized),
+          paid: row.paid ?? false,
+          replaced: row.replaced,
+        },
       ]),
     ),
     halted: new Set(rows.filter((row) => row.halted).map((row) => Number(row.chain_id))),

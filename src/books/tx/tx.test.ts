@@ -532,28 +532,28 @@ describe('the canonical chain', () => {
     await moveHead(at.app, CHAIN, { latest: 13, safe: 10, finalized: 10 });
     await included(tx.txId, txHash, 12);
     const level = async () => (await readSettled(at.app, [tx.txId])).levels.get(tx.txId);
-    expect(await level()).toEqual({ level: 'included', paid: true });
+    expect(await level()).toEqual({ level: 'included', paid: true, replaced: false });
     await moveHead(at.app, CHAIN, { latest: 13, safe: 12, finalized: 10 });
-    expect(await level()).toEqual({ level: 'safe', paid: true });
+    expect(await level()).toEqual({ level: 'safe', paid: true, replaced: false });
     expect(await readCrossings(at.app, CHAIN, 10, 12)).toMatchObject([{ txId: tx.txId }]);
     expect(await readCrossings(at.app, CHAIN, 12, 12)).toEqual([]);
 
     const orphans = await readOrphans(at.app, CHAIN, 11);
     expect(orphans).toMatchObject([{ txId: tx.txId, blockNumber: 12 }]);
     await inTransaction(at.app, (sql) => rewind(sql, CHAIN, 11, orphans));
-    expect(await level()).toEqual({ level: 'none', paid: false });
+    expect(await level()).toEqual({ level: 'none', paid: false, replaced: false });
     const after = (await readProgress(at.app, [tx.ownerId])).get(tx.ownerId)!;
     expect(after).toMatchObject({ furthestLevel: 'safe', reorgs: 1, level: 'none' });
 
     await insertBlocks(at.app, CHAIN, [block(12, 'other 12'), block(13, 'other 13')]);
     await moveHead(at.app, CHAIN, { latest: 13, safe: 11, finalized: 11 });
     await included(tx.txId, txHash, 13, 'other 13');
-    expect(await level()).toEqual({ level: 'included', paid: true });
+    expect(await level()).toEqual({ level: 'included', paid: true, replaced: false });
     const open = async () => (await readOpenStretches(at.app, [laneId]))[0];
     await setFinalProgress(at.app, [{ laneId, nonce: tx.nonce }]);
     expect(await open()).toMatchObject({ upToBlock: 11, fromNonce: 0n, toNonce: 0n, sent: 0n });
     await moveHead(at.app, CHAIN, { latest: 13, safe: 13, finalized: 13 });
-    expect(await level()).toEqual({ level: 'finalized', paid: true });
+    expect(await level()).toEqual({ level: 'finalized', paid: true, replaced: false });
     const stretch = (await open())!;
     // The price of its block: a base fee of one and a tip of one, of at most three.
     expect(stretch).toMatchObject({

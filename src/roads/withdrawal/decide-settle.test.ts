@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { Level, TxState } from '../../base/kernel/index.ts';
-import { decideSettle, isPaidAt } from './decide-settle.ts';
+import { decideSettle, isPaidAt, isTakenBack } from './decide-settle.ts';
 
 type Row = [TxState, 'safe' | 'finalized', Level, boolean, string];
 
@@ -30,6 +30,9 @@ const TABLE: Row[] = [
   ['REVERTED', 'safe', 'safe', false, 'wait'],
   ['CANCELLED', 'safe', 'finalized', false, 'fail filled'],
   ['CANCELLED', 'safe', 'included', false, 'wait'],
+  // Looked at before a declared reorg gave it another end.
+  ['CANCELLED', 'safe', 'finalized', true, 'wait'],
+  ['REVERTED', 'safe', 'finalized', true, 'wait'],
   ['REPLACED', 'safe', 'none', false, 'wait'],
 ];
 
@@ -37,13 +40,13 @@ it.each(TABLE)(
   '%s, settling at %s, shown as %s (paid: %s): %s',
   (status, settleAt, level, paid, expected) => {
     const tx = { status, settleAt, failureCode: null, failureMessage: null, slot: {} };
-    const action = decideSettle('EXECUTING', tx, { level, paid });
+    const action = decideSettle('EXECUTING', tx, { level, paid, replaced: false });
     expect(action.kind === 'fail' ? `fail ${action.code}` : action.kind).toBe(expected);
   },
 );
 
 it('fails where another transaction used its nonce; where that paid it, two persons have ended it', () => {
-  const shown = { level: 'none', paid: false } as const;
+  const shown = { level: 'none', paid: false, replaced: true } as const;
   const tx = { status: 'REPLACED', settleAt: 'safe', failureMessage: null, slot: {} } as const;
   for (const from of ['EXECUTING', 'REVERSED'] as const) {
     const failed = decideSettle(from, { ...tx, failureCode: 'replaced' }, shown);
@@ -52,10 +55,29 @@ it('fails where another transaction used its nonce; where that paid it, two pers
   }
 });
 
+it.each<['replaced' | null, TxState, Level, boolean, boolean]>([
+  ['replaced', 'REPLACED', 'none', true, false],
+  ['replaced', 'REPLACED', 'none', false, true],
+  ['replaced', 'REPLACED', 'included', false, true],
+  ['replaced', 'REPLACED', 'finalized', false, true],
+  [null, 'REPLACED', 'none', false, false],
+  [null, 'FINAL', 'none', false, false],
+])('fails by a foreign use as long as that stands: %s %s, %s, stands: %s', (...row) => {
+  const [failureCode, status, level, replaced, takenBack] = row;
+  const tx = { status, settleAt: 'safe', failureCode, failureMessage: null, slot: {} } as const;
+  const shown = { level, paid: level !== 'none', replaced };
+  expect(isTakenBack(tx, shown)).toBe(takenBack);
+  if (takenBack) expect(decideSettle('EXECUTING', tx, shown)).toEqual({ kind: 'wait' });
+});
+
 it('fails with the reason that the transaction has', () => {
   const told = { failureCode: 'signer_refused', failureMessage: 'cap' };
   const tx = { status: 'CANCELLED', settleAt: 'safe', ...told, slot: {} } as const;
-  const action = decideSettle('EXECUTING', tx, { level: 'finalized', paid: false });
+  const action = decideSettle('EXECUTING', tx, {
+    level: 'finalized',
+    paid: false,
+    replaced: false,
+  });
   expect(action).toEqual({
     kind: 'fail',
     cancelled: false,
@@ -67,7 +89,11 @@ it('fails with the reason that the transaction has', () => {
 it('is cancelled where its client asked for it, whatever else was wrong', () => {
   const told = { failureCode: 'cancelled_by_client', failureMessage: 'a node refused it' };
   const tx = { status: 'CANCELLED', settleAt: 'safe', ...told, slot: {} } as const;
-  const action = decideSettle('EXECUTING', tx, { level: 'finalized', paid: false });
+  const action = decideSettle('EXECUTING', tx, {
+    level: 'finalized',
+    paid: false,
+    replaced: false,
+  });
   expect(action).toEqual({
     kind: 'fail',
     cancelled: true,
@@ -80,7 +106,9 @@ const PLAIN = { settleAt: 'safe', failureCode: null, failureMessage: null } as c
 
 it('fails what never had a slot without asking the chain', () => {
   const tx = { ...PLAIN, status: 'CANCELLED', slot: null } as const;
-  expect(decideSettle('EXECUTING', tx, { level: 'none', paid: false }).kind).toBe('fail');
+  expect(decideSettle('EXECUTING', tx, { level: 'none', paid: false, replaced: false }).kind).toBe(
+    'fail',
+  );
 });
 
 it.each<[TxState, Level, boolean, string]>([
@@ -97,7 +125,7 @@ it.each<[TxState, Level, boolean, string]>([
   'REVERSED settles at finalized only: %s, shown as %s (paid: %s): %s',
   (status, level, paid, expected) => {
     const tx = { ...PLAIN, status, slot: {} };
-    expect(decideSettle('REVERSED', tx, { level, paid }).kind).toBe(expected);
+    expect(decideSettle('REVERSED', tx, { level, paid, replaced: false }).kind).toBe(expected);
   },
 );
 

@@ -16,7 +16,12 @@ type SettleFacts = {
 };
 
 /** What the canonical chain shows of the slot. */
-type Shown = { level: Level; paid: boolean };
+type Shown = {
+  level: Level;
+  paid: boolean;
+  /** A transaction that is not ours used its nonce for good. */
+  replaced: boolean;
+};
 
 /**
  * COMMIT when the effect is paid on the canonical chain at the level it settles at; a withdrawal that was
@@ -52,13 +57,25 @@ export function decideSettle(
   }
 }
 
-/** Without a slot nothing can be mined, and of a REPLACED one the chain holds nothing of ours. */
+/** Without a slot nothing can be mined. An end is one as long as the chain shows it. */
 function isAtEnd(tx: SettleFacts, chain: Shown): boolean {
-  return tx.slot === null || tx.status === 'REPLACED' || chain.level === 'finalized';
+  if (tx.slot === null) return true;
+  return tx.status === 'REPLACED' ? chain.replaced : chain.level === 'finalized' && !chain.paid;
+}
+
+/**
+ * A foreign transaction had ended it, and a declared reorg took that back. Unlike every other end it is not announced
+ * again when it is there again, so whoever settles it looks again.
+ */
+export function isTakenBack(
+  tx: Pick<SettleFacts, 'status' | 'failureCode'>,
+  chain: Pick<Shown, 'replaced'> | undefined,
+): boolean {
+  return tx.status === 'REPLACED' && !isPaidByForeign(tx) && chain?.replaced !== true;
 }
 
 /** What was committed stands as long as this holds; else it is reversed. */
-export function isPaidAt(level: SettleAt, chain: Shown): boolean {
+export function isPaidAt(level: SettleAt, chain: Pick<Shown, 'level' | 'paid'>): boolean {
   return chain.paid && LEVELS.indexOf(chain.level) >= LEVELS.indexOf(level);
 }
 

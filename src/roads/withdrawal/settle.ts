@@ -12,7 +12,7 @@ import {
   type TxRow,
 } from '../../books/tx/index.ts';
 import type { WithdrawalContext } from './context.ts';
-import { decideSettle, type SettleAction } from './decide-settle.ts';
+import { decideSettle, isTakenBack, type SettleAction } from './decide-settle.ts';
 import { findPaid } from './paid-after-release.ts';
 import { ledgerOrderOf, readSteps, type StepRow } from './rows.ts';
 import { givenBack } from './transfers.ts';
@@ -35,7 +35,11 @@ export async function settleStep(context: WithdrawalContext, claimed: Claim): Pr
     [...txs.values()].map((tx) => tx.txId),
   );
   const halted = rows.filter((row) => settled.halted.has(txs.get(row.id)?.chainId ?? -1));
-  const waiting = new Set(halted.map((row) => row.id));
+  const takenBack = rows.filter((row) => {
+    const tx = txs.get(row.id);
+    return tx !== undefined && isTakenBack(tx, settled.levels.get(tx.txId));
+  });
+  const waiting = new Set([...halted, ...takenBack].map((row) => row.id));
   const items = rows.flatMap((row): Item[] => {
     const tx = txs.get(row.id);
     if (tx === undefined || waiting.has(row.id)) return [];
@@ -53,14 +57,15 @@ export async function settleStep(context: WithdrawalContext, claimed: Claim): Pr
       read.filter(isReleased).flatMap((row) => txs.get(row.id) ?? []),
     ),
   );
-  return halted.map((row) => ({
+  return [...waiting].map((subjectId) => ({
     kind: 'wait',
-    subjectId: row.id,
+    subjectId,
     delayMs: 5_000,
-    reason: 'the chain is halted',
+    reason: 'the chain is halted, or the end of its transaction was taken back',
   }));
 }
 
+const NOTHING = { level: 'none', paid: false, replaced: false } as const;
 const PAID = { EXECUTING: 'COMPLETED', REVERSED: 'RESETTLED' } as const;
 
 /** Its reserve went back to its customer. */
@@ -72,7 +77,7 @@ function isOpen(row: StepRow): row is Open {
 }
 
 function decide(row: Open, tx: TxRow, settled: Settled): SettleAction {
-  const shown = settled.levels.get(tx.txId) ?? { level: 'none', paid: false };
+  const shown = settled.levels.get(tx.txId) ?? NOTHING;
   return decideSettle(row.status, tx, shown);
 }
 
@@ -106,6 +111,9 @@ async function act(
   );
   // Halted since it was read: everything is undone, the jobs run again and wait.
   if (settled.halted.size > 0) throw new Transient('a chain was halted during the step');
+  if (acting.some(({ tx }) => isTakenBack(tx, settled.levels.get(tx.txId)))) {
+    throw new Transient('the end of a transaction was taken back during the step');
+  }
   // What no longer holds is left: its transaction announces itself again at its level.
   const holding = acting.filter(
     (item) => decide(item.row, item.tx, settled).kind === item.action.kind,

@@ -25,7 +25,7 @@ export type UsedSlot = {
 };
 
 /** The caller adds its conditions. A slot that is not signed yet is met by a later call: its signature is on its way. */
-const USED = `
+const USED_IN = (states: string) => `
   SELECT t.tx_id AS "txId", t.tenant_id AS "tenantId", t.owner_kind AS "ownerKind", t.owner_id AS "ownerId",
     t.correlation_id AS "correlationId", t.status, f.lane_id AS "laneId", f.nonce, f.tx_hash AS "txHash",
     f.block_number AS "blockNumber", f.block_hash AS "blockHash", f.did
@@ -34,12 +34,14 @@ const USED = `
   JOIN chain_head h ON h.chain_id = f.chain_id AND f.block_number <= h.finalized
   JOIN nonce_slot s ON s.lane_id = f.lane_id AND s.nonce = f.nonce
   JOIN tx t ON t.tx_id = s.tx_id
-  WHERE t.status IN ('SIGNED', 'BROADCASTED', 'INCLUDED')`;
+  WHERE t.status IN (${states})`;
+const USED = USED_IN(`'SIGNED', 'BROADCASTED', 'INCLUDED'`);
 
 /**
  * Ends transactions whose nonce a foreign one used for good, without paying: REPLACED, their owners are told,
  * and their gas is given back. The caller holds the chain's head. One that seems paid is left to two persons, save where
- * its owner has its reserve back already, since its order was withdrawn before anybody claimed it.
+ * its owner has its reserve back already, since its order was withdrawn before anybody claimed it. Where a declared reorg
+ * took such a use back and it is final again, its end stands, and what its nonce cost is booked.
  */
 export async function endReplaced(sql: Sql, chainId: number): Promise<void> {
   await sql.query({
@@ -57,6 +59,15 @@ export async function endReplaced(sql: Sql, chainId: number): Promise<void> {
     text: `${USED} AND f.chain_id = $1 AND (NOT f.pays_intent OR NOT f.paid)`,
     values: [chainId],
   });
+  const again = await sql.query<UsedSlot>({
+    name: 'foreign_final_again',
+    types: HEX_BYTES,
+    text: `${USED_IN(`'REPLACED'`)} AND f.chain_id = $1
+      AND f.nonce >= (SELECT final_nonce FROM lane_progress p WHERE p.lane_id = f.lane_id)`,
+    values: [chainId],
+  });
+  await setFinalProgress(sql, again.rows);
+  await requestGas(sql, again.rows);
   const moved = await endUsed(sql, rows, 'replaced');
   await enqueue(
     sql,

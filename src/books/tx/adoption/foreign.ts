@@ -133,15 +133,26 @@ export async function insertForeign(
   return uses.filter((use) => made.has(use.txHash));
 }
 
+/** A nonce that a reorg gives back, and the tx of its slot where the foreign use had ended that unpaid; else null. */
+type ForeignOrphan = {
+  laneId: number;
+  nonce: bigint;
+  ended: { txId: string; tenantId: string; correlationId: string } | null;
+};
+
 /** Nonces of canonical foreign transactions above a height: what a reorg down to it gives back. */
 export async function readForeignOrphans(
   sql: Sql,
   chainId: number,
   above: number,
-): Promise<{ laneId: number; nonce: bigint }[]> {
-  const { rows } = await sql.query<{ laneId: number; nonce: bigint }>({
+): Promise<ForeignOrphan[]> {
+  const { rows } = await sql.query<ForeignOrphan>({
     name: 'foreign_orphans',
-    text: `SELECT f.lane_id AS "laneId", f.nonce FROM ${CANONICAL}
+    text: `SELECT f.lane_id AS "laneId", f.nonce, CASE WHEN t.tx_id IS NOT NULL THEN json_build_object(
+        'txId', t.tx_id, 'tenantId', t.tenant_id, 'correlationId', t.correlation_id) END AS ended
+      FROM ${CANONICAL}
+      LEFT JOIN nonce_slot s ON s.lane_id = f.lane_id AND s.nonce = f.nonce
+      LEFT JOIN tx t ON t.tx_id = s.tx_id AND t.status = 'REPLACED' AND t.failure_code IS NOT NULL
       WHERE f.chain_id = $1 AND f.block_number > $2`,
     values: [chainId, above],
   });

@@ -61,6 +61,13 @@ export async function takeBack(sql: Sql, head: HeadRow, fork: number): Promise<O
   await rewind(sql, head.chainId, fork, orphans);
   await lowerProgress(sql, [...orphans, ...foreign], fork);
   await tellOrphans(sql, head, orphans);
+  // Its effect is not sent again, so nobody but the filler closes the nonce, should the foreign use not come again.
+  await enqueue(
+    sql,
+    foreign.flatMap(({ ended }) =>
+      ended === null ? [] : jobOf(ended, TX_TOPICS.fill, ended.txId),
+    ),
+  );
   return orphans;
 }
 
@@ -90,7 +97,11 @@ async function tellOrphans(sql: Sql, head: HeadRow, orphans: readonly Orphan[]):
   ]);
 }
 
-const jobOf = (orphan: Orphan, topic: string, subjectId: string): JobRequest => ({
+const jobOf = (
+  orphan: Pick<Orphan, 'tenantId' | 'correlationId'>,
+  topic: string,
+  subjectId: string,
+): JobRequest => ({
   topic,
   subjectId,
   tenantId: orphan.tenantId,

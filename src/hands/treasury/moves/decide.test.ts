@@ -173,7 +173,8 @@ describe('rebalancing', () => {
 const final = { level: 'finalized', paid: true } as const;
 const unpaid = { level: 'finalized', paid: false } as const;
 const back = { level: 'none', paid: false } as const;
-it.each<[TxState, { level: Level; paid: boolean }, 'arrived' | 'unpaid' | null]>([
+const used = { ...back, replaced: true } as const;
+it.each<[TxState, { level: Level; paid: boolean; replaced?: true }, 'arrived' | 'unpaid' | null]>([
   ['CREATED', back, null],
   ['SLOTTED', back, null],
   ['SIGNED', back, null],
@@ -188,11 +189,17 @@ it.each<[TxState, { level: Level; paid: boolean }, 'arrived' | 'unpaid' | null]>
   ['REVERTED', { level: 'safe', paid: false }, null],
   ['CANCELLED', unpaid, 'unpaid'],
   ['CANCELLED', back, null],
-  ['REPLACED', back, 'unpaid'],
+  // It was looked at before a declared reorg gave it another end.
+  ['CANCELLED', final, null],
+  ['REPLACED', used, 'unpaid'],
+  ['REPLACED', back, null],
+  ['REPLACED', final, null],
 ])('a move whose transaction is %s, and the chain shows %j: %s', (status, chain, outcome) => {
-  expect(decideMove({ status, slot: {} }, chain)).toBe(outcome);
+  expect(decideMove({ status, slot: {} }, { replaced: false, ...chain })).toBe(outcome);
 });
 
 it('a move that was refused before it had a slot is unpaid', () => {
-  expect(decideMove({ status: 'CANCELLED', slot: null }, back)).toBe('unpaid');
+  expect(decideMove({ status: 'CANCELLED', slot: null }, { replaced: false, ...back })).toBe(
+    'unpaid',
+  );
 });

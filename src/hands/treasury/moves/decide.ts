@@ -129,21 +129,21 @@ export function proposeRebalancing(
 
 /**
  * What the end of its transaction means for a move, as far as the canonical chain shows that end finalized; null: it
- * has not ended. Without a slot nothing can be mined, and of a REPLACED one the chain holds nothing of ours.
+ * has not ended. Without a slot nothing can be mined.
  */
 export function decideMove(
   tx: { status: TxState; slot: unknown },
-  chain: { level: Level; paid: boolean },
+  chain: { level: Level; paid: boolean; replaced: boolean },
 ): 'arrived' | 'unpaid' | null {
   const final = chain.level === 'finalized';
   switch (tx.status) {
     case 'FINAL':
       return final && chain.paid ? 'arrived' : null;
     case 'REPLACED':
-      return 'unpaid';
+      return chain.replaced ? 'unpaid' : null;
     case 'REVERTED':
     case 'CANCELLED':
-      return final || tx.slot === null ? 'unpaid' : null;
+      return (final && !chain.paid) || tx.slot === null ? 'unpaid' : null;
     default:
       return null;
   }

@@ -49,8 +49,12 @@ async function settleMoves(
     context.db,
     [...txs.values()].map(({ txId }) => txId),
   );
-  const halted = moves.filter(({ moveId }) => settled.halted.has(txs.get(moveId)?.chainId ?? -1));
-  const waiting = new Set(halted.map(({ moveId }) => moveId));
+  const waiting = new Set(
+    moves.flatMap(({ moveId }) => {
+      const tx = txs.get(moveId);
+      return tx !== undefined && mustWait(tx, settled) ? moveId : [];
+    }),
+  );
   const ending = moves.flatMap((move): Ending[] => {
     const tx = txs.get(move.moveId);
     const outcome = tx === undefined || waiting.has(move.moveId) ? null : decide(tx, settled);
@@ -68,16 +72,24 @@ async function settleMoves(
     );
     if (final) await tellChanged(context, sql, [...ours]);
   });
-  return halted.map(({ moveId: subjectId }) => ({
+  return [...waiting].map((subjectId) => ({
     kind: 'wait',
     subjectId,
     delayMs: 5_000,
-    reason: 'the chain is halted',
+    reason: 'the chain is halted, or the end of its transaction was taken back',
   }));
 }
 
+/** What a declared reorg took back of a foreign use of its nonce is not announced again when it is there again. */
+function mustWait(tx: TxRow, settled: Settled): boolean {
+  const takenBack = tx.status === 'REPLACED' && decide(tx, settled) === null;
+  return takenBack || settled.halted.has(tx.chainId);
+}
+
+const NOTHING = { level: 'none', paid: false, replaced: false } as const;
+
 function decide(tx: TxRow, settled: Settled): 'arrived' | 'unpaid' | null {
-  return decideMove(tx, settled.levels.get(tx.txId) ?? { level: 'none', paid: false });
+  return decideMove(tx, settled.levels.get(tx.txId) ?? NOTHING);
 }
 
 async function act(context: MoveContext, sql: Sql, acting: readonly Ending[]): Promise<void> {
@@ -91,7 +103,9 @@ async function act(context: MoveContext, sql: Sql, acting: readonly Ending[]): P
     sql,
     acting.map(({ tx }) => tx.txId),
   );
-  if (settled.halted.size > 0) throw new Transient('a chain was halted during the step');
+  if (acting.some(({ tx }) => mustWait(tx, settled))) {
+    throw new Transient('a chain was halted, or an end taken back, during the step');
+  }
   // What no longer holds is left: its transaction announces itself again at its end.
   const holding = acting.filter(({ tx, outcome }) => decide(tx, settled) === outcome);
   const ended = await endMoves(
