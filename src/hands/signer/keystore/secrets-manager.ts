@@ -165,7 +165,8 @@ class SecretKey implements Key {
   async #look(): Promise<void> {
     if (this.#closing.signal.aborted) return;
     const { secret } = this.#opened;
-    if ((await secret.version()) === this.#version) return;
+    const current = await secret.version();
+    if (this.#closing.signal.aborted || current === this.#version) return;
     const { version, text } = await secret.read();
     if (this.#closing.signal.aborted) return;
     this.#take(text);
