@@ -1158,6 +1158,7 @@ CREATE TABLE payout_order (
   withdrawal_id uuid,
   outcome text,
   failure_code text,
+  initiated_by uuid,
   CONSTRAINT payout_order_amount_check CHECK ((amount > (0)::numeric)),
   CONSTRAINT payout_order_failure CHECK (((failure_code IS NOT NULL) = (NOT (outcome IS DISTINCT FROM 'unpaid'::text)))),
   CONSTRAINT payout_order_outcome_check CHECK ((outcome = ANY (ARRAY['paid'::text, 'unpaid'::text]))),

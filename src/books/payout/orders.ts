@@ -14,6 +14,8 @@ type NewPayout = {
   /** What the withdrawal says of itself. */
   metadata: Record<string, unknown>;
   correlationId: string;
+  /** The person that asks for it; null: none, it follows by itself. */
+  initiatedBy: string | null;
 };
 
 export type PayoutOrder = NewPayout & {
@@ -31,9 +33,9 @@ export async function orderPayouts(sql: Sql, orders: readonly NewPayout[]): Prom
   await sql.query({
     name: 'payout_order',
     text: `INSERT INTO payout_order (order_id, tenant_id, owner_kind, account, asset, amount, recipient, metadata,
-        correlation_id)
+        correlation_id, initiated_by)
       SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::numeric[], $7::bytea[],
-        $8::jsonb[], $9::text[])`,
+        $8::jsonb[], $9::text[], $10::uuid[])`,
     values: [
       orders.map(({ orderId }) => orderId),
       orders.map(({ tenantId }) => tenantId),
@@ -44,6 +46,7 @@ export async function orderPayouts(sql: Sql, orders: readonly NewPayout[]): Prom
       orders.map(({ recipient }) => fromHex(recipient)),
       orders.map(({ metadata }) => JSON.stringify(metadata)),
       orders.map(({ correlationId }) => correlationId),
+      orders.map(({ initiatedBy }) => initiatedBy),
     ],
   });
   await enqueue(
@@ -59,7 +62,7 @@ export async function readPayouts(sql: Sql, ids: readonly string[]): Promise<Pay
     name: 'payout_read',
     types: HEX_BYTES,
     text: `SELECT order_id AS "orderId", tenant_id AS "tenantId", owner_kind AS "ownerKind", account, asset, amount,
-        recipient, metadata, correlation_id AS "correlationId", created_at AS "createdAt",
+        recipient, metadata, correlation_id AS "correlationId", initiated_by AS "initiatedBy", created_at AS "createdAt",
         withdrawal_id AS "withdrawalId", outcome, failure_code AS "failureCode"
       FROM payout_order WHERE order_id = ANY($1::uuid[]) ORDER BY order_id`,
     values: [ids],

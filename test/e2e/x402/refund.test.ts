@@ -83,6 +83,12 @@ describe('a refund', () => {
     expect(await paymentOf(id)).toMatchObject({ status: 'REFUNDED', refundedAtomic: '1000000' });
     expect(await on.tokenBalance(payer)).toBe(1_000_000n);
     expect((await refundsOf(id)).map(({ status }) => status)).toEqual(['PAID', 'PAID']);
+    // By whom they were asked for is known: where persons are asked, that one may not approve them.
+    const asked = await on.rows(
+      `SELECT FROM withdrawal w JOIN api_key_secret s ON s.key_id = w.initiated_by WHERE s.prefix = split_part($1, '_', 2)`,
+      [key],
+    );
+    expect(asked).toHaveLength(2);
     await expectLaws(on);
   });
 

@@ -117,7 +117,7 @@ function orderOf({ assets }: WithdrawalContext, payout: PayoutOrder): Withdrawal
     metadata: payout.metadata,
     expiresAt: null,
     correlationId,
-    initiatedBy: null,
+    initiatedBy: payout.initiatedBy,
     tier: tierOf({ asset, amount }),
   };
 }

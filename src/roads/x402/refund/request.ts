@@ -13,10 +13,17 @@ export type RefundOrder = {
   keyHash: string;
   contentHash: string;
   correlationId: string;
+  initiatedBy: string | null;
 };
 
 /** A refund as it was asked for. */
-export type RefundRequest = { idempotencyKey: string; body: unknown; correlationId: string };
+export type RefundRequest = {
+  idempotencyKey: string;
+  body: unknown;
+  correlationId: string;
+  /** The person that asks; absent: nobody, it is given back by itself. */
+  initiatedBy?: string;
+};
 
 const FIELDS = new Set(['amount', 'reason']);
 
@@ -24,7 +31,7 @@ export function parseRefund(
   request: RefundRequest,
   of: { tenantId: string; paymentId: string; asset: AssetSettings },
 ): RefundOrder | Refusal {
-  const { idempotencyKey, correlationId } = request;
+  const { idempotencyKey, correlationId, initiatedBy = null } = request;
   const badKey = checkIdempotencyKey(idempotencyKey);
   if (badKey !== null) return badKey;
   const form = parseForm(request.body, FIELDS, (fields) => {
@@ -41,6 +48,7 @@ export function parseRefund(
     paymentId,
     idempotencyKey,
     correlationId,
+    initiatedBy,
     keyHash: idempotencyHash(tenantId, 'refund', idempotencyKey),
     contentHash: keyHash('refund', paymentId, form.amount?.toString() ?? '', form.reason),
   };

@@ -76,7 +76,7 @@ async function write(
   });
   if (isRefusal(amount)) throw new Refused(amount);
   await giveBack(sql, payment, amount);
-  const { reason, idempotencyKey, correlationId } = order;
+  const { reason, idempotencyKey, correlationId, initiatedBy } = order;
   await sql.query(
     `INSERT INTO refund (refund_id, tenant_id, payment_id, amount, reason, idempotency_key, correlation_id)
      VALUES ($1, $2, $3, $4, $5, $6, $7)`,
@@ -95,6 +95,7 @@ async function write(
       recipient,
       metadata,
       correlationId,
+      initiatedBy,
     },
   ]);
   const data = { paymentId, amountAtomic: amount.toString(), reason };

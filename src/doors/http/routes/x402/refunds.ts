@@ -57,7 +57,10 @@ function addRefund(app: App, services: Services): void {
       if (request.body === undefined) return sendRefusal(request, reply, EMPTY_BODY);
       const id = request.params.id.toLowerCase();
       if (!isUuid(id)) return sendRefusal(request, reply, NOT_FOUND);
-      const order = { idempotencyKey, body: request.body as unknown, correlationId: request.id };
+      const order = {
+        ...{ idempotencyKey, body: request.body as unknown },
+        ...{ correlationId: request.id, initiatedBy: request.principal.personId },
+      };
       const verdict = await services.x402.refund(await scopeOf(services, request), id, order);
       if (verdict.kind === 'refused') return sendRefusal(request, reply, verdict.refusal);
       if (verdict.kind === 'replayed') reply.header('idempotent-replayed', 'true');
