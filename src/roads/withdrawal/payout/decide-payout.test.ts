@@ -20,7 +20,14 @@ it.each<[WithdrawalState, Shown['tx'], string]>([
   ['EXPIRED', null, 'unpaid why'],
   ['FAILED', 'REVERTED', 'unpaid why'],
 ])('an order whose withdrawal is %s with its transaction %s is %s', (status, tx, wanted) => {
-  const end = decidePayout({ status, tx, failureCode: 'why' });
+  const end = decidePayout({ status, tx, failureCode: 'why', orphaned: false });
   const told = end?.outcome === 'unpaid' ? `unpaid ${end.failureCode}` : (end?.outcome ?? 'open');
   expect(told).toBe(wanted);
+});
+
+it('an order whose withdrawal is committed on what left the chain is open until it is reversed or stands', () => {
+  for (const tx of ['FINAL', 'CANCELLED'] as const) {
+    const shown = { status: 'COMPLETED', tx, failureCode: null, orphaned: true } as const;
+    expect(decidePayout(shown)).toBeNull();
+  }
 });

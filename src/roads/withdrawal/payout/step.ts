@@ -1,7 +1,7 @@
 import { inTransaction, type Sql } from '../../../base/db/index.ts';
 import { keyHash, type TxState, type WithdrawalState } from '../../../base/kernel/index.ts';
 import { type Claim, complete, type Outcome } from '../../../base/queue/index.ts';
-import { idempotencyHash } from '../../../books/access/index.ts';
+import { idempotencyHash, readKeys } from '../../../books/access/index.ts';
 import {
   endPayouts,
   notePayouts,
@@ -13,6 +13,7 @@ import { tierOf } from '../../../books/policy/index.ts';
 import type { WithdrawalContext } from '../context.ts';
 import { flush } from '../flush.ts';
 import type { WithdrawalOrder } from '../request.ts';
+import { WITHDRAWAL_TOPICS } from '../topics.ts';
 import { decidePayout, type Shown } from './decide-payout.ts';
 
 /** A young order is looked at often, an old one every half minute. */
@@ -71,14 +72,26 @@ async function makeWithdrawals(
   orders: readonly PayoutOrder[],
 ): Promise<Made> {
   const refused: Made['refused'] = new Map();
-  const wanted = orders.flatMap((payout) => {
+  const wanted: { payout: PayoutOrder; order: WithdrawalOrder }[] = [];
+  const unknown: PayoutOrder[] = [];
+  for (const payout of orders) {
     const order = orderOf(context, payout);
-    if (order === null) {
-      refused.set(payout.orderId, { outcome: 'unpaid', failureCode: 'unknown_asset' });
-    }
-    return order === null ? [] : [{ payout, order }];
+    if (order === null) unknown.push(payout);
+    else wanted.push({ payout, order });
+  }
+  // Made before a crash, perhaps, while the asset was configured: then it is paid or not as any other.
+  const before = await readKeys(
+    context.db,
+    unknown.map((payout) => keyOf(payout).keyHash),
+  );
+  const known = unknown.flatMap((payout) => {
+    const key = before.get(keyOf(payout).keyHash);
+    if (key?.contentHash === keyOf(payout).contentHash)
+      return [{ orderId: payout.orderId, withdrawalId: key.resourceId }];
+    refused.set(payout.orderId, { outcome: 'unpaid', failureCode: 'unknown_asset' });
+    return [];
   });
-  if (wanted.length === 0) return { made: [], refused };
+  if (wanted.length === 0) return { made: known, refused };
   const results = await flush(
     context,
     wanted.map(({ order }) => order),
@@ -91,7 +104,7 @@ async function makeWithdrawals(
     }
     return [{ orderId, withdrawalId: result.id! }];
   });
-  return { made, refused };
+  return { made: [...known, ...made], refused };
 }
 
 /**
@@ -99,15 +112,12 @@ async function makeWithdrawals(
  * given back is not the account's own wish. Null: the asset is not configured any more.
  */
 function orderOf({ assets }: WithdrawalContext, payout: PayoutOrder): WithdrawalOrder | null {
-  const { orderId, ownerKind, tenantId, account, amount, recipient, correlationId } = payout;
+  const { tenantId, account, amount, recipient, correlationId } = payout;
   const asset = assets.find(payout.asset);
   if (asset === undefined) return null;
-  const idempotencyKey = `${ownerKind}:${orderId}`;
   return {
     tenantId,
-    idempotencyKey,
-    keyHash: idempotencyHash(tenantId, 'withdrawal', idempotencyKey),
-    contentHash: keyHash('payout', orderId, account, asset.caip19, amount.toString(), recipient),
+    ...keyOf(payout),
     account,
     asset: { ...asset, fee: 0n },
     amount,
@@ -122,15 +132,29 @@ function orderOf({ assets }: WithdrawalContext, payout: PayoutOrder): Withdrawal
   };
 }
 
+function keyOf(payout: PayoutOrder) {
+  const { orderId, ownerKind, tenantId, account, asset, amount, recipient } = payout;
+  const idempotencyKey = `${ownerKind}:${orderId}`;
+  return {
+    idempotencyKey,
+    keyHash: idempotencyHash(tenantId, 'withdrawal', idempotencyKey),
+    contentHash: keyHash('payout', orderId, account, asset, amount.toString(), recipient),
+  };
+}
+
 async function readShown(sql: Sql, ids: readonly string[]): Promise<Map<string, Shown>> {
   const { rows } = await sql.query<{
     orderId: string;
     status: WithdrawalState;
     failureCode: string | null;
     tx: TxState | null;
+    orphaned: boolean;
   }>({
     name: 'withdrawal_payout',
-    text: `SELECT o.order_id AS "orderId", w.status, w.failure_code AS "failureCode", t.status AS tx
+    text: `SELECT o.order_id AS "orderId", w.status, w.failure_code AS "failureCode", t.status AS tx,
+        EXISTS (SELECT FROM job j WHERE j.topic = '${WITHDRAWAL_TOPICS.orphaned}' AND j.subject_id = w.withdrawal_id)
+          OR EXISTS (SELECT FROM dead_letter d WHERE d.topic = '${WITHDRAWAL_TOPICS.orphaned}' AND d.subject_id = w.withdrawal_id)
+          AS orphaned
       FROM payout_order o JOIN withdrawal w USING (withdrawal_id)
       LEFT JOIN tx t ON t.owner_kind = 'withdrawal' AND t.owner_id = w.withdrawal_id
       WHERE o.order_id = ANY($1::uuid[])`,
