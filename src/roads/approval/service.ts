@@ -183,25 +183,24 @@ export class ApprovalService {
 
 const FIELDS = new Set(['approver', 'signature', 'authenticatorData', 'clientDataJSON']);
 const BASE64URL = /^(?!0x)[A-Za-z0-9_-]{1,8192}$/;
+/** Bytes; what is longer could not be kept. */
+const MOST_SIGNATURE = 512;
+const MOST_OF_PASSKEY = 4_096;
 
 /** A signature in 0x-hex or base64url; a passkey's has two parts beside it, as browsers give them. */
 function readApproval(body: unknown): { approverId: string; proof: Proof } | Refusal {
   return parseForm(body, FIELDS, (fields) => {
     const approverId = fields.label('approver');
-    const bytes = (name: string, optional: boolean) =>
-      fields.text(
-        name,
-        { code: 'invalid_request', expected: '0x-hex or base64url', optional },
-        (text) =>
-          /^0x([0-9a-fA-F]{2}){1,4096}$/.test(text)
-            ? fromHex(text)
-            : BASE64URL.test(text)
-              ? Buffer.from(text, 'base64url')
-              : undefined,
-      );
-    const signature = bytes('signature', false);
-    const authenticatorData = bytes('authenticatorData', true);
-    const clientData = bytes('clientDataJSON', true);
+    const bytes = (name: string, { most, optional }: { most: number; optional: boolean }) => {
+      const expected = `0x-hex or base64url of at most ${most} bytes`;
+      return fields.text(name, { code: 'invalid_request', expected, optional }, (text) => {
+        const read = bytesOf(text);
+        return read !== undefined && read.length <= most ? read : undefined;
+      });
+    };
+    const signature = bytes('signature', { most: MOST_SIGNATURE, optional: false });
+    const authenticatorData = bytes('authenticatorData', { most: MOST_OF_PASSKEY, optional: true });
+    const clientData = bytes('clientDataJSON', { most: MOST_OF_PASSKEY, optional: true });
     if ((authenticatorData === null) !== (clientData === null)) {
       const missing = clientData === null ? 'clientDataJSON' : 'authenticatorData';
       fields.fault(missing, 'invalid_request', undefined, "both parts of a passkey's answer");
@@ -212,4 +211,9 @@ function readApproval(body: unknown): { approverId: string; proof: Proof } | Ref
       authenticatorData === null || clientData === null ? null : { authenticatorData, clientData };
     return { approverId, proof: { signature, passkey } };
   });
+}
+
+function bytesOf(text: string): Buffer | undefined {
+  if (/^0x([0-9a-fA-F]{2}){1,4096}$/.test(text)) return fromHex(text);
+  return BASE64URL.test(text) ? Buffer.from(text, 'base64url') : undefined;
 }

@@ -18,6 +18,10 @@ const alice = personOf('alice');
 const bob = personOf('bob');
 const asker = personOf('asker', [INITIATOR]);
 const USDC = 1_000_000n;
+const PASSKEY = {
+  ...{ approver: 'alice', signature: '0xab' },
+  ...{ authenticatorData: 'AAAA', clientDataJSON: 'AAAA' },
+};
 
 let databases: TestDatabases;
 let road: Road;
@@ -161,6 +165,10 @@ describe('a withdrawal above the threshold', () => {
     [{ approver: 'alice', signature: '0xzz' }],
     [{ approver: 'alice', signature: '0xab', clientDataJSON: 'ab' }],
     [{ approver: 'alice', signature: '0xab', more: 1 }],
+    // The database would refuse to keep them, after a passkey of software had signed them.
+    [{ approver: 'alice', signature: `0x${'ab'.repeat(513)}` }],
+    [{ ...PASSKEY, authenticatorData: 'A'.repeat(5_600) }],
+    [{ ...PASSKEY, clientDataJSON: 'A'.repeat(5_600) }],
     [[]],
   ])('takes no approval that is no form: %j', async (body) => {
     const id = await submit('101');
