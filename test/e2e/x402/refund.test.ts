@@ -180,6 +180,9 @@ describe('a refund', () => {
     expect((await refund(row!.id, {}, '')).body['code']).toBe('idempotency_key_required');
     expect((await refund('nonsense', {})).status).toBe(404);
     expect((await paymentOf(row!.id)).status).toBe('SETTLED');
+    expect(await read('/v1/payments?paymentIdentifier=a%00')).toMatchObject({
+      ...{ status: 400, body: { code: 'invalid_request' } },
+    });
   });
 });
 

@@ -47,6 +47,7 @@ it.each([
   ['action=lane.', 'invalid_request'],
   ['limit=0', 'invalid_request'],
   ['cursor=x', 'invalid_cursor'],
+  ['subject=a%00', 'invalid_request'],
   ['actor=ann', 'unknown_field'],
 ])('a query with %s is refused', async (query, code) => {
   const answer = await get(`?${query}`);

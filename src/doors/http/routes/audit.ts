@@ -30,7 +30,9 @@ const QUERY = {
   action: matching(/^[a-z_]+(\.[a-z_]+)*$/, 'an action', {
     description: 'One action (`api_key.revoked`), or all of a room (`api_key`)',
   }),
-  subject: matching(/^.{1,255}$/, 'an id or a name', { description: 'What was done to this' }),
+  subject: matching(/^[^\p{Cc}\p{Cs}]{1,255}$/u, 'an id or a name', {
+    description: 'What was done to this',
+  }),
   limit,
   cursor: matching(/^/, 'a cursor', { description: 'The cursor of the page before' }),
 };

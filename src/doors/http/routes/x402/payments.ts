@@ -171,9 +171,13 @@ function addPayment(app: App, services: Services): void {
   );
 }
 
-const HASH = /^0x[0-9a-fA-F]{64}$/;
-const HASH_EXPECTED = '0x and 64 hex digits';
-const FILTERS = ['authorizationId', 'txHash', 'paymentIdentifier'] as const;
+const HASH = [/^0x[0-9a-fA-F]{64}$/, '0x and 64 hex digits'] as const;
+/** What each may be, the identifier as a merchant's idempotency key. */
+const FILTERS: Readonly<Record<string, readonly [RegExp, string]>> = {
+  authorizationId: HASH,
+  txHash: HASH,
+  paymentIdentifier: [/^[\x21-\x7e]{1,255}$/, '1 to 255 visible ASCII characters'],
+};
 
 function addPayments(app: App, services: Services): void {
   app.get(
@@ -193,27 +197,23 @@ function addPayments(app: App, services: Services): void {
     },
     async (request, reply) => {
       const query = request.query as Record<string, unknown>;
-      const unknown = Object.keys(query).find(
-        (name) => !(FILTERS as readonly string[]).includes(name),
-      );
+      const unknown = Object.keys(query).find((name) => !Object.hasOwn(FILTERS, name));
       if (unknown !== undefined || Object.keys(query).length === 0) {
         const refusal = fault(
           `?${unknown ?? ''}`,
           'invalid_request',
           unknown,
-          `one or more of ${FILTERS.join(', ')}`,
+          `one or more of ${Object.keys(FILTERS).join(', ')}`,
         );
         return sendRefusal(request, reply, refusal);
       }
-      const { authorizationId, txHash, paymentIdentifier } = query;
-      for (const [name, hash] of Object.entries({ authorizationId, txHash })) {
-        if (hash === undefined || (typeof hash === 'string' && HASH.test(hash))) continue;
-        return sendRefusal(
-          request,
-          reply,
-          fault(`?${name}`, 'invalid_request', hash, HASH_EXPECTED),
-        );
+      for (const [name, value] of Object.entries(query)) {
+        const [pattern, expected] = FILTERS[name]!;
+        if (typeof value === 'string' && pattern.test(value)) continue;
+        const refusal = fault(`?${name}`, 'invalid_request', value, expected);
+        return sendRefusal(request, reply, refusal);
       }
+      const { authorizationId, txHash, paymentIdentifier } = query;
       const hex = (hash: unknown) => (hash as string).toLowerCase() as `0x${string}`;
       const items = await services.x402.find(await scopeOf(services, request), {
         ...(authorizationId === undefined ? {} : { authorizationId: hex(authorizationId) }),
