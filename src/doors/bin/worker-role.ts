@@ -159,6 +159,7 @@ async function handlersOf(
   forwarder: Forwarder,
 ): Promise<Handler[]> {
   const { db, ledger, assets, settings, log } = worker;
+  const policies = new Policies();
   const withdrawal: WithdrawalContext = {
     db,
     ledger,
@@ -167,7 +168,7 @@ async function handlersOf(
     installationId: await installationOf(db),
     policyVersion: settings.policyVersion,
     settings,
-    policies: new Policies(),
+    policies,
   };
   const payments = new PaymentService({ db, assets, settings });
   // What a job has begun it finds at its next look.
@@ -182,7 +183,7 @@ async function handlersOf(
     ...(worker.has('settler')
       ? [
           ...settlerHandlers(withdrawal),
-          ...paymentHandlers(worker),
+          ...paymentHandlers({ ...worker, policies }),
           ...gatewayHandlers({ db, payments, forwarder, facilitator }),
           ...treasuryHandlers({ ...worker, chains: worker.agreed }),
         ]

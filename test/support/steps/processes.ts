@@ -159,7 +159,7 @@ export class Processes {
       ...broadcasterHandlers(this.#broadcaster),
       ...settlerHandlers(road),
       ...treasuryHandlers({ db: app, ledger, chains, log }),
-      ...paymentHandlers({ db: app, ledger, agreed: chains, log }),
+      ...paymentHandlers({ db: app, ledger, policies, agreed: chains, log }),
       ...gatewayHandlers({ db: app, payments: this.payments, ...served }),
     ];
     this.handlers = new Map(all.map((handler) => [handler.topic, handler]));

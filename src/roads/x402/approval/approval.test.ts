@@ -36,6 +36,10 @@ rules:
       - { name: high, commitAt: finalized, waitUntil: safe, approvals: { all: [{ group: finance, count: 1 }] }, auditSample: 1 }
 `;
 
+/** Not about payments: the configuration decides. */
+const SILENT = `version: 1
+rules: [{ id: all, type: allow, match: { kinds: [withdrawal] } }]`;
+
 let databases: TestDatabases;
 let road: Road;
 let on: Processes;
@@ -84,11 +88,9 @@ async function sign(amount: bigint, more: { by?: 'upto'; custodial?: boolean } =
   return paying!;
 }
 const told = { correlationId: 'c' };
+type Told = { status: number; body: Record<string, unknown> };
 const settle = async ({ settling }: Paying) =>
-  (await on.facilitator.settle(merchant, settling, told)) as {
-    status: number;
-    body: Record<string, unknown>;
-  };
+  (await on.facilitator.settle(merchant, settling, told)) as Told;
 const read = async (): Promise<PaymentView> => (await on.payments.find(merchant, {}))[0]!;
 
 /** One that waits for persons. */
@@ -122,12 +124,8 @@ const calm = async () => {
   await lawful();
   expect(await brokenLaws(road, true)).toEqual([]);
 };
-const taken = async () => {
-  const { rows } = await road.owner.query(
-    'SELECT amount, released_at IS NULL AS held FROM policy_charge',
-  );
-  return rows as { amount: bigint; held: boolean }[];
-};
+const taken = async (): Promise<{ amount: bigint; held: boolean }[]> =>
+  (await road.owner.query('SELECT amount, released_at IS NULL AS held FROM policy_charge')).rows;
 
 describe('a payment of a tier that asks persons', () => {
   it('is told as under way and reserves nothing, until they have said yes', async () => {
@@ -270,9 +268,13 @@ describe('a payment of a tier that asks persons', () => {
     await calm();
   });
 
-  it('is not reserved on a yes to what was decided before a tightening', async () => {
-    const { id } = await waiting(5n * USDC);
-    expect(await give(id, alice)).toBe('APPROVED');
+  it.each([
+    ['a tightening', POLICY('9')],
+    ['a document that is about payments', SILENT],
+  ])('is not reserved on a yes to what was decided before %s', async (_, before) => {
+    await ruleBy(road, before);
+    const { id } = await waiting(7n * USDC);
+    expect([await give(id, alice), await give(id, bob)]).toEqual(['PENDING', 'APPROVED']);
     await ruleBy(road, POLICY('8'));
     await on.job('payment.approve');
     expect([(await read()).status, await count('tx')]).toEqual(['AUTH_VERIFIED', 0]);

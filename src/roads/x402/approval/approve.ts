@@ -20,12 +20,13 @@ import { lockWaiting, readWaiting, type Waiting } from './waiting.ts';
 export async function approveStep(context: PaymentContext, claimed: Claim): Promise<Outcome[]> {
   const { db, ledger } = context;
   const ids = claimed.jobs.map((job) => job.subjectId);
-  const found = (await readWaiting(db, ids)).map(({ payment }) => payment);
+  const found = (await readWaiting(context, db, ids)).map(({ payment }) => payment);
   const custodial = found.filter(isCustodial);
   await ledger.open(custodial.map((row) => earningAccounts(earningMove('EXPECT', row))));
   await inTransaction(db, async (sql) => {
     const ours = await complete(sql, claimed);
     const waiting = await lockWaiting(
+      context,
       sql,
       found.flatMap(({ id }) => (ours.has(id) ? id : [])),
     );

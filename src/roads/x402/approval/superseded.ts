@@ -3,8 +3,9 @@ import { enqueue } from '../../../base/queue/index.ts';
 import { APPROVAL_TOPICS } from '../../../books/approval/index.ts';
 
 /**
- * Has payments ended that wait for persons on a decision of a policy that something which tightens came after: nobody is asked
- * in vain. What the configuration decided stays good. They are as few as persons can be asked about.
+ * Has payments looked at that wait for persons on a decision of a policy that something which tightens came after, or of
+ * the configuration, which may not decide any more: what does not stand is ended, and nobody is asked in vain. They are as few as
+ * persons can be asked about.
  */
 export async function announceSuperseded(sql: Sql): Promise<void> {
   const { rows } = await sql.query<{ id: string; tenantId: string; correlationId: string }>({
@@ -12,7 +13,7 @@ export async function announceSuperseded(sql: Sql): Promise<void> {
     text: `WITH good AS MATERIALIZED (SELECT version FROM policy_standing)
       SELECT p.payment_id AS id, p.tenant_id AS "tenantId", p.correlation_id AS "correlationId"
       FROM approval_request r JOIN payment p ON p.payment_id = r.owner_id AND p.decision_id = r.decision_id
-      WHERE r.status = 'PENDING' AND p.status = 'AUTH_VERIFIED' AND r.policy_version LIKE 'policy:%'
+      WHERE r.status = 'PENDING' AND p.status = 'AUTH_VERIFIED'
         AND NOT EXISTS (SELECT FROM good WHERE good.version = r.policy_version)`,
   });
   await enqueue(

@@ -19,7 +19,7 @@ type Judged = Waiting & { end: End };
  */
 export async function unapprovedStep(context: PaymentContext, claimed: Claim): Promise<Outcome[]> {
   const ids = claimed.jobs.map((job) => job.subjectId);
-  const found = await readWaiting(context.db, ids);
+  const found = await readWaiting(context, context.db, ids);
   const judged = await Promise.all(found.map((one) => judge(context, one)));
   const staying = judged.filter(({ end }) => end.kind !== 'end');
   const again = new Set(staying.map(({ payment }) => payment.id));
@@ -31,6 +31,7 @@ export async function unapprovedStep(context: PaymentContext, claimed: Claim): P
     );
     const ending = judged.filter(({ payment }) => ours.has(payment.id));
     const still = await lockWaiting(
+      context,
       sql,
       ending.map(({ payment }) => payment.id),
     );

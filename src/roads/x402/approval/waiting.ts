@@ -1,6 +1,6 @@
 import type { Sql } from '../../../base/db/index.ts';
 import { type ApprovalRequest, readApprovalRequests } from '../../../books/approval/index.ts';
-import { readSupersededDecisions } from '../../../books/policy/index.ts';
+import { type Policies, readSupersededDecisions } from '../../../books/policy/index.ts';
 import { awaitsPersons, lockPayments, type PaymentRow, readPayments } from '../payment/rows.ts';
 
 /** A payment that waits for persons. */
@@ -9,33 +9,45 @@ export type Waiting = {
   /** The one that they were asked about. */
   decisionId: string;
   request: ApprovalRequest;
-  /** Something that tightens came after the policy that decided. What the configuration decided stays good. */
+  /**
+   * Something that tightens came after the policy that decided; after the configuration, a document that is about
+   * payments.
+   */
   superseded: boolean;
 };
 
 /** Those of them that wait, as they are now. */
-export async function readWaiting(sql: Sql, ids: readonly string[]): Promise<Waiting[]> {
+export async function readWaiting(
+  { policies }: { policies: Policies },
+  sql: Sql,
+  ids: readonly string[],
+): Promise<Waiting[]> {
   const rows = [...(await readPayments(sql, ids)).values()].filter(awaitsPersons);
   if (rows.length === 0) return [];
   const requests = await readApprovalRequests(
     sql,
     rows.map(({ id }) => id),
   );
+  const byDocument = ({ content }: ApprovalRequest) => content.policyVersion.startsWith('policy:');
   const superseded = await readSupersededDecisions(
     sql,
-    [...requests.values()]
-      .filter(({ content }) => content.policyVersion.startsWith('policy:'))
-      .map(({ decisionId }) => decisionId),
+    [...requests.values()].filter(byDocument).map(({ decisionId }) => decisionId),
   );
+  const ruled = (await policies.present(sql))?.judgesPayments === true;
   return rows.map((payment) => {
     const request = requests.get(payment.id)!;
     const { decisionId } = request;
-    return { payment, decisionId, request, superseded: superseded.has(decisionId) };
+    const over = byDocument(request) ? superseded.has(decisionId) : ruled;
+    return { payment, decisionId, request, superseded: over };
   });
 }
 
 /** The same, locked to the end of the transaction. */
-export async function lockWaiting(sql: Sql, ids: readonly string[]): Promise<Waiting[]> {
+export async function lockWaiting(
+  context: { policies: Policies },
+  sql: Sql,
+  ids: readonly string[],
+): Promise<Waiting[]> {
   await lockPayments(sql, ids);
-  return readWaiting(sql, ids);
+  return readWaiting(context, sql, ids);
 }

@@ -14,7 +14,7 @@ import {
   earningTransfers,
   type Ledger,
 } from '../../../books/ledger/index.ts';
-import { holdWindows } from '../../../books/policy/index.ts';
+import { holdWindows, type Policies } from '../../../books/policy/index.ts';
 import { lockHeads, readTxs, stopUnclaimed } from '../../../books/tx/index.ts';
 import { OnChain } from '../check/on-chain.ts';
 import { earningMove, endArrivals, isCustodial } from '../payment/earning.ts';
@@ -28,6 +28,7 @@ import { runOutAt } from './run-out.ts';
 export type PaymentContext = {
   db: Db;
   ledger: Ledger;
+  policies: Policies;
   /** As far as enough of their nodes agree: ends rest on them. */
   agreed: ReadonlyMap<number, { port: ChainPort }>;
   log: Log;
