@@ -4,6 +4,7 @@ import type { Sql } from '../../../base/db/index.ts';
 const LIFE_SECONDS = 300;
 /** Longer than a digest: what a login or a registration signs is never what an approval signs. */
 const BYTES = 48;
+const CHALLENGE = /^[A-Za-z0-9_-]{64}$/;
 
 /** Something to sign, for a login (null) or for the registration of an operator's passkey. */
 export async function makeChallenge(sql: Sql, operatorId: string | null): Promise<string> {
@@ -23,6 +24,7 @@ export async function takeChallenge(
   challenge: string,
   operatorId: string | null,
 ): Promise<boolean> {
+  if (!CHALLENGE.test(challenge)) return false;
   const { rowCount } = await sql.query(
     `DELETE FROM passkey_challenge
      WHERE challenge = $1 AND operator_id IS NOT DISTINCT FROM $2::uuid AND expires_at > clock_timestamp()`,

@@ -153,6 +153,8 @@ describe('a login', () => {
       }),
     ],
     ['by a key that nobody has', (_key, options) => new Authenticator(ORIGIN).login(options)],
+    ['with a NUL for its challenge', (key, options) => key.login(options, { challenge: '\0' })],
+    ['with a NUL for its id', (key, options) => ({ ...key.login(options), id: '\0' })],
     ['that is none', () => ({})],
   ])('is refused an answer %s, in the same words', async (_what, answerOf) => {
     const { key } = await people.person(['viewer']);
