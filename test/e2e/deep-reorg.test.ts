@@ -327,6 +327,7 @@ describe('a reorg below finalized', () => {
       await walk();
       await on.job('withdrawal.final');
       expect(await withdrawal()).toMatchObject({ status: 'EXECUTING', resolutions: null });
+      expect(await booksBreaks(road)).toEqual([]);
     };
 
     it('is settled by the payment that the new chain shows', async () => {
@@ -349,6 +350,27 @@ describe('a reorg below finalized', () => {
       await expectEnd('FAILED', 'RELEASE', 0);
       expect(await withdrawal()).toMatchObject({ tx: 'REPLACED' });
     });
+  });
+
+  it('offers a nonce whose payment was released to the filler alone, whoever bids first', async () => {
+    road.chain.revertNext(() => true);
+    await sent('2000');
+    await mine(1 + FINAL + 2);
+    await on.job('withdrawal.final');
+    expect(await withdrawal()).toMatchObject({ status: 'FAILED', tx: 'REVERTED' });
+    road.chain.reorg(FINAL + 3, { toPool: false, blocks: FINAL + 4 });
+    await walk();
+    await resume(0);
+    await resume(1);
+    await walk();
+    await road.clock.elapse(31_000);
+    await mine(1);
+    await on.leases.renew();
+    await on.replace();
+    const { rows } = await road.owner.query('SELECT kind FROM signature_request ORDER BY ordinal');
+    expect(rows).toEqual([{ kind: 'effect' }, { kind: 'filler' }]);
+    await resolve('final_taken_back', { action: 'adjust', adjustments: [] });
+    await expectEnd('FAILED', 'RELEASE', 0);
   });
 
   it('finds what is paid after its reserve was released, and books it by adjust', async () => {

@@ -66,7 +66,6 @@ async function plan(context: BroadcasterContext, slots: readonly SlotBids[]): Pr
       return { slot, wait: action.kind === 'at_cap' ? 'fee_cap' : 'lane_gas', delayMs: 5_000 };
     }
     left.set(laneId, free - (action.gasReserved - gasReserved));
-    const reason = slot.fillReason ?? slot.failureCode ?? 'filled';
-    return { order: replacementOf(slot, action, reason) };
+    return { order: replacementOf(slot, action) };
   });
 }

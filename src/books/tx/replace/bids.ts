@@ -13,6 +13,8 @@ export type SlotBids = {
   gasReserved: bigint;
   fillReason: string | null;
   failureCode: string | null;
+  /** Its tx ended unpaid, and a declared reorg may have taken that back: its owner has its reserve again. */
+  endedUnpaid: boolean;
   /** Of its newest request. */
   ordinal: number;
   /** The dearest of what was signed or still may be, wei a gas; 0: nothing. */
@@ -53,6 +55,7 @@ export async function readBids(
       SELECT s.tx_id AS "txId", t.tenant_id AS "tenantId", t.correlation_id AS "correlationId",
         s.chain_id AS "chainId", s.lane_id AS "laneId", s.from_address AS "from", s.nonce,
         s.gas_reserved AS "gasReserved", s.fill_reason AS "fillReason", t.failure_code AS "failureCode",
+        t.status IN ('REVERTED', 'CANCELLED') OR t.status = 'REPLACED' AND t.failure_code IS NOT NULL AS "endedUnpaid",
         r.ordinal, r.max_fee AS "maxFeePerGas", r.max_priority_fee AS "maxPriorityFeePerGas",
         r.gas_limit AS "gasLimit", r.filling, r.pending, coalesce(a.sent, false) AS sent,
         s.nonce < greatest(p.mined_nonce, p.final_nonce) AS consumed, s.nonce = p.mined_nonce AS "atFront",

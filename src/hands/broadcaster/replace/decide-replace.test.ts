@@ -161,6 +161,7 @@ describe('of the slots of a lane', () => {
     gasReserved: 60_000n * 100n,
     fillReason: null,
     failureCode: null,
+    endedUnpaid: false,
     ordinal: 1,
     maxFeePerGas: 100n,
     maxPriorityFeePerGas: 10n,
@@ -222,6 +223,7 @@ describe('of the slots of a lane', () => {
       [],
     ],
     ['a closed slot bids for its filler', [slot(5n, { fillReason: 'filled' })], ['5 filler']],
+    ['so does one that ended unpaid', [slot(5n, { endedUnpaid: true })], ['5 filler']],
     [
       'a wish is met wherever it stands',
       [slot(5n, { passedOver: false }), slot(9n, { wishId: 'w', passedOver: false })],
@@ -236,6 +238,11 @@ describe('of the slots of a lane', () => {
       'a wish for a mined one comes too late',
       [slot(4n, { wishId: 'w', consumed: true })],
       ['4 too_late'],
+    ],
+    [
+      'a wish for one that ended unpaid comes too late',
+      [slot(5n, { wishId: 'w', endedUnpaid: true })],
+      ['5 too_late'],
     ],
     [
       'a wish for one that is closed comes too late',

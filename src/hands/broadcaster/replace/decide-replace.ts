@@ -81,7 +81,7 @@ export function decideLane(slots: readonly SlotBids[], fees: ChainFees, free: bi
   for (const slot of slots) {
     if (slot.nonce !== next) below = 'stands';
     next = slot.nonce + 1n;
-    if (slot.wishId !== null && (slot.consumed || slot.fillReason !== null)) {
+    if (slot.wishId !== null && (slot.consumed || kindOf(slot) === 'filler')) {
       decided.push({ slot, action: { kind: 'too_late' } });
       continue;
     }
@@ -100,9 +100,9 @@ export function decideLane(slots: readonly SlotBids[], fees: ChainFees, free: bi
   return decided;
 }
 
-/** A slot that is to be closed bids for its filler only. */
+/** A slot that is to be closed bids for its filler only, and so does one whose tx has ended unpaid before. */
 function kindOf(slot: SlotBids): 'effect' | 'filler' {
-  return slot.fillReason === null ? 'effect' : 'filler';
+  return slot.fillReason === null && !slot.endedUnpaid ? 'effect' : 'filler';
 }
 
 function isStuck(slot: SlotBids, fees: ChainFees): boolean {

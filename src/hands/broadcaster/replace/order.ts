@@ -6,13 +6,10 @@ import type { BroadcasterContext } from '../context.ts';
 import type { BidAction } from './decide-replace.ts';
 
 /** The order that a decision comes to. */
-export function replacementOf(
-  slot: SlotBids,
-  action: BidAction & { kind: 'order' },
-  fillReason: string | null,
-): Replacement {
+export function replacementOf(slot: SlotBids, action: BidAction & { kind: 'order' }): Replacement {
   const { of, gasLimit, gasReserved, price } = action;
   const wishId = of === 'effect' ? slot.wishId : null;
+  const fillReason = of === 'effect' ? null : (slot.fillReason ?? slot.failureCode ?? 'filled');
   return { slot, kind: of, gasLimit, gasReserved, ...price, fillReason, wishId };
 }
 

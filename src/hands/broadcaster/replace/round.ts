@@ -77,7 +77,7 @@ async function actOnLane(
 ): Promise<boolean> {
   if (decided.length === 0) return false;
   const orders = decided.flatMap(({ slot, action }) =>
-    action.kind === 'order' ? [replacementOf(slot, action, null)] : [],
+    action.kind === 'order' ? [replacementOf(slot, action)] : [],
   );
   const waits = decided.flatMap(({ slot, action }) =>
     action.kind === 'at_cap' || action.kind === 'lane_gas'
