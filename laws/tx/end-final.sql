@@ -18,4 +18,7 @@ FROM tx t LEFT JOIN nonce_slot s USING (tx_id) LEFT JOIN final f USING (tx_id)
 WHERE t.tx_id >= ($1::jsonb ->> 'since')::uuid AND CASE WHEN t.status IN ('FINAL', 'REVERTED', 'REPLACED') OR (t.status = 'CANCELLED' AND s.tx_id IS NOT NULL)
   THEN f.shows IS DISTINCT FROM t.status AND NOT (f.shows IS NULL AND t.reorgs > 0 AND t.furthest_level = 'finalized')
     AND NOT (f.shows = 'another effect' AND t.reorgs > 0)
+    -- The use by another stood above the block from which persons let the chain go on.
+    AND NOT (f.shows IS NULL AND t.status = 'REPLACED' AND EXISTS (SELECT 1 FROM foreign_inclusion x
+      JOIN chain_resume r ON r.chain_id = x.chain_id AND r.fork < x.block_number WHERE x.lane_id = s.lane_id AND x.nonce = s.nonce))
   ELSE f.shows IS NOT NULL AND f.shows <> 'another effect' END

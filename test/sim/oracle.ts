@@ -2,7 +2,6 @@ import { parseAmount } from '../../src/base/kernel/index.ts';
 import { brokenLaws } from '../support/steps/laws.ts';
 import { paymentsOn, recipient } from '../support/steps/payments.ts';
 import { ACCOUNTS, DEPOSIT, type Road } from '../support/steps/road.ts';
-import { booksBreaks } from './books-laws.ts';
 import type { Request } from './script.ts';
 import { GIFT, THIEF } from './stranger.ts';
 
@@ -44,7 +43,7 @@ export async function accountsOf(
   const paid = new Map(
     [...paymentsOn(road)].map(([to, amounts]) => [to, amounts.filter((one) => one !== GIFT)]),
   );
-  const broken = [...(await brokenLaws(road, true)), ...(await booksBreaks(road))];
+  const broken = await brokenLaws(road, true);
   const left = new Map<string, bigint>();
   for (const one of known.filter((item) => item !== undefined)) {
     const mine = rows.filter(({ key }) => key === `key-${one.n}`);
