@@ -4,7 +4,7 @@ import type { Processes } from '../support/steps/processes.ts';
 import { Random } from '../support/steps/random.ts';
 import type { Road } from '../support/steps/road.ts';
 import { runStep } from '../support/steps/run-step.ts';
-import { booksBreaks } from './books-laws.ts';
+import { booksBreaksOf } from './books-laws.ts';
 import { accountsOf, type Known } from './oracle.ts';
 import type { Action, Request, Script } from './script.ts';
 import { Stranger } from './stranger.ts';
@@ -14,9 +14,6 @@ const GWEI = 10n ** 9n;
 /** Of the development chain, and a little. */
 const PATIENCE_MS = 31_000;
 
-/** Lives at whose end every law of the books is asked: they cost as much as a third of a life. */
-const BOOKS_EVERY = 4;
-
 /** Goes through a script, lets everything come to rest, and answers what is wrong then; empty: all is well. */
 export async function live(road: Road, script: Script): Promise<string[]> {
   await road.reset();
@@ -25,8 +22,7 @@ export async function live(road: Road, script: Script): Promise<string[]> {
   );
   const life = new Life(road, await road.start());
   for (const action of script.actions) await life.act(action);
-  const broken = await life.end();
-  return script.seed % BOOKS_EVERY === 0 ? [...broken, ...(await booksBreaks(road))] : broken;
+  return [...(await life.end()), ...(await booksBreaksOf(road, script))];
 }
 
 /** The client, the world and the operator of a simulated installation, and what the client was told. */

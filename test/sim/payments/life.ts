@@ -10,6 +10,7 @@ import { Random } from '../../support/steps/random.ts';
 import type { Road } from '../../support/steps/road.ts';
 import { runStep } from '../../support/steps/run-step.ts';
 import { isFailure, land, type Paying, signAll, usesOn } from '../../support/x402/paying.ts';
+import { booksBreaksOf } from '../books-laws.ts';
 import { judgeAtOnce, judgeInTheEnd, type Told } from './oracle.ts';
 import type { Action, Ask, Script } from './script.ts';
 
@@ -39,7 +40,7 @@ export async function livePayments(
   const paying = await signAll(road, script);
   const life = new Life(road, { merchant, paying, on: await road.start() });
   for (const action of script.actions) await life.act(action);
-  return life.end();
+  return [...(await life.end()), ...(await booksBreaksOf(road, script))];
 }
 
 /** Merchant, payers and the world of a simulated facilitator, and what the merchant was told. */
