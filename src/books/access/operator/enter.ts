@@ -12,7 +12,7 @@ import {
 import { makeChallenge, takeChallenge } from './challenges.ts';
 import { readInvitation, takeInvitation } from './invitations.ts';
 import { fingerprintOf, lockEverywhere, tenantsOf } from './members.ts';
-import { beginRegistration, insertPasskey } from './passkeys.ts';
+import { beginRegistration, insertPasskey, isCredentialId } from './passkeys.ts';
 import { beginSession } from './sessions.ts';
 import { tell } from './tell.ts';
 
@@ -25,9 +25,6 @@ const NO_LINK = refuse(
 );
 /** One answer to whatever is wrong with a login: it tells a stranger nothing of who is an operator. */
 const NO_LOGIN = refuse('passkey_refused', 'The passkey is not accepted. Begin the login anew.');
-
-/** The id of a passkey, as browsers give it. */
-const CREDENTIAL = /^[A-Za-z0-9_-]{1,1400}$/;
 
 const refusedPasskey = (why: string) =>
   refuse('passkey_refused', `The passkey is not accepted: ${why}.`);
@@ -128,7 +125,7 @@ export async function finishLogin(
   if (challenge === null || !(await takeChallenge(db, challenge, null))) return NO_LOGIN;
   const { id } = (answer ?? {}) as { id?: unknown };
   const passkey =
-    typeof id === 'string' && CREDENTIAL.test(id) ? await readCredential(db, id) : null;
+    typeof id === 'string' && isCredentialId(id) ? await readCredential(db, id) : null;
   if (passkey === null) return NO_LOGIN;
   const { operatorId, credentialId } = passkey;
   const counter = await judgeLogin(party, answer, challenge, passkey);

@@ -16,6 +16,11 @@ export type Passkey = {
   lastUsedAt: Date | null;
 };
 
+/** As browsers give it. */
+export function isCredentialId(text: string): boolean {
+  return /^[A-Za-z0-9_-]{1,1400}$/.test(text);
+}
+
 export async function listPasskeys(sql: Sql, operatorId: string): Promise<Passkey[]> {
   const { rows } = await sql.query<
     Omit<Passkey, 'fingerprint' | 'publicKey'> & { publicKey: Buffer }
@@ -60,11 +65,14 @@ export async function insertPasskey(
   return rowCount === 1;
 }
 
+const NO_PASSKEY = refuse('not_found', 'You have no such passkey.');
+
 /** Ends the sessions that it began. Never the last one of the last security-admin of a tenant. */
 export async function removePasskey(
   db: Db,
   { operatorId, credentialId, by }: { operatorId: string; credentialId: string; by: Actor },
 ): Promise<Refusal | null> {
+  if (!isCredentialId(credentialId)) return NO_PASSKEY;
   return await inTransaction(db, async (sql) => {
     const locked = await lockEverywhere(sql, operatorId);
     for (const members of locked.values()) {
@@ -77,7 +85,7 @@ export async function removePasskey(
       'DELETE FROM passkey WHERE credential_id = $1 AND operator_id = $2',
       [credentialId, operatorId],
     );
-    if (rowCount === 0) return refuse('not_found', 'You have no such passkey.');
+    if (rowCount === 0) return NO_PASSKEY;
     const tenantIds = [...locked.keys()];
     await tell(sql, 'operator.passkey_removed', {
       operatorId,

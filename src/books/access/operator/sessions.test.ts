@@ -97,6 +97,7 @@ describe('passkeys', () => {
     expect(await people.session(second)).not.toBeNull();
     const stranger = await people.person(['viewer']);
     expect(await remove(stranger.key.id)).toMatchObject({ code: 'not_found' });
+    expect(await remove('a\0')).toMatchObject({ code: 'not_found' });
   });
 
   it('are never all removed of the last security-admin', async () => {
