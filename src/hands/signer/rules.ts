@@ -20,7 +20,13 @@ export type SigningRules = {
   /** By laneKey. */
   lanes: ReadonlyMap<
     string,
-    { keyId: string; tenant: string; purpose: 'pay' | 'treasury'; walletGroup: string }
+    {
+      keyId: string;
+      tenant: string;
+      purpose: 'pay' | 'treasury';
+      walletGroup: string;
+      retired?: true;
+    }
   >;
   /** By treasuryKey: the tenant's own wallet that fills and empties its lanes. Amounts in wei. */
   treasury: ReadonlyMap<string, Pick<TreasurySettings, 'address' | 'topUp'>>;
@@ -72,6 +78,7 @@ export function signingRules(
         laneKey(lane.chainId, lane.address),
         {
           ...{ keyId: lane.key, tenant: lane.tenant, purpose: lane.purpose },
+          ...(lane.retired ? { retired: lane.retired } : {}),
           // Every wallet is in one: the configuration was refused otherwise.
           walletGroup: groups.get(laneKey(lane.chainId, lane.address))!,
         },

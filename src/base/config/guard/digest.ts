@@ -19,8 +19,8 @@ export function signingRulesDigest({
     assets: assets.map(({ id, caip19, chainId, address, tiers }) => {
       return [id, caip19, chainId, address, tiers];
     }),
-    lanes: lanes.map(({ chainId, address, tenant, purpose }) => {
-      return [chainId, address, tenant, purpose];
+    lanes: lanes.map(({ chainId, address, tenant, purpose, retired = false }) => {
+      return [chainId, address, tenant, purpose, retired];
     }),
     treasury,
     guard,

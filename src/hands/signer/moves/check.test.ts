@@ -8,6 +8,7 @@ import { checkMove, checkTopUpLimit } from './check.ts';
 
 const CHAIN = 31337;
 const LANE: Address = `0x${'11'.repeat(20)}`;
+const RETIRED: Address = `0x${'66'.repeat(20)}`;
 const OTHERS: Address = `0x${'22'.repeat(20)}`;
 const TREASURY: Address = `0x${'33'.repeat(20)}`;
 const STRANGER: Address = `0x${'44'.repeat(20)}`;
@@ -17,13 +18,15 @@ const lane = (tenant: string, purpose: 'pay' | 'treasury') => ({
   ...{ keyId: 'k', tenant, purpose },
   walletGroup: tenant,
 });
+const retired = { ...lane('demo', 'pay'), retired: true as const };
 const rules = (topUp: { below: bigint; amount: bigint; perDay: bigint } | null): SigningRules => ({
   digest: Buffer.alloc(32),
   policyVersion: 'config:1',
   chains: new Map(),
   assets: new Assets([]),
-  lanes: new Map([
+  lanes: new Map<string, typeof retired | ReturnType<typeof lane>>([
     [laneKey(CHAIN, LANE), lane('demo', 'pay')],
+    [laneKey(CHAIN, RETIRED), retired],
     [laneKey(CHAIN, OTHERS), lane('other', 'pay')],
     [laneKey(CHAIN, TREASURY), lane('demo', 'treasury')],
   ]),
@@ -64,6 +67,7 @@ describe('between own wallets the signer', () => {
     ['a token', order(TREASURY, { token: TOKEN }), /of the native coin/],
     ['another asset', order(TREASURY, { asset: 'x' }), /of the native coin, not of x/],
     ['a stranger', order(TREASURY, { recipient: STRANGER }), /is no configured lane/],
+    ['a lane that is retired', order(TREASURY, { recipient: RETIRED }), /is retired/],
     ["another tenant's lane", order(TREASURY, { recipient: OTHERS }), /is no configured lane/],
     ['itself', order(TREASURY, { recipient: TREASURY }), /is no configured lane/],
     ['from a lane', order(LANE, { recipient: LANE }), /is not the treasury wallet/],

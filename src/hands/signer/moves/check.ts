@@ -19,7 +19,7 @@ export function moveKindOf({ tx }: Pick<Order, 'tx'>): MoveKind | null {
 
 /**
  * Whether a transaction between a tenant's own wallets is one that this signer's own configuration has: a
- * top-up gives the native coin of the treasury wallet to a lane, up to its amount; a sweep gives anything of
+ * top-up gives the native coin of the treasury wallet to a lane that is not retired, up to its amount; a sweep gives anything of
  * a lane to the treasury wallet of its chain and tenant. A treasury wallet signs nothing else.
  */
 export function checkMove(rules: SigningRules, order: Order): MoveRefusal | null {
@@ -54,6 +54,7 @@ function checkTopUp(
   if (lane?.purpose !== 'pay' || lane.tenant !== tx.tenant) {
     return no(`${tx.recipient} is no configured lane of tenant ${tx.tenant}`);
   }
+  if (lane.retired) return no(`${tx.recipient} is retired`);
   return tx.amount <= topUp.amount
     ? null
     : no(`the amount is ${tx.amount}, a top-up is at most ${topUp.amount}`);

@@ -32,6 +32,9 @@ const TREASURY: TreasurySettings = {
   topUp: { below: 10n, amount: 30n, perDay: 95n },
   keep: [{ asset: TOKEN, amount: 100n }],
 };
+const served = (laneId: number, more: Partial<LaneSettings> = {}) =>
+  ({ chainId: 1, address: addressOf(laneId), ...more }) as LaneSettings;
+const SERVED = [served(1), served(2), served(3), served(5), served(6, { retired: true })];
 const wallets = (
   funds: Record<number, [bigint, bigint]>,
   more: Partial<Wallets> = {},
@@ -102,13 +105,19 @@ describe('top-ups', () => {
       ['9>5 30'],
     ],
     [
+      'not to a lane that the configuration has retired, or does not name',
+      wallets({}, { lanes: [lane(6), lane(7), lane(9, { purpose: 'treasury' })] }),
+      [],
+      [],
+    ],
+    [
       'not from a paused wallet',
       wallets({}, { lanes: [lane(1), lane(9, { purpose: 'treasury', pausedReason: 'operator' })] }),
       [],
       [],
     ],
   ])('%s', (_, of, before, expected) => {
-    const told = planTopUps(of, before).map(
+    const told = planTopUps(of, SERVED, before).map(
       ({ from, to, amount, asset }) => `${from.laneId}>${to.laneId} ${asset === COIN && amount}`,
     );
     expect(told).toEqual(expected);

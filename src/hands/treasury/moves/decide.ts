@@ -44,15 +44,24 @@ const AFTER_UNPAID_MS = 3_600_000;
 
 /**
  * Lanes with less gas than the treasury's limit get its amount each, as long as nothing is under way to them
- * and the day's limit holds. The signer counts a day of 24 hours by when it signed, so 25 are counted here:
+ * and the day's limit holds; never one that the configuration has retired or does not name, whose key may not be ours alone.
+ * The signer counts a day of 24 hours by when it signed, so 25 are counted here:
  * an order that it would refuse costs a nonce.
  */
-export function planTopUps(wallets: Wallets, earlier: readonly EarlierMove[]): Move[] {
+export function planTopUps(
+  wallets: Wallets,
+  settings: readonly LaneSettings[],
+  earlier: readonly EarlierMove[],
+): Move[] {
+  const isServed = ({ chainId, address }: LaneRow) =>
+    settings.some(
+      (one) => one.chainId === chainId && one.address === address && one.retired !== true,
+    );
   return fillings(wallets).flatMap(({ from, lanes, topUp }) => {
     if (topUp === null) return [];
     const asset = caip19(from.chainId, null);
     const mine = earlier.filter((move) => move.kind === 'topup' && move.fromLane === from.laneId);
-    const poor = lanes.filter((lane) => {
+    const poor = lanes.filter(isServed).filter((lane) => {
       const before = mine.filter((move) => move.toLane === lane.laneId);
       const waits = before.some(
         ({ outcome, ageMs }) =>

@@ -28,7 +28,7 @@ type MovesContext = {
 export async function topUpLanes(context: MovesContext): Promise<number> {
   if (context.treasury.every(({ topUp }) => topUp === null)) return 0;
   const wallets = await readWalletFunds(context);
-  const planned = planTopUps(wallets, await readEarlierMoves(context.db));
+  const planned = planTopUps(wallets, context.lanes, await readEarlierMoves(context.db));
   return (await orderMoves(context, planned, 'the regular check')).length;
 }
 
