@@ -691,7 +691,7 @@ CREATE TABLE job (
   created_at timestamp with time zone NOT NULL DEFAULT now(),
   CONSTRAINT job_pkey PRIMARY KEY (topic, subject_id)
 ) WITH (fillfactor=45, autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_cost_delay=0);
-CREATE INDEX job_due ON public.job USING btree (topic, tenant_id, run_at);
+CREATE INDEX job_due ON public.job USING btree (topic, tenant_id, run_at) WHERE (tenant_id > '00000000-0000-0000-0000-000000000000'::uuid);
 GRANT DELETE, INSERT, SELECT, UPDATE ON job TO payonce_app;
 
 CREATE TABLE journal_seal (

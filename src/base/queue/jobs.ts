@@ -74,9 +74,10 @@ export async function claim(
     name: 'job_claim',
     text: `
       WITH RECURSIVE tenants AS (
-        (SELECT tenant_id, 1 AS n FROM job WHERE topic = $1 AND tenant_id > $4 ORDER BY tenant_id LIMIT 1)
+        (SELECT tenant_id, 1 AS n FROM job WHERE topic = $1 AND tenant_id > $4 AND ${IN_JOB_DUE}
+          ORDER BY tenant_id LIMIT 1)
         UNION ALL
-        SELECT (SELECT j.tenant_id FROM job j WHERE j.topic = $1 AND j.tenant_id > t.tenant_id
+        SELECT (SELECT j.tenant_id FROM job j WHERE j.topic = $1 AND j.tenant_id > t.tenant_id AND ${IN_JOB_DUE}
           ORDER BY j.tenant_id LIMIT 1), n + 1
         FROM tenants t WHERE t.tenant_id IS NOT NULL AND n < least(64, $2::int)
       ), found AS (
@@ -85,7 +86,7 @@ export async function claim(
       ), due AS (
         SELECT d.* FROM found f, LATERAL (
           SELECT j.ctid FROM job j
-          WHERE j.topic = $1 AND j.tenant_id = f.tenant_id AND j.run_at <= now()
+          WHERE j.topic = $1 AND j.tenant_id = f.tenant_id AND j.run_at <= now() AND ${IN_JOB_DUE}
             AND (j.lease_until IS NULL OR j.lease_until < now())
           ORDER BY j.run_at LIMIT f.share FOR UPDATE SKIP LOCKED
         ) d
@@ -136,6 +137,8 @@ async function renew(sql: Sql, claimed: Claim, leaseMs: number): Promise<void> {
 }
 
 const NIL = '00000000-0000-0000-0000-000000000000';
+/** True of every job; who does not say it is kept from the index of what is due (migration 0047). */
+const IN_JOB_DUE = `tenant_id > '${NIL}'`;
 
 // The jobs of a claim that are still leased by its token, under lock, and whether their gen moved. One look by
 // primary key each: a job table goes from empty to full and back faster than its statistics, and a
