@@ -26,3 +26,4 @@ export {
   openPool,
   type Sql,
 } from './pool.ts';
+export { sideBySide } from './side-by-side.ts';

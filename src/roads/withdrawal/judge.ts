@@ -146,10 +146,12 @@ export async function subjectsOf(
 ): Promise<PolicySubject[]> {
   const { screened, policy } = about;
   const tenants = await tenantNames(sql, [...new Set(rows.map(({ tenantId }) => tenantId))]);
-  const known = await readKnownSince(
-    sql,
-    rows.map(({ recipient: address, ...row }) => ({ ...row, address })),
-  );
+  const known = policy.asksKnown
+    ? await readKnownSince(
+        sql,
+        rows.map(({ recipient: address, ...row }) => ({ ...row, address })),
+      )
+    : [];
   const alike = policy.asksLookAlike
     ? await readLookAlikes(
         sql,
@@ -177,7 +179,7 @@ export async function subjectsOf(
       method: asset.address === null ? 'native' : 'transfer',
       ...riskOf(screened.get(row)),
       lookAlike: alike[index] ?? null,
-      knownSince: known[index]!,
+      knownSince: known[index] ?? null,
       configured: null,
     };
   });

@@ -1,5 +1,5 @@
 import type { Requirement } from '../../base/config/index.ts';
-import { advance, inTransaction, type Sql } from '../../base/db/index.ts';
+import { advance, inTransaction, type Sql, sideBySide } from '../../base/db/index.ts';
 import { Transient, WITHDRAWAL } from '../../base/kernel/index.ts';
 import { type Claim, complete, enqueue, type Outcome } from '../../base/queue/index.ts';
 import { releaseTransfer } from '../../books/ledger/index.ts';
@@ -80,8 +80,10 @@ export async function validateStep(context: WithdrawalContext, claimed: Claim): 
         }),
     );
     const approved = allowed.filter((item) => !asks(item)).map(approvedRow);
-    await executeUnfrozen(context, sql, approved);
-    await judged.charge(sql, new Map(allowed.map((one) => [one.row.id, one.decisionId])));
+    await sideBySide(
+      executeUnfrozen(context, sql, approved),
+      judged.charge(sql, new Map(allowed.map((one) => [one.row.id, one.decisionId]))),
+    );
   });
   return [...unknown].map((subjectId) => {
     return { kind: 'wait', subjectId, delayMs: LOOK_AGAIN_MS, reason: 'screening' };

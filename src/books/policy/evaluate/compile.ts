@@ -31,6 +31,8 @@ export type CompiledPolicy = {
   meters: ReadonlyMap<string, Meter>;
   /** A rule of it asks whether a destination looks like a known one. */
   asksLookAlike: boolean;
+  /** A rule of it asks since when a destination is in the address book. */
+  asksKnown: boolean;
   /** A rule of it is about payments; else the configuration decides about all of them. */
   judgesPayments: boolean;
   /** Whether a rule says which payments of this merchant are allowed: then no other ones are. */
@@ -46,13 +48,15 @@ export function compilePolicy(version: string, policy: Policy): CompiledPolicy {
   });
   const limits = rules.flatMap((rule) => rule.limits);
   const asksLookAlike = policy.rules.some(({ match }) => match.lookAlike !== undefined);
+  const asksKnown = policy.rules.some(({ type }) => type === 'address_book');
   const judgesPayments = policy.rules.some((rule) => kindsOf(rule).includes('payment'));
   const opens = policy.rules.filter(opensPayments).map(({ match: { tenants, merchants } }) => {
     return matcherOf({ ...ANY, tenants, merchants });
   });
   const opensFor = (subject: PolicySubject) => opens.some((covers) => covers(subject));
   const about = rememberedAbout(rules);
-  return { version, about, limits, meters, asksLookAlike, judgesPayments, opensFor };
+  const asks = { asksLookAlike, asksKnown, judgesPayments };
+  return { version, about, limits, meters, ...asks, opensFor };
 }
 
 function rememberedAbout(rules: readonly CompiledRule[]): CompiledPolicy['about'] {

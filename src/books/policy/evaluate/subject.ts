@@ -30,7 +30,7 @@ export type PolicySubject = {
   unscreened: string | null;
   /** A destination that is known and that this one, which is not, looks like; null: nobody, or no rule asks. */
   lookAlike: Address | null;
-  /** Since when, in ms since the epoch, the destination is in the address book; null: it is not. */
+  /** Since when, in ms since the epoch, the destination is in the address book; null: it is not, or no rule asks. */
   knownSince: number | null;
   /** Of a payment: the tier of the configuration, which holds where no rule is about its merchant; null: nothing does. */
   configured: PolicyDecision['tier'];

@@ -59,10 +59,12 @@ async function subjectsThen(
   const known = rows.flatMap((row, place) =>
     context.assets.find(row.asset) === undefined ? [] : { ...row, place },
   );
-  const since = await readKnownAt(
-    sql,
-    known.map(({ recipient: address, decidedAt: at, ...row }) => ({ ...row, address, at })),
-  );
+  const since = policy.asksKnown
+    ? await readKnownAt(
+        sql,
+        known.map(({ recipient: address, decidedAt: at, ...row }) => ({ ...row, address, at })),
+      )
+    : [];
   const screened = new Map(
     known.flatMap((row): [PastRow, Screened][] =>
       row.inputs?.screening === undefined ? [] : [[row, row.inputs.screening]],
@@ -70,12 +72,12 @@ async function subjectsThen(
   );
   const now = await subjectsOf(context, sql, known, {
     screened,
-    policy: { ...policy, asksLookAlike: false },
+    policy: { ...policy, asksLookAlike: false, asksKnown: false },
   });
   return new Map(
     known.map(({ place, inputs }, index) => [
       place,
-      { ...now[index]!, knownSince: since[index]!, lookAlike: inputs?.lookAlike ?? null },
+      { ...now[index]!, knownSince: since[index] ?? null, lookAlike: inputs?.lookAlike ?? null },
     ]),
   );
 }
