@@ -40,12 +40,13 @@ export function addEvidenceCommands(program: Command, run: Run): void {
     .option('--audit-key <key>', AUDIT_KEY, readAuditKeys)
     .option('--rpc <url>', 'a node that is asked whether it has what was mined')
     .action(async (file: string, flags: CheckFlags) => {
-      const { statements, evidence: read } = await checkEvidence(
+      const verdict = await checkEvidence(
         readFile(resolve(run.cwd, file)),
         trustedKeysOf(run, flags),
       );
-      if (flags.rpc !== undefined && read !== null) {
-        statements.push(...(await recheckChain(new RpcClient({ url: flags.rpc }), read)));
+      const { statements } = verdict;
+      if (flags.rpc !== undefined) {
+        statements.push(...(await recheckChain(new RpcClient({ url: flags.rpc }), verdict)));
       }
       if (flags.json) printJson(run.stdout, statements);
       else printStatements(run, statements);

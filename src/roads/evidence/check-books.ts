@@ -23,7 +23,7 @@ export function checkBooks(evidence: Evidence, rows: readonly Row[]): Statement[
     ...(tx === undefined ? [] : [decisionOf(withdrawal, of('decision'))]),
     ...approvalsOf(withdrawal, of('approval_request'), of('approval')),
     ...postingsOf(withdrawal, transfers),
-    statesOf(evidence, rows),
+    statesOf(movesOf(evidence, rows)),
     ...paidOf(evidence, of('event_batch'), transfers),
   ];
 }
@@ -132,22 +132,25 @@ function postingsOf(withdrawal: Fields, transfers: readonly Fields[]): Statement
   ];
 }
 
+const isCompletion = (move: Fields) => ['COMPLETED', 'RESETTLED'].includes(move['to_state'] ?? '');
+
+/** Whether the last that its events tell is that it was paid. */
+export function endsCompleted(evidence: Evidence, rows: readonly Row[]): boolean {
+  const last = movesOf(evidence, rows).at(-1);
+  return last !== undefined && isCompletion(last);
+}
+
 /** What is told to be completed was committed, and one of its own transactions paid it. */
 function paidOf(
-  { attempts, inclusions }: Evidence,
+  evidence: Evidence,
   batches: readonly Fields[],
   transfers: readonly Fields[],
 ): Statement[] {
-  const ends = ['COMPLETED', 'RESETTLED'];
-  const completed = batches.some(
-    (batch) => batch['type'] === 'withdrawal' && ends.includes(batch['to_state'] ?? ''),
+  if (!batches.some((batch) => batch['type'] === 'withdrawal' && isCompletion(batch))) return [];
+  const [paid] = payments(evidence);
+  const committed = transfers.some(
+    (one) => one['kind'] === 'COMMIT' && one['subject_id'] === evidence.withdrawalId,
   );
-  if (!completed) return [];
-  const effects = attempts.filter(({ kind }) => kind === 'effect').map(({ txHash }) => txHash);
-  const paid = inclusions.find(
-    ({ txHash, succeeded, effectOk }) => succeeded && effectOk && effects.includes(txHash),
-  );
-  const committed = transfers.some((transfer) => transfer['kind'] === 'COMMIT');
   return [
     {
       what: 'what is completed was committed and paid',
@@ -157,8 +160,16 @@ function paidOf(
   ];
 }
 
-/** The states as the sealed events tell them, each beginning where the one before ended. */
-function statesOf(evidence: Evidence, rows: readonly Row[]): Statement {
+/** Where the file has its transactions paying. */
+export function payments({ attempts, inclusions }: Evidence): Evidence['inclusions'] {
+  const effects = attempts.filter(({ kind }) => kind === 'effect').map(({ txHash }) => txHash);
+  return inclusions.filter(
+    ({ txHash, succeeded, effectOk }) => succeeded && effectOk && effects.includes(txHash),
+  );
+}
+
+/** The withdrawal's own moves as the sealed events tell them, in their order. */
+function movesOf(evidence: Evidence, rows: readonly Row[]): Fields[] {
   const moves = evidence.events.flatMap(({ batchId, own }) => {
     const batch = rows.find(({ table, id }) => table === 'event_batch' && id === batchId)?.fields;
     if (batch?.['type'] !== 'withdrawal') return [];
@@ -167,10 +178,14 @@ function statesOf(evidence: Evidence, rows: readonly Row[]): Statement {
     );
     return mine ? [{ seq: BigInt(batch['seq'] ?? '0'), batch }] : [];
   });
-  moves.sort((a, b) => (a.seq < b.seq ? -1 : 1));
-  const states = moves.map(({ batch }) => batch['to_state']);
+  return moves.sort((a, b) => (a.seq < b.seq ? -1 : 1)).map(({ batch }) => batch);
+}
+
+/** Each begins where the one before ended. */
+function statesOf(moves: readonly Fields[]): Statement {
+  const states = moves.map((move) => move['to_state']);
   const linked = moves.every(
-    ({ batch }, at) => batch['from_state'] === (at === 0 ? undefined : states[at - 1]),
+    (move, at) => move['from_state'] === (at === 0 ? undefined : states[at - 1]),
   );
   return {
     what: 'its states follow each other',

@@ -16,9 +16,16 @@ type Bytes = {
 const hexOf = (bytea: string | undefined) => `0x${(bytea ?? '').slice(2)}` as Hex;
 
 /** The signed bytes against the intent: whose they are, what they do, and that no others can be mined beside them. */
-export async function checkTransactions(evidence: Evidence, tx: Fields): Promise<Statement[]> {
-  const { slot, attempts } = evidence;
-  if (slot === null) return [];
+export async function checkTransactions(
+  evidence: Evidence,
+  tx: Fields | undefined,
+): Promise<Statement[]> {
+  const { slot, attempts, inclusions } = evidence;
+  if (tx === undefined || slot === null) {
+    if (slot === null && attempts.length === 0 && inclusions.length === 0) return [];
+    const lacks = tx === undefined ? 'no transaction of the request' : 'no slot';
+    return [{ what: 'what was signed can be compared', holds: false, detail: lacks }];
+  }
   const { token, recipient } = { token: tx['token'], recipient: hexOf(tx['recipient']) };
   const effect = effectOf({
     token: token === undefined ? null : hexOf(token),
@@ -50,7 +57,7 @@ export async function checkTransactions(evidence: Evidence, tx: Fields): Promise
     const detail = `signed by ${bytes?.from}, nonce ${bytes?.nonce}, to ${bytes?.to}`;
     statements.push({ what: `transaction ${txHash} ${what}`, holds, detail });
   }
-  return [...statements, ...evidence.inclusions.map((seen) => inclusionOf(evidence, seen))];
+  return [...statements, ...inclusions.map((seen) => inclusionOf(evidence, seen))];
 }
 
 /** What the installation saw; whether a node agrees is asked with `--rpc`. */

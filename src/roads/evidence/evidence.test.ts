@@ -1,15 +1,23 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type SealedInstallation, sealedInstallation } from '../../../test/verify/sealed.ts';
+import { RpcClient } from '../../base/chain/index.ts';
 import { openPool } from '../../base/db/index.ts';
 import { type Evidence, readEvidence, writeEvidence } from './file.ts';
-import { checkEvidence, exportEvidence } from './index.ts';
+import { checkEvidence, exportEvidence, recheckChain } from './index.ts';
 
 let sealed: SealedInstallation;
 let text: string;
+/** Of the other withdrawal that was paid. */
+let others: Evidence;
 beforeAll(async () => {
   sealed = await sealedInstallation();
   text = (await exported(sealed.paid))!;
+  const [other] = await sealed.on.rows<{ id: string }>(
+    "SELECT withdrawal_id AS id FROM withdrawal WHERE status = 'COMPLETED' AND withdrawal_id <> $1",
+    [sealed.paid],
+  );
+  others = readEvidence((await exported(other!.id))!)!;
 });
 afterAll(() => sealed?.on.stop());
 
@@ -223,6 +231,30 @@ describe('the evidence of a payment', () => {
       },
     ],
     [
+      'another transaction for which there is no slot',
+      /^what was signed can be compared$/,
+      (e) => {
+        e.slot = null;
+        e.attempts[0]!.txHash = e.inclusions[0]!.txHash = `0x${'11'.repeat(32)}`;
+      },
+    ],
+    [
+      'another transaction and none of the request',
+      /^what was signed can be compared$/,
+      (e) => {
+        e.rows = e.rows.filter((one) => one.table !== 'tx');
+        e.attempts[0]!.txHash = e.inclusions[0]!.txHash = `0x${'11'.repeat(32)}`;
+      },
+    ],
+    [
+      "the commit another withdrawal's",
+      /^what is completed was committed and paid$/,
+      (e) => {
+        const own = e.rows.findIndex((one) => one.text.includes('"kind":"COMMIT"'));
+        e.rows[own] = others.rows.find((one) => one.text.includes('"kind":"COMMIT"'))!;
+      },
+    ],
+    [
       'another installation',
       /^block .* is signed$/,
       (e) => {
@@ -242,6 +274,15 @@ describe('the evidence of a payment', () => {
       words.some((what) => named.test(what)),
       words.join('\n'),
     ).toBe(true);
+  });
+
+  it('is asked of the node also where it completed in a block that is not said to be final', async () => {
+    const rpc = new RpcClient({ url: sealed.on.anvil.url });
+    expect(await recheckChain(rpc, await check(text))).toMatchObject([{ holds: true }]);
+    const file = forged((e) => {
+      Object.assign(e.inclusions[0]!, { final: false, blockHash: `0x${'11'.repeat(32)}` });
+    });
+    expect(await recheckChain(rpc, await check(file))).toMatchObject([{ holds: false }]);
   });
 
   it('is there for its own tenant only', async () => {
