@@ -30,10 +30,12 @@ export {
   bindKey,
   findMerchant,
   findMerchantOf,
+  type KeyMerchant,
   type Merchant,
   merchantAccount,
   merchantOfKey,
   putMerchant,
+  retireMerchants,
 } from './merchants.ts';
 export { NonceBook } from './nonces.ts';
 export {

@@ -4,7 +4,7 @@ import type { Offer } from '../../base/config/index.ts';
 import { inTransaction } from '../../base/db/index.ts';
 import { readAudit } from '../../base/event/index.ts';
 import type { Address } from '../../base/kernel/index.ts';
-import { bindKey, createKey, type NewApiKey, putMerchant } from './index.ts';
+import { bindKey, createKey, merchantOfKey, type NewApiKey, putMerchant } from './index.ts';
 
 const PAYEE: Address = `0x${'aa'.repeat(20)}`;
 const OTHER: Address = `0x${'bb'.repeat(20)}`;
@@ -53,4 +53,20 @@ it('what is done to a merchant is audited, with what it was; the same again is n
     ['merchant.key_bound', { name: 'shop', keyId }],
   ]);
   expect(entries.every(({ actor }) => actor === 'the configuration')).toBe(true);
+});
+
+it('the key of a merchant that is taken out of service acts for it still, and does not become its tenant’s', async () => {
+  const { merchantId } = await put([PAYEE]);
+  const order = { tenantId: at.tenantId, name: 'shop', scopes: ['payments:read'] };
+  const [bound, free] = await Promise.all(
+    [1, 2].map(async () => ((await createKey(at.app, order)) as NewApiKey).keyId),
+  );
+  await inTransaction(at.app, (sql) => bindKey(sql, bound!, merchantId));
+  expect(await merchantOfKey(at.app, bound!)).toMatchObject({ merchantId, inService: true });
+  await at.app.query('UPDATE merchant SET disabled_at = now() WHERE merchant_id = $1', [
+    merchantId,
+  ]);
+  expect(await merchantOfKey(at.app, bound!)).toMatchObject({ merchantId, inService: false });
+  expect(await merchantOfKey(at.app, free!)).toBeNull();
+  await at.app.query('UPDATE merchant SET disabled_at = NULL WHERE merchant_id = $1', [merchantId]);
 });

@@ -1,7 +1,7 @@
 import type { Offer } from '../../base/config/index.ts';
 import { HEX_BYTES, type Sql } from '../../base/db/index.ts';
 import { type Address, fromHex, type Refusal, refuse } from '../../base/kernel/index.ts';
-import { auditBinding, auditMerchant } from './audit/audit-merchant.ts';
+import { auditBinding, auditMerchant, auditRetired } from './audit/audit-merchant.ts';
 
 /** A party inside a tenant that hands in payments. */
 export type Merchant = {
@@ -25,6 +25,9 @@ export type Merchant = {
   lanes: { chainId: number; address: Address }[];
 };
 
+/** Out of service it takes no payments; what it had it keeps. */
+export type KeyMerchant = Merchant & { inService: boolean };
+
 type NewMerchant = Omit<Merchant, 'merchantId' | 'wallets' | 'lanes'>;
 
 const NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
@@ -39,7 +42,7 @@ type Row = Omit<Merchant, 'assets' | 'payTo'> & {
   assets: { asset: string; maxAmount: string | null }[];
 };
 
-const MERCHANT = `SELECT m.merchant_id AS "merchantId", m.tenant_id AS "tenantId", m.name, m.replays, m.offers,
+const COLUMNS = `m.merchant_id AS "merchantId", m.tenant_id AS "tenantId", m.name, m.replays, m.offers,
     ARRAY(SELECT '0x' || encode(p, 'hex') FROM unnest(m.pay_to) p) AS "payTo",
     (SELECT coalesce(json_agg(json_build_object('asset', a.asset, 'maxAmount', a.max_amount::text) ORDER BY a.asset), '[]')
      FROM merchant_asset a WHERE a.merchant_id = m.merchant_id) AS assets,
@@ -48,8 +51,8 @@ const MERCHANT = `SELECT m.merchant_id AS "merchantId", m.tenant_id AS "tenantId
      FROM lane l LEFT JOIN lane_stretch s ON s.lane_id = l.lane_id AND s.above_block IS NULL
      WHERE l.address = ANY(m.pay_to)) AS wallets,
     (SELECT coalesce(json_agg(json_build_object('chainId', l.chain_id, 'address', '0x' || encode(l.address, 'hex')) ORDER BY l.lane_id), '[]')
-     FROM lane l WHERE l.tenant_id = m.tenant_id AND l.purpose = 'pay') AS lanes
-  FROM merchant m`;
+     FROM lane l WHERE l.tenant_id = m.tenant_id AND l.purpose = 'pay') AS lanes`;
+const MERCHANT = `SELECT ${COLUMNS} FROM merchant m`;
 
 function merchantOf(row: Row): Merchant {
   return {
@@ -78,7 +81,7 @@ export async function putMerchant(
   const { rows } = await sql.query<{ id: string }>(
     `INSERT INTO merchant (tenant_id, name, pay_to, replays, offers) VALUES ($1, $2, $3::bytea[], $4, $5)
      ON CONFLICT (tenant_id, name) DO UPDATE
-       SET pay_to = excluded.pay_to, replays = excluded.replays, offers = excluded.offers
+       SET pay_to = excluded.pay_to, replays = excluded.replays, offers = excluded.offers, disabled_at = NULL
      RETURNING merchant_id AS id`,
     [tenantId, name, wanted.payTo.map(fromHex), replays, JSON.stringify(wanted.offers)],
   );
@@ -99,6 +102,23 @@ export async function putMerchant(
   );
   await auditMerchant(sql, { ...wanted, merchantId }, before);
   return { ...wanted, merchantId };
+}
+
+/**
+ * Takes out of service what these tenants have beside `kept`; in the caller's transaction. What was reserved goes on; nothing
+ * new is taken, until the merchant is put again.
+ */
+export async function retireMerchants(
+  sql: Sql,
+  { tenants, kept }: { tenants: readonly string[]; kept: readonly string[] },
+): Promise<void> {
+  const { rows } = await sql.query<Pick<Merchant, 'merchantId' | 'tenantId' | 'name'>>(
+    `UPDATE merchant m SET disabled_at = now() FROM tenant t
+     WHERE t.tenant_id = m.tenant_id AND t.name = ANY($1::text[]) AND m.disabled_at IS NULL AND m.merchant_id <> ALL($2::uuid[])
+     RETURNING m.merchant_id AS "merchantId", m.tenant_id AS "tenantId", m.name`,
+    [tenants, kept],
+  );
+  await auditRetired(sql, rows);
 }
 
 export async function findMerchant(
@@ -126,15 +146,18 @@ export async function findMerchantOf(
   return rows.map(merchantOf)[0] ?? null;
 }
 
-/** For whom a key acts; null: for none that is in service. */
-export async function merchantOfKey(sql: Sql, keyId: string): Promise<Merchant | null> {
-  const { rows } = await sql.query<Row>({
+/**
+ * For whom a key acts; null: for none, so that it is its tenant's own. One that acts for a merchant does so also when that is
+ * taken out of service: it has no more rights for it.
+ */
+export async function merchantOfKey(sql: Sql, keyId: string): Promise<KeyMerchant | null> {
+  const { rows } = await sql.query<Row & Pick<KeyMerchant, 'inService'>>({
     types: HEX_BYTES,
-    text: `${MERCHANT} JOIN merchant_key k USING (merchant_id)
-      WHERE k.key_id = $1 AND m.disabled_at IS NULL`,
+    text: `SELECT ${COLUMNS}, m.disabled_at IS NULL AS "inService"
+      FROM merchant m JOIN merchant_key k USING (merchant_id) WHERE k.key_id = $1`,
     values: [keyId],
   });
-  return rows.map(merchantOf)[0] ?? null;
+  return rows.map((row) => ({ ...merchantOf(row), inService: row.inService }))[0] ?? null;
 }
 
 /** Lets a key of the same tenant act for a merchant, in the caller's transaction; one that acts for another already is left alone. */

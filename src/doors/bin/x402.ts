@@ -4,6 +4,7 @@ import type { Db } from '../../base/db/index.ts';
 import { type Log, systemClock } from '../../base/kernel/index.ts';
 import {
   findMerchant,
+  type KeyMerchant,
   type Merchant,
   merchantOfKey,
   RateLimiter,
@@ -23,7 +24,20 @@ import { portOf } from './chains.ts';
 /** What is known of a merchant is as old as this at most. */
 const HOLD_MS = 1_000;
 
-type Held = { until: number; merchant: Promise<Merchant | null> };
+/** Reads by a name, or remembers what was read a moment ago. */
+function holding<T>(): (name: string, read: () => Promise<T>) => Promise<T> {
+  const held = new Map<string, { until: number; found: Promise<T> }>();
+  return (name, read) => {
+    const now = systemClock.monotonic();
+    const known = held.get(name);
+    if (known !== undefined && now < known.until) return known.found;
+    const found = read();
+    held.set(name, { until: now + HOLD_MS, found });
+    // A failure is nobody's to keep.
+    found.catch(() => held.delete(name));
+    return found;
+  };
+}
 
 /** The facilitator for the API: verified against nodes of its own, settled by the worker. */
 export function x402Services(
@@ -54,17 +68,8 @@ export function x402Services(
     ...{ db, assets, facilitator, forwarder, challenges, clock },
     takerOf: (merchant, chainId) => takerOf(supported(merchant), chainId),
   });
-  const held = new Map<string, Held>();
-  const hold = (name: string, read: () => Promise<Merchant | null>): Promise<Merchant | null> => {
-    const now = systemClock.monotonic();
-    const known = held.get(name);
-    if (known !== undefined && now < known.until) return known.merchant;
-    const merchant = read();
-    held.set(name, { until: now + HOLD_MS, merchant });
-    // A failure is nobody's to keep.
-    merchant.catch(() => held.delete(name));
-    return merchant;
-  };
+  const anonymously = holding<Merchant | null>();
+  const byKey = holding<KeyMerchant | null>();
   const { anonymous } = settings.x402;
   return {
     services: {
@@ -82,10 +87,10 @@ export function x402Services(
         anonymous: async () =>
           anonymous === null
             ? null
-            : hold('', () =>
+            : anonymously('', () =>
                 findMerchant(db, { tenant: anonymous.tenant, name: anonymous.merchant }),
               ),
-        merchantOfKey: (keyId) => hold(keyId, () => merchantOfKey(db, keyId)),
+        merchantOfKey: (keyId) => byKey(keyId, () => merchantOfKey(db, keyId)),
         verify: (...asked) => facilitator.verify(...asked),
         settle: (...asked) => facilitator.settle(...asked),
         get: (...asked) => payments.get(...asked),

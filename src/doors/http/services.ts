@@ -3,6 +3,7 @@ import type { Address, Refusal } from '../../base/kernel/index.ts';
 import type {
   ApiKey,
   Identity,
+  KeyMerchant,
   KeyOrder,
   Merchant,
   NewApiKey,
@@ -150,7 +151,8 @@ type X402Services = {
   supported(merchant: Merchant | null): Supported;
   /** Whose payments come without a key; null: nobody's. */
   anonymous(): Promise<Merchant | null>;
-  merchantOfKey(keyId: string): Promise<Merchant | null>;
+  /** Null: the key is its tenant's own. */
+  merchantOfKey(keyId: string): Promise<KeyMerchant | null>;
   verify(merchant: Merchant, body: unknown, of: Asking): Promise<Answer>;
   settle(merchant: Merchant, body: unknown, of: Asking): Promise<Answer>;
   get(of: PaymentScope, id: string): Promise<PaymentView | null>;

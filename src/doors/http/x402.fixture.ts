@@ -1,5 +1,5 @@
 import { refuse } from '../../base/kernel/index.ts';
-import type { Merchant } from '../../books/access/index.ts';
+import type { KeyMerchant, Merchant } from '../../books/access/index.ts';
 import type { Answer, PaymentView, RefundVerdict, RefundView } from '../../roads/x402/index.ts';
 import type { Services } from './services.ts';
 
@@ -9,7 +9,7 @@ const PAYMENT_ID = '01890000-0000-7000-8000-00000000f402';
 
 /** One payment of one tenant, in memory, for tests. */
 export class FakeX402 implements X402 {
-  merchant: Merchant;
+  merchant: KeyMerchant;
   anonymousMerchant: Merchant | null = null;
   answer: Answer = { status: 200, body: { isValid: true, success: true } };
   asked: { merchant: Merchant; body: unknown }[] = [];
@@ -25,6 +25,7 @@ export class FakeX402 implements X402 {
       assets: [],
       offers: [],
       replays: false,
+      inService: true,
       wallets: [],
       lanes: [],
     };
@@ -66,7 +67,14 @@ export class FakeX402 implements X402 {
   /** What it answers to a refund of its payment. */
   verdict: RefundVerdict = { kind: 'created', view: REFUND };
 
-  async refund({ tenantId }: { tenantId: string }, id: string): Promise<RefundVerdict> {
+  /** For which merchants; null: for the tenant. */
+  readonly refundedBy: (string | null)[] = [];
+
+  async refund(
+    { tenantId, merchantId }: { tenantId: string; merchantId: string | null },
+    id: string,
+  ): Promise<RefundVerdict> {
+    this.refundedBy.push(merchantId);
     if (tenantId === this.#tenantId && id === PAYMENT_ID) return this.verdict;
     return { kind: 'refused', refusal: refuse('not_found', 'There is none.') };
   }

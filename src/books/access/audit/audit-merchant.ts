@@ -31,6 +31,20 @@ export async function auditMerchant(
   await writeAudit(sql, [{ tenantId, action, actor: ACTOR, subject, detail }]);
 }
 
+/** The file names them no more. */
+export async function auditRetired(
+  sql: Sql,
+  merchants: readonly Pick<AuditedMerchant, 'merchantId' | 'tenantId' | 'name'>[],
+): Promise<void> {
+  const action = 'merchant.retired';
+  await writeAudit(
+    sql,
+    merchants.map(({ tenantId, merchantId: subject, name }) => {
+      return { tenantId, action, actor: ACTOR, subject, detail: { name } };
+    }),
+  );
+}
+
 /** In an order of their own: rows and files have another. */
 function termsOf({ payTo, assets, offers, replays }: AuditedMerchant) {
   return {

@@ -4,8 +4,16 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestDatabases, testDatabases } from '../../../../test/support/postgres.ts';
 import { type Db, openPool } from '../../../base/db/index.ts';
-import { listKeys, listTenants, revokeKey } from '../../../books/access/index.ts';
-import { ensureKeys, ensureTenants } from './access.ts';
+import { readAudit } from '../../../base/event/index.ts';
+import type { Address } from '../../../base/kernel/index.ts';
+import {
+  findMerchant,
+  findTenant,
+  listKeys,
+  listTenants,
+  revokeKey,
+} from '../../../books/access/index.ts';
+import { ensureAccess, ensureKeys, ensureTenants } from './access.ts';
 
 let databases: TestDatabases;
 let db: Db;
@@ -55,4 +63,37 @@ test('keys that open less than those of today are made anew', async () => {
 test("another tenant's keys are not taken", async () => {
   const acme = await ensureKeys(db, folder, 'acme');
   expect(acme).toMatchObject({ made: true, tenant: 'acme' });
+});
+
+test('a merchant that the configuration names no more is out of service, and comes back with it', async () => {
+  const payTo: Address[] = [`0x${'aa'.repeat(20)}`];
+  const terms = { payTo, assets: [], offers: [], replays: false };
+  const of = (tenant: string, ...names: string[]) => ({
+    lanes: [],
+    x402: { merchants: names.map((name) => ({ tenant, name, ...terms })) } as never,
+  });
+  const inService = async (tenant: string, name: string) =>
+    (await findMerchant(db, { tenant, name })) !== null;
+  const elsewhere = mkdtempSync(join(folder, 'other-'));
+  await ensureAccess(db, elsewhere, of('other', 'theirs'), 'other');
+  await ensureAccess(db, folder, of('acme', 'shop', 'stall'), 'acme');
+  await ensureAccess(db, folder, of('acme', 'stall'), 'acme');
+  expect(await inService('acme', 'shop')).toBe(false);
+  expect(await inService('acme', 'stall')).toBe(true);
+  // Of tenants that it never named it says nothing.
+  expect(await inService('other', 'theirs')).toBe(true);
+  await ensureAccess(db, folder, { lanes: [], x402: { merchants: [] } as never }, 'demo');
+  expect(await inService('acme', 'stall')).toBe(false);
+  await ensureAccess(db, folder, of('acme', 'shop', 'stall'), 'acme');
+  expect(await inService('acme', 'shop')).toBe(true);
+  const { tenantId } = (await findTenant(db, { name: 'acme' }))!;
+  const told = await readAudit(db, { tenantId, action: 'merchant', limit: 50, before: null });
+  const ofShop = told.filter(({ detail }) => (detail as { name?: string }).name === 'shop');
+  expect(ofShop.reverse().map(({ action }) => action)).toEqual([
+    'merchant.made',
+    'merchant.key_bound',
+    'merchant.retired',
+    'merchant.made',
+    'merchant.key_bound',
+  ]);
 });

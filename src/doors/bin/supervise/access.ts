@@ -1,5 +1,5 @@
 import type { MerchantSettings, Settings } from '../../../base/config/index.ts';
-import { type Db, openPool } from '../../../base/db/index.ts';
+import { type Db, inTransaction, openPool } from '../../../base/db/index.ts';
 import { isRefusal, type Refusal, systemClock, Transient } from '../../../base/kernel/index.ts';
 import {
   allows,
@@ -12,6 +12,7 @@ import {
   listTenants,
   merchantOfKey,
   type Role,
+  retireMerchants,
   type Tenant,
 } from '../../../books/access/index.ts';
 import { createMerchantKey, putMerchants } from '../merchants.ts';
@@ -37,7 +38,7 @@ export async function ensureAccess(
 ): Promise<LocalKeys> {
   const tenants = [...lanes, ...x402.merchants].map(({ tenant }) => tenant);
   await ensureTenants(db, [...tenants, first]);
-  await ensureMerchantKeys(db, stateDir, x402.merchants);
+  await ensureMerchantKeys(db, stateDir, { wanted: x402.merchants, tenants });
   return ensureKeys(db, stateDir, first);
 }
 
@@ -96,20 +97,26 @@ export async function ensureKeys(db: Db, stateDir: string, tenant: string): Prom
 }
 
 /**
- * Makes the merchants of the configuration, and for each a key in the state folder where there is none that the database
- * still takes.
+ * Makes the merchants of the configuration, takes out of service what its tenants have besides, and makes for each a key in
+ * the state folder where there is none that the database still takes.
  */
 async function ensureMerchantKeys(
   db: Db,
   stateDir: string,
-  wanted: readonly MerchantSettings[],
+  { wanted, tenants }: { wanted: readonly MerchantSettings[]; tenants: readonly string[] },
 ): Promise<void> {
   const merchants = await putMerchants(db, wanted);
-  const kept = readState(stateDir, 'merchants') ?? {};
+  const before = readState(stateDir, 'merchants') ?? {};
+  const theirs = {
+    // A tenant may be gone from the file with its merchant.
+    tenants: [...tenants, ...Object.keys(before).map((name) => name.split('/')[0]!)],
+    kept: merchants.map(({ merchantId }) => merchantId),
+  };
+  await inTransaction(db, (sql) => retireMerchants(sql, theirs));
   const keys: Record<string, string> = {};
   for (const [index, merchant] of merchants.entries()) {
     const name = `${wanted[index]!.tenant}/${merchant.name}`;
-    const known = kept[name];
+    const known = before[name];
     const good = known !== undefined && (await actsFor(db, known, merchant.merchantId));
     keys[name] = good ? known : await createMerchantKey(db, merchant);
   }

@@ -133,11 +133,12 @@ function letMerchantsIn(services: Services) {
   return Object.assign(hook, { need: keyed.need });
 }
 
-function merchantOf(services: Services, request: FastifyRequest): Promise<Merchant | null> {
+async function merchantOf(services: Services, request: FastifyRequest): Promise<Merchant | null> {
   const { x402 } = services;
   const principal = request.principal as FastifyRequest['principal'] | undefined | null;
   if (!principal) return x402.anonymous();
-  return principal.keyId === null ? Promise.resolve(null) : x402.merchantOfKey(principal.keyId);
+  const merchant = principal.keyId === null ? null : await x402.merchantOfKey(principal.keyId);
+  return merchant?.inService ? merchant : null;
 }
 
 function send(reply: FastifyReply, { status, body, ended }: Answer): FastifyReply {
