@@ -9,6 +9,7 @@ import {
   assignTransfer,
   commitTransfer,
   depositTransfer,
+  earningTransfers,
   fundTransfer,
   gasTransfer,
   Ledger,
@@ -484,6 +485,24 @@ describe('the books as they are read', () => {
     const page = await readStatement(at.app, { ...query, before: lines[1]!.transferId, limit: 1 });
     expect(page).toEqual([lines[2]]);
     expect(page[0]).toMatchObject({ subjectId: order.withdrawalId, correlationId: 'c' });
+  });
+
+  it('show all that moved what there is, whatever only became pending since', async () => {
+    const account = await newAccount();
+    await book(deposit(account, 100n));
+    const expected = {
+      account,
+      asset: USD,
+      amount: 5n,
+      correlationId: 'c',
+      paymentId: randomUUID(),
+    };
+    const moves = Array.from({ length: 3 }, () => ({
+      ...{ ...expected, kind: 'EXPECT' as const, tenantId: at.tenantId },
+    }));
+    await book(...earningTransfers(moves, () => 0n));
+    const query = { tenantId: at.tenantId, account, before: null, limit: 2 };
+    expect(await readStatement(at.app, query)).toMatchObject([{ kind: 'DEPOSIT' }]);
   });
 
   it('tell an account without any asset from one that does not exist, and tenants apart', async () => {

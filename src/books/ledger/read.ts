@@ -104,14 +104,19 @@ type StatementLine = {
   at: Date;
 };
 
-/** A customer's transfers, newest first, before a transfer id. */
+/** The transfers that moved what a customer has, newest first, before a transfer id: what is only pending is none. */
 export async function readStatement(
   sql: Sql,
   query: { tenantId: string; account: string; before: string | null; limit: number },
 ): Promise<StatementLine[]> {
   const { rows } = await sql.query<StatementLine>(
-    `WITH page AS (
+    // Before the limit: a page of nothing but what is pending would look like the end.
+    `WITH mine AS MATERIALIZED (
+       SELECT account_no, kind, asset FROM ledger_account
+       WHERE tenant_id = $1 AND owner = $2 AND kind IN ('available', 'reserved')
+     ), page AS (
        SELECT * FROM transfer WHERE tenant_id = $1 AND account = $2
+         AND (debit_nos || credit_nos) && ARRAY(SELECT account_no FROM mine)
          AND ($3::uuid IS NULL OR transfer_id < $3) ORDER BY transfer_id DESC LIMIT $4
      )
      SELECT t.transfer_id AS "transferId", t.kind, min(l.asset) AS asset,
@@ -122,8 +127,7 @@ export async function readStatement(
        t.subject_id AS "subjectId", t.correlation_id AS "correlationId", t.at
      FROM page t
      JOIN posting p USING (transfer_id)
-     JOIN ledger_account l ON l.account_no IN (p.debit_no, p.credit_no)
-       AND l.owner = $2 AND l.kind IN ('available', 'reserved')
+     JOIN mine l ON l.account_no IN (p.debit_no, p.credit_no)
      GROUP BY t.transfer_id, t.kind, t.subject_id, t.correlation_id, t.at
      ORDER BY t.transfer_id DESC`,
     [query.tenantId, query.account, query.before, query.limit],
