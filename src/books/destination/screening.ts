@@ -36,7 +36,9 @@ export async function readScreened(
   if (places.length === 0) return [];
   const { rows } = await sql.query<Row>({
     name: 'screening_get',
-    text: `SELECT s.screened_at > clock_timestamp() - $3 * interval '1 millisecond' AS known,
+    // What the database's clock, set back since, calls the future may be of any age.
+    text: `SELECT s.screened_at > clock_timestamp() - $3 * interval '1 millisecond'
+          AND s.screened_at <= clock_timestamp() AS known,
         (extract(epoch FROM s.screened_at) * 1000)::float8 AS at, s.risk_score AS score, s.category, s.source, s.failure
       FROM unnest($1::bigint[], $2::bytea[]) WITH ORDINALITY AS u(chain_id, address, n)
       LEFT JOIN screening s USING (chain_id, address) ORDER BY n`,
@@ -71,15 +73,18 @@ export async function wantScreened(sql: Sql, places: readonly Place[]): Promise<
   });
 }
 
+/** Places and the moment from which on somebody is asked about them, by the database's clock and as it writes it. */
+type Taken = { places: Place[]; askedAt: string };
+
 /**
  * Takes what is to be asked about now, the longest waiting first, for `leaseMs`: nobody else asks about it
- * meanwhile, and what its taker does not answer, crashed or not, is taken again.
+ * meanwhile, and what its taker does not answer, crashed or not, is taken again. Null: there is nothing.
  */
 export async function takeWanted(
   sql: Sql,
   { limit, leaseMs }: { limit: number; leaseMs: number },
-): Promise<Place[]> {
-  const { rows } = await sql.query<Place & { chainId: bigint }>({
+): Promise<Taken | null> {
+  const { rows } = await sql.query<{ chainId: bigint; address: Address; askedAt: string }>({
     name: 'screening_take',
     types: HEX_BYTES,
     text: `WITH due AS MATERIALIZED (
@@ -88,30 +93,39 @@ export async function takeWanted(
       )
       UPDATE screening s SET ask_at = clock_timestamp() + $2 * interval '1 millisecond'
       FROM due WHERE s.chain_id = due.chain_id AND s.address = due.address
-      RETURNING s.chain_id AS "chainId", s.address`,
+      RETURNING s.chain_id AS "chainId", s.address, statement_timestamp()::text AS "askedAt"`,
     values: [limit, leaseMs],
   });
-  return rows.map(({ chainId, address }) => ({ chainId: Number(chainId), address }));
+  const [first] = rows;
+  if (first === undefined) return null;
+  const places = rows.map(({ chainId, address }) => ({ chainId: Number(chainId), address }));
+  return { places, askedAt: first.askedAt };
 }
 
-/** Stores what was said. */
+/**
+ * Stores what was said when it was asked for. Who answers when its lease is long over takes nothing back that was
+ * asked for later.
+ */
 export async function writeScreened(
   sql: Sql,
   said: readonly (Place & { risk: Risk })[],
+  askedAt: string,
 ): Promise<void> {
   if (said.length === 0) return;
   await sql.query({
     name: 'screening_answer',
     text: `UPDATE screening s SET risk_score = u.score, category = u.category, source = u.source,
-        screened_at = clock_timestamp(), wanted_at = NULL, failures = 0, failure = NULL
+        screened_at = $6::timestamptz, wanted_at = NULL, failures = 0, failure = NULL
       FROM unnest($1::bigint[], $2::bytea[], $3::int[], $4::text[], $5::text[])
         AS u(chain_id, address, score, category, source)
-      WHERE s.chain_id = u.chain_id AND s.address = u.address`,
+      WHERE s.chain_id = u.chain_id AND s.address = u.address
+        AND (s.screened_at < $6::timestamptz OR s.screened_at > clock_timestamp()) IS NOT FALSE`,
     values: [
       ...columnsOf(said),
       said.map(({ risk }) => risk.score),
       said.map(({ risk }) => risk.category),
       said.map(({ risk }) => risk.source),
+      askedAt,
     ],
   });
 }

@@ -43,6 +43,7 @@ class Toy implements RiskProvider {
   };
 }
 const SILENT: Said = { failure: 'toy: nothing' };
+const SANCTIONED: Said = { score: 100, category: 'sanctions', source: 'toy' };
 const clear = (source: string): Said => ({ score: 0, category: null, source });
 
 let now = 0;
@@ -74,13 +75,13 @@ describe('a destination', () => {
   it('is asked about by one at a time, and again when who took it did not come back', async () => {
     await wantScreened(at.app, [A]);
     const lease = { limit: 10, leaseMs: 60_000 };
-    expect(await takeWanted(at.app, lease)).toEqual([A]);
-    expect(await takeWanted(at.app, lease)).toEqual([]);
+    expect(await takeWanted(at.app, lease)).toMatchObject({ places: [A] });
+    expect(await takeWanted(at.app, lease)).toBe(null);
     // Wanted again meanwhile: it is asked about already.
     await wantScreened(at.app, [A]);
-    expect(await takeWanted(at.app, lease)).toEqual([]);
+    expect(await takeWanted(at.app, lease)).toBe(null);
     await due();
-    expect(await takeWanted(at.app, lease)).toEqual([A]);
+    expect(await takeWanted(at.app, lease)).toMatchObject({ places: [A] });
   });
 
   it('of which nobody says anything is told so with the reason, and asked about later and later', async () => {
@@ -113,6 +114,32 @@ describe('a destination', () => {
     await one.round();
     expect(await known([A])).toMatchObject([{ kind: 'known', source: 'toy' }]);
     expect(await known([A], 1_000)).toEqual([{ kind: 'unavailable', reason: 'toy: nothing' }]);
+  });
+
+  it('keeps the newer word where an older one comes late, from who was taken for dead', async () => {
+    const quick = screener({ provider: new Toy('toy', () => SANCTIONED) });
+    const slow = new Toy('toy', () => clear('toy'));
+    const { ask } = slow;
+    slow.ask = async (places) => {
+      await due();
+      await quick.round();
+      return ask(places);
+    };
+    await wantScreened(at.app, [A]);
+    await screener({ provider: slow }).round();
+    expect(await known([A])).toMatchObject([SANCTIONED]);
+  });
+
+  it('is asked about again, and known anew, where the clock was set back behind what was said', async () => {
+    const provider = new Toy('toy', () => clear('toy'));
+    await wantScreened(at.app, [A]);
+    await screener({ provider }).round();
+    await at.rows(`UPDATE screening SET screened_at = now() + interval '1 day'`);
+    expect(await known([A])).toEqual([{ kind: 'wanted' }]);
+    provider.say = () => SANCTIONED;
+    await wantScreened(at.app, [A]);
+    await screener({ provider }).round();
+    expect(await known([A])).toMatchObject([SANCTIONED]);
   });
 
   it('that the list names is asked about no further', async () => {

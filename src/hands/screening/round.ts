@@ -45,13 +45,15 @@ export class Screener {
     const { db, list, provider } = this.#options;
     const limit = Math.min(...[list, provider].flatMap((one) => one?.room ?? []));
     const within = (list?.withinMs ?? 0) + (provider?.withinMs ?? 0);
-    const places = await takeWanted(db, { limit, leaseMs: within + MARGIN_MS });
-    if (places.length === 0) return false;
+    const taken = await takeWanted(db, { limit, leaseMs: within + MARGIN_MS });
+    if (taken === null) return false;
+    const { places, askedAt } = taken;
     const said = await this.#ask(places);
     const answered = places.map((place, index) => ({ ...place, said: said[index]! }));
     await writeScreened(
       db,
       answered.flatMap(({ said: one, ...place }) => (isRisk(one) ? { ...place, risk: one } : [])),
+      askedAt,
     );
     await writeUnanswered(
       db,
