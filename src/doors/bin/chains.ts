@@ -94,6 +94,18 @@ export async function openChain(
   return { told, waiting };
 }
 
+/** Each in its turn, whatever becomes of those before it; then throws what the first of them threw. */
+export async function eachChain(
+  chains: readonly ChainSettings[],
+  work: (chain: ChainSettings) => Promise<void>,
+): Promise<void> {
+  const failures: unknown[] = [];
+  for (const chain of chains) {
+    await work(chain).catch((error) => failures.push(error));
+  }
+  if (failures.length > 0) throw failures[0];
+}
+
 /** All chains and lanes of the settings, for a start that waits for them. */
 export async function adoptConfiguredLanes(settings: Settings): Promise<string[]> {
   const db = openPool({
@@ -105,8 +117,9 @@ export async function adoptConfiguredLanes(settings: Settings): Promise<string[]
   try {
     const ledger = new Ledger(db);
     const told: string[] = [];
-    for (const chain of settings.chains)
+    await eachChain(settings.chains, async (chain) => {
       told.push(...(await openChain({ db, ledger, settings }, chain, portOf(chain).agreed)).told);
+    });
     return told;
   } finally {
     await db.end();

@@ -39,7 +39,7 @@ import {
   type WithdrawalContext,
 } from '../../roads/withdrawal/index.ts';
 import { PaymentService, paymentHandlers } from '../../roads/x402/index.ts';
-import { openChain, portOf, tellQuorum } from './chains.ts';
+import { eachChain, openChain, portOf, tellQuorum } from './chains.ts';
 import { cronLoops } from './cron-loops.ts';
 import { freezeLoop, screeningLoop } from './quiet-loops.ts';
 import { databaseReady, installationOf, type RoleHandle } from './role.ts';
@@ -203,17 +203,17 @@ function openLoop(worker: Worker, onMisfit: (error: ConfigurationError) => void)
     clock: systemClock,
     log: worker.log,
     round: async () => {
-      for (const chain of worker.settings.chains) {
+      await eachChain(worker.settings.chains, async (chain) => {
         const again = adoptAgainAt.get(chain.chainId) ?? Number.POSITIVE_INFINITY;
         const open = worker.chains.has(chain.chainId);
-        if (open && systemClock.monotonic() < again) continue;
+        if (open && systemClock.monotonic() < again) return;
         const port = worker.pools.get(chain.chainId)!;
         try {
           const { told, waiting } = await openChain(worker, chain, port.agreed);
           for (const line of told) worker.log.info({ chain: chain.id }, line);
           if (waiting) adoptAgainAt.set(chain.chainId, systemClock.monotonic() + ADOPT_AGAIN_MS);
           else adoptAgainAt.delete(chain.chainId);
-          if (open) continue;
+          if (open) return;
           worker.chains.set(chain.chainId, { settings: chain, port });
           worker.agreed.set(chain.chainId, { port: port.agreed });
           worker.log.info({ chain: chain.id, quorum: tellQuorum(chain) }, 'chain opened');
@@ -221,7 +221,7 @@ function openLoop(worker: Worker, onMisfit: (error: ConfigurationError) => void)
           if (error instanceof ConfigurationError) onMisfit(error);
           throw error;
         }
-      }
+      });
       return false;
     },
   });
