@@ -2,7 +2,7 @@ import { type Db, inTransaction, type Sql } from '../../base/db/index.ts';
 import type { Refusal } from '../../base/kernel/index.ts';
 import { type Claim, complete, type Handler, type Outcome } from '../../base/queue/index.ts';
 import { receiptOf } from './call/answers.ts';
-import { decideEnd, type Next, type Standing } from './call/decide-end.ts';
+import { decideEnd, type Next, retryRefundMs, type Standing } from './call/decide-end.ts';
 import { readRequests } from './call/kept.ts';
 import {
   type Call,
@@ -41,7 +41,6 @@ type EndContext = {
   facilitator: Pick<Facilitator, 'settle'>;
 };
 
-const NOT_FINAL_MS = 3_000;
 const CHARGED_MS = 1_000;
 
 /** Looks after every call from its payment on, so that each ends served, unpaid or given back whatever process is gone. */
@@ -70,18 +69,21 @@ async function endStep(context: EndContext, claimed: Claim): Promise<Outcome[]> 
   const calls = await readCalls(db, { ids });
   const nexts = await nextOf(context, calls);
   const refunded: Refunded[] = [];
+  const again = new Map<string, number>();
   for (const { call, next } of nexts) {
     if (next.kind !== 'refund') continue;
     const told = await context.payments.refund(call, call.paymentId, requestOf(call));
     if (told.kind !== 'refused') {
       refunded.push({ id: call.id, refundId: told.view.id, refused: null });
-    } else if (told.refusal.code !== 'not_refundable') {
-      refunded.push({ id: call.id, refundId: null, refused: told.refusal.code });
+      continue;
     }
+    const { code } = told.refusal;
+    const delayMs = retryRefundMs(code);
+    if (delayMs === null) refunded.push({ id: call.id, refundId: null, refused: code });
+    else again.set(call.id, delayMs);
   }
   await chargeAll(context, nexts);
-  const ended = new Set(refunded.map(({ id }) => id));
-  const outcomes = nexts.flatMap(({ call, next }) => waitOf(call, next, ended));
+  const outcomes = nexts.flatMap(({ call, next }) => waitOf(call, next, again));
   const waiting = new Set(outcomes.map(({ subjectId }) => subjectId));
   const taken = await inTransaction(db, async (sql) => {
     const ours = await complete(
@@ -132,15 +134,15 @@ async function chargeAll(
 function waitOf(
   { id: subjectId }: Call,
   next: Next,
-  refunded: ReadonlySet<string>,
+  again: ReadonlyMap<string, number>,
 ): Extract<Outcome, { kind: 'wait' }>[] {
   if (next.kind === 'wait') return [{ ...next, subjectId }];
   if (next.kind === 'charge') {
     return [{ kind: 'wait', subjectId, delayMs: CHARGED_MS, reason: 'it is being charged' }];
   }
-  if (next.kind !== 'refund' || refunded.has(subjectId)) return [];
-  const reason = 'its payment is not final';
-  return [{ kind: 'wait', subjectId, delayMs: NOT_FINAL_MS, reason }];
+  const delayMs = again.get(subjectId);
+  if (delayMs === undefined) return [];
+  return [{ kind: 'wait', subjectId, delayMs, reason: 'its refund can not be made now' }];
 }
 
 /** The call that is to be forwarded now; null: nothing is. Whoever moved it meanwhile has it. */

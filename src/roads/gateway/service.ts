@@ -65,7 +65,8 @@ export type GatewayRequest = {
 type Asked = {
   request: GatewayRequest;
   endpoint: PricedEndpoint;
-  asset: AssetSettings;
+  /** Null: nobody can pay by it now, and what was paid is answered. */
+  asset: AssetSettings | null;
   merchant: Merchant;
   hash: Hex;
 };
@@ -130,9 +131,10 @@ export class GatewayService {
     // What was offered or paid holds, also where the price was taken away since.
     const paying = request.headers['payment-signature'] !== undefined;
     const endpoint = (await match(true)) ?? (paying ? await match(false) : null);
-    const asset = endpoint && assets.find(endpoint.asset);
     const merchant = endpoint && (await findMerchant(db, { tenant, name }));
-    if (!endpoint || !merchant || !asset || !isPayable(asset, endpoint)) return null;
+    if (!endpoint || !merchant) return null;
+    const found = assets.find(endpoint.asset);
+    const asset = found && isPayable(found, endpoint) ? found : null;
     const { merchantId } = merchant;
     const hash = requestHash({ merchantId, method, path, search, body });
     return { request, endpoint, asset, merchant, hash };
@@ -143,9 +145,9 @@ export class GatewayService {
     { request, endpoint, asset, hash, merchant }: Asked,
     error: string,
   ): Promise<GatewayAnswer> {
+    if (!endpoint.inForce || asset === null) return problem(NOT_FOUND);
     const taker = endpoint.usage && this.#context.takerOf(merchant, asset.chainId);
-    const closed = endpoint.usage !== null && taker === null;
-    if (!endpoint.inForce || closed) return problem(NOT_FOUND);
+    if (endpoint.usage !== null && taker === null) return problem(NOT_FOUND);
     const rate = this.#context.challenges.take({
       ...{ keyId: `${endpoint.firstId} ${request.address}`, tenantId: endpoint.merchantId },
       rateLimit: null,

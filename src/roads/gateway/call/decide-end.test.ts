@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { decideEnd, type Next, type Standing } from './decide-end.ts';
+import { decideEnd, type Next, retryRefundMs, type Standing } from './decide-end.ts';
 
 type Facts = Parameters<typeof decideEnd>[0];
 const CALL: Facts = {
@@ -112,4 +112,13 @@ describe('a call that nobody may be at', () => {
   it.each(TABLE)('%s', (_, over, standing, next) => {
     expect(decideEnd({ ...CALL, ...over }, standing)).toEqual(next);
   });
+});
+
+it.each([
+  ['whose payment is not final', 'not_refundable', 3_000],
+  ['whose asset is configured no more', 'unknown_asset', 60_000],
+  ['of what the merchant has spent', 'insufficient_balance', null],
+  ['of what is somebody else’s', 'not_custodial', null],
+] as const)('a refund %s is asked for again as long as that can pass', (_, code, delayMs) => {
+  expect(retryRefundMs(code)).toBe(delayMs);
 });

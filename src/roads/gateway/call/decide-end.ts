@@ -1,3 +1,4 @@
+import type { RefusalCode } from '../../../base/kernel/index.ts';
 import type { Call } from './rows.ts';
 
 /** What became of a payment, by whom it was made; declared here and told by bin. */
@@ -26,6 +27,8 @@ export type Next =
 const SOON_MS = 1_000;
 const UNDER_WAY_MS = 2_000;
 const OPEN_MS = 10_000;
+const NOT_FINAL_MS = 3_000;
+const NOT_CONFIGURED_MS = 60_000;
 
 type Facts = Pick<
   Call,
@@ -61,6 +64,15 @@ export function decideEnd(call: Facts, standing: Standing | undefined): Next {
     default:
       return { kind: 'rest' };
   }
+}
+
+/**
+ * Whether a refund that was refused is asked for again: it is owed, and what stands in its way passes by itself (the payment is not
+ * final) or with the configuration (its asset is not in it now). Any other refusal is told, and a person's to mend. Pure.
+ */
+export function retryRefundMs(code: RefusalCode): number | null {
+  if (code === 'not_refundable') return NOT_FINAL_MS;
+  return code === 'unknown_asset' ? NOT_CONFIGURED_MS : null;
 }
 
 function ofPaying(standing: Standing | undefined): Next {
