@@ -85,11 +85,12 @@ export async function streamEvents(
       if (events.length < feed.pageSize) {
         const quiet = performance.now() - written;
         await bell.wait(Math.max(0, Math.min(timing.pollMs, timing.heartbeatMs - quiet)));
-        if (signal.aborted || !(await feed.allowed())) break;
-        if (performance.now() - written >= timing.heartbeatMs) {
-          await write(response, ': heartbeat\n\n', signal);
-          written = performance.now();
-        }
+      }
+      // Also between full pages: who catches up, or takes them slowly, may do so for hours.
+      if (signal.aborted || !(await feed.allowed())) break;
+      if (performance.now() - written >= timing.heartbeatMs) {
+        await write(response, ': heartbeat\n\n', signal);
+        written = performance.now();
       }
       events = await feed.next(position);
     }

@@ -57,6 +57,7 @@ export class FakeServices implements Services {
   acts: (AuditRow & { tenantId: string })[] = [];
   epoch = 'epoch-1';
   eventReads = 0;
+  onEventRead: () => void = () => {};
   listeners = new Set<() => void>();
   ready = true;
   wallets = new FakeWallets(TENANT);
@@ -175,6 +176,7 @@ export class FakeServices implements Services {
   async events(tenantId: string, after: bigint, limit: number): Promise<EventView[]> {
     this.#throwFault();
     this.eventReads += 1;
+    this.onEventRead();
     return this.history
       .filter((event) => event.tenantId === tenantId && event.position > after)
       .slice(0, limit)

@@ -186,6 +186,17 @@ describe('the event stream', () => {
     expect(warnings).toEqual([]);
   });
 
+  it('ends when its key is revoked while it still sends what was there', async () => {
+    services.append(1_000);
+    // After its first page.
+    services.onEventRead = () => {
+      if (services.eventReads === 2) delete services.keys['all'];
+    };
+    const stream = new Stream();
+    await stream.until(() => stream.ended);
+    expect(stream.frames).toHaveLength(400);
+  });
+
   it('ends when the events can not be read, and says so in the log', async () => {
     const stream = new Stream();
     await stream.until(() => stream.response !== null);
