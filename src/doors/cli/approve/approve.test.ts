@@ -130,6 +130,27 @@ describe('payonce approve', () => {
     }
   });
 
+  it.each([
+    ['a request that is no JSON', ['--request', 'bad.txt'], 'bad.txt is not JSON'],
+    ['an approval that is no JSON', ['--signature', 'bad.txt'], 'bad.txt is not JSON'],
+    // It would be sent to the server.
+    ['a keystore for an approval', ['--signature', 'keystore.json'], 'no approval of alice'],
+    ['the approval of another', ['--signature', 'bob.json'], 'no approval of alice'],
+    ['a place where nothing can be written', ['--out', 'none/out.json'], 'can not be written'],
+  ])('refuses %s in one line, and shows nothing of it', async (_, flags, why) => {
+    writeFileSync(join(folder, 'bad.txt'), 'secret-secret');
+    writeFileSync(join(folder, 'keystore.json'), '{"crypto": {"kdf": "secret-secret"}}');
+    writeFileSync(join(folder, 'bob.json'), '{"approver": "bob", "signature": "secret-secret"}');
+    writeFileSync(join(folder, 'request.json'), JSON.stringify(request));
+    const usual = ['--request', 'request.json', '--key', 'key.pem', '--yes', '--json'];
+    const args = ['approve', ID, '--as', 'alice', ...usual, ...flags];
+    const { code, out, err } = await run(args, { cwd: folder });
+    expect({ code, out }).toEqual({ code: 2, out: '' });
+    expect(err).toMatch(/^payonce: approve: [^\n]*\n$/);
+    expect(err).toContain(why);
+    expect(err).not.toContain('secret');
+  });
+
   it('refuses a key that is none, and shows nothing of it', async () => {
     writeFileSync(join(folder, 'bad.pem'), 'secret-secret');
     const ran = await approve(request, '--key', 'bad.pem', '--yes');

@@ -51,11 +51,11 @@ async function approve(run: Run, id: string, flags: Flags): Promise<void> {
     const { status, given, required } = answer.body;
     run.stdout.write(`${status}: ${given} of ${required} approvals\n`);
   };
-  if (flags.signature !== undefined) return send(JSON.parse(readAt(run, flags.signature)));
+  if (flags.signature !== undefined) return send(readApproval(run, flags.signature, flags.as));
   const request =
     flags.request === undefined
       ? (await findApi(run, flags, { admin: true }).request({ method: 'GET', path })).body
-      : JSON.parse(readAt(run, flags.request));
+      : readJson(run, flags.request);
   const read = refusing(() => readRequest(request, Date.now()));
   if (read.id !== id) {
     throw new ConfigurationError(`approve: the request is about ${read.id}, not ${id}`);
@@ -74,8 +74,36 @@ async function approve(run: Run, id: string, flags: Flags): Promise<void> {
   );
   const approval = { approver: flags.as, signature };
   if (flags.out === undefined) return send(approval);
-  writeFileSync(resolve(run.cwd, flags.out), `${JSON.stringify(approval)}\n`);
+  writeAt(run, flags.out, `${JSON.stringify(approval)}\n`);
   if (!flags.json) run.stdout.write(`signed; send it with --signature ${flags.out}\n`);
+}
+
+function readJson(run: Run, file: string): unknown {
+  try {
+    return JSON.parse(readAt(run, file));
+  } catch (error) {
+    if (error instanceof ConfigurationError) throw error;
+    // What JSON.parse says of it has a piece of the file.
+    throw new ConfigurationError(`approve: ${file} is not JSON`);
+  }
+}
+
+/** What is sent is what --out wrote and nothing else: a keystore, say, is JSON as well. */
+function readApproval(run: Run, file: string, as: string): { approver: string; signature: string } {
+  const { approver, signature } = Object(readJson(run, file)) as Record<string, unknown>;
+  if (approver !== as || typeof signature !== 'string') {
+    throw new ConfigurationError(`approve: ${file} is no approval of ${as}, as --out writes one`);
+  }
+  return { approver, signature };
+}
+
+function writeAt(run: Run, file: string, text: string): void {
+  try {
+    writeFileSync(resolve(run.cwd, file), text);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new ConfigurationError(`approve: ${file} can not be written (${code})`);
+  }
 }
 
 function readAt(run: Run, file: string): string {
