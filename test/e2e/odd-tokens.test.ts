@@ -1,6 +1,8 @@
+import canonicalize from 'canonicalize';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Address, caip19 } from '../../src/base/kernel/index.ts';
 import { readLanes } from '../../src/books/tx/index.ts';
+import { checkEvidence } from '../../src/roads/evidence/index.ts';
 import { deploy, transactWith } from '../support/contracts.ts';
 import { type Answer, Installation } from '../support/installation.ts';
 import { expectLaws, quiet, recipient } from '../support/laws.ts';
@@ -168,6 +170,11 @@ describe('tokens that are not as they should be', () => {
     expect(done.actions[0]!.transferIds).toHaveLength(1);
     expect(await view(id)).toMatchObject({ status: 'COMPLETED', waiting: null });
     expect(await resolutions(id)).toEqual(['COMMIT']);
+    const { body } = await on.call('GET', `/v1/withdrawals/${id}/evidence`);
+    const { statements } = await checkEvidence(`${canonicalize(body)}\n`, []);
+    // Nothing is sealed in this installation.
+    const untrue = statements.filter(({ what, holds }) => !holds && !what.endsWith(' is sealed'));
+    expect(untrue).toEqual([]);
     await settled();
   });
 

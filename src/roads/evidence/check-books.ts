@@ -24,7 +24,7 @@ export function checkBooks(evidence: Evidence, rows: readonly Row[]): Statement[
     ...approvalsOf(withdrawal, of('approval_request'), of('approval')),
     ...postingsOf(withdrawal, transfers),
     statesOf(movesOf(evidence, rows)),
-    ...paidOf(evidence, of('event_batch'), transfers),
+    ...paidOf(evidence, of),
   ];
 }
 
@@ -140,22 +140,29 @@ export function endsCompleted(evidence: Evidence, rows: readonly Row[]): boolean
   return last !== undefined && isCompletion(last);
 }
 
-/** What is told to be completed was committed, and one of its own transactions paid it. */
-function paidOf(
-  evidence: Evidence,
-  batches: readonly Fields[],
-  transfers: readonly Fields[],
-): Statement[] {
-  if (!batches.some((batch) => batch['type'] === 'withdrawal' && isCompletion(batch))) return [];
+/**
+ * What is told to be completed was committed, and one of its own transactions paid it, or two persons decided that it
+ * counts as paid.
+ */
+function paidOf(evidence: Evidence, of: (table: string) => Fields[]): Statement[] {
+  const told = of('event_batch').filter((batch) => batch['type'] === 'withdrawal');
+  if (!told.some(isCompletion)) return [];
   const [paid] = payments(evidence);
-  const committed = transfers.some(
+  const commits = of('transfer').filter(
     (one) => one['kind'] === 'COMMIT' && one['subject_id'] === evidence.withdrawalId,
   );
+  const decided = of('break_action').find(
+    (one) =>
+      one['action'] === 'commit' &&
+      commits.some((commit) => one['transfer_ids'] === `{${commit['transfer_id']}}`),
+  );
+  const persons = `${decided?.['proposed_by']} and ${decided?.['confirmed_by']}`;
   return [
     {
       what: 'what is completed was committed and paid',
-      holds: paid !== undefined && committed,
-      detail: `by ${paid?.txHash ?? 'nothing'}`,
+      holds: commits.length > 0 && (paid ?? decided) !== undefined,
+      detail:
+        paid === undefined && decided ? `as ${persons} say` : `by ${paid?.txHash ?? 'nothing'}`,
     },
   ];
 }

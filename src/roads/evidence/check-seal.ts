@@ -26,6 +26,7 @@ const ID: Record<string, string> = {
   event_batch: 'batch_id',
   approval_request: 'request_id',
   approval: 'approval_id',
+  break_action: 'action_id',
 };
 
 /** Headers by trusted keys, rows by their paths, events by their batches; `proven` takes the rows. */

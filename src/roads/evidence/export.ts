@@ -9,6 +9,7 @@ type Found = {
   decisionIds: string[];
   requestIds: string[];
   approvalIds: string[];
+  actionIds: string[];
   begin: Date;
   end: Date;
 };
@@ -36,6 +37,7 @@ export async function exportEvidence(
       ['event_batch', batchIds],
       ['approval_request', found.requestIds],
       ['approval', found.approvalIds],
+      ['break_action', found.actionIds],
     ];
     const rows: EvidenceRow[] = [];
     for (const [table, ids] of wanted) {
@@ -79,7 +81,9 @@ async function findWithdrawal(
        ARRAY(SELECT request_id FROM approval_request r WHERE r.owner_id = w.withdrawal_id) AS "requestIds",
        ARRAY(SELECT approval_id FROM approval a JOIN approval_request r USING (request_id)
          WHERE r.owner_id = w.withdrawal_id) AS "approvalIds",
-       w.created_at - interval '1 second' AS begin,
+       ARRAY(SELECT action_id FROM break_action a JOIN reconciliation_break k USING (break_id)
+         WHERE k.owner_id = w.withdrawal_id) AS "actionIds",
+       w.created_at - interval '1 minute' AS begin,
        greatest(w.updated_at, t.updated_at) + interval '1 minute' AS end
      FROM withdrawal w LEFT JOIN tx t ON t.owner_id = w.withdrawal_id AND t.owner_kind = 'withdrawal'
      WHERE w.withdrawal_id = $1 AND ($2::uuid IS NULL OR w.tenant_id = $2)`,
@@ -88,7 +92,7 @@ async function findWithdrawal(
   return rows[0] ?? null;
 }
 
-/** Ids are time: between a withdrawal's first and last change lie all its events and transfers. */
+/** Ids are time, by a clock that a fail-over may have set back: between a withdrawal's first and last change lie all its events and transfers. */
 async function batchesOf(sql: Sql, subjects: string[], { begin, end }: Found): Promise<string[]> {
   const { rows } = await sql.query<{ id: string }>(
     `SELECT batch_id AS id FROM event_batch

@@ -18,7 +18,7 @@ export type Evidence = {
   installationId: string;
   withdrawalId: string;
   exportedAt: string;
-  /** Withdrawal, its transaction, decision, transfers, event batches, approvals. */
+  /** Withdrawal, its transaction, decision, transfers, event batches, approvals, what two persons decided. */
   rows: EvidenceRow[];
   /** Of each event batch the hashes of all its events, and in full those of the withdrawal. */
   events: { batchId: string; hashes: Hex[]; own: { n: number; text: string }[] }[];
