@@ -17,6 +17,7 @@ export {
   readDocument,
 } from './change/changes.ts';
 export { classify, type PolicyDiff } from './change/classify.ts';
+export { checkRuledChains, strangeChains } from './change/names.ts';
 export { readSuperseded, readSupersededDecisions } from './change/superseded.ts';
 export { decideBatch, decideBatchAgain, previewDecisions } from './decide.ts';
 export { insertDecisions, readCommitLevels, readScreeningInputs } from './decisions.ts';

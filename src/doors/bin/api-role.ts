@@ -4,7 +4,7 @@ import { historyEpoch, lastPosition, readAudit, readEvents } from '../../base/ev
 import { isRefusal, type Log, systemClock } from '../../base/kernel/index.ts';
 import { KeyCache, LastUse, NonceBook, RateLimiter } from '../../books/access/index.ts';
 import { Ledger } from '../../books/ledger/index.ts';
-import { Policies, policyWorld } from '../../books/policy/index.ts';
+import { checkRuledChains, Policies, policyWorld } from '../../books/policy/index.ts';
 import { readLanes, WAKE_HEADS } from '../../books/tx/index.ts';
 import { MoveResolver } from '../../hands/treasury/index.ts';
 import { ApprovalService } from '../../roads/approval/index.ts';
@@ -51,6 +51,10 @@ export async function startApi({ settings, log, port, host }: ApiOptions): Promi
     max: settings.database.poolSize,
   });
   await databaseReady(db, 'main', log);
+  await checkRuledChains(
+    db,
+    settings.chains.map(({ id }) => id),
+  );
   const readiness = new ReadinessProbe(settings, systemClock);
   const listener = new Listener({
     url: settings.database.url,

@@ -18,7 +18,7 @@ import {
 import { type Handler, Loop, postgresTransport, Runner } from '../../base/queue/index.ts';
 import { WAKE_SCREENING } from '../../books/destination/index.ts';
 import { Ledger } from '../../books/ledger/index.ts';
-import { Policies } from '../../books/policy/index.ts';
+import { checkRuledChains, Policies } from '../../books/policy/index.ts';
 import { releaseChains, WAKE_COLLECT, WAKE_REPLACE } from '../../books/tx/index.ts';
 import {
   type BroadcasterContext,
@@ -83,6 +83,10 @@ export async function startWorker(options: WorkerOptions): Promise<RoleHandle> {
     max: Math.max(settings.database.poolSize, 12),
   });
   await databaseReady(db, 'main', log);
+  await checkRuledChains(
+    db,
+    settings.chains.map(({ id }) => id),
+  );
   const worker: Worker = {
     db,
     ledger: new Ledger(db),

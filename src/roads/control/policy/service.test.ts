@@ -4,7 +4,7 @@ import { MainDatabase } from '../../../../test/support/main-database.ts';
 import { Assets } from '../../../base/config/index.ts';
 import { isRefusal, silentLog } from '../../../base/kernel/index.ts';
 import { createKey, listTenants } from '../../../books/access/index.ts';
-import { activateDue } from '../../../books/policy/index.ts';
+import { activateDue, checkRuledChains } from '../../../books/policy/index.ts';
 import { type PolicyChangeView, PolicyService } from '../index.ts';
 
 const USD = {
@@ -34,10 +34,10 @@ beforeEach(async () => {
 });
 afterEach(() => at?.stop());
 
-const serviceWith = (delayMs: number) =>
+const serviceWith = (delayMs: number, chains = ['base']) =>
   new PolicyService({
     ...{ db: at.app, delayMs, log: silentLog },
-    world: { assets: new Assets([USD]), chains: ['base'], groups: [] },
+    world: { assets: new Assets([USD]), chains, groups: [] },
   });
 const order = (person: number, body: unknown = undefined) => ({
   ...{ by: { tenantId: at.tenantId, personId: persons[person]! }, body, correlationId: 'c' },
@@ -272,5 +272,29 @@ describe('the database', () => {
         [id, persons[1]],
       ),
     ).rejects.toMatchObject({ code: '23505' });
+  });
+});
+
+describe('a chain that has another id in the configuration by now', () => {
+  const text = document('5', '  - { id: shut, type: deny, match: { chains: [base] } }\n');
+
+  it('keeps processes from starting while a document rules, or will, that names it', async () => {
+    await proposed(text);
+    await expect(checkRuledChains(at.app, ['base-1'])).resolves.toBeUndefined();
+    await rule(text);
+    const refused = checkRuledChains(at.app, ['base-1']);
+    await expect(refused).rejects.toThrow(/^chains: none .*rule shut: base\); keep the id/);
+    // Without the rule, which loosens, after its delay; until then both count.
+    await confirmed(document('5'));
+    await expect(checkRuledChains(at.app, ['base-1'])).rejects.toThrow(/rule shut: base/);
+  });
+
+  it('is in no document that is confirmed', async () => {
+    const { id } = await proposed(text);
+    expect(await serviceWith(0, ['base-1']).confirm(id, order(1))).toMatchObject({
+      code: 'policy_change_refused',
+      detail: expect.stringContaining('rule shut: base'),
+    });
+    expect(await statusOf(id)).toBe('PROPOSED');
   });
 });

@@ -25,6 +25,7 @@ import {
   readChanges,
   readDocument,
   storePolicy,
+  strangeChains,
 } from '../../../books/policy/index.ts';
 import { confirm, propose, type Speaker } from '../../../books/proposal/index.ts';
 import { readReason } from '../reason.ts';
@@ -110,7 +111,7 @@ export class PolicyService {
 
   /** The second person's word: what tightens rules from now on, what loosens after the delay. */
   async confirm(id: string, { by }: PolicyOrder): Promise<PolicyChangeView | Refusal> {
-    const { delayMs, log } = this.#context;
+    const { delayMs, log, world } = this.#context;
     return this.#act(id, async (sql, change, effective) => {
       if (change.status !== 'PROPOSED') return notNow(change, 'confirmed');
       if (change.baseVersion !== effective) {
@@ -118,6 +119,12 @@ export class PolicyService {
           'policy_change_refused',
           'Another version rules than the one that the change was compared with; draft it anew.',
         );
+      }
+      const { policy } = (await readDocument(sql, change.version))!;
+      const [stranger] = strangeChains(policy, world.chains);
+      if (stranger !== undefined) {
+        const detail = `The configuration has no such chain any more (rule ${stranger}); draft it anew.`;
+        return refuse('policy_change_refused', detail);
       }
       const confirmedBy = by.personId;
       // Whose word it was in the end: an earlier one may have fallen with its rights.
