@@ -6,7 +6,7 @@ import {
   type Settings,
 } from '../../base/config/index.ts';
 import { checkSchema, type Db, openPool } from '../../base/db/index.ts';
-import { type Clock, checksummed, messageOf } from '../../base/kernel/index.ts';
+import { type Clock, checksummed } from '../../base/kernel/index.ts';
 import { readSigningFreeze, readStandingFreezes, tellFrozen } from '../../books/freeze/index.ts';
 import { readHeads, readLanes } from '../../books/tx/index.ts';
 
@@ -77,7 +77,10 @@ async function look(db: Db, settings: Settings): Promise<Readiness> {
     }
     return { ready: misfit === null, checks };
   } catch (error) {
-    return notReachable(messageOf(error));
+    // Everybody may read this: its message may name hosts and users.
+    const { cause = error } = error as { cause?: unknown };
+    const { code } = Object(cause) as { code?: unknown };
+    return notReachable(typeof code === 'string' ? code : 'it can not be asked');
   }
 }
 
