@@ -375,6 +375,35 @@ describe('the ledger', () => {
     expect(await small.find([mine.postings[0]!.credit])).toEqual([expect.any(BigInt)]);
   });
 
+  it('asks anew whose a number is when sessions began since, as on another copy of the database', async () => {
+    const pool = at.pool('payonce_app', 2);
+    const mine = new Ledger(pool);
+    const credit = async (account: string, amount: bigint) => {
+      const transfers = [deposit(account, amount)];
+      await mine.open(transfers);
+      await inTransaction(pool, async (sql) => {
+        await mine.lock(sql, transfers);
+        await mine.post(sql, transfers);
+      });
+    };
+    const [ann, bob] = [await newAccount(), await newAccount()];
+    await credit(ann, 1n);
+    await credit(bob, 1n);
+    // The other copy has given their numbers the other way round.
+    for (const [from, to] of [
+      [ann, 'x'],
+      [bob, ann],
+      ['x', bob],
+    ]) {
+      await at.rows('UPDATE ledger_balance SET owner = $2 WHERE owner = $1', [from, to]);
+    }
+    const first = await pool.connect();
+    (await pool.connect()).release();
+    first.release();
+    await credit(bob, 5n);
+    expect([await balance('available', ann), await balance('available', bob)]).toEqual([1n, 6n]);
+  });
+
   it('opens the same accounts from two processes in opposite order', async () => {
     const [one, two] = [new Ledger(at.app), new Ledger(at.pool('payonce_app'))];
     for (let round = 0; round < 20; round += 1) {

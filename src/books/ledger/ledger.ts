@@ -1,44 +1,24 @@
 import type { Db, Sql } from '../../base/db/index.ts';
 import { Invariant } from '../../base/kernel/index.ts';
+import { AccountCache } from './account-cache.ts';
 import type { AccountKey, Transfer } from './movement.ts';
 
 const REMEMBERED = 100_000;
 
 /**
- * Writes transfers. Account numbers never change, so they are cached; a missing account is made in a
+ * Writes transfers. Account numbers are cached; a missing account is made in a
  * statement of its own before any transaction (an empty account is harmless). Use inside a transaction:
  * lock() what may be touched, first of all locks after keys, in the order of account numbers; then post().
- *
- * The cache has two halves: a full young one becomes the old one. What a step opened is thus still known
- * when it posts, whatever others open meanwhile, unless they fill a whole half.
  */
 export class Ledger {
   readonly #db: Db;
-  readonly #remembered: number;
-  #young = new Map<string, bigint>();
-  #old = new Map<string, bigint>();
+  readonly #cache: AccountCache;
   readonly #numbers = new WeakMap<Transfer, bigint[]>();
 
   /** `remembered`: accounts in each half of the cache. */
   constructor(db: Db, options: { remembered?: number } = {}) {
     this.#db = db;
-    this.#remembered = options.remembered ?? REMEMBERED;
-  }
-
-  #known(name: string): bigint | undefined {
-    const young = this.#young.get(name);
-    if (young !== undefined) return young;
-    const number = this.#old.get(name);
-    if (number !== undefined) this.#remember(name, number);
-    return number;
-  }
-
-  #remember(name: string, number: bigint): void {
-    if (this.#young.size >= this.#remembered) {
-      this.#old = this.#young;
-      this.#young = new Map();
-    }
-    this.#young.set(name, number);
+    this.#cache = new AccountCache(db, options.remembered ?? REMEMBERED);
   }
 
   /** Makes sure that every account of these transfers exists and is known here. Outside transactions. */
@@ -48,13 +28,12 @@ export class Ledger {
     for (const transfer of unknown) this.#numbers.set(transfer, this.#look(transfer));
   }
 
-  /** Keeps the numbers of a transfer's accounts; false where one is not known. */
+  /** Keeps the numbers of a transfer's accounts; false where one is not known, or has to be asked anew. */
   #note(transfer: Transfer): boolean {
     const numbers: bigint[] = [];
     for (const { debit, credit } of transfer.postings) {
-      const [one, other] = [this.#numberIfKnown(debit), this.#numberIfKnown(credit)];
-      if (one === undefined || other === undefined) return false;
-      numbers.push(one, other);
+      if (!this.#cache.isFresh(nameOf(debit)) || !this.#cache.isFresh(nameOf(credit))) return false;
+      numbers.push(this.#number(debit), this.#number(credit));
     }
     this.#numbers.set(transfer, numbers);
     return true;
@@ -93,7 +72,7 @@ export class Ledger {
   }
 
   #numberIfKnown(key: AccountKey): bigint | undefined {
-    const number = this.#known(nameOf(key));
+    const number = this.#cache.get(nameOf(key));
     return number === undefined || key.kind !== 'reserved' ? number : number + 1n;
   }
 
@@ -102,9 +81,11 @@ export class Ledger {
     const unknown = new Map<string, RowKey>();
     for (const key of keys) {
       const name = nameOf(key);
-      if (this.#known(name) === undefined) unknown.set(name, rowOf(key));
+      if (!this.#cache.isFresh(name)) unknown.set(name, rowOf(key));
     }
     if (unknown.size === 0) return [];
+    // Before they are read: what a session showed that is lost meanwhile is asked for again.
+    const { era } = this.#cache;
     const { rows } = await this.#db.query<RowKey & { account_no: bigint }>(
       `SELECT a.account_no, a.tenant_id AS "tenantId", a.kind, a.owner, a.asset
        FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) AS k(tenant_id, kind, owner, asset)
@@ -113,9 +94,10 @@ export class Ledger {
     );
     for (const row of rows) {
       const name = nameOf(row);
-      this.#remember(name, row.account_no);
+      this.#cache.set(name, row.account_no, era);
       unknown.delete(name);
     }
+    for (const name of unknown.keys()) this.#cache.delete(name);
     return [...unknown.values()];
   }
 

@@ -91,6 +91,8 @@ class Connection {
 export function wireDb(pool: Db, wire: { actor: Actor; label: string; endings: Endings }): Db {
   const { actor, label } = wire;
   const wired = {
+    // An actor's sessions are of one database for as long as it lives.
+    on() {},
     connect: async () => new Connection(await pool.connect(), wire),
     async query(...args: unknown[]): Promise<unknown> {
       // Without a transaction each statement is one of its own, and takes a connection for itself.
