@@ -84,6 +84,8 @@ describe('evidence', () => {
     ]);
     const nothing = await run(['evidence', 'export', 'x', '--out', file], { env, doors: DOORS });
     expect([nothing.code, nothing.err]).toEqual([2, expect.stringMatching(/no withdrawal x/)]);
+    const nowhere = await run(['evidence', 'export', paid, '--out', join(file, 'x')], { env });
+    expect([nowhere.code, nowhere.err]).toEqual([2, expect.stringMatching(/can not be written/)]);
     const away = await run(['evidence', 'check', `${file}.none`, ...key], { doors: DOORS });
     expect([away.code, away.err]).toEqual([2, expect.stringMatching(/can not be read/)]);
   });

@@ -30,7 +30,7 @@ export function addEvidenceCommands(program: Command, run: Run): void {
           ? await exportEvidence(db, { withdrawalId, tenantId: null })
           : null;
         if (text === null) throw new CliEnd(EXIT.usage, `there is no withdrawal ${id}`);
-        writeFileSync(resolve(run.cwd, flags.out), text, { mode: 0o600 });
+        writeFile(resolve(run.cwd, flags.out), text);
         run.stdout.write(`${flags.out}: the evidence of withdrawal ${withdrawalId}\n`);
       }),
     );
@@ -55,6 +55,14 @@ export function addEvidenceCommands(program: Command, run: Run): void {
         throw new CliEnd(EXIT.failed, `untrue: ${untrue.what} (${untrue.detail})`);
       }
     });
+}
+
+function writeFile(path: string, text: string): void {
+  try {
+    writeFileSync(path, text, { mode: 0o600 });
+  } catch (error) {
+    throw new CliEnd(EXIT.usage, `${path} can not be written: ${messageOf(error)}`);
+  }
 }
 
 function readFile(path: string): string {
