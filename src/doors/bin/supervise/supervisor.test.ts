@@ -10,6 +10,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { parse, stringify } from 'yaml';
 import { guard, release } from '../../../../test/support/guard.ts';
 import type { Settings } from '../../../base/config/index.ts';
 import { inTransaction, openPool } from '../../../base/db/index.ts';
@@ -116,7 +117,8 @@ function start(options: Partial<StartOptions> = {}): Running {
       clock: systemClock,
       signal: stop.signal,
       fileOf: () => role,
-      adoptLanes: seeChain,
+      // By a file of one's own the chain is somebody else's.
+      adoptLanes: options.config == null ? seeChain : async () => [],
     },
   );
   const ended = supervisor.run();
@@ -222,9 +224,14 @@ test('the next start goes on with the same keys and ports, and begins anew only 
   expect(dev.pids).toMatchObject({ api: [], worker: [], signer: [expect.any(Number)] });
   expect(keys()).toBe(kept);
   await one.end();
-  const again = start({ roles: ['signer'] });
+  // By a file of one's own no key is said, also where no merchant comes.
+  const config = join(stateDir, 'own.yaml');
+  const { x402: _, ...own } = parse(readFileSync(join(stateDir, 'config.yaml'), 'utf8'));
+  writeFileSync(config, stringify(own));
+  const again = start({ roles: ['api'], config });
   expect((await again.until(isReady)).databaseUrl).toBe(dev.databaseUrl);
   await again.end();
+  expect(again.lines.filter((line) => line.includes(JSON.parse(kept).apiKey))).toEqual([]);
 
   // The chain's state is gone and the books remember it: nothing may be paid on another one.
   removeAnvil(stateDir);

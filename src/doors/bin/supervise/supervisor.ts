@@ -196,10 +196,9 @@ export class Supervisor {
       terminal.say(`  console  ${this.#origin()}/console/access`);
     }
     terminal.say(`  keys     ${this.#options.stateDir}/dev.json`);
-    const merchants = installation.settings.x402.merchants.length > 0;
-    if (merchants) terminal.say(`  x402     ${url}/x402`);
-    // Where merchants come, what is said here is kept in logs: no key.
-    if (this.#options.roles.includes('api') && (this.#options.config === null || !merchants)) {
+    if (installation.settings.x402.merchants.length > 0) terminal.say(`  x402     ${url}/x402`);
+    // Where it is not a development installation, what is said here is kept in logs: no key.
+    if (this.#options.roles.includes('api') && this.#options.config === null) {
       const bearer = `-H 'Authorization: Bearer ${apiKey}'`;
       // Alice has money only when the demonstration gave her some.
       const order = `-H "Idempotency-Key: $(date +%s%N)" -H 'Content-Type: application/json' -d '${JSON.stringify(DEMO_ORDER)}'`;
