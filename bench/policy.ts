@@ -213,8 +213,10 @@ class Validator {
       await inTransaction(this.#db, async (sql) => {
         const policy = await this.#policies.forDecisions(sql);
         const began = performance.now();
-        await decideBatch(sql, policy!, asked);
+        const { decisions } = await decideBatch(sql, policy!, asked);
+        const made = [...decisions].length;
         times.push(performance.now() - began);
+        if (made !== BATCH) throw new Error(`${made} of ${BATCH} were decided`);
       });
     }
     return times;

@@ -3,6 +3,7 @@ import type { CompiledPolicy } from './evaluate/compile.ts';
 import { evaluate } from './evaluate/evaluate.ts';
 import type { PolicyDecision, PolicySubject } from './evaluate/subject.ts';
 import type { RulingPolicy } from './policies.ts';
+import type { WindowBook } from './windows/book.ts';
 import { countersTaken, holdWindows, insertCharges } from './windows/charges.ts';
 import {
   counterGetForUpdate,
@@ -14,12 +15,12 @@ import {
 
 /** Decisions of a batch, in the transaction that holds their windows. */
 type DecidedBatch = {
-  /** In the order that was asked. */
-  decisions: readonly PolicyDecision[];
+  /** In the order that was asked; each is made when it is taken, once, and sees what those before it took. */
+  decisions: Iterable<PolicyDecision>;
   /** ms since the epoch, by the database's clock: when it was decided. */
   at: number;
   /**
-   * Takes from the windows what these spend, last of all; whom it does not name takes nothing.
+   * Takes from the windows what these spend, when all are decided; whom it does not name takes nothing.
    * The decisions' ids by subject.
    */
   charge(sql: Sql, decisionIds: ReadonlyMap<string, string>): Promise<void>;
@@ -39,13 +40,8 @@ export async function decideBatch(
     policy,
     asked.map(({ subject }) => subject),
   );
-  const decisions = asked.map(({ id, subject }) => {
-    const { decision, takes } = evaluate(policy, subject, book);
-    if (decision.verdict === 'allow' && !decision.waits) book.charge(id, subject, takes);
-    return decision;
-  });
   return {
-    decisions,
+    decisions: decideEach(policy, book, asked),
     at: book.at,
     async charge(own, decisionIds) {
       book.keepOnly(decisionIds);
@@ -56,6 +52,18 @@ export async function decideBatch(
       await writeCounters(own, book.write(policy));
     },
   };
+}
+
+function* decideEach(
+  policy: CompiledPolicy,
+  book: WindowBook,
+  asked: readonly { id: string; subject: PolicySubject }[],
+): Generator<PolicyDecision> {
+  for (const { id, subject } of asked) {
+    const { decision, takes } = evaluate(policy, subject, book);
+    if (decision.verdict === 'allow' && !decision.waits) book.charge(id, subject, takes);
+    yield decision;
+  }
 }
 
 /**

@@ -3,7 +3,7 @@ import { keyHash } from '../../base/kernel/index.ts';
 import type { PolicyDecision, ScreeningInputs } from './evaluate/subject.ts';
 import { writeTrace } from './trace.ts';
 
-type NewDecision = {
+export type NewDecision = {
   tenantId: string;
   subjectId: string;
   policyVersion: string;
@@ -12,21 +12,34 @@ type NewDecision = {
   inputs?: Record<string, unknown>;
 };
 
-/** Of this many the text of one half is put together while the server stores the other. */
-const WORTH_HALVING = 100;
+/** So many are stored by a statement, while the next are decided and put together. */
+const CHUNK = 125;
 
-/** Writes decisions; returns their ids in order. */
+/** Writes decisions, which are taken as they are written; returns their ids in order. */
 export async function insertDecisions(
   sql: Sql,
-  decisions: readonly NewDecision[],
+  decisions: Iterable<NewDecision>,
 ): Promise<string[]> {
-  if (decisions.length < WORTH_HALVING) return insertAtOnce(sql, decisions);
-  const half = Math.ceil(decisions.length / 2);
-  const ids = await sideBySide(
-    insertAtOnce(sql, decisions.slice(0, half)),
-    insertAtOnce(sql, decisions.slice(half)),
-  );
+  const chunks = chunksOf(decisions);
+  const ids: string[][] = [];
+  const store = async () => {
+    for (const { place, chunk } of chunks) ids[place] = await insertAtOnce(sql, chunk);
+  };
+  await sideBySide(store(), store());
   return ids.flat();
+}
+
+function* chunksOf(decisions: Iterable<NewDecision>) {
+  let place = 0;
+  let chunk: NewDecision[] = [];
+  for (const decision of decisions) {
+    chunk.push(decision);
+    if (chunk.length < CHUNK) continue;
+    yield { place, chunk };
+    place += 1;
+    chunk = [];
+  }
+  if (chunk.length > 0) yield { place, chunk };
 }
 
 /**
@@ -34,7 +47,6 @@ export async function insertDecisions(
  * and read back there.
  */
 async function insertAtOnce(sql: Sql, decisions: readonly NewDecision[]): Promise<string[]> {
-  if (decisions.length === 0) return [];
   const sampled = decisions.map(isSampled);
   const { rows } = await sql.query<{ decision_id: string }>({
     name: 'decision_insert',

@@ -20,7 +20,12 @@ export { classify, type PolicyDiff } from './change/classify.ts';
 export { checkRuledChains, strangeChains } from './change/names.ts';
 export { readSuperseded, readSupersededDecisions } from './change/superseded.ts';
 export { decideBatch, decideBatchAgain, previewDecisions } from './decide.ts';
-export { insertDecisions, readCommitLevels, readScreeningInputs } from './decisions.ts';
+export {
+  insertDecisions,
+  type NewDecision,
+  readCommitLevels,
+  readScreeningInputs,
+} from './decisions.ts';
 export { readPolicyBody } from './document/body.ts';
 export { canonicalPolicy, policyOfCanonical, policyVersion } from './document/canonical.ts';
 export type { PolicyWorld } from './document/match.ts';
@@ -33,7 +38,7 @@ export type { PolicyDecision, PolicySubject, ScreeningInputs } from './evaluate/
 export { answerHold, closeHolds, openHolds } from './holds/answer.ts';
 export { type Hold, listWaitingHolds, readHolds } from './holds/rows.ts';
 export { HOLD_TOPICS } from './holds/topics.ts';
-export { activatePolicy, Policies, storePolicy } from './policies.ts';
+export { activatePolicy, Policies, type RulingPolicy, storePolicy } from './policies.ts';
 export { readTrace, type StoredTrace } from './trace.ts';
 export { holdWindows } from './windows/charges.ts';
 export {

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MainDatabase } from '../../../test/support/main-database.ts';
 import type { AssetSettings, Tier } from '../../base/config/index.ts';
+import { inTransaction } from '../../base/db/index.ts';
 import { evaluateTiers, insertDecisions, readTrace, type StoredTrace } from './index.ts';
 
 const low: Tier = { name: 'low', upTo: 100n, commitAt: 'safe' };
@@ -75,5 +76,41 @@ describe('decisions', () => {
       { subject_id: subjects[1], verdict: 'deny', tier: null, commit_at: null },
     ]);
     expect(readTrace(rows[1]!['trace'] as StoredTrace)).toEqual(decisions[1]!.decision.trace);
+  });
+
+  it('are each stored under the id that is answered for it, and taken in order, however many', async () => {
+    const taken: string[] = [];
+    const decision = evaluateTiers({ asset: assetWith([low]), amount: 1n });
+    function* many() {
+      for (let n = 0; n < 630; n += 1) {
+        const subjectId = randomUUID();
+        taken.push(subjectId);
+        yield { tenantId: at.tenantId, subjectId, policyVersion: 'config:many', decision };
+      }
+    }
+    const ids = await inTransaction(at.app, (sql) => insertDecisions(sql, many()));
+    const rows = await at.rows<{ decision_id: string; subject_id: string }>(
+      `SELECT decision_id, subject_id FROM decision WHERE policy_version = 'config:many'`,
+    );
+    const stored = new Map(rows.map((row) => [row.decision_id, row.subject_id]));
+    expect(ids.map((id) => stored.get(id))).toEqual(taken);
+  });
+
+  it('are not stored when one of them can not be made', async () => {
+    const decision = evaluateTiers({ asset: assetWith([low]), amount: 1n });
+    function* broken() {
+      for (let n = 0; n < 300; n += 1) {
+        yield {
+          tenantId: at.tenantId,
+          subjectId: randomUUID(),
+          policyVersion: 'config:no',
+          decision,
+        };
+      }
+      throw new Error('no more');
+    }
+    const act = inTransaction(at.app, (sql) => insertDecisions(sql, broken()));
+    await expect(act).rejects.toThrow('no more');
+    expect(await at.rows(`SELECT FROM decision WHERE policy_version = 'config:no'`)).toEqual([]);
   });
 });

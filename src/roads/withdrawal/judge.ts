@@ -8,21 +8,23 @@ import {
   denied,
   evaluateTiers,
   insertDecisions,
+  type NewDecision,
   type PolicyDecision,
   type PolicySubject,
+  type RulingPolicy,
   type ScreeningInputs,
 } from '../../books/policy/index.ts';
 import type { WithdrawalContext } from './context.ts';
 import type { StepRow } from './rows.ts';
 import { riskOf } from './screen.ts';
 
-/** What policy says of a batch, in the transaction in which it said so. */
+/** What policy says of a batch, stored in the transaction in which it said so. */
 type Judged = {
   policyVersion: string;
   decisionOf(row: StepRow): PolicyDecision;
-  /** Stores the decisions about these; their ids in order. */
-  store(sql: Sql, rows: readonly StepRow[]): Promise<string[]>;
-  /** Takes what those spend that moved on, by subject the id of its decision; last of all. */
+  /** Of who waits nothing is stored. */
+  decisionIdOf(row: StepRow): string;
+  /** Takes what those spend that moved on, by subject the id of its decision. */
   charge(sql: Sql, decisionIds: ReadonlyMap<string, string>): Promise<void>;
 };
 
@@ -36,8 +38,7 @@ export async function deniable(
   screened: ScreenedRows,
 ): Promise<readonly StepRow[]> {
   if ((await context.policies.present(context.db)) !== null) return rows;
-  const { decisionOf } = judgeByTiers(context, rows, screened);
-  return rows.filter((row) => decisionOf(row).verdict === 'deny');
+  return rows.filter((row) => decideByTiers(context, row, screened).verdict === 'deny');
 }
 
 /** Decides by the document that rules; where there is none, by the tiers of the configuration. */
@@ -49,75 +50,100 @@ export async function judge(
   decideAll: typeof decideBatch = decideBatch,
 ): Promise<Judged> {
   const policy = await context.policies.forDecisions(sql);
-  if (policy === null) return judgeByTiers(context, rows, screened);
+  return policy === null
+    ? judgeByTiers(context, sql, rows, screened)
+    : judgeByDocument(context, sql, rows, { screened, policy, decideAll });
+}
+
+async function judgeByDocument(
+  context: WithdrawalContext,
+  sql: Sql,
+  rows: readonly StepRow[],
+  by: { screened: ScreenedRows; policy: RulingPolicy; decideAll: typeof decideBatch },
+): Promise<Judged> {
+  const { screened, policy } = by;
   // Who came first is asked first; what is not configured any more is denied unasked.
-  const known = rows
-    .filter((row) => context.assets.find(row.asset) !== undefined)
-    .sort((a, b) => (a.id < b.id ? -1 : 1));
+  const isKnown = ({ asset }: StepRow) => context.assets.find(asset) !== undefined;
+  const known = rows.filter(isKnown).sort((a, b) => (a.id < b.id ? -1 : 1));
   const subjects = await subjectsOf(context, sql, known, { screened, policy });
-  const { decisions, at, charge } = await decideAll(
-    sql,
-    policy,
-    known.map((row, index) => ({ id: row.id, subject: subjects[index]! })),
-  );
-  const decided = new Map(known.map((row, index) => [row.id, decisions[index]!]));
-  const facts = new Map(known.map((row, index) => [row.id, subjects[index]!]));
-  const decisionOf = (row: StepRow) => decided.get(row.id) ?? unknownAsset(row);
+  const asked = known.map((row, index) => ({ id: row.id, subject: subjects[index]! }));
+  const { decisions, at, charge } = await by.decideAll(sql, policy, asked);
+  function* decideEach(): Generator<Said> {
+    let place = 0;
+    for (const decision of decisions) {
+      const row = known[place]!;
+      const { wallet, riskScore, knownSince, lookAlike } = subjects[place]!;
+      const like = lookAlike === null ? {} : { lookAlike };
+      const heard = screeningInputs(screened.get(row), decision);
+      place += 1;
+      yield { row, decision, inputs: { at, wallet, riskScore, knownSince, ...like, ...heard } };
+    }
+    for (const row of rows) {
+      if (isKnown(row)) continue;
+      const decision = unknownAsset(row);
+      const heard = screeningInputs(screened.get(row), decision);
+      yield {
+        row,
+        decision,
+        inputs: { at, wallet: null, riskScore: null, knownSince: null, ...heard },
+      };
+    }
+  }
+  return { ...(await storeEach(sql, policy.version, decideEach())), charge };
+}
+
+async function judgeByTiers(
+  context: WithdrawalContext,
+  sql: Sql,
+  rows: readonly StepRow[],
+  screened: ScreenedRows,
+): Promise<Judged> {
+  function* decideEach(): Generator<Said> {
+    for (const row of rows) {
+      const decision = decideByTiers(context, row, screened);
+      const inputs = screeningInputs(screened.get(row), decision);
+      yield { row, decision, ...(inputs === null ? {} : { inputs }) };
+    }
+  }
+  const stored = await storeEach(sql, context.policyVersion, decideEach());
+  return { ...stored, charge: async () => {} };
+}
+
+type Said = { row: StepRow; decision: PolicyDecision; inputs?: Record<string, unknown> };
+
+/** Stores decisions while the next are made. */
+async function storeEach(
+  sql: Sql,
+  policyVersion: string,
+  said: Iterable<Said>,
+): Promise<Omit<Judged, 'charge'>> {
+  const decisions = new Map<string, PolicyDecision>();
+  const kept: string[] = [];
+  function* toStore(): Generator<NewDecision> {
+    for (const { row, ...one } of said) {
+      decisions.set(row.id, one.decision);
+      if (one.decision.waits) continue;
+      kept.push(row.id);
+      yield { subjectId: row.id, tenantId: row.tenantId, policyVersion, ...one };
+    }
+  }
+  const ids = await insertDecisions(sql, toStore());
+  const idOf = new Map(kept.map((id, index) => [id, ids[index]!]));
   return {
-    policyVersion: policy.version,
-    decisionOf,
-    charge,
-    store: (own, of) =>
-      insertDecisions(
-        own,
-        of.map((row) => {
-          const of = facts.get(row.id);
-          const { wallet = null, riskScore = null, knownSince = null } = of ?? {};
-          const like = of?.lookAlike ? { lookAlike: of.lookAlike } : {};
-          const decision = decisionOf(row);
-          const asked = screeningInputs(screened.get(row), decision);
-          return {
-            ...subjectIds(row),
-            policyVersion: policy.version,
-            decision,
-            inputs: { at, wallet, riskScore, knownSince, ...like, ...asked },
-          };
-        }),
-      ),
+    policyVersion,
+    decisionOf: ({ id }) => decisions.get(id)!,
+    decisionIdOf: ({ id }) => idOf.get(id)!,
   };
 }
 
-function judgeByTiers(
-  { assets, policyVersion }: WithdrawalContext,
-  rows: readonly StepRow[],
+function decideByTiers(
+  { assets }: Pick<WithdrawalContext, 'assets'>,
+  row: StepRow,
   screened: ScreenedRows,
-): Judged {
-  const decisions = new Map(
-    rows.map((row) => {
-      const asset = assets.find(row.asset);
-      const { amount } = row;
-      const risk = riskOf(screened.get(row));
-      const decision =
-        asset === undefined ? unknownAsset(row) : evaluateTiers({ asset, amount }, risk);
-      return [row.id, decision];
-    }),
-  );
-  const decisionOf = (row: StepRow) => decisions.get(row.id)!;
-  return {
-    policyVersion,
-    decisionOf,
-    charge: async () => {},
-    store: (sql, of) =>
-      insertDecisions(
-        sql,
-        of.map((row) => {
-          const decision = decisionOf(row);
-          const inputs = screeningInputs(screened.get(row), decision);
-          const more = inputs === null ? {} : { inputs };
-          return { ...subjectIds(row), policyVersion, decision, ...more };
-        }),
-      ),
-  };
+): PolicyDecision {
+  const asset = assets.find(row.asset);
+  if (asset === undefined) return unknownAsset(row);
+  return evaluateTiers({ asset, amount: row.amount }, riskOf(screened.get(row)));
 }
 
 /** What a decision was told about its destination, and what is so when nobody can be asked again before it is paid. */
@@ -127,8 +153,6 @@ function screeningInputs(
 ): { screening: ScreeningInputs } | null {
   return screened === undefined ? null : { screening: { ...screened, whenUnscreened } };
 }
-
-const subjectIds = ({ id, tenantId }: StepRow) => ({ subjectId: id, tenantId });
 
 /** An asset that is no longer configured has no tier. */
 function unknownAsset({ asset }: StepRow): PolicyDecision {

@@ -49,11 +49,10 @@ export async function validateStep(context: WithdrawalContext, claimed: Claim): 
     }
     const releases = denied.map((row) => releaseTransfer(ledgerOrderOf(row)));
     await context.ledger.lock(sql, releases);
-    const decisionIds = await judged.store(sql, mine);
-    const decided = mine.map((row, index): Decided => {
+    const decided = mine.map((row): Decided => {
       const decision = judged.decisionOf(row);
       const requirements = [...requirementsOf(context, row), ...listOf(decision.approvals)];
-      return { row, decision, decisionId: decisionIds[index]!, requirements };
+      return { row, decision, decisionId: judged.decisionIdOf(row), requirements };
     });
     const moved = await moveAll(sql, decided);
     await context.ledger.post(

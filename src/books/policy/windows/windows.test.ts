@@ -61,7 +61,8 @@ async function decide(
       id: randomUUID(),
       subject: subjectOf({ tenantId, ...one }),
     }));
-    const { decisions, charge } = await decideBatch(sql, policy, subjects);
+    const { decisions: made, charge } = await decideBatch(sql, policy, subjects);
+    const decisions = [...made];
     const ids = await insertDecisions(
       sql,
       subjects.map(({ id, subject }, index) => ({

@@ -57,11 +57,11 @@ export async function decideAgainStep(
       const judged = await judge(context, sql, mine, screened, decideBatchAgain);
       const found = mine.filter((row) => judged.decisionOf(row).waits);
       if (found.length > 0) throw new Waits(found);
-      const decisionIds = await judged.store(sql, mine);
-      const all = mine.map((row, index) => {
+      const all = mine.map((row) => {
         const decision = judged.decisionOf(row);
         const own = requirementsOf(context, row);
-        return againOf(row, txs.get(row.id), { decision, own, decisionId: decisionIds[index]! });
+        const decisionId = judged.decisionIdOf(row);
+        return againOf(row, txs.get(row.id), { decision, own, decisionId });
       });
       const { policyVersion } = judged;
       await act({ ...context, policyVersion }, sql, all);

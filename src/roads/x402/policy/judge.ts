@@ -89,10 +89,11 @@ export async function judge(
   }
   const subjects = await subjectsOf({ assets, settings }, sql, payments);
   const asked = payments.map(({ id }, index) => ({ id, subject: subjects[index]! }));
-  const { decisions, at, charge } = await decideBatch(sql, policy, asked);
+  const batch = await decideBatch(sql, policy, asked);
+  const { at, charge } = batch;
   return {
     policyVersion: policy.version,
-    decisions: decisions.map(unheld),
+    decisions: [...batch.decisions].map(unheld),
     inputs: payments.map(({ parties }, index) => {
       const { wallet, riskScore } = subjects[index]!;
       return { at, wallet, ...(parties === null ? {} : { riskScore, screening: parties }) };
