@@ -46,13 +46,11 @@ export const tornEnd: Plant = (wires) => ({
   app: split(wires.app, 'advance_withdrawal'),
 });
 
-/** A payment whose nonce somebody else used ends, and is released, before that use is final. */
-export const hastyReplaced: Plant = (wires) => ({
-  ...wires,
-  app: bend(wires.app, 'foreign_final', (text) =>
-    text.replace('AND f.block_number <= h.finalized', ''),
-  ),
-});
+/** A payment whose nonce somebody else used ends, and is released, before that use is final: both look whether it is. */
+export const hastyReplaced: Plant = (wires) => {
+  const hasty = (text: string) => text.replace('AND f.block_number <= h.finalized', '');
+  return { ...wires, app: bend(bend(wires.app, 'foreign_final', hasty), 'tx_settled', hasty) };
+};
 
 /** What is known of a payment is not looked for before the chain is asked about it. */
 export const blindToPayments: Plant = (wires) => ({
