@@ -37,8 +37,8 @@ export class DepositService {
   }
 
   /**
-   * Credits an account, which the first deposit creates. Single by key and by reference: the same
-   * reference with the same content is the same deposit, with other content a conflict. One transaction,
+   * Credits an account, which the first deposit creates. Single by key and by reference: the same key with
+   * the same content is the same deposit; a reference that another key has used is a conflict. One transaction,
    * so a crash leaves all of it or nothing.
    */
   async deposit(

@@ -11,7 +11,7 @@ export type Since =
 export type Scope = {
   sinceId: string;
   sinceTime: Date | null;
-  /** The lowest block to walk, where one was named; else by time. */
+  /** The block that was named. */
   sinceBlock: number | null;
 };
 

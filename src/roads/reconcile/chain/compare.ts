@@ -39,13 +39,16 @@ export async function readChains(sql: Sql): Promise<Chain[]> {
   }));
 }
 
-/** One block before the moment asked for: the chain's clock is not the database's. */
+/**
+ * The block that was named, where the chain has one of that number; else one block before the moment asked for, since the
+ * chain's clock is not the database's.
+ */
 export async function lowestBlock(sql: Sql, chain: Chain, scope: Scope): Promise<number> {
-  if (scope.sinceBlock !== null) return Math.max(chain.first, scope.sinceBlock);
   if (scope.sinceTime === null) return chain.first;
   const { rows } = await sql.query<{ height: bigint | null }>(
-    'SELECT max(height) AS height FROM block WHERE chain_id = $1 AND mined_at < $2',
-    [chain.chainId, scope.sinceTime],
+    `SELECT coalesce((SELECT height FROM block WHERE chain_id = $1 AND height = $3),
+       (SELECT max(height) FROM block WHERE chain_id = $1 AND mined_at < $2)) AS height`,
+    [chain.chainId, scope.sinceTime, scope.sinceBlock],
   );
   return Number(rows[0]?.height ?? chain.first);
 }
