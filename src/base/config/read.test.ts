@@ -434,11 +434,17 @@ describe('a well-formed file', () => {
     expect(() => read(text)).toThrow(`x402.merchants[0].${field}: `);
   });
 
-  it('refuses a merchant twice, and a network that is none', () => {
+  it('refuses a merchant twice, payments without a key for one that is none, and a network that is none', () => {
     const text = bend({
-      x402: { merchants: [merchant, merchant], upstreamNetworks: ['10.0.0.0/33'] },
+      x402: {
+        merchants: [merchant, merchant],
+        anonymous: { tenant: merchant.tenant, merchant: 'nobody' },
+        upstreamNetworks: ['10.0.0.0/33'],
+      },
     });
-    expect(() => read(text)).toThrow(/x402\.merchants\[1\].*\n.*x402\.upstreamNetworks\[0\]/);
+    expect(() => read(text)).toThrow(
+      /x402\.merchants\[1\].*\n.*x402\.anonymous: found ".*\/nobody".*\n.*x402\.upstreamNetworks\[0\]/,
+    );
   });
 
   it('takes proxies and rates; as many at once as a second unless told otherwise', () => {

@@ -41,6 +41,11 @@ export function readX402(
     return readMerchant(merchant, path, assets, faults);
   });
   const { tenant = '', merchant = '' } = anonymous ?? {};
+  const isNamed = merchants.some((one) => one.tenant === tenant && one.name === merchant);
+  if (tenant !== '' && merchant !== '' && !isNamed) {
+    const expected = 'the tenant and the name of one of x402.merchants';
+    faults.add('x402.anonymous', shown(`${tenant}/${merchant}`), expected);
+  }
   const rates = section.challengeRates;
   return {
     merchants,
