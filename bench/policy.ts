@@ -45,6 +45,8 @@ export type PolicyResult = {
 
 const ACCOUNTS = 1_000;
 const BATCH = 500;
+/** Batches that are only decided: of 40 the p99 was the one slowest. */
+const DECIDED = 200;
 const DOCUMENT = join(projectFolder(), 'bench/policies/realistic.yaml');
 
 /** By the tiers of the configuration and by the document in turn, in one run on one database. */
@@ -191,7 +193,7 @@ class Validator {
     const { user, system } = process.cpuUsage(cpu);
     const spent = user + system + (cpuSeconds(this.#postgres, true) - server) * 1e6;
     await this.#checkAllowed();
-    const decisions = version === null ? [] : await this.#decide(Math.ceil(withdrawals / BATCH));
+    const decisions = version === null ? [] : await this.#decide(DECIDED);
     const seconds = batches.reduce((sum, ms) => sum + ms, 0) / 1_000;
     return {
       withdrawals,
