@@ -40,7 +40,7 @@ export function shopPrices() {
     };
     const put = await putMerchant(at.app, { tenantId, name: 'shop', ...allowed });
     if (isRefusal(put)) throw new Error(put.detail);
-    merchant = { ...put, wallets: [], lanes: [] } as unknown as Merchant;
+    merchant = { ...put, wallets: [], lanes: [] };
   });
   afterAll(() => at?.stop());
   beforeEach(async () => {
