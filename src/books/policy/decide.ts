@@ -3,15 +3,26 @@ import type { CompiledPolicy } from './evaluate/compile.ts';
 import { evaluate } from './evaluate/evaluate.ts';
 import type { PolicyDecision, PolicySubject } from './evaluate/subject.ts';
 import type { RulingPolicy } from './policies.ts';
-import type { WindowBook } from './windows/book.ts';
+import type { WindowBook, Windows } from './windows/book.ts';
 import { countersTaken, holdWindows, insertCharges } from './windows/charges.ts';
 import {
   counterGetForUpdate,
-  countersOf,
+  idsOf,
   lockWindows,
   readWindows,
+  windowsOf,
   writeCounters,
 } from './windows/counters.ts';
+
+type Asked = readonly { id: string; subject: PolicySubject }[];
+
+/** The windows that subjects may take from, for decideBatch. */
+export function windowsAsked(policy: CompiledPolicy, asked: Asked): Windows {
+  return windowsOf(
+    policy,
+    asked.map(({ subject }) => subject),
+  );
+}
 
 /** Decisions of a batch, in the transaction that holds their windows. */
 type DecidedBatch = {
@@ -33,13 +44,10 @@ type DecidedBatch = {
 export async function decideBatch(
   sql: Sql,
   policy: RulingPolicy,
-  asked: readonly { id: string; subject: PolicySubject }[],
+  asked: Asked,
+  windows: Windows = windowsAsked(policy, asked),
 ): Promise<DecidedBatch> {
-  const book = await lockWindows(
-    sql,
-    policy,
-    asked.map(({ subject }) => subject),
-  );
+  const book = await lockWindows(sql, windows);
   return {
     decisions: decideEach(policy, book, asked),
     at: book.at,
@@ -57,7 +65,7 @@ export async function decideBatch(
 function* decideEach(
   policy: CompiledPolicy,
   book: WindowBook,
-  asked: readonly { id: string; subject: PolicySubject }[],
+  asked: Asked,
 ): Generator<PolicyDecision> {
   for (const { id, subject } of asked) {
     const { decision, takes } = evaluate(policy, subject, book);
@@ -73,15 +81,16 @@ function* decideEach(
 export async function decideBatchAgain(
   sql: Sql,
   policy: RulingPolicy,
-  asked: readonly { id: string; subject: PolicySubject }[],
+  asked: Asked,
+  windows: Windows = windowsAsked(policy, asked),
 ): Promise<DecidedBatch> {
   const ids = asked.map(({ id }) => id);
-  const subjects = asked.map(({ subject }) => subject);
-  const wanted = countersOf(policy, subjects).map(({ counterId }) => counterId);
-  await counterGetForUpdate(sql, [...new Set([...wanted, ...(await countersTaken(sql, ids))])]);
+  await counterGetForUpdate(sql, [
+    ...new Set([...idsOf(windows), ...(await countersTaken(sql, ids))]),
+  ]);
   const held = await holdWindows(sql, ids);
   await held.giveBack(sql, new Set(ids));
-  return decideBatch(sql, policy, asked);
+  return decideBatch(sql, policy, asked, windows);
 }
 
 /** What would be decided now of each by itself: without locks, so that nothing is promised. */
@@ -90,6 +99,6 @@ export async function previewDecisions(
   policy: CompiledPolicy,
   subjects: readonly PolicySubject[],
 ): Promise<PolicyDecision[]> {
-  const book = await readWindows(sql, policy, subjects);
+  const book = await readWindows(sql, windowsOf(policy, subjects));
   return subjects.map((subject) => evaluate(policy, subject, book).decision);
 }

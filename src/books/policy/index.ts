@@ -19,7 +19,7 @@ export {
 export { classify, type PolicyDiff } from './change/classify.ts';
 export { checkRuledChains, strangeChains } from './change/names.ts';
 export { readSuperseded, readSupersededDecisions } from './change/superseded.ts';
-export { decideBatch, decideBatchAgain, previewDecisions } from './decide.ts';
+export { decideBatch, decideBatchAgain, previewDecisions, windowsAsked } from './decide.ts';
 export {
   insertDecisions,
   type NewDecision,
@@ -40,6 +40,7 @@ export { type Hold, listWaitingHolds, readHolds } from './holds/rows.ts';
 export { HOLD_TOPICS } from './holds/topics.ts';
 export { activatePolicy, Policies, type RulingPolicy, storePolicy } from './policies.ts';
 export { readTrace, type StoredTrace } from './trace.ts';
+export type { Windows } from './windows/book.ts';
 export { holdWindows } from './windows/charges.ts';
 export {
   type PastDecision,

@@ -13,6 +13,8 @@ import {
   type PolicySubject,
   type RulingPolicy,
   type ScreeningInputs,
+  type Windows,
+  windowsAsked,
 } from '../../books/policy/index.ts';
 import type { WithdrawalContext } from './context.ts';
 import type { StepRow } from './rows.ts';
@@ -31,14 +33,48 @@ type Judged = {
 /** What screening said of rows before; empty where nobody is asked. */
 type ScreenedRows = ReadonlyMap<StepRow, Screened>;
 
-/** Whom a decision may deny: by a document anyone, which is known only behind the windows' locks. */
-export async function deniable(
+/** What is looked up before the transaction begins; a policy may come to rule in between. */
+export type Foreseen = {
+  screened: ScreenedRows;
+  policy: CompiledPolicy | null;
+  /** Names by id. */
+  tenants: ReadonlyMap<string, string>;
+  /** Whom a decision may deny: by a document anyone, which is known only behind the windows' locks. */
+  deniable: readonly StepRow[];
+};
+
+export async function foresee(
   context: WithdrawalContext,
   rows: readonly StepRow[],
   screened: ScreenedRows,
-): Promise<readonly StepRow[]> {
-  if ((await context.policies.present(context.db)) !== null) return rows;
-  return rows.filter((row) => decideByTiers(context, row, screened).verdict === 'deny');
+): Promise<Foreseen> {
+  const policy = await context.policies.present(context.db);
+  if (policy === null) {
+    const isDenied = (row: StepRow) => decideByTiers(context, row, screened).verdict === 'deny';
+    return { screened, policy, tenants: new Map(), deniable: rows.filter(isDenied) };
+  }
+  return { screened, policy, tenants: await tenantsOf(context.db, rows), deniable: rows };
+}
+
+/** Rows as a document is asked about them, and the windows that they may take from. */
+type Ready = { policy: CompiledPolicy; asked: readonly Asked[]; windows: Windows };
+type Asked = { id: string; row: StepRow; subject: PolicySubject };
+
+/** Beside another statement of the transaction, since this is most of what is put together for a decision. */
+export async function makeReady(
+  context: WithdrawalContext,
+  sql: Sql,
+  rows: readonly StepRow[],
+  { screened, policy, tenants }: Foreseen,
+): Promise<Ready | null> {
+  if (policy === null) return null;
+  // Who came first is asked first; what is not configured any more is denied unasked.
+  const known = rows
+    .filter(({ asset }) => context.assets.find(asset) !== undefined)
+    .sort((a, b) => (a.id < b.id ? -1 : 1));
+  const subjects = await subjectsOf(context, sql, known, { screened, policy, tenants });
+  const asked = known.map((row, index) => ({ id: row.id, row, subject: subjects[index]! }));
+  return { policy, asked, windows: windowsAsked(policy, asked) };
 }
 
 /** Decides by the document that rules; where there is none, by the tiers of the configuration. */
@@ -46,40 +82,47 @@ export async function judge(
   context: WithdrawalContext,
   sql: Sql,
   rows: readonly StepRow[],
-  screened: ScreenedRows,
+  by: { foreseen: Foreseen; ready: Ready | null },
   decideAll: typeof decideBatch = decideBatch,
 ): Promise<Judged> {
+  const { screened } = by.foreseen;
   const policy = await context.policies.forDecisions(sql);
-  return policy === null
-    ? judgeByTiers(context, sql, rows, screened)
-    : judgeByDocument(context, sql, rows, { screened, policy, decideAll });
+  if (policy === null) return judgeByTiers(context, sql, rows, screened);
+  let { ready } = by;
+  if (ready?.policy.version !== policy.version) {
+    const tenants = await tenantsOf(sql, rows);
+    ready = (await makeReady(context, sql, rows, { ...by.foreseen, policy, tenants }))!;
+  }
+  return judgeByDocument(sql, rows, { screened, policy, ready, decideAll });
 }
 
 async function judgeByDocument(
-  context: WithdrawalContext,
   sql: Sql,
   rows: readonly StepRow[],
-  by: { screened: ScreenedRows; policy: RulingPolicy; decideAll: typeof decideBatch },
+  by: {
+    screened: ScreenedRows;
+    policy: RulingPolicy;
+    ready: Ready;
+    decideAll: typeof decideBatch;
+  },
 ): Promise<Judged> {
-  const { screened, policy } = by;
-  // Who came first is asked first; what is not configured any more is denied unasked.
-  const isKnown = ({ asset }: StepRow) => context.assets.find(asset) !== undefined;
-  const known = rows.filter(isKnown).sort((a, b) => (a.id < b.id ? -1 : 1));
-  const subjects = await subjectsOf(context, sql, known, { screened, policy });
-  const asked = known.map((row, index) => ({ id: row.id, subject: subjects[index]! }));
-  const { decisions, at, charge } = await by.decideAll(sql, policy, asked);
+  const { screened, policy, ready } = by;
+  const mine = new Set(rows);
+  const asked = ready.asked.filter(({ row }) => mine.has(row));
+  const { decisions, at, charge } = await by.decideAll(sql, policy, asked, ready.windows);
   function* decideEach(): Generator<Said> {
     let place = 0;
     for (const decision of decisions) {
-      const row = known[place]!;
-      const { wallet, riskScore, knownSince, lookAlike } = subjects[place]!;
+      const { row, subject } = asked[place]!;
+      const { wallet, riskScore, knownSince, lookAlike } = subject;
       const like = lookAlike === null ? {} : { lookAlike };
       const heard = screeningInputs(screened.get(row), decision);
       place += 1;
+      mine.delete(row);
       yield { row, decision, inputs: { at, wallet, riskScore, knownSince, ...like, ...heard } };
     }
-    for (const row of rows) {
-      if (isKnown(row)) continue;
+    // Not configured any more.
+    for (const row of mine) {
       const decision = unknownAsset(row);
       const heard = screeningInputs(screened.get(row), decision);
       yield {
@@ -159,6 +202,13 @@ function unknownAsset({ asset }: StepRow): PolicyDecision {
   return denied([], { rule: 'asset', detail: `${asset} is not configured` });
 }
 
+export function tenantsOf(
+  sql: Sql,
+  rows: readonly { tenantId: string }[],
+): Promise<Map<string, string>> {
+  return tenantNames(sql, [...new Set(rows.map(({ tenantId }) => tenantId))]);
+}
+
 type SubjectRow = Pick<StepRow, 'tenantId' | 'account' | 'asset' | 'amount' | 'recipient'>;
 
 /** Withdrawals as policy sees them, in order; their assets are configured. */
@@ -166,10 +216,13 @@ export async function subjectsOf(
   { assets, settings }: Pick<WithdrawalContext, 'assets' | 'settings'>,
   sql: Sql,
   rows: readonly SubjectRow[],
-  about: { screened: ReadonlyMap<SubjectRow, Screened>; policy: CompiledPolicy },
+  about: {
+    screened: ReadonlyMap<SubjectRow, Screened>;
+    policy: CompiledPolicy;
+    tenants: ReadonlyMap<string, string>;
+  },
 ): Promise<PolicySubject[]> {
-  const { screened, policy } = about;
-  const tenants = await tenantNames(sql, [...new Set(rows.map(({ tenantId }) => tenantId))]);
+  const { screened, policy, tenants } = about;
   const known = policy.asksKnown
     ? await readKnownSince(
         sql,

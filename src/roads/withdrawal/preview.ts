@@ -7,7 +7,7 @@ import {
 } from '../../books/policy/index.ts';
 import { requirementsOf } from './approval/ask.ts';
 import type { WithdrawalContext } from './context.ts';
-import { subjectsOf } from './judge.ts';
+import { subjectsOf, tenantsOf } from './judge.ts';
 import { parseRequest, type RequestRules, type WithdrawalOrder } from './request.ts';
 import { riskOf, screenedOf } from './screen.ts';
 
@@ -78,7 +78,8 @@ async function decide(
     const decision = evaluateTiers({ asset, amount }, riskOf(screened.get(row)));
     return { decision, policyVersion: context.policyVersion };
   }
-  const [subject] = await subjectsOf(context, db, [row], { screened, policy });
+  const tenants = await tenantsOf(db, [row]);
+  const [subject] = await subjectsOf(context, db, [row], { screened, policy, tenants });
   const [decision] = await previewDecisions(db, policy, [subject!]);
   return { decision: decision!, policyVersion: policy.version };
 }

@@ -7,7 +7,7 @@ import { openHolds, type PolicyDecision } from '../../books/policy/index.ts';
 import { askApprovers, requirementsOf } from './approval/ask.ts';
 import type { WithdrawalContext } from './context.ts';
 import { executeUnfrozen } from './execute.ts';
-import { deniable, judge } from './judge.ts';
+import { foresee, judge, makeReady } from './judge.ts';
 import { ledgerOrderOf, readSteps, type StepRow } from './rows.ts';
 import { screen } from './screen.ts';
 import { WITHDRAWAL_TOPICS } from './topics.ts';
@@ -33,18 +33,27 @@ export async function validateStep(context: WithdrawalContext, claimed: Claim): 
   const unknown = new Set(
     [...screened].flatMap(([{ id }, { kind }]) => (kind === 'wanted' ? id : [])),
   );
-  const maybeDenied = await deniable(context, reserved, screened);
-  await context.ledger.open(maybeDenied.map((row) => releaseTransfer(ledgerOrderOf(row))));
+  const foreseen = await foresee(context, reserved, screened);
+  const { deniable } = foreseen;
+  await context.ledger.open(deniable.map((row) => releaseTransfer(ledgerOrderOf(row))));
   await inTransaction(context.db, async (sql) => {
-    const ours = await complete(sql, claimed, finishedOf(claimed, unknown));
+    const [ours, ready] = await sideBySide(
+      complete(sql, claimed, finishedOf(claimed, unknown)),
+      makeReady(
+        context,
+        sql,
+        reserved.filter(({ id }) => !unknown.has(id)),
+        foreseen,
+      ),
+    );
     const asked = reserved.filter(({ id }) => ours.has(id));
-    const judged = await judge(context, sql, asked, screened);
+    const judged = await judge(context, sql, asked, { foreseen, ready });
     const waiting = asked.filter((row) => judged.decisionOf(row).waits);
     await lookLater(sql, waiting);
     const mine = waiting.length === 0 ? asked : asked.filter((row) => !waiting.includes(row));
     const denied = mine.filter((row) => judged.decisionOf(row).verdict === 'deny');
     // Only where the first document came to rule in between.
-    if (denied.some((row) => !maybeDenied.includes(row))) {
+    if (denied.some((row) => !deniable.includes(row))) {
       throw new Transient('another policy rules than a moment ago');
     }
     const releases = denied.map((row) => releaseTransfer(ledgerOrderOf(row)));

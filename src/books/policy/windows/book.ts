@@ -9,7 +9,7 @@ type Bucket = [number, string, number];
 export type Spends = Record<string, Bucket[]>;
 
 /** What one name in one dimension of a tenant spent, on all meters of that dimension. */
-export type CounterRow = { counterId: string; tenantId: string; dimension: string; name: string };
+type CounterRow = { counterId: string; tenantId: string; dimension: string; name: string };
 export type Counter = CounterRow & {
   spends: Spends;
   stored: boolean;
@@ -37,9 +37,38 @@ export type Charge = {
   takes: readonly Take<Sum>[];
 };
 
-export function counterOf(tenantId: string, dimension: string, name: string): CounterRow {
-  const counterId = keyHash('policy_counter', tenantId, dimension, name);
-  return { counterId, tenantId, dimension, name };
+/** The counters that a batch may be charged on, each once, by tenant, dimension and name; nothing is read of them yet. */
+export class Windows {
+  readonly all: Counter[] = [];
+  readonly #tenants = new Map<string, Map<string, Map<string, Counter>>>();
+
+  has(tenantId: string, dimension: string, name: string): boolean {
+    return this.#tenants.get(tenantId)?.get(dimension)?.has(name) === true;
+  }
+
+  get(tenantId: string, dimension: string, name: string): Counter {
+    return this.#tenants.get(tenantId)!.get(dimension)!.get(name)!;
+  }
+
+  add(tenantId: string, dimension: string, name: string): void {
+    const ofTenant = this.#tenants.get(tenantId) ?? new Map<string, Map<string, Counter>>();
+    const ofDimension = ofTenant.get(dimension) ?? new Map<string, Counter>();
+    this.#tenants.set(tenantId, ofTenant.set(dimension, ofDimension));
+    const counterId = keyHash('policy_counter', tenantId, dimension, name);
+    const counter = counterWith({ counterId, tenantId, dimension, name }, undefined);
+    ofDimension.set(name, counter);
+    this.all.push(counter);
+  }
+
+  /** What is stored of them, by id. */
+  fill(stored: ReadonlyMap<string, Spends>): void {
+    for (const counter of this.all) {
+      const spends = stored.get(counter.counterId);
+      if (spends === undefined) continue;
+      counter.spends = spends;
+      counter.stored = true;
+    }
+  }
 }
 
 export function bucketOf(meter: Pick<Meter, 'bucketMs'>, at: number): number {
@@ -69,21 +98,15 @@ export class WindowBook {
   readonly at: number;
   charges: Charge[] = [];
   readonly #changed = new Set<Sum>();
-  /** By tenant, dimension and name. */
-  readonly #counters = new Map<string, Map<string, Map<string, Counter>>>();
+  readonly #windows: Windows;
 
-  constructor(at: number, counters: readonly Counter[]) {
+  constructor(at: number, windows: Windows) {
     this.at = at;
-    for (const counter of counters) {
-      const { tenantId, dimension, name } = counter;
-      const ofTenant = this.#counters.get(tenantId) ?? new Map<string, Map<string, Counter>>();
-      const ofDimension = ofTenant.get(dimension) ?? new Map<string, Counter>();
-      this.#counters.set(tenantId, ofTenant.set(dimension, ofDimension.set(name, counter)));
-    }
+    this.#windows = windows;
   }
 
   readonly usage = ({ meter }: Limit, name: string, tenantId: string): Sum => {
-    const counter = this.#counters.get(tenantId)!.get(meter.per)!.get(name)!;
+    const counter = this.#windows.get(tenantId, meter.per, name);
     const known = counter.sums.find((sum) => sum.meter === meter);
     if (known !== undefined) return known;
     const { amount, count } = spentWithin(counter.spends[meter.key] ?? [], meter, this.at);

@@ -1,72 +1,47 @@
 import { LostRace, type Sql } from '../../../base/db/index.ts';
 import type { CompiledPolicy } from '../evaluate/compile.ts';
 import { dimensionOf, type PolicySubject } from '../evaluate/subject.ts';
-import {
-  type Counter,
-  type CounterRow,
-  counterOf,
-  counterWith,
-  type Spends,
-  WindowBook,
-} from './book.ts';
+import { type Counter, type Spends, WindowBook, Windows } from './book.ts';
 
-/** The counters that subjects may be charged on, each once. */
-export function countersOf(
-  policy: CompiledPolicy,
-  subjects: readonly PolicySubject[],
-): CounterRow[] {
-  const found = new Map<string, CounterRow>();
+/** What subjects may be charged on: asks nobody, so that it can be put together while a statement runs. */
+export function windowsOf(policy: CompiledPolicy, subjects: readonly PolicySubject[]): Windows {
+  const windows = new Windows();
   for (const subject of subjects) {
+    const { tenantId } = subject;
     for (const { per, counts } of policy.about(subject).dimensions) {
       const name = dimensionOf(subject, per);
-      if (name === null || !counts(subject)) continue;
-      const place = `${subject.tenantId}|${per}|${name}`;
-      if (!found.has(place)) found.set(place, counterOf(subject.tenantId, per, name));
+      if (name === null || windows.has(tenantId, per, name) || !counts(subject)) continue;
+      windows.add(tenantId, per, name);
     }
   }
-  return [...found.values()];
+  return windows;
 }
 
 /**
- * Locks what these subjects may spend from, in the order of ids: before accounts, after keys. Who asks for the same
- * window waits here until this transaction ends, so a limit is never exceeded, whatever runs beside it.
+ * Locks windows in the order of ids: before accounts, after keys. Who asks for the same window waits here until this
+ * transaction ends, so a limit is never exceeded, whatever runs beside it.
  */
-export async function lockWindows(
-  sql: Sql,
-  policy: CompiledPolicy,
-  subjects: readonly PolicySubject[],
-): Promise<WindowBook> {
-  const wanted = countersOf(policy, subjects);
-  const { at, rows } = await counterGetForUpdate(
-    sql,
-    wanted.map(({ counterId }) => counterId),
-  );
-  const counters = wanted.map((counter): Counter => {
-    const spends = rows.get(counter.counterId);
-    return counterWith(counter, spends);
-  });
-  return new WindowBook(at, counters);
+export async function lockWindows(sql: Sql, windows: Windows): Promise<WindowBook> {
+  const { at, rows } = await counterGetForUpdate(sql, idsOf(windows));
+  windows.fill(rows);
+  return new WindowBook(at, windows);
 }
 
 /** The same without locks, for answers that promise nothing. */
-export async function readWindows(
-  sql: Sql,
-  policy: CompiledPolicy,
-  subjects: readonly PolicySubject[],
-): Promise<WindowBook> {
-  const wanted = countersOf(policy, subjects);
+export async function readWindows(sql: Sql, windows: Windows): Promise<WindowBook> {
   const { rows } = await sql.query<{ counter_id: string | null; spends: Spends; at: bigint }>({
     name: 'policy_counter_get',
     text: `SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS at, c.counter_id, c.spends
       FROM (SELECT 1) one LEFT JOIN policy_counter c ON c.counter_id = ANY($1::uuid[])`,
-    values: [wanted.map(({ counterId }) => counterId)],
+    values: [idsOf(windows)],
   });
-  const found = new Map(rows.map((row) => [row.counter_id, row.spends]));
-  const counters = wanted.map((counter): Counter => {
-    return counterWith(counter, found.get(counter.counterId));
-  });
-  return new WindowBook(Number(rows[0]!.at), counters);
+  windows.fill(
+    new Map(rows.flatMap(({ counter_id: id, spends }) => (id === null ? [] : [[id, spends]]))),
+  );
+  return new WindowBook(Number(rows[0]!.at), windows);
 }
+
+export const idsOf = ({ all }: Windows) => all.map(({ counterId }) => counterId);
 
 export async function counterGetForUpdate(
   sql: Sql,

@@ -20,7 +20,7 @@ import {
 import { askApprovers, requirementsOf } from '../approval/ask.ts';
 import type { WithdrawalContext } from '../context.ts';
 import { executeUnfrozen } from '../execute.ts';
-import { judge } from '../judge.ts';
+import { foresee, judge } from '../judge.ts';
 import { ledgerOrderOf, readSteps, type StepRow } from '../rows.ts';
 import { screen } from '../screen.ts';
 import { WITHDRAWAL_TOPICS } from '../topics.ts';
@@ -43,6 +43,7 @@ export async function decideAgainStep(
   const stale = await superseded(context, ids, txs);
   const screened = await screen(context, context.db, stale);
   await context.ledger.open(stale.map((row) => releaseTransfer(ledgerOrderOf(row))));
+  const foreseen = await foresee(context, stale, screened);
   const waiting = new Set(stale.filter((row) => screened.get(row)?.kind === 'wanted'));
   await undoneByWaits(waiting, () =>
     inTransaction(context.db, async (sql) => {
@@ -54,7 +55,7 @@ export async function decideAgainStep(
       );
       const mine = asked.filter((row) => !waiting.has(row));
       if (mine.length === 0) return;
-      const judged = await judge(context, sql, mine, screened, decideBatchAgain);
+      const judged = await judge(context, sql, mine, { foreseen, ready: null }, decideBatchAgain);
       const found = mine.filter((row) => judged.decisionOf(row).waits);
       if (found.length > 0) throw new Waits(found);
       const all = mine.map((row) => {

@@ -9,7 +9,7 @@ import {
   UNKNOWN_ASSET,
 } from '../../../books/policy/index.ts';
 import { requirementsOf } from '../approval/ask.ts';
-import { subjectsOf } from '../judge.ts';
+import { subjectsOf, tenantsOf } from '../judge.ts';
 import { newestOf, type PastRow, readPast } from './rows.ts';
 
 type Context = {
@@ -73,6 +73,7 @@ async function subjectsThen(
   const now = await subjectsOf(context, sql, known, {
     screened,
     policy: { ...policy, asksLookAlike: false, asksKnown: false },
+    tenants: await tenantsOf(sql, known),
   });
   return new Map(
     known.map(({ place, inputs }, index) => [
