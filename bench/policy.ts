@@ -20,7 +20,7 @@ import {
 import { projectFolder } from '../src/doors/dev/index.ts';
 import { DepositService } from '../src/roads/deposit/index.ts';
 import { validatorHandlers, WithdrawalService } from '../src/roads/withdrawal/index.ts';
-import { cpuSeconds, type Latency, latencyOf } from './measure.ts';
+import { cpuSeconds, type Latency, latencyOf, ProcessMeter } from './measure.ts';
 import { beginStatements, writeStatements } from './profile.ts';
 import { during } from './progress.ts';
 import { type Server, Stage } from './stage.ts';
@@ -34,6 +34,7 @@ export type PolicyRun = {
   /** Of a step of 500, and of its part that decides: windows locked and read, rules judged. */
   batchMs: Latency;
   decisionMs: Latency;
+  othersCores: number;
 };
 
 export type PolicyResult = {
@@ -179,6 +180,11 @@ class Validator {
     let done = 0;
     const cpu = process.cpuUsage();
     const server = cpuSeconds(this.#postgres, true);
+    const meter = new ProcessMeter({
+      bench: { pid: process.pid },
+      postgres: { pid: this.#postgres, family: true },
+    });
+    meter.start();
     while (done < withdrawals) {
       const claimed = await postgresTransport.claim(this.#db, 'withdrawal.requested', {
         limit: BATCH,
@@ -190,6 +196,7 @@ class Validator {
       batches.push(performance.now() - began);
       done += claimed.jobs.length;
     }
+    const { othersCores } = meter.stop();
     const { user, system } = process.cpuUsage(cpu);
     const spent = user + system + (cpuSeconds(this.#postgres, true) - server) * 1e6;
     await this.#checkAllowed();
@@ -201,6 +208,7 @@ class Validator {
       cpuMicros: spent / withdrawals,
       batchMs: latencyOf(batches),
       decisionMs: latencyOf(decisions),
+      othersCores,
     };
   }
 

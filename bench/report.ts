@@ -59,6 +59,7 @@ function disturbanceOf({
   signing,
   tracking,
   idle,
+  policy,
   x402,
   machine,
 }: Report): string | null {
@@ -72,6 +73,7 @@ function disturbanceOf({
   const runs = [
     ...cases.flatMap((item) => item.runs.map((run) => run.othersCores)),
     ...(x402 === null ? [] : x402.rounds.map((round) => round.othersCores)),
+    ...(policy?.runs ?? []).flatMap((run) => [run.tiers.othersCores, run.document.othersCores]),
   ];
   if (runs.length === 0) return null;
   const { median, high } = spreadOf(runs);

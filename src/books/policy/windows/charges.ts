@@ -12,27 +12,35 @@ export async function insertCharges(
   { decisionId, limitNo }: Numbers,
 ): Promise<void> {
   if (charges.length === 0) return;
+  const lists = new Map<string, number>();
+  const places = charges.map(({ takes }) => {
+    const list = takes.map(({ limit }) => limitNo(limit)).join(',');
+    const place = lists.get(list) ?? lists.size + 1;
+    lists.set(list, place);
+    return place;
+  });
   await sql.query({
     name: 'policy_charge_insert',
-    text: `INSERT INTO policy_charge (subject_id, decision_id, tenant_id, amount, at, counter_ids, limit_nos)
-      SELECT subject_id, decision_id, tenant_id, amount, to_timestamp($5::bigint / 1000.0),
-        string_to_array(counter_ids, '/')::uuid[], string_to_array(limit_nos, '/')::int[]
-      FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::numeric[], $6::text[], $7::text[])
-        AS u(subject_id, decision_id, tenant_id, amount, counter_ids, limit_nos)`,
+    text: `WITH list AS MATERIALIZED (
+        SELECT nos::int[] AS limit_nos, place FROM unnest($7::text[]) WITH ORDINALITY AS l(nos, place)
+      )
+      INSERT INTO policy_charge (subject_id, decision_id, tenant_id, amount, at, counter_ids, limit_nos)
+      SELECT subject_id, decision_id, tenant_id, amount, to_timestamp($5::bigint / 1000.0), counter_ids::uuid[], limit_nos
+      FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::numeric[], $6::text[], $8::int[])
+        AS u(subject_id, decision_id, tenant_id, amount, counter_ids, place) JOIN list USING (place)`,
     values: [
       charges.map(({ subjectId }) => subjectId),
       charges.map(({ subjectId }) => decisionId(subjectId)),
       charges.map(({ tenantId }) => tenantId),
       charges.map(({ amount }) => amount),
       charges[0]!.at,
-      // Arrays of arrays have one length: these are lists in text, of nothing that would have to be escaped.
+      // Arrays of arrays have one length: these are written as text. Lists of limits are few, and read once.
       charges.map(({ takes }) => {
-        return takes
-          .map(({ before }) => before.counter.counterId)
-          .filter(isFirst)
-          .join('/');
+        const ids = takes.map(({ before }) => before.counter.counterId).filter(isFirst);
+        return `{${ids.join(',')}}`;
       }),
-      charges.map(({ takes }) => takes.map(({ limit }) => limitNo(limit)).join('/')),
+      [...lists.keys()].map((list) => `{${list}}`),
+      places,
     ],
   });
 }
