@@ -1,3 +1,4 @@
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MainDatabase } from '../../../test/support/main-database.ts';
 import { COMMIT, TcpProxy } from '../../../test/support/tcp-proxy.ts';
@@ -21,6 +22,7 @@ afterAll(async () => {
 });
 
 const insert = (n: number) => (sql: Sql) => sql.query('INSERT INTO note (n) VALUES ($1)', [n]);
+const said = (fields: object) => Object.assign(new pg.DatabaseError('no', 2, 'error'), fields);
 const exists = async (n: number) =>
   (await at.rows('SELECT 1 FROM note WHERE n = $1', [n])).length === 1;
 
@@ -75,6 +77,21 @@ describe('a transaction', () => {
     await expect(inTransaction(db, insert(4))).rejects.toBeInstanceOf(UnknownOutcome);
     await lost;
     expect(await exists(4)).toBe(false);
+  });
+
+  it.each([
+    ['by the driver alone', new Error('a socket of a kind nobody thought of'), UnknownOutcome],
+    ['by a pooler between', said({ code: '08P01', severity: 'FATAL' }), UnknownOutcome],
+    ['by a server that ends', said({ code: '58030', severity: 'PANIC' }), UnknownOutcome],
+    ['by one that goes on', said({ code: '23503', severity: 'ERROR' }), pg.DatabaseError],
+  ])('whose COMMIT fails %s is told as what is known of it', async (_by, failure, kind) => {
+    const query = async (text: string) => {
+      if (text === 'COMMIT') throw failure;
+    };
+    const client = { query, on: () => {}, off: () => {}, release: () => {} };
+    const odd = { connect: async () => client } as unknown as Db;
+    const told = await inTransaction(odd, async () => 1).catch((error: unknown) => error);
+    expect((told as Error).constructor).toBe(kind);
   });
 
   it.each(['BEGIN', 'INSERT INTO note', 'ROLLBACK'])(
@@ -143,6 +160,20 @@ describe('a transaction', () => {
     expect(tries).toBe(5);
   });
 
+  it('on a session that may not write, as after a fail-over, is Transient, and the next one has another', async () => {
+    const demoted = openPool({
+      url: at.databases.mainUrl,
+      role: 'payonce_app',
+      name: 'test',
+      max: 1,
+    });
+    await demoted.query('SET default_transaction_read_only = on');
+    await expect(inTransaction(demoted, insert(30))).rejects.toBeInstanceOf(Transient);
+    await inTransaction(demoted, insert(30));
+    expect(await exists(30)).toBe(true);
+    await demoted.end();
+  });
+
   it('is never told as done when the server rolled it back at COMMIT', async () => {
     const swallowed = inTransaction(db, async (sql) => {
       await insert(9)(sql);
@@ -183,6 +214,12 @@ describe('the kind of a database error', () => {
   it.each([
     [{ code: 'ECONNREFUSED' }, 'lost'],
     [{ code: '57P01' }, 'lost'],
+    [{ code: '25006' }, 'lost'],
+    [{ code: '08006' }, 'lost'],
+    [{ code: '08P01', severity: 'FATAL' }, 'lost'],
+    [{ code: '08P01', severity: 'ERROR' }, 'other'],
+    [{ code: 'EAI_AGAIN' }, 'lost'],
+    [{ code: 'EHOSTUNREACH' }, 'lost'],
     [new Error('Connection terminated unexpectedly'), 'lost'],
     [new Error('timeout exceeded when trying to connect'), 'lost'],
     [{ code: '40P01' }, 'race'],

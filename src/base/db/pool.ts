@@ -120,17 +120,19 @@ const CONNECTION_LOST = new Set([
   'EPIPE',
   'ETIMEDOUT',
   'ENOTFOUND',
+  'EAI_AGAIN', // no name server answers, as while a cluster moves
+  'EHOSTUNREACH',
+  'ENETUNREACH',
   'ENOENT', // the Unix socket of a server that is down
   '57P01', // admin_shutdown
   '57P02', // crash_shutdown
   '57P03', // cannot_connect_now
-  '08000',
-  '08001',
-  '08003',
-  '08006',
   '53300', // too_many_connections
   '25P03', // idle_in_transaction_session_timeout
   '25P04', // transaction_timeout
+  // read_only_sql_transaction: after a fail-over the name led to a server that may not write. Kept, the session would
+  // meet the same for as long as it is in use.
+  '25006',
 ]);
 /** Thrown in a transaction that has to run again, as the database does after a deadlock. */
 export class LostRace extends Error {
@@ -142,9 +144,10 @@ const RACE = new Set(['40001', '40P01', '55P03']);
 
 /** What an error of the driver means: `lost` the connection, a `race` to run again, `data`, or `other`. */
 export function dbErrorKind(error: unknown): 'lost' | 'race' | 'data' | 'other' {
-  const code = (error as { code?: unknown } | null)?.code;
+  const { code, severity } = (error ?? {}) as { code?: unknown; severity?: unknown };
   if (typeof code === 'string') {
-    if (CONNECTION_LOST.has(code)) return 'lost';
+    // Of class 08 a server says one without ending the session: of a statement with too few parameters.
+    if (CONNECTION_LOST.has(code) || (/^08...$/.test(code) && severity !== 'ERROR')) return 'lost';
     if (RACE.has(code)) return 'race';
     if (/^(22|23)...$/.test(code)) return 'data';
   }
@@ -191,6 +194,11 @@ export async function afterCommit<T>(read: Promise<T>): Promise<T> {
   }
 }
 
+/** Only a server that goes on says that it did not commit. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && !/^(FATAL|PANIC)$/.test(error.severity ?? '');
+}
+
 async function onceInTransaction<T>(db: Db, work: (sql: Sql) => Promise<T>): Promise<T> {
   const client = await db.connect();
   // A connection that breaks while it is ours must not end the process; the next query rejects.
@@ -218,7 +226,7 @@ async function onceInTransaction<T>(db: Db, work: (sql: Sql) => Promise<T>): Pro
     } catch (error) {
       if (error instanceof Transient) throw error;
       broken = error as Error;
-      if (dbErrorKind(error) === 'lost') {
+      if (dbErrorKind(error) === 'lost' || !isRefusal(error)) {
         throw new UnknownOutcome(`database: COMMIT was not answered: ${messageOf(error)}`, {
           cause: error,
         });
