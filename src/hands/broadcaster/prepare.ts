@@ -23,16 +23,11 @@ import {
 import { readObjections } from './before/objections.ts';
 import { readDryVerdicts } from './before/verdicts.ts';
 import type { BroadcasterContext } from './context.ts';
-import {
-  chooseLane,
-  costOf,
-  gasReservedOf,
-  judgeEstimate,
-  type WaitReason,
-} from './decide-prepare.ts';
+import { gasReservedOf, judgeEstimate, type WaitReason } from './decide-prepare.ts';
 import { type Price, quote } from './gas/quote.ts';
 import { simulateTransfers } from './gas/simulate.ts';
 import { type Lane, observeChains, observeLanes } from './observe.ts';
+import { choose, type Place, takeGas } from './place.ts';
 
 type Ready = {
   tx: TxRow;
@@ -42,6 +37,7 @@ type Ready = {
   gasReserved: bigint;
   assign: Transfer;
 };
+type Placed = Place & { tries: number; price: Price };
 type Planned =
   | { kind: 'ready'; ready: Ready }
   | { kind: 'wait'; tx: TxRow; reason: WaitReason; detail?: string; soon?: true }
@@ -115,7 +111,7 @@ async function plan(
   );
   const chains = await observeChains(context, new Set(open.map((item) => item.tx.chainId)));
   const planned: Planned[] = [];
-  const placed: { tx: TxRow; tries: number; lane: Lane; price: Price }[] = [];
+  const placed: Placed[] = [];
   for (const { tx, tries } of open) {
     if (tx.expiresAt !== null && tx.expiresAt.getTime() <= context.clock.now()) {
       // Its expiry ends it; a slot would only have to be filled.
@@ -140,12 +136,32 @@ async function plan(
       planned.push({ kind: 'wait', tx, reason: 'fee_cap' });
     } else {
       // The estimate is not known yet; the lane is chosen by a generous one and judged again below.
-      const choice = choose(tx, lanes, gasReservedOf(100_000n, price.maxFeePerGas));
+      const gasReserved = gasReservedOf(100_000n, price.maxFeePerGas);
+      const choice = choose(tx, lanes, gasReserved);
       if (typeof choice === 'string') planned.push({ kind: 'wait', tx, reason: choice });
-      else placed.push({ tx, tries, lane: choice, price });
+      else placed.push({ tx, tries, lane: choice, price, gasReserved });
     }
   }
-  return [...planned, ...(await withVerdicts(context, await simulate(context, placed)))];
+  planned.push(...(await simulateAll(context, lanes, placed)));
+  return withVerdicts(context, planned);
+}
+
+/** What takes more gas than its lane has is tried once more on one that has it; where there is none it alone waits. */
+async function simulateAll(
+  context: BroadcasterContext,
+  lanes: Lane[],
+  placed: readonly Placed[],
+): Promise<Planned[]> {
+  const { planned, short } = await simulate(context, placed);
+  const again: Placed[] = [];
+  for (const one of short) {
+    const choice = choose(one.tx, lanes, one.gasReserved);
+    if (typeof choice !== 'string') again.push({ ...one, lane: choice });
+    else planned.push({ kind: 'wait', tx: one.tx, reason: choice });
+  }
+  const second = await simulate(context, again);
+  const waits = second.short.map(({ tx }): Planned => ({ kind: 'wait', tx, reason: 'lane_gas' }));
+  return [...planned, ...second.planned, ...waits];
 }
 
 /** Last, of what has its lane and its price: what the signer has against it before it stands in anybody's way. */
@@ -162,31 +178,13 @@ async function withVerdicts(
   });
 }
 
-/** Chooses a lane and takes room and funds from what was observed, so that the next one sees the rest. */
-function choose(tx: TxRow, lanes: Lane[], gasReserved: bigint): Lane | WaitReason {
-  const native = caip19(tx.chainId, null);
-  const wanted = { ...tx, amount: leavesLane(tx) };
-  const cost = costOf(wanted, native, gasReserved);
-  const choice = chooseLane(
-    wanted,
-    lanes.map((lane) => lane.state),
-    cost,
-    native,
-  );
-  if (typeof choice === 'string') return choice;
-  const lane = lanes.find((candidate) => candidate.state === choice)!;
-  lane.state.room -= 1;
-  for (const [asset, amount] of cost) {
-    lane.state.funds.set(asset, (lane.state.funds.get(asset) ?? 0n) - amount);
-  }
-  return lane;
-}
-
+/** `short`: their lanes have not the gas that they were found to take; nothing is taken from those for them. */
 async function simulate(
   context: BroadcasterContext,
-  placed: readonly { tx: TxRow; tries: number; lane: Lane; price: Price }[],
-): Promise<Planned[]> {
+  placed: readonly Placed[],
+): Promise<{ planned: Planned[]; short: Placed[] }> {
   const planned: Planned[] = [];
+  const short: Placed[] = [];
   for (const [chainId, { port }] of context.chains) {
     const here = placed.filter((item) => item.tx.chainId === chainId);
     if (here.length === 0) continue;
@@ -195,17 +193,23 @@ async function simulate(
       context.transferGas,
       here.map(({ tx, lane }) => ({ tx, from: lane.address })),
     );
-    here.forEach(({ tx, tries, lane, price }, index) => {
+    here.forEach((one, index) => {
+      const { tx, tries, lane, price } = one;
       if (estimates === null) {
         planned.push({ kind: 'wait', tx, reason: 'chain_unreachable' });
         return;
       }
       const judged = judgeEstimate(estimates[index]!, tries, effectGasCap(tx));
-      if (judged.kind !== 'ok') planned.push({ tx, ...judged });
-      else planned.push({ kind: 'ready', ready: readyOf(tx, lane, price, judged.gasLimit) });
+      if (judged.kind !== 'ok') {
+        planned.push({ tx, ...judged });
+        return;
+      }
+      const ready = readyOf(tx, lane, price, judged.gasLimit);
+      if (takeGas(one, ready.gasReserved)) planned.push({ kind: 'ready', ready });
+      else short.push({ ...one, gasReserved: ready.gasReserved });
     });
   }
-  return planned;
+  return { planned, short };
 }
 
 function readyOf(tx: TxRow, lane: Lane, price: Price, gasLimit: bigint): Ready {
