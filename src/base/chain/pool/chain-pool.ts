@@ -140,9 +140,10 @@ class Pool {
     return raw.map((_, index) => mergeSends(answers.map((of) => of[index]!)));
   }
 
-  /** What the nodes that vote agree on; where there is one alone, its word. */
+  /** What the nodes that vote agree on; where there is one alone, its word, and nobody's in its place. */
   agreed(reads: ChainPort): ChainPort {
-    if (this.#voters.length === 1) return reads;
+    const others = this.#readers.filter((reader) => reader !== this.#voters[0]);
+    if (this.#voters.length === 1 && others.length === 0) return reads;
     const { clock, disputed = () => {} } = this.#options;
     const judge = (names: readonly string[], agrees: boolean) => {
       for (const voter of this.#voters) if (names.includes(voter.name)) voter.judgeVote(agrees);
