@@ -4,6 +4,13 @@ import { type Address, fromHex, type Hex, TX } from '../../base/kernel/index.ts'
 import { enqueue } from '../../base/queue/index.ts';
 import { TX_TOPICS } from './topics.ts';
 
+/**
+ * Nothing of attempt or request `of` is to be sent: its nonce is consumed, or it is the effect of what ended unpaid, whose
+ * reserve was released, also when a declared reorg took that end back.
+ */
+const settledSql = (of: string) => `(${of}.nonce < p.mined_nonce
+  OR ${of}.kind = 'effect' AND t.status IN ('REVERTED', 'REPLACED', 'CANCELLED'))`;
+
 type Collected = Omit<SendableAttempt, 'attemptId' | 'txHash' | 'bytes' | 'chainId' | 'sends'> & {
   /** Null: it was refused. */
   attemptId: string | null;
@@ -50,8 +57,8 @@ export async function collectSignatures(
         CASE WHEN f.tx_hash IS NOT NULL THEN f.signature_request_id END AS "attemptId",
         f.status AS "txStatus", f.kind, f.refusal_code AS "refusalCode", f.refusal_message AS "refusalMessage",
         f.lane_id AS "laneId", f.chain_id AS "chainId", f.nonce, f.tx_hash AS "txHash", f.raw AS bytes,
-        l.address AS "from", f.nonce < p.mined_nonce AS settled
-      FROM full_rows f JOIN lane l USING (lane_id) JOIN lane_progress p USING (lane_id)
+        l.address AS "from", ${settledSql('f')} AS settled
+      FROM full_rows f JOIN tx t USING (tx_id) JOIN lane l USING (lane_id) JOIN lane_progress p USING (lane_id)
       ORDER BY f.lane_id, f.nonce, f.ordinal`,
     values: [limit],
   });
@@ -124,7 +131,7 @@ export type SendableAttempt = {
   txStatus: string;
   tenantId: string;
   correlationId: string;
-  /** In the canonical chain, or its nonce is consumed: nothing to send. */
+  /** In the canonical chain, its nonce is consumed, or it has ended unpaid: nothing to send. */
   settled: boolean;
   sends: number;
 };
@@ -145,7 +152,7 @@ export async function readSendable(
     text: `
       SELECT a.attempt_id AS "attemptId", a.tx_id AS "txId", a.lane_id AS "laneId", a.chain_id AS "chainId",
         s.from_address AS "from", a.nonce, a.kind, a.tx_hash AS "txHash", g.raw AS bytes, t.status AS "txStatus",
-        t.tenant_id AS "tenantId", t.correlation_id AS "correlationId", a.nonce < p.mined_nonce AS settled, a.sends
+        t.tenant_id AS "tenantId", t.correlation_id AS "correlationId", ${settledSql('a')} AS settled, a.sends
       FROM attempt a
       JOIN signature g ON g.signature_request_id = a.attempt_id
       CROSS JOIN LATERAL (

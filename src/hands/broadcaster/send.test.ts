@@ -1,0 +1,111 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type TestDatabases, testDatabases } from '../../../test/support/postgres.ts';
+import { finish, workOn } from '../../../test/support/steps/finish.ts';
+import { brokenLaws } from '../../../test/support/steps/laws.ts';
+import { paymentsOn, recipient } from '../../../test/support/steps/payments.ts';
+import type { Processes } from '../../../test/support/steps/processes.ts';
+import { Road } from '../../../test/support/steps/road.ts';
+import { enqueue } from '../../base/queue/index.ts';
+import { closeSlotOf, orderResume, TX_TOPICS } from '../../books/tx/index.ts';
+
+const TO = recipient(1);
+/** Blocks above one that is final. */
+const FINAL = 6;
+
+describe('bytes of an effect whose slot its filler had closed for good', () => {
+  let databases: TestDatabases;
+  let road: Road;
+  let on: Processes;
+  beforeAll(async () => {
+    databases = await testDatabases();
+    road = await Road.open(databases);
+  });
+  beforeEach(async () => {
+    await road.reset();
+    on = await road.start();
+  });
+  afterAll(async () => {
+    await road?.close();
+    await databases?.drop();
+  });
+
+  const rows = async <Row extends object>(text: string) =>
+    (await road.owner.query<Row>(text)).rows;
+  const ended = () => rows('SELECT w.status, t.status AS tx FROM withdrawal w, tx t');
+  const mine = async (blocks: number) => {
+    road.chain.mine(blocks);
+    while (await on.observe());
+  };
+  const forgetSends = () => rows(`DELETE FROM job WHERE topic = '${TX_TOPICS.send}'`);
+
+  /** Asked for, and worked on until the effect is signed. */
+  async function ordered(): Promise<void> {
+    const body = { account: 'alice', asset: 'USDC', amount: '5', to: TO };
+    const order = { idempotencyKey: 'key', correlationId: 'correlation', body };
+    await on.service.submit(road.tenantId, [order]);
+    for (const topic of ['withdrawal.requested', 'tx.prepare']) await on.job(topic);
+  }
+
+  /** The filler is final and the reserve released; then a declared reorg takes that back. */
+  async function closedAndTakenBack(): Promise<void> {
+    const [{ id }] = (await rows('SELECT withdrawal_id AS id FROM withdrawal')) as [{ id: string }];
+    expect(await closeSlotOf(road.wires.app, id, 'filled')).toBe(true);
+    await on.job(TX_TOPICS.fill);
+    await on.sign();
+    await on.collect();
+    await mine(1 + FINAL + 2);
+    await workOn(road, on, 3);
+    expect(await ended()).toEqual([{ status: 'FAILED', tx: 'CANCELLED' }]);
+    road.chain.reorg(FINAL + 3, { toPool: false, blocks: FINAL + 4 });
+    while (await on.observe());
+    const [proposedBy, confirmedBy] = road.persons as [string, string];
+    const order = { chainId: 31337, evidence: 'seen', proposedBy, confirmedBy };
+    expect(await orderResume(road.wires.app, order)).toBe(true);
+    while (await on.observe());
+    await forgetSends();
+  }
+
+  const unpaid = async () => {
+    await mine(1);
+    expect(paymentsOn(road).get(TO)).toBeUndefined();
+    // The filler's bytes are, and close the nonce again.
+    await road.clock.elapse(35_000);
+    on = await road.start();
+    await on.resend();
+    await on.job(TX_TOPICS.send);
+    await mine(1 + FINAL + 2);
+    expect(await finish(road, on)).toEqual([]);
+    expect(await ended()).toEqual([{ status: 'FAILED', tx: 'CANCELLED' }]);
+    expect(paymentsOn(road).get(TO)).toBeUndefined();
+    expect(await brokenLaws(road, true)).toEqual([]);
+  };
+
+  it('are not sent by a job from before, though a declared reorg gave the nonce back', async () => {
+    await ordered();
+    await on.sign();
+    road.node.failNext('send', { kind: 'lost', delivered: false });
+    await on.collect();
+    // To the dead letters, until somebody redrives it.
+    await forgetSends();
+    await closedAndTakenBack();
+    const [effect] = await rows<{ id: string }>(
+      `SELECT attempt_id AS id FROM attempt WHERE kind = 'effect'`,
+    );
+    const job = { topic: TX_TOPICS.send, subjectId: effect!.id, tenantId: road.tenantId };
+    await enqueue(road.wires.app, [job]);
+    await on.job(TX_TOPICS.send);
+    await unpaid();
+  });
+
+  it('are not sent when they are signed only then, by a signer that takes over from one that died', async () => {
+    await ordered();
+    await rows(`UPDATE signature_request SET claimed_at = now(), claimed_by = 'gone'`);
+    await closedAndTakenBack();
+    await road.clock.elapse(35_000);
+    on = await road.start();
+    await on.takeOver();
+    await on.collect();
+    expect(await rows(`SELECT FROM attempt WHERE kind = 'effect'`)).toHaveLength(1);
+    await unpaid();
+  });
+});
