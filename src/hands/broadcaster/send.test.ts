@@ -5,6 +5,7 @@ import { brokenLaws } from '../../../test/support/steps/laws.ts';
 import { paymentsOn, recipient } from '../../../test/support/steps/payments.ts';
 import type { Processes } from '../../../test/support/steps/processes.ts';
 import { Road } from '../../../test/support/steps/road.ts';
+import type { ChainPort, SendAnswer } from '../../base/chain/index.ts';
 import { enqueue } from '../../base/queue/index.ts';
 import { closeSlotOf, orderResume, TX_TOPICS } from '../../books/tx/index.ts';
 
@@ -12,13 +13,29 @@ const TO = recipient(1);
 /** Blocks above one that is final. */
 const FINAL = 6;
 
-describe('bytes of an effect whose slot its filler had closed for good', () => {
+/** What happens before the next answer to a send is heard, and what is heard then. */
+let late: (() => Promise<SendAnswer['class']>) | null = null;
+const heardLate = (chain: ChainPort): ChainPort =>
+  new Proxy(chain, {
+    get: (target, name: keyof ChainPort) =>
+      name !== 'send' || late === null
+        ? target[name]
+        : async (raw: Parameters<ChainPort['send']>[0]) => {
+            const answers = await target.send(raw);
+            const said = await late!();
+            return answers.map(({ hash }) => ({ hash, class: said, message: 'late' }));
+          },
+  });
+
+describe('bytes of an effect', () => {
   let databases: TestDatabases;
   let road: Road;
   let on: Processes;
   beforeAll(async () => {
     databases = await testDatabases();
-    road = await Road.open(databases);
+    road = await Road.open(databases, {
+      bend: (wires) => ({ ...wires, chain: heardLate(wires.chain) }),
+    });
   });
   beforeEach(async () => {
     await road.reset();
@@ -29,8 +46,7 @@ describe('bytes of an effect whose slot its filler had closed for good', () => {
     await databases?.drop();
   });
 
-  const rows = async <Row extends object>(text: string) =>
-    (await road.owner.query<Row>(text)).rows;
+  const rows = async <Row extends object>(text: string) => (await road.owner.query<Row>(text)).rows;
   const ended = () => rows('SELECT w.status, t.status AS tx FROM withdrawal w, tx t');
   const mine = async (blocks: number) => {
     road.chain.mine(blocks);
@@ -80,7 +96,7 @@ describe('bytes of an effect whose slot its filler had closed for good', () => {
     expect(await brokenLaws(road, true)).toEqual([]);
   };
 
-  it('are not sent by a job from before, though a declared reorg gave the nonce back', async () => {
+  it('whose slot its filler had closed are not sent by a job from before, though a declared reorg gave the nonce back', async () => {
     await ordered();
     await on.sign();
     road.node.failNext('send', { kind: 'lost', delivered: false });
@@ -97,7 +113,7 @@ describe('bytes of an effect whose slot its filler had closed for good', () => {
     await unpaid();
   });
 
-  it('are not sent when they are signed only then, by a signer that takes over from one that died', async () => {
+  it('nor when they are signed only then, by a signer that takes over from one that died', async () => {
     await ordered();
     await rows(`UPDATE signature_request SET claimed_at = now(), claimed_by = 'gone'`);
     await closedAndTakenBack();
@@ -107,5 +123,22 @@ describe('bytes of an effect whose slot its filler had closed for good', () => {
     await on.collect();
     expect(await rows(`SELECT FROM attempt WHERE kind = 'effect'`)).toHaveLength(1);
     await unpaid();
+  });
+
+  it('that were refused close nothing when that is heard after their end', async () => {
+    await ordered();
+    await on.sign();
+    late = async () => {
+      late = null;
+      await mine(1 + FINAL + 2);
+      return 'refused';
+    };
+    await on.collect();
+    expect(await rows('SELECT status, failure_code FROM tx')).toEqual([
+      { status: 'FINAL', failure_code: null },
+    ]);
+    expect(await rows(`SELECT FROM job WHERE topic = '${TX_TOPICS.fill}'`)).toEqual([]);
+    expect(await finish(road, on)).toEqual([]);
+    expect(await brokenLaws(road, true)).toEqual([]);
   });
 });

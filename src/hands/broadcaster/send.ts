@@ -119,9 +119,11 @@ async function record(sql: Sql, sent: readonly Sent[]): Promise<void> {
   const closing = sent.filter((item) => item.action.kind === 'close');
   if (closing.length === 0) return;
   const { rows } = await sql.query<{ tx_id: string; tenant_id: string; correlation_id: string }>(
+    // Heard late it says nothing any more: the code tells how what has ended did.
     `UPDATE tx SET failure_code = coalesce(failure_code, 'filled'), failure_message = coalesce(failure_message, u.message),
        updated_at = now()
-     FROM unnest($1::uuid[], $2::text[]) AS u(id, message) WHERE tx.tx_id = u.id
+     FROM unnest($1::uuid[], $2::text[]) AS u(id, message)
+     WHERE tx.tx_id = u.id AND tx.status IN ('SIGNED', 'BROADCASTED')
      RETURNING tx.tx_id, tx.tenant_id, tx.correlation_id`,
     [
       closing.map((item) => item.attempt.txId),
