@@ -129,7 +129,9 @@ export class BreakService {
     const { breakId, by, content, action, evidence, adjustments } = said;
     const locked = await lockBreak(sql, breakId);
     const proposedBy = await confirm(sql, { subject: subjectOf(breakId), content, by });
-    if (proposedBy === null || locked?.resolvedAt?.getTime() !== found.resolvedAt?.getTime()) {
+    const timesOf = (one: Break | null) => [one?.openedAt.getTime(), one?.resolvedAt?.getTime()];
+    // Found again meanwhile it is open again: nobody has spoken about that.
+    if (proposedBy === null || timesOf(locked).join() !== timesOf(found).join()) {
       throw new Transient(`break ${breakId} was decided about meanwhile`);
     }
     await insertAction(sql, {
