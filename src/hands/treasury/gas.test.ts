@@ -5,6 +5,8 @@ import { brokenLaws } from '../../../test/support/steps/laws.ts';
 import { recipient } from '../../../test/support/steps/payments.ts';
 import type { Processes } from '../../../test/support/steps/processes.ts';
 import { Road } from '../../../test/support/steps/road.ts';
+import { inTransaction } from '../../base/db/index.ts';
+import { requestGas } from '../../books/tx/index.ts';
 
 const ETHER = 10n ** 18n;
 
@@ -135,4 +137,26 @@ describe('the gas of a lane', () => {
     expect(await stretches()).toMatchObject([{ slots: 0n, cost: 0n, arrived: 7n }]);
     await calm();
   });
+});
+
+it('more arrivals on one lane than a round takes leave none of another lane behind', async () => {
+  const databases = await testDatabases();
+  const road = await Road.open(databases, { lanes: 2 });
+  const on = await road.start();
+  const [asset] = road.settings.assets.map(({ caip19 }) => caip19);
+  await road.owner.query(
+    `INSERT INTO arrival (chain_id, tx_hash, log_index, lane_id, asset, amount, sender, block_number)
+     SELECT 31337, decode(lpad(to_hex(n), 64, '0'), 'hex'), 0, CASE WHEN n > 1000 THEN 2 ELSE 1 END, $1, 1,
+       decode(repeat('5a', 20), 'hex'), 1 FROM generate_series(1, 1001) AS n`,
+    [asset],
+  );
+  const lanes = [1, 2].map((laneId) => ({ laneId, tenantId: road.tenantId }));
+  await inTransaction(road.wires.app, (sql) => requestGas(sql, lanes));
+  while ((await on.job('tx.gas')) > 0);
+  const { rows } = await road.owner.query(
+    'SELECT lane_id, count(*)::int AS open FROM arrival WHERE transfer_id IS NULL GROUP BY 1',
+  );
+  expect(rows).toEqual([]);
+  await road.close();
+  await databases.drop();
 });

@@ -34,8 +34,11 @@ async function gasStep(context: TreasuryContext, claimed: Claim): Promise<Outcom
   const subjects = new Map(
     claimed.jobs.map((job) => [laneOfSubject(job.subjectId), job.subjectId]),
   );
+  const tenants = claimed.jobs.map(({ subjectId, tenantId }) => ({
+    laneId: laneOfSubject(subjectId),
+    tenantId,
+  }));
   const open = await readOpenStretches(db, [...subjects.keys()]);
-  const arrivals = await readOpenArrivals(db, [...subjects.keys()], ARRIVALS);
   const observed = await observeStretches(context, open);
   const outcomes = observed.flatMap((item): Outcome[] => {
     if (item.kind === 'due') return [];
@@ -44,6 +47,8 @@ async function gasStep(context: TreasuryContext, claimed: Claim): Promise<Outcom
   });
   const waiting = new Set(outcomes.map(({ subjectId }) => subjectId));
   const finished = [...subjects.values()].filter((subjectId) => !waiting.has(subjectId));
+  // Of these alone: what waits would take up the room of the others, round after round.
+  const arrivals = await readOpenArrivals(db, finished.map(laneOfSubject), ARRIVALS);
   const due = observed.flatMap((item) => (item.kind === 'due' ? [item] : []));
   const arrived = groupArrivals(arrivals);
   await ledger.open(accountsOf(due, arrived));
@@ -58,12 +63,11 @@ async function gasStep(context: TreasuryContext, claimed: Claim): Promise<Outcom
       groups,
     );
     await tell(sql, stretches, groups);
-    // A stretch that was cut, or so many arrivals, left some behind.
+    // A stretch that was cut left some behind, and so many arrivals those of any lane.
     const ends = new Map(open.map((stretch) => [stretch.laneId, stretch.upToBlock]));
-    await requestGas(sql, [
-      ...stretches.filter(({ laneId, upToBlock }) => upToBlock < ends.get(laneId)!),
-      ...(arrivals.length === ARRIVALS ? groups.flat() : []),
-    ]);
+    const cut = stretches.filter(({ laneId, upToBlock }) => upToBlock < ends.get(laneId)!);
+    const all = tenants.filter(({ laneId }) => isOurs(laneId));
+    await requestGas(sql, arrivals.length === ARRIVALS ? all : cut);
     return stretches;
   });
   for (const stretch of booked.filter((one) => one.arrived < 0n)) {
