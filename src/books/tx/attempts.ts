@@ -85,6 +85,9 @@ export async function collectSignatures(
   return { taken: rows.length, attempts };
 }
 
+/** Until a filler that was refused is offered again: whoever can mend why has been told. */
+const FILL_AGAIN_MS = 60_000;
+
 async function takeRefusals(sql: Sql, rows: readonly Collected[]): Promise<void> {
   if (rows.length === 0) return;
   const closing = rows.filter((row) => row.kind === 'effect' && row.txStatus === 'SLOTTED');
@@ -107,15 +110,18 @@ async function takeRefusals(sql: Sql, rows: readonly Collected[]): Promise<void>
       data: { code: row.refusalCode, message: row.refusalMessage },
     })),
   );
-  await enqueue(
-    sql,
-    closing.map((row) => ({
-      topic: TX_TOPICS.fill,
-      subjectId: row.txId,
-      tenantId: row.tenantId,
-      trace: row.correlationId,
-    })),
-  );
+  // Of a slot of which nothing is signed nobody else asks for a filler, and the lane stands behind it.
+  const unfilled = further.filter((row) => row.kind === 'filler' && row.txStatus === 'SLOTTED');
+  const job = (row: Collected) => ({
+    topic: TX_TOPICS.fill,
+    subjectId: row.txId,
+    tenantId: row.tenantId,
+    trace: row.correlationId,
+  });
+  await enqueue(sql, [
+    ...closing.map(job),
+    ...unfilled.map((row) => ({ ...job(row), delayMs: FILL_AGAIN_MS })),
+  ]);
 }
 
 export type SendableAttempt = {

@@ -142,3 +142,40 @@ describe('bytes of an effect', () => {
     expect(await brokenLaws(road, true)).toEqual([]);
   });
 });
+
+describe('a slot of which the signer refuses the effect and the filler', () => {
+  it('is offered its filler again, so that what was wrong can be mended', async () => {
+    const databases = await testDatabases();
+    const road = await Road.open(databases);
+    let on = await road.start();
+    const body = { account: 'alice', asset: 'USDC', amount: '5', to: TO };
+    const order = { idempotencyKey: 'key', correlationId: 'correlation', body };
+    await on.service.submit(road.tenantId, [order]);
+    for (const topic of ['withdrawal.requested', 'tx.prepare']) await on.job(topic);
+    // As under a cap that was lowered, by a signer that was restarted before the others.
+    const refuse = async () => {
+      await road.owner.query(
+        `WITH claimed AS (UPDATE signature_request SET claimed_at = now(), claimed_by = 'signer'
+           WHERE claimed_at IS NULL RETURNING signature_request_id AS id)
+         INSERT INTO signature (signature_request_id, refusal_code, refusal_message)
+         SELECT id, 'fee_above_cap', 'too dear' FROM claimed`,
+      );
+      await on.collect();
+    };
+    await refuse();
+    await on.job(TX_TOPICS.fill);
+    await refuse();
+    expect(await on.job(TX_TOPICS.fill)).toBe(0);
+    await road.clock.elapse(65_000);
+    on = await road.start();
+    expect(await on.job(TX_TOPICS.fill)).toBe(1);
+    expect(await finish(road, on)).toEqual([]);
+    const { rows } = await road.owner.query(
+      'SELECT w.status, t.status AS tx FROM withdrawal w, tx t',
+    );
+    expect(rows).toEqual([{ status: 'FAILED', tx: 'CANCELLED' }]);
+    expect(await brokenLaws(road, true)).toEqual([]);
+    await road.close();
+    await databases.drop();
+  });
+});
