@@ -19,7 +19,7 @@ afterAll(() => at?.stop());
 const walkedFrom = async (since: string) => {
   const scope = await scopeOf(at.app, parseSince(since));
   const from = (chainId: number, first: number, finalized: number) =>
-    lowestBlock(at.app, { chainId, first, finalized, lanes: [], tokens: [] }, scope);
+    lowestBlock(at.app, { chainId, walked: true, first, finalized, lanes: [], tokens: [] }, scope);
   return [await from(1, 1000, 1100), await from(2, 10, 20)];
 };
 

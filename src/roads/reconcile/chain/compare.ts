@@ -9,6 +9,8 @@ import { checkChain, walkChain } from './walk.ts';
 
 type Chain = {
   chainId: number;
+  /** Whether the books have a head of it. */
+  walked: boolean;
   /** Where the books of this chain begin. */
   first: number;
   finalized: number;
@@ -19,19 +21,21 @@ type Chain = {
 
 export async function readChains(sql: Sql): Promise<Chain[]> {
   const { rows } = await sql.query<Record<'chain_id' | 'first' | 'finalized', bigint> & Chain>(
-    `SELECT h.chain_id, (SELECT min(height) FROM block b WHERE b.chain_id = h.chain_id) AS first, h.finalized,
+    `SELECT c.chain_id, h.chain_id IS NOT NULL AS walked, (SELECT min(height) FROM block b WHERE b.chain_id = c.chain_id) AS first, h.finalized,
        (SELECT coalesce(json_agg(json_build_object('address', encode(address, 'hex'),
            'nativeAt', CASE WHEN s.until <= h.finalized THEN s.until END,
            'tokensAt', CASE WHEN s.adopted <= h.finalized THEN h.finalized END) ORDER BY lane_id), '[]')
          FROM lane l LEFT JOIN LATERAL (SELECT min(up_to_block) AS adopted, max(up_to_block) AS until
            FROM lane_stretch WHERE lane_id = l.lane_id) s ON true
-         WHERE l.chain_id = h.chain_id) AS lanes,
+         WHERE l.chain_id = c.chain_id) AS lanes,
        ARRAY(SELECT DISTINCT substr(a.asset, length(prefix) + 1) FROM ledger_account a
          WHERE a.kind = 'hot' AND starts_with(a.asset, prefix) ORDER BY 1) AS tokens
-     FROM chain_head h, LATERAL (SELECT 'eip155:' || h.chain_id || '/erc20:0x' AS prefix) p ORDER BY h.chain_id`,
+     FROM (SELECT chain_id FROM chain_head UNION SELECT chain_id FROM lane) c LEFT JOIN chain_head h USING (chain_id),
+       LATERAL (SELECT 'eip155:' || c.chain_id || '/erc20:0x' AS prefix) p ORDER BY c.chain_id`,
   );
   return rows.map((row) => ({
     chainId: Number(row.chain_id),
+    walked: row.walked,
     first: Number(row.first),
     finalized: Number(row.finalized),
     lanes: row.lanes,
@@ -65,6 +69,7 @@ export async function verifyChain(
 ): Promise<string | null> {
   const { chain, from, scope } = asked;
   const { chainId, finalized } = chain;
+  if (!chain.walked) return 'the books have lanes on it, and no head of it';
   if (chain.lanes.length === 0 || !tally.wants('walk', 'balances')) return null;
   try {
     const rpc = await chooseNode(options.nodes, chain);
