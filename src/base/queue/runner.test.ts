@@ -100,6 +100,8 @@ describe('a claim that is run', () => {
     ['Transient', new Transient('away')],
     ['UnknownOutcome', new UnknownOutcome('perhaps')],
     ['a lost connection', Object.assign(new Error('gone'), { code: '57P01' })],
+    ['a full disk', Object.assign(new Error('no space left'), { code: '53100' })],
+    ['a failing disk', Object.assign(new Error('could not read block'), { code: '58030' })],
     ['a race', Object.assign(new Error('race'), { code: '40P01' })],
   ])('is given back whole, not counted, when its step throws %s', async (kind, error) => {
     const topic = `back ${kind}`;

@@ -223,11 +223,18 @@ export async function runClaim(
   return settle(options, handler, claimed, outcomes);
 }
 
+/** A disk of the server's that is full or fails: counted as tries, it would bury whatever is due meanwhile. */
+const DISK = /^(53100|58...)$/;
+
 /** Nobody's fault among the jobs: the same step again, later. */
 function passes(error: unknown): boolean {
   if (error instanceof Transient || error instanceof UnknownOutcome) return true;
   const kind = dbErrorKind(error);
-  return kind === 'lost' || kind === 'race';
+  return (
+    kind === 'lost' ||
+    kind === 'race' ||
+    DISK.test(String((error as { code?: unknown } | null)?.code))
+  );
 }
 
 function verdict(error: unknown, job: Job): Outcome {
