@@ -920,6 +920,7 @@ CREATE TABLE operator_freeze (
   reason text NOT NULL,
   frozen_by uuid NOT NULL,
   at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  placed_for uuid,
   CONSTRAINT operator_freeze_covers CHECK (((num_nonnulls(tenant_id, chain_id, lane_id, asset) =
 CASE scope
     WHEN 'global'::text THEN 0
@@ -936,10 +937,11 @@ END)),
   CONSTRAINT operator_freeze_frozen_by_fkey FOREIGN KEY (frozen_by) REFERENCES person(person_id),
   CONSTRAINT operator_freeze_lane_id_fkey FOREIGN KEY (lane_id) REFERENCES lane(lane_id),
   CONSTRAINT operator_freeze_pkey PRIMARY KEY (freeze_id),
+  CONSTRAINT operator_freeze_placed_for_fkey FOREIGN KEY (placed_for) REFERENCES tenant(tenant_id),
   CONSTRAINT operator_freeze_reason_check CHECK ((reason <> ''::text)),
   CONSTRAINT operator_freeze_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenant(tenant_id)
 );
-GRANT INSERT (scope, tenant_id, chain_id, lane_id, asset, reason, frozen_by) ON operator_freeze TO payonce_app;
+GRANT INSERT (scope, tenant_id, chain_id, lane_id, asset, reason, frozen_by, placed_for) ON operator_freeze TO payonce_app;
 GRANT SELECT ON operator_freeze TO payonce_app;
 GRANT SELECT ON operator_freeze TO payonce_signer;
 
@@ -1659,13 +1661,15 @@ GRANT UPDATE (signature_request_id, done_at) ON speed_up TO payonce_app;
 CREATE VIEW standing_person AS
  SELECT api_key.person_id,
     api_key.tenant_id,
-    api_key.created_at AS since
+    api_key.created_at AS since,
+    NULL::text[] AS roles
    FROM api_key
   WHERE ((api_key.key_id = api_key.person_id) AND (api_key.revoked_at IS NULL) AND ((api_key.expires_at IS NULL) OR (api_key.expires_at > clock_timestamp())))
 UNION ALL
  SELECT operator_membership.operator_id AS person_id,
     operator_membership.tenant_id,
-    GREATEST(operator_membership.granted_at, operator_membership.activated_at) AS since
+    GREATEST(operator_membership.granted_at, operator_membership.activated_at) AS since,
+    operator_membership.roles
    FROM operator_membership
   WHERE ((operator_membership.activated_at IS NOT NULL) AND (operator_membership.suspended_at IS NULL));
 GRANT SELECT ON standing_person TO payonce_app;

@@ -154,7 +154,7 @@ describe('the app role', () => {
         'nonce_slot INSERT',
         'nonce_slot UPDATE (gas_reserved, fill_reason)',
         'operator INSERT',
-        'operator_freeze INSERT (scope, tenant_id, chain_id, lane_id, asset, reason, frozen_by)',
+        'operator_freeze INSERT (scope, tenant_id, chain_id, lane_id, asset, reason, frozen_by, placed_for)',
         'operator_freeze_lift INSERT (freeze_id, reason, proposed_by, confirmed_by)',
         'operator_invitation DELETE',
         'operator_invitation INSERT',

@@ -132,6 +132,11 @@ export const ERRORS = {
     title: 'The operator is in the tenant already',
     help: 'Change the roles, or invite again.',
   },
+  freeze_elsewhere: {
+    kind: 'refusal',
+    title: 'Another tenant placed the freeze',
+    help: 'Two persons of the tenant that placed it lift it; where it has none any more, the owner makes keys for two: payonce key create.',
+  },
   operator_elsewhere: {
     kind: 'refusal',
     title: 'The operator belongs to other tenants too',

@@ -74,7 +74,7 @@ describe('the rows of freezes', () => {
   afterAll(() => at?.stop());
 
   const place = (target: FreezeTarget, reason = 'a leak', by = persons[0]!) =>
-    insertFreeze(at.app, target, { reason, by });
+    insertFreeze(at.app, target, { reason, by, tenantId: at.tenantId });
   const lift = (id: string, proposedBy = persons[0]!, confirmedBy = persons[1]!) =>
     insertLift(at.app, id, { reason: 'mended', proposedBy, confirmedBy });
   const standing = async () => (await readStandingFreezes(at.app)).map(({ id }) => id);

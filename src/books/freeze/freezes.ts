@@ -22,6 +22,8 @@ export type Freeze = {
   wallet: { tenantId: string; chainId: number; address: Address } | null;
   reason: string;
   frozenBy: string;
+  /** The tenant as whose person it was placed; null: it is not known. */
+  placedFor: string | null;
   at: Date;
   lift: { reason: string; proposedBy: string; confirmedBy: string; at: Date } | null;
 };
@@ -39,7 +41,7 @@ type Raw = Omit<Freeze, 'chainId' | 'wallet' | 'lift'> & {
 
 const SELECT = `
   SELECT f.freeze_id AS id, f.scope, f.tenant_id AS "tenantId", f.chain_id AS "chainId", f.lane_id AS "laneId",
-    f.asset, f.reason, f.frozen_by AS "frozenBy", f.at, w.tenant_id AS "walletTenantId",
+    f.asset, f.reason, f.frozen_by AS "frozenBy", f.placed_for AS "placedFor", f.at, w.tenant_id AS "walletTenantId",
     w.chain_id AS "walletChainId", w.address AS "walletAddress", l.reason AS "liftReason",
     l.proposed_by AS "liftProposedBy", l.confirmed_by AS "liftConfirmedBy", l.at AS "liftAt"
   FROM operator_freeze f LEFT JOIN lane w USING (lane_id) LEFT JOIN operator_freeze_lift l USING (freeze_id)`;
@@ -108,11 +110,11 @@ export async function readFreezes(
   return rows.map(fromRaw);
 }
 
-/** Returns its id, and whether it was placed now: the same words of the same key while they stand are one freeze. */
+/** Returns its id, and whether it was placed now: the same words of the same person while they stand are one freeze. */
 export async function insertFreeze(
   sql: Sql,
   target: FreezeTarget,
-  { reason, by }: { reason: string; by: string },
+  { reason, by, tenantId }: { reason: string; by: string; tenantId: string },
 ): Promise<{ id: string; placed: boolean }> {
   const values = [
     target.scope,
@@ -122,6 +124,7 @@ export async function insertFreeze(
     target.scope === 'asset' ? target.asset : null,
     reason,
     by,
+    tenantId,
   ];
   const { rows } = await sql.query<{ id: string; placed: boolean }>({
     name: 'freeze_insert',
@@ -130,12 +133,12 @@ export async function insertFreeze(
         SELECT f.freeze_id FROM operator_freeze f
         WHERE f.scope = $1 AND f.tenant_id IS NOT DISTINCT FROM $2::uuid AND f.chain_id IS NOT DISTINCT FROM $3::bigint
           AND f.lane_id IS NOT DISTINCT FROM $4::int AND f.asset IS NOT DISTINCT FROM $5::text
-          AND f.reason = $6 AND f.frozen_by = $7
+          AND f.reason = $6 AND f.frozen_by = $7 AND f.placed_for = $8
           AND NOT EXISTS (SELECT FROM operator_freeze_lift l WHERE l.freeze_id = f.freeze_id)
         LIMIT 1
       ), made AS (
-        INSERT INTO operator_freeze (scope, tenant_id, chain_id, lane_id, asset, reason, frozen_by)
-        SELECT $1, $2, $3, $4, $5, $6, $7 WHERE NOT EXISTS (SELECT FROM same) RETURNING freeze_id
+        INSERT INTO operator_freeze (scope, tenant_id, chain_id, lane_id, asset, reason, frozen_by, placed_for)
+        SELECT $1, $2, $3, $4, $5, $6, $7, $8 WHERE NOT EXISTS (SELECT FROM same) RETURNING freeze_id
       )
       SELECT freeze_id AS id, true AS placed FROM made UNION ALL SELECT freeze_id, false FROM same`,
     values,

@@ -4,4 +4,4 @@
  * nobody confirms their own word, that a word falls with the rights of who said it, and that it is used once
  * (its row is deleted by the act that it permits). Writes happen in the caller's transaction.
  */
-export { confirm, propose, readProposals, type Speaker } from './proposal.ts';
+export { confirm, forget, propose, readProposals, type Speaker } from './proposal.ts';

@@ -19,8 +19,10 @@ async function person(of: string | null = null, tenantId = at.tenantId): Promise
   return { ...row!, tenantId };
 }
 
-const say = (by: Speaker, content = 'yes') => propose(at.app, { subject: 's', content, by });
-const agree = (by: Speaker, content = 'yes') => confirm(at.app, { subject: 's', content, by });
+const say = (by: Speaker, content = 'yes') =>
+  propose(at.app, { subject: 's', content, by, roles: ['operator'] });
+const agree = (by: Speaker, content = 'yes') =>
+  confirm(at.app, { subject: 's', content, by, roles: ['operator'] });
 const said = async () => (await readProposals(at.app, ['s'])).get('s');
 
 describe('a proposal', () => {
@@ -82,6 +84,21 @@ describe('an operator’s word', () => {
     await say(key);
     expect(await agree(ann)).toBeNull();
     expect(await agree(bob)).toBe(ann.personId);
+  });
+
+  it('is not said by a key that they made once their roles do not say it any more', async () => {
+    const [ann, bob] = [await operator(), await operator()];
+    const key = await person(ann.personId);
+    await at.rows(
+      `UPDATE operator_membership SET roles = '{viewer}', granted_at = clock_timestamp()
+       WHERE operator_id = $1`,
+      [ann.personId],
+    );
+    await say(bob);
+    expect(await agree(key)).toBeNull();
+    await at.rows('DELETE FROM proposal');
+    await say(key);
+    expect(await agree(bob)).toBeNull();
   });
 
   it.each([

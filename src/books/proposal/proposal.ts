@@ -4,19 +4,27 @@ type Proposal = { subject: string; content: string; proposedBy: string; proposed
 
 /** Who speaks, and as whose: a person's word counts where it has rights. */
 export type Speaker = { personId: string; tenantId: string };
-type Word = { subject: string; content: string; by: Speaker };
+/**
+ * `roles`: an operator speaks by one of them or not at all, also through a key that they made when they had it. A
+ * person that is a key has its rights for ever.
+ */
+type Word = { subject: string; content: string; by: Speaker; roles: readonly string[] };
 
 /** Whoever has lost their rights since, or got others, has said nothing. */
 const STANDS = `EXISTS (SELECT FROM standing_person s WHERE s.person_id = proposal.proposed_by
-  AND s.tenant_id = proposal.tenant_id AND s.since <= proposal.proposed_at)`;
+  AND s.tenant_id = proposal.tenant_id AND s.since <= proposal.proposed_at AND (s.roles IS NULL OR s.roles && $5::text[]))`;
 
 /** Uses up what another person proposed with exactly this content: who did, or null where nobody has. */
-export async function confirm(sql: Sql, { subject, content, by }: Word): Promise<string | null> {
+export async function confirm(
+  sql: Sql,
+  { subject, content, by, roles }: Word,
+): Promise<string | null> {
   const { rows } = await sql.query<{ proposedBy: string }>(
     `DELETE FROM proposal WHERE subject = $1 AND content = $2 AND proposed_by <> $3 AND ${STANDS}
-       AND EXISTS (SELECT FROM standing_person WHERE person_id = $3 AND tenant_id = $4)
+       AND EXISTS (SELECT FROM standing_person s WHERE s.person_id = $3 AND s.tenant_id = $4
+         AND (s.roles IS NULL OR s.roles && $5::text[]))
      RETURNING proposed_by AS "proposedBy"`,
-    [subject, content, by.personId, by.tenantId],
+    [subject, content, by.personId, by.tenantId, roles],
   );
   return rows[0]?.proposedBy ?? null;
 }
@@ -25,7 +33,7 @@ export async function confirm(sql: Sql, { subject, content, by }: Word): Promise
  * Says it first. The same content again is nothing; another takes the place of what was proposed. One statement with
  * its audit entry: a caller without a transaction leaves both or neither.
  */
-export async function propose(sql: Sql, { subject, content, by }: Word): Promise<void> {
+export async function propose(sql: Sql, { subject, content, by, roles }: Word): Promise<void> {
   await sql.query(
     `WITH said AS (
        INSERT INTO proposal (subject, content, proposed_by, tenant_id) VALUES ($1, $2, $3, $4)
@@ -34,8 +42,13 @@ export async function propose(sql: Sql, { subject, content, by }: Word): Promise
      )
      INSERT INTO audit_entry (tenant_id, action, actor, subject, detail)
      SELECT $4, 'proposal.made', 'person ' || $3::uuid, $1, jsonb_build_object('content', $2::text) FROM said`,
-    [subject, content, by.personId, by.tenantId],
+    [subject, content, by.personId, by.tenantId, roles],
   );
+}
+
+/** Takes back whatever was said about it. */
+export async function forget(sql: Sql, subject: string): Promise<void> {
+  await sql.query('DELETE FROM proposal WHERE subject = $1', [subject]);
 }
 
 /** By subject, those of which something is proposed. */

@@ -20,7 +20,7 @@ describe('the error map', () => {
     const contract: Record<number, string> = {
       400: 'invalid_json invalid_request unknown_field idempotency_key_required idempotency_key_invalid invalid_amount invalid_address invalid_cursor batch_empty batch_too_large signature_malformed digest_mismatch tenant_required idempotency_key_mismatch',
       401: 'unauthenticated signature_required signature_incomplete signature_invalid signature_stale signature_replayed passkey_refused',
-      403: 'missing_scope address_not_allowed grant_too_wide missing_role cross_site_request login_not_fresh own_rights operator_elsewhere approver_unknown approver_is_initiator',
+      403: 'missing_scope address_not_allowed grant_too_wide missing_role cross_site_request login_not_fresh own_rights freeze_elsewhere operator_elsewhere approver_unknown approver_is_initiator',
       404: 'not_found account_not_found invitation_ended',
       409: 'external_id_conflict not_cancellable not_replaceable key_ended lane_frozen payment_conflict not_refundable not_custodial not_sweepable break_not_resolvable chain_not_halted second_person_required last_security_admin already_active not_registered operator_exists approval_closed approval_expired hold_closed policy_change_refused nothing_pending',
       410: 'answer_gone',

@@ -64,6 +64,7 @@ export const ANSWERS: Readonly<Record<ErrorCode, Answer>> = {
   already_active: no(409),
   not_registered: no(409),
   operator_exists: no(409),
+  freeze_elsewhere: no(403),
   operator_elsewhere: no(403),
   grant_too_wide: no(403),
   not_found: no(404),

@@ -1,6 +1,7 @@
 import { type Db, inTransaction } from '../../base/db/index.ts';
 import { writeAudit } from '../../base/event/index.ts';
 import { isRefusal, parseForm, type Refusal, refuse } from '../../base/kernel/index.ts';
+import { rolesWith } from '../../books/access/index.ts';
 import { confirm, propose, readProposals, type Speaker } from '../../books/proposal/index.ts';
 import { orderResume, readHeads } from '../../books/tx/index.ts';
 import { readEvidence } from './breaks/form.ts';
@@ -40,7 +41,8 @@ export async function orderChainResume(
   const content = JSON.stringify({ halted, ...form });
   const { by } = request;
   const { personId } = by;
-  await propose(db, { subject, content, by });
+  const word = { subject, content, by, roles: rolesWith('admin:chains') };
+  await propose(db, word);
   const proposal = (await readProposals(db, [subject])).get(subject);
   const told = { chain: chain.id, chainId, halted, ...form };
   if (proposal === undefined || proposal.content !== content || proposal.proposedBy === personId) {
@@ -49,8 +51,7 @@ export async function orderChainResume(
   const { proposedBy } = proposal;
   return inTransaction(db, async (sql): Promise<ResumeView | Refusal> => {
     const order = { chainId, ...form, proposedBy, confirmedBy: personId };
-    const ordered =
-      (await confirm(sql, { subject, content, by })) !== null && (await orderResume(sql, order));
+    const ordered = (await confirm(sql, word)) !== null && (await orderResume(sql, order));
     if (!ordered) return refuse('chain_not_halted', `The chain ${chain.id} goes on already.`);
     const detail = { chainId, halted, ...form, proposedBy };
     const act = { action: 'chain.resume_ordered', actor: `person ${personId}`, subject: chain.id };

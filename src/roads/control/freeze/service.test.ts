@@ -155,6 +155,42 @@ describe('a freeze', () => {
     ).toHaveLength(3);
   });
 
+  it('of everything, a chain or an asset is lifted by nobody of another tenant', async () => {
+    const eve: string[] = [];
+    for (const name of ['eve', 'eva']) {
+      const key = await createKey(at.app, { tenantId: other, name, scopes: ['admin:freeze'] });
+      if (isRefusal(key)) throw new Error(key.detail);
+      eve.push(key.keyId);
+    }
+    const ends = [];
+    for (const target of [
+      { scope: 'global' },
+      { scope: 'chain', subject: 'base' },
+      { scope: 'asset', subject: 'USDC' },
+    ]) {
+      const { view } = await placed({ ...target, reason: 'a theft' });
+      for (const personId of [...eve, ...eve]) {
+        const by = { tenantId: other, personId };
+        const word = { by, body: { reason: 'all is well' }, correlationId: 'c' };
+        ends.push(await freezes.lift(view.id, word));
+      }
+      expect(await lift(view.id, 0)).toMatchObject({ kind: 'proposed', view: { lifted: null } });
+      expect(await lift(view.id, 1)).toMatchObject({ kind: 'lifted' });
+    }
+    expect(ends.map((end) => isRefusal(end) && end.code)).toEqual(
+      Array(12).fill('freeze_elsewhere'),
+    );
+  });
+
+  it('that is placed again stands whatever was said towards its end before', async () => {
+    const { view } = await placed({ scope: 'asset', subject: 'USDC', reason: 'a second theft' });
+    await lift(view.id, 0);
+    const again = await placed({ scope: 'asset', subject: 'USDC', reason: 'a second theft' });
+    expect([again.placed, again.view.id]).toEqual([false, view.id]);
+    expect(await lift(view.id, 1)).toMatchObject({ kind: 'proposed', view: { lifted: null } });
+    expect(await lift(view.id, 0)).toMatchObject({ kind: 'lifted' });
+  });
+
   it.each<[string, unknown, string]>([
     ['no object', 'all', ''],
     ['no scope', { reason: 'r' }, '/scope'],

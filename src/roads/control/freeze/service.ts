@@ -2,7 +2,7 @@ import type { Assets, ChainSettings } from '../../../base/config/index.ts';
 import { type Db, inTransaction, type Sql } from '../../../base/db/index.ts';
 import { writeAudit, writeEvents } from '../../../base/event/index.ts';
 import { isRefusal, isUuid, type Log, type Refusal, refuse } from '../../../base/kernel/index.ts';
-import { listTenants } from '../../../books/access/index.ts';
+import { listTenants, rolesWith } from '../../../books/access/index.ts';
 import {
   type Freeze,
   type FreezeScope,
@@ -10,7 +10,13 @@ import {
   insertLift,
   readFreezes,
 } from '../../../books/freeze/index.ts';
-import { confirm, propose, readProposals, type Speaker } from '../../../books/proposal/index.ts';
+import {
+  confirm,
+  forget,
+  propose,
+  readProposals,
+  type Speaker,
+} from '../../../books/proposal/index.ts';
 import { readLanes } from '../../../books/tx/index.ts';
 import { parseFreeze, parseLift } from './form.ts';
 
@@ -42,6 +48,10 @@ type FreezeContext = {
 };
 
 const NO_FREEZE = refuse('not_found', 'There is no freeze with this id for this tenant.');
+const ELSEWHERE = refuse(
+  'freeze_elsewhere',
+  'Another tenant placed the freeze, and two persons of that lift it.',
+);
 
 /** Stops at once by one person's word; goes on by two. */
 export class FreezeService {
@@ -76,8 +86,15 @@ export class FreezeService {
     });
     if (isRefusal(word)) return word;
     const by = { reason: word.reason, by: personId };
+    const placing = { ...by, tenantId };
     const { id, placed } = await inTransaction(db, async (sql) => {
-      const made = await insertFreeze(sql, word.target, by);
+      let made = await insertFreeze(sql, word.target, placing);
+      if (!made.placed) {
+        // Whoever says it again means it: what was said towards its end was said before. Behind a lift that was under
+        // way it is placed anew.
+        await forget(sql, subjectOf(made.id));
+        made = await insertFreeze(sql, word.target, placing);
+      }
       if (made.placed) await this.#tell(sql, made.id, order, 'freeze.placed', by);
       return made;
     });
@@ -87,7 +104,10 @@ export class FreezeService {
     return { placed, view: view! };
   }
 
-  /** The same words by a second person lift it; other words take the place of the first. */
+  /**
+   * The same words by a second person lift it; other words take the place of the first. Only who placed it for its
+   * tenant, or others of that, know what it was for.
+   */
   async lift(
     id: string,
     order: FreezeOrder,
@@ -95,12 +115,18 @@ export class FreezeService {
     const { db, log } = this.#context;
     const { by, correlationId } = order;
     const { tenantId, personId } = by;
-    const found = isUuid(id) ? await this.#view(tenantId, id) : null;
-    if (found === null) return NO_FREEZE;
+    const [found] = isUuid(id) ? await readFreezes(db, { tenantId, id, limit: 1 }) : [];
+    if (found === undefined) return NO_FREEZE;
+    if (found.placedFor !== null && found.placedFor !== tenantId) return ELSEWHERE;
     const form = parseLift(order.body);
     if (isRefusal(form)) return form;
-    if (found.lifted === null) {
-      const word = { subject: subjectOf(id), content: JSON.stringify(form), by };
+    if (found.lift === null) {
+      const word = {
+        subject: subjectOf(id),
+        content: JSON.stringify(form),
+        by,
+        roles: rolesWith('admin:freeze'),
+      };
       const done = await inTransaction(db, async (sql) => {
         await propose(sql, word);
         const proposedBy = await confirm(sql, word);

@@ -8,7 +8,7 @@ import {
   type Refusal,
   refuse,
 } from '../../../base/kernel/index.ts';
-import { listTenants } from '../../../books/access/index.ts';
+import { listTenants, rolesWith } from '../../../books/access/index.ts';
 import {
   activate,
   classify,
@@ -206,7 +206,7 @@ async function auditPolicy(
 }
 
 function wordOf({ id, version }: PolicyChange, by: Speaker) {
-  return { subject: `policy:${id}`, content: version, by };
+  return { subject: `policy:${id}`, content: version, by, roles: rolesWith('admin:policy') };
 }
 
 function notNow({ status }: PolicyChange, what: string): Refusal {

@@ -1,6 +1,7 @@
 import { inTransaction, type Sql } from '../../../base/db/index.ts';
 import { writeAudit, writeEvents } from '../../../base/event/index.ts';
 import { isRefusal, isUuid, type Refusal, refuse, Transient } from '../../../base/kernel/index.ts';
+import { rolesWith } from '../../../books/access/index.ts';
 import {
   type Break,
   type BreakKind,
@@ -65,7 +66,7 @@ export class BreakService {
     const refusal = await this.#judge(found, order);
     if (refusal !== null) return refusal;
     const subject = subjectOf(id);
-    await propose(db, { subject, content: order.content, by: request.by });
+    await propose(db, wordOf(said));
     const proposal = (await readProposals(db, [subject])).get(subject);
     const second =
       proposal?.content === order.content && proposal.proposedBy !== request.by.personId;
@@ -126,9 +127,9 @@ export class BreakService {
 
   /** The last part of the act: uses the first word up, and keeps what was decided. */
   async #finish(sql: Sql, found: Break, said: Said, transferIds: string[]): Promise<void> {
-    const { breakId, by, content, action, evidence, adjustments } = said;
+    const { breakId, by, action, evidence, adjustments } = said;
     const locked = await lockBreak(sql, breakId);
-    const proposedBy = await confirm(sql, { subject: subjectOf(breakId), content, by });
+    const proposedBy = await confirm(sql, wordOf(said));
     const timesOf = (one: Break | null) => [one?.openedAt.getTime(), one?.resolvedAt?.getTime()];
     // Found again meanwhile it is open again: nobody has spoken about that.
     if (proposedBy === null || timesOf(locked).join() !== timesOf(found).join()) {
@@ -169,3 +170,7 @@ export class BreakService {
 }
 
 const subjectOf = (breakId: string) => `break:${breakId}`;
+const wordOf = ({ breakId, content, by }: Said) => ({
+  ...{ subject: subjectOf(breakId), content, by },
+  roles: rolesWith('admin:breaks'),
+});
