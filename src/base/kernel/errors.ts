@@ -127,6 +127,11 @@ export const ERRORS = {
     title: 'The operator has no passkey yet',
     help: 'Wait until the invitation was accepted, then compare the fingerprint and activate.',
   },
+  other_passkey: {
+    kind: 'refusal',
+    title: 'The operator has another passkey than the one that was compared',
+    help: 'Send the fingerprint that the person told you. Where GET /v1/operators/{id} shows others, their passkey was replaced: ask them, and who invited them again.',
+  },
   operator_exists: {
     kind: 'refusal',
     title: 'The operator is in the tenant already',

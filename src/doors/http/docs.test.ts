@@ -22,7 +22,7 @@ describe('the error map', () => {
       401: 'unauthenticated signature_required signature_incomplete signature_invalid signature_stale signature_replayed passkey_refused',
       403: 'missing_scope address_not_allowed grant_too_wide missing_role cross_site_request login_not_fresh own_rights freeze_elsewhere operator_elsewhere approver_unknown approver_is_initiator',
       404: 'not_found account_not_found invitation_ended',
-      409: 'external_id_conflict not_cancellable not_replaceable key_ended lane_frozen payment_conflict not_refundable not_custodial not_sweepable break_not_resolvable chain_not_halted second_person_required last_security_admin already_active not_registered operator_exists approval_closed approval_expired hold_closed policy_change_refused nothing_pending',
+      409: 'external_id_conflict not_cancellable not_replaceable key_ended lane_frozen payment_conflict not_refundable not_custodial not_sweepable break_not_resolvable chain_not_halted second_person_required last_security_admin already_active not_registered other_passkey operator_exists approval_closed approval_expired hold_closed policy_change_refused nothing_pending',
       410: 'answer_gone',
       413: 'body_too_large',
       415: 'unsupported_media_type',

@@ -63,6 +63,7 @@ export const ANSWERS: Readonly<Record<ErrorCode, Answer>> = {
   last_security_admin: no(409),
   already_active: no(409),
   not_registered: no(409),
+  other_passkey: no(409),
   operator_exists: no(409),
   freeze_elsewhere: no(403),
   operator_elsewhere: no(403),

@@ -58,7 +58,7 @@ export class FakeOperators implements Operators {
   suspend: Operators['suspend'] = (at) => this.#act('suspend', at);
   resume: Operators['resume'] = (at) => this.#act('resume', at);
 
-  #act(verb: string, at: Parameters<Operators['activate']>[0]): Promise<Operator | Refusal> {
+  #act(verb: string, at: Parameters<Operators['suspend']>[0]): Promise<Operator | Refusal> {
     this.#note(verb, at.by);
     return this.get(at.tenantId, at.operatorId);
   }

@@ -17,7 +17,7 @@ export type OperatorServices = {
   }): Promise<InvitedOperator | Refusal>;
   recover(at: AtOperator): Promise<InvitedOperator | Refusal>;
   changeRoles(at: AtOperator & { roles: readonly string[] }): Promise<Operator | Refusal>;
-  activate(at: AtOperator): Promise<Operator | Refusal>;
+  activate(at: AtOperator & { fingerprint: string }): Promise<Operator | Refusal>;
   suspend(at: AtOperator): Promise<Operator | Refusal>;
   resume(at: AtOperator): Promise<Operator | Refusal>;
 };
@@ -41,7 +41,9 @@ export type SessionServices = {
   ): Promise<{ fingerprint: string; active: boolean } | Refusal>;
   passkeys(operatorId: string): Promise<Passkey[]>;
   beginPasskey(operator: { operatorId: string; name: string }): Promise<object>;
-  addPasskey(order: PasskeyAnswer & { operatorId: string; name: string }): Promise<Refusal | null>;
+  addPasskey(
+    order: PasskeyAnswer & { operatorId: string; credentialId: string; name: string },
+  ): Promise<Refusal | null>;
   removePasskey(order: {
     operatorId: string;
     credentialId: string;

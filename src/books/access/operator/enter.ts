@@ -25,6 +25,7 @@ const NO_LINK = refuse(
 );
 /** One answer to whatever is wrong with a login: it tells a stranger nothing of who is an operator. */
 const NO_LOGIN = refuse('passkey_refused', 'The passkey is not accepted. Begin the login anew.');
+const NO_SESSION = refuse('unauthenticated', 'The session has ended.');
 
 const refusedPasskey = (why: string) =>
   refuse('passkey_refused', `The passkey is not accepted: ${why}.`);
@@ -83,14 +84,21 @@ async function letRightsWait(sql: Sql, operatorId: string, invitedBy: string): P
   );
 }
 
-/** One more passkey of an operator who is logged in. */
+/**
+ * One more passkey of an operator who is logged in by another one (`credentialId`). Where that went meanwhile, removed or
+ * replaced by who recovered, it takes nothing: the session had been somebody else's.
+ */
 export async function addPasskey(
   entry: Entry,
-  { operatorId, name, answer, correlationId }: Answer & { operatorId: string; name: string },
+  order: Answer & { operatorId: string; credentialId: string; name: string },
 ): Promise<Refusal | null> {
+  const { operatorId, credentialId, name, answer, correlationId } = order;
   const passkey = await takeRegistration(entry, operatorId, answer);
   if (typeof passkey === 'string') return refusedPasskey(passkey);
   return await inTransaction(entry.db, async (sql) => {
+    // As who takes passkeys away does: one that is added here is seen there, or the other way round.
+    await lockEverywhere(sql, operatorId);
+    if ((await readCredential(sql, credentialId))?.operatorId !== operatorId) return NO_SESSION;
     if (!(await insertPasskey(sql, operatorId, { ...passkey, name }))) return KNOWN;
     const tenantIds = await tenantsOf(sql, operatorId, { active: true });
     const data = { fingerprint: fingerprintOf(passkey.publicKey) };

@@ -3,6 +3,7 @@ import { type Fault, isRefusal, isUuid, type Refusal, refuse } from '../../../ba
 import { judgeActivation, judgeActor, judgeLast, type Member, withRoles } from './decide.ts';
 import { type Invitation, openInvitation } from './invitations.ts';
 import {
+  fingerprintsOf,
   lockMembers,
   noOperator,
   type Operator,
@@ -34,7 +35,8 @@ const fault = (pointer: string, got: string, expected: string): Fault => ({
 
 /**
  * A person with roles in one tenant. The link is for them alone: whoever opens it registers a passkey, which is why
- * what an operator gives waits until another one has compared its fingerprint; what the owner gives is good.
+ * what an operator gives waits until another one has compared its fingerprint; what the owner gives is good, unless there
+ * is a passkey already that nobody has compared: in no tenant was anything of its operator made good.
  */
 export async function inviteOperator(
   db: Db,
@@ -58,7 +60,10 @@ export async function inviteOperator(
     }
     await sql.query(
       `INSERT INTO operator_membership (operator_id, tenant_id, roles, granted_by, activated_at)
-       VALUES ($1, $2, $3, $4, CASE WHEN $4::uuid IS NULL THEN clock_timestamp() END)`,
+       SELECT $1, $2, $3, $4, CASE WHEN $4::uuid IS NULL AND (
+           NOT EXISTS (SELECT FROM passkey WHERE operator_id = $1)
+           OR EXISTS (SELECT FROM operator_membership WHERE operator_id = $1 AND activated_at IS NOT NULL)
+         ) THEN clock_timestamp() END`,
       [operatorId, tenantId, roles, by.operatorId],
     );
     const data = { name, roles };
@@ -94,6 +99,11 @@ async function isAdminOfAll(sql: Sql, operatorId: string, by: string | null): Pr
 async function shown(sql: Sql, at: { operatorId: string; tenantId: string }): Promise<Operator> {
   return (await readOperator(sql, at)) as Operator;
 }
+
+const OTHER_PASSKEY = refuse(
+  'other_passkey',
+  'The operator has no passkey with the fingerprint that was compared.',
+);
 
 /** A change of one member under the lock of all, by who may; what `decide` refuses changes nothing. */
 async function change(
@@ -160,11 +170,18 @@ export async function changeRoles(
   });
 }
 
-export async function activateOperator(db: Db, at: At): Promise<Operator | Refusal> {
-  const { tenantId, operatorId, by } = at;
+/** `fingerprint`: of the passkey that was compared, which another may have replaced since; the owner may leave it out. */
+export async function activateOperator(
+  db: Db,
+  at: At & { fingerprint?: string },
+): Promise<Operator | Refusal> {
+  const { tenantId, operatorId, by, fingerprint } = at;
   return await change(db, at, async (sql, target) => {
     const refusal = judgeActivation(target, by.operatorId);
     if (refusal !== null) return refusal;
+    const known = await fingerprintsOf(sql, operatorId);
+    const compared = fingerprint === undefined ? by.operatorId === null : known.has(fingerprint);
+    if (!compared) return OTHER_PASSKEY;
     await sql.query(
       `UPDATE operator_membership SET activated_by = $3, activated_at = clock_timestamp()
        WHERE operator_id = $1 AND tenant_id = $2`,

@@ -26,6 +26,14 @@ export function fingerprintOf(publicKey: Uint8Array): string {
   return hex.match(/.{4}/g)!.join('-');
 }
 
+export async function fingerprintsOf(sql: Sql, operatorId: string): Promise<Set<string>> {
+  const { rows } = await sql.query<{ key: Buffer }>(
+    'SELECT public_key AS key FROM passkey WHERE operator_id = $1',
+    [operatorId],
+  );
+  return new Set(rows.map(({ key }) => fingerprintOf(key)));
+}
+
 /** The operator of a name, made where there is none. */
 export async function operatorNamed(sql: Sql, name: string): Promise<string> {
   await sql.query('INSERT INTO operator (name) VALUES ($1) ON CONFLICT (name) DO NOTHING', [name]);

@@ -84,9 +84,9 @@ describe('passkeys', () => {
     const { operatorId } = person;
     const key = new Authenticator(ORIGIN);
     const answer = key.register(await beginRegistration(people.at.app, people.party, person));
-    const order = { operatorId, name: 'second', answer, correlationId: 'c' };
-    expect(await addPasskey(people.entry, order)).toBeNull();
-    expect(await addPasskey(people.entry, order)).toMatchObject(REFUSED);
+    const order = { operatorId, credentialId: person.key.id, name: 'second', correlationId: 'c' };
+    expect(await addPasskey(people.entry, { ...order, answer })).toBeNull();
+    expect(await addPasskey(people.entry, { ...order, answer })).toMatchObject(REFUSED);
     const [first, second] = [await people.login(person), await people.login({ key })];
     const by = { operatorId };
     const remove = (credentialId: string) =>

@@ -72,8 +72,13 @@ function addInvite(operators: Command, run: Run): void {
         if (flags.json) return printJson(run.stdout, { ...shown(operator), url, expiresAt });
         const { roles: given } = operator;
         if (url !== null) run.stdout.write(`${url}\n`);
-        const link = url === null ? 'logs in with their passkey' : `opens the link by ${expiresAt}`;
-        run.stderr.write(`${name} (${given.join(', ')}) ${link}\n`);
+        const then =
+          operator.state === 'pending'
+            ? `waits: nobody has compared their passkey ${operator.fingerprints.join(', ')} with them, see payonce operators activate --help`
+            : url === null
+              ? 'logs in with their passkey'
+              : `opens the link by ${expiresAt}`;
+        run.stderr.write(`${name} (${given.join(', ')}) ${then}\n`);
       }),
     );
 }
@@ -85,18 +90,24 @@ function addChanges(operators: Command, run: Run): void {
     ['resume', 'give them back', resumeOperator],
   ] as const;
   for (const [verb, description, change] of changes) {
-    withSources(operators.command(verb))
+    const command = withSources(operators.command(verb))
       .description(description)
       .argument('<name>')
-      .requiredOption('--tenant <name>', 'in which tenant')
-      .action((name: string, flags: TenantFlags) =>
+      .requiredOption('--tenant <name>', 'in which tenant');
+    if (verb === 'activate') {
+      command.option('--fingerprint <text>', 'of the passkey that you compared with the person');
+    }
+    command.action(
+      (name: string, { fingerprint, ...flags }: TenantFlags & { fingerprint?: string }) =>
         withDatabase(run, flags, async (db) => {
           const { tenantId, operatorId } = await operatorNamed(db, name, flags.tenant);
-          const changed = orEnd(await change(db, { tenantId, operatorId, by: OWNER }));
+          const compared = fingerprint === undefined ? {} : { fingerprint };
+          const at = { tenantId, operatorId, by: OWNER };
+          const changed = orEnd(await change(db, { ...at, ...compared }));
           if (flags.json) return printJson(run.stdout, shown(changed));
           run.stdout.write(`${name} is ${changed.state} in ${flags.tenant}\n`);
         }),
-      );
+    );
   }
 }
 

@@ -143,7 +143,10 @@ describe('operators', () => {
     services.operators.acts = [];
     const verbs = ['activate', 'suspend', 'resume', 'roles', 'invite'];
     for (const verb of verbs) {
-      const body = verb === 'roles' ? { roles: ['viewer'] } : undefined;
+      const body = {
+        ...(verb === 'roles' && { roles: ['viewer'] }),
+        ...(verb === 'activate' && { fingerprint: '0123-4567-89ab-cdef' }),
+      };
       expect((await call('POST', `/v1/operators/o2/${verb}`, body)).statusCode).toBe(200);
       expect((await call('POST', `/v1/operators/o9/${verb}`, body)).statusCode).toBe(404);
       const strange = await call('POST', `/v1/operators/o2/${verb}`, { ...body, more: 1 });

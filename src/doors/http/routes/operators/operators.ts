@@ -55,11 +55,6 @@ const NoBody = Type.Optional(Type.Object({}, closed));
 
 /** How each is told in the document, and what it does. */
 const CHANGES = [
-  [
-    'activate',
-    'Make rights good that another security-admin gave',
-    'Compare the fingerprint with the person first. Whoever gave the rights can not activate them.',
-  ],
   ['suspend', 'Take all rights in this tenant away, at once', 'Idempotent by nature.'],
   ['resume', 'Give the rights back that were good before the suspension', 'Idempotent by nature.'],
 ] as const;
@@ -187,6 +182,7 @@ function addChanges(app: App, { services }: RouteContext): void {
       return isRefusal(changed) ? sendRefusal(request, reply, changed) : reply.send(shown(changed));
     },
   );
+  addActivation(app, services, onRequest);
   for (const [verb, summary, description] of CHANGES) {
     app.post(
       `/v1/operators/:id/${verb}`,
@@ -213,6 +209,45 @@ function addChanges(app: App, { services }: RouteContext): void {
       },
     );
   }
+}
+
+function addActivation(
+  app: App,
+  services: RouteContext['services'],
+  onRequest: ReturnType<typeof guard>,
+): void {
+  app.post(
+    '/v1/operators/:id/activate',
+    {
+      onRequest,
+      schema: {
+        tags,
+        summary: 'Make rights good that another security-admin gave',
+        description:
+          'Compare the fingerprint with the person first, and send it. Whoever gave the rights can not activate them.',
+        params: Params,
+        body: Type.Object(
+          { fingerprint: Type.String({ description: 'Of the passkey that you compared' }) },
+          closed,
+        ),
+        response: { 200: OperatorView, ...problems },
+      },
+    },
+    async (request, reply) => {
+      const order =
+        request.body === undefined
+          ? EMPTY_BODY
+          : parseForm(request.body, new Set(['fingerprint']), (fields) => {
+              const fingerprint = fields.label('fingerprint');
+              return fingerprint === null ? null : { fingerprint };
+            });
+      if (isRefusal(order)) return sendRefusal(request, reply, order);
+      const operatorId = request.params.id.toLowerCase();
+      const at = { ...actOf(request.principal, request.id), operatorId };
+      const changed = await services.operators.activate({ ...at, ...order });
+      return isRefusal(changed) ? sendRefusal(request, reply, changed) : reply.send(shown(changed));
+    },
+  );
 }
 
 function actOf({ tenantId, personId }: Principal, correlationId: string) {

@@ -77,7 +77,8 @@ export function addPasskeyRoutes(app: App, { services }: RouteContext): void {
       if (isRefusal(form)) return sendRefusal(request, reply, form);
       const { operatorId, credentialId } = request.session;
       const { answer, labels } = form;
-      const order = { operatorId, name: labels['name']!, answer, correlationId: request.id };
+      const name = labels['name']!;
+      const order = { operatorId, credentialId, name, answer, correlationId: request.id };
       const refusal = await sessions.addPasskey(order);
       if (refusal !== null) return sendRefusal(request, reply, refusal);
       return reply.code(201).send({ passkeys: await shownOf(operatorId, credentialId) });
