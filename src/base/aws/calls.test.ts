@@ -20,6 +20,26 @@ class SleptClock implements Clock {
   }
 }
 
+/** Those who sleep wake in the order of their times, once nothing else is left to do. */
+class QueuedClock implements Clock {
+  ms = 0;
+  readonly #asleep: { at: number; wake: () => void }[] = [];
+  now = () => this.ms;
+  monotonic = () => this.ms;
+  sleep(ms: number): Promise<void> {
+    return new Promise((wake) => this.#asleep.push({ at: this.ms + ms, wake }));
+  }
+  async pass(): Promise<void> {
+    for (;;) {
+      await new Promise((resolve) => setImmediate(resolve));
+      const next = this.#asleep.sort((a, b) => a.at - b.at).shift();
+      if (next === undefined) return;
+      this.ms = next.at;
+      next.wake();
+    }
+  }
+}
+
 describe('awsFailure', () => {
   it.each([
     ['ThrottlingException', 400, 'throttled'],
@@ -99,6 +119,21 @@ describe('AwsCalls', () => {
       'key k: Sign had no answer in 20000 ms; Sign failed: ThrottlingException: told',
     );
     expect(clock.sleptMs).toBeLessThanOrEqual(AWS_LIMITS.withinMs);
+  });
+
+  it('gives no turn to those whose time is over', async () => {
+    const clock = new QueuedClock();
+    const limits = { ...AWS_LIMITS, withinMs: 1_000 };
+    const calls = new AwsCalls({ name: 'key k', requestsPerSecond: 10, clock, limits });
+    const sign = () => calls.call('Sign', async () => clock.ms).catch(() => 'late');
+    const burst = Promise.all(Array.from({ length: 300 }, sign));
+    await clock.pass();
+    const ends = await burst;
+    expect(ends.filter((end) => end !== 'late').length).toBeGreaterThanOrEqual(10);
+    expect(clock.ms).toBeLessThan(2_000);
+    const next = sign();
+    await clock.pass();
+    expect(await next).not.toBe('late');
   });
 
   it('does not ask again what was refused', async () => {

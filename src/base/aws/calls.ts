@@ -46,8 +46,7 @@ export class AwsCalls {
     for (let tries = 0; ; tries += 1) {
       await this.#place();
       try {
-        await this.#turn();
-        if (clock.monotonic() < until) return await attempt(AbortSignal.timeout(limits.attemptMs));
+        if (await this.#turn(until)) return await attempt(AbortSignal.timeout(limits.attemptMs));
       } catch (error) {
         const { kind, told } = awsFailure(error);
         last = `${what} failed: ${told}`;
@@ -80,15 +79,20 @@ export class AwsCalls {
     else next();
   }
 
-  /** A token bucket that holds a fifth of a second, kept as the time at which the next token is there. */
-  async #turn(): Promise<void> {
+  /**
+   * A token bucket that holds a fifth of a second, kept as the time at which the next token is there. False, and none is
+   * taken, where that is too late: after a burst those that nobody waits for any more would take the turns of all others.
+   */
+  async #turn(until: number): Promise<boolean> {
     const { requestsPerSecond, clock } = this.#options;
     const everyMs = 1_000 / requestsPerSecond;
     const burstMs = Math.max(0, 200 - everyMs);
     const now = clock.monotonic();
     const at = Math.max(this.#nextAt, now - burstMs);
+    if (Math.max(at, now) >= until) return false;
     this.#nextAt = at + everyMs;
     if (at > now) await clock.sleep(at - now);
+    return true;
   }
 
   /** The quota is the account's, and others use it too: what was saved up is not there. */

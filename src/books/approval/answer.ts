@@ -3,7 +3,7 @@ import { advance, type Db, inTransaction, type Sql } from '../../base/db/index.t
 import { writeAudit } from '../../base/event/index.ts';
 import { APPROVAL, type Refusal, refuse } from '../../base/kernel/index.ts';
 import { enqueue } from '../../base/queue/index.ts';
-import { type Approval, judgeApproval } from './check/judge.ts';
+import { type Approval, countedOf, judgeApproval } from './check/judge.ts';
 import { tallyOf } from './check/quorum.ts';
 import { type ApprovalRequest, approvalRequestForUpdate } from './requests.ts';
 import { APPROVAL_TOPICS } from './topics.ts';
@@ -32,8 +32,11 @@ export async function giveApproval(
     const fault = judgeApproval(settings, request.content, approval);
     if (fault !== null) return refuse(fault.code, `${fault.message}.`);
     await approvalInsert(sql, request.requestId, approval);
-    const approvers = [...request.approvals, approval].map(({ approverId }) => approverId);
-    if (tallyOf(request.requirements, settings.groups, approvers).met) {
+    const approvals = [...request.approvals, approval];
+    if (
+      tallyOf(request.requirements, settings.groups, countedOf(settings, { ...request, approvals }))
+        .met
+    ) {
       await end(sql, request, 'APPROVED');
     }
     return (await approvalRequestForUpdate(sql, tenantId, ownerId))!;

@@ -188,6 +188,22 @@ describe('a request for approvals', () => {
     ]);
   });
 
+  it('counts nothing of a key that its approver has no more', async () => {
+    const opened = await open();
+    await give(opened, bob);
+    // The old key was stolen, and what it signed may be the thief's.
+    const fresh = ed25519Person('bob');
+    const approvers = [alice, fresh, carol].map((person) => person.settings);
+    const now = { ...settings, approvers };
+    const giveNow = (person: Person) =>
+      giveApproval(at.app, now, {
+        ...{ tenantId: at.tenantId, ownerId: opened.ownerId },
+        approval: { approverId: person.settings.id, proof: person.sign(opened.request.digest) },
+      });
+    expect(await codeOf(giveNow(carol))).toBe('PENDING');
+    expect(await codeOf(giveNow(alice))).toBe('APPROVED');
+  });
+
   it('takes nothing after its time', async () => {
     const opened = await open({ expireAfterMs: 0 });
     expect(opened.request.expired).toBe(true);

@@ -7,6 +7,7 @@
  * nothing of this and judges the signatures by itself.
  */
 export { giveApproval, rejectApproval } from './answer.ts';
+export { countedOf } from './check/judge.ts';
 export { type Tally, tallyOf, thresholdOf } from './check/quorum.ts';
 export type { Proof } from './check/signature.ts';
 export {

@@ -53,22 +53,16 @@ export async function addEntry(
   entry: { tenantId: string; address: Address; account: string | null; label: string; by: string },
 ): Promise<{ entry: AddressBookEntry; added: boolean }> {
   const { tenantId, address, account, label, by } = entry;
-  const made = await sql.query<Raw>({
+  const { rows } = await sql.query<Raw & { added: boolean }>({
     name: 'address_book_add',
-    text: `INSERT INTO address_book_entry (tenant_id, address, account, label, added_by) VALUES ($1, $2, $3, $4, $5)
-      ON CONFLICT (tenant_id, address, coalesce(account, '')) WHERE removed_at IS NULL DO NOTHING
-      RETURNING ${COLUMNS}`,
+    // What is there is locked by an update that changes nothing: read by a second statement it may have been removed.
+    text: `INSERT INTO address_book_entry AS e (tenant_id, address, account, label, added_by) VALUES ($1, $2, $3, $4, $5)
+      ON CONFLICT (tenant_id, address, coalesce(account, '')) WHERE removed_at IS NULL
+      DO UPDATE SET removed_at = e.removed_at RETURNING ${COLUMNS}, xmax = 0 AS added`,
     values: [tenantId, fromHex(address), account, label, by],
   });
-  if (made.rows[0] !== undefined) return { entry: fromRaw(made.rows[0]), added: true };
-  // By a statement of its own, which sees what another transaction wrote meanwhile.
-  const { rows } = await sql.query<Raw>({
-    name: 'address_book_same',
-    text: `SELECT ${COLUMNS} FROM address_book_entry WHERE tenant_id = $1 AND address = $2
-      AND account IS NOT DISTINCT FROM $3 AND removed_at IS NULL`,
-    values: [tenantId, fromHex(address), account],
-  });
-  return { entry: fromRaw(rows[0]!), added: false };
+  const { added, ...found } = rows[0]!;
+  return { entry: fromRaw(found), added };
 }
 
 /** Null: the tenant has no such entry, or it was removed before. */

@@ -17,6 +17,23 @@ describe('a list of addresses', () => {
     ]);
   });
 
+  it('that names an address twice means the worse of both', () => {
+    const lines = [
+      `${A} exchange 20`,
+      A,
+      `${A} own 0`,
+      `${B} mixer 60`,
+      `${B} scam 70`,
+      `${B} x 1`,
+    ];
+    expect([...parseList(lines.join('\n')).values()]).toMatchObject([
+      { score: 100, category: 'sanctions' },
+      { score: 70, category: 'scam' },
+    ]);
+    const sanctions = parseList(`${A} scam 90\n${A} sanctions 5\n${A} scam 95`);
+    expect(sanctions.get(A)).toMatchObject({ category: 'sanctions' });
+  });
+
   it.each([
     ['no address', 'bob', 1],
     ['a wrong checksum', `${A}\n0xABcdefabcdefabcdefabcdefabcdefabcdefabcd`, 2],

@@ -19,9 +19,17 @@ export function parseList(text: string): Map<Address, Risk> {
     if (address === 'syntax' || address === 'checksum') {
       throw new Error(`line ${index + 1} is not an address, with a category and a score behind it`);
     }
-    risks.set(address, { score: Number(score), category, source: 'list' });
+    const risk: Risk = { score: Number(score), category, source: 'list' };
+    risks.set(address, worse(risks.get(address), risk));
   });
   return risks;
+}
+
+/** Lists are put together from several: the later line of an address takes nothing back. */
+function worse(before: Risk | undefined, risk: Risk): Risk {
+  if (before === undefined) return risk;
+  const rank = ({ category, score }: Risk) => (category === 'sanctions' ? 1_000 : 0) + score;
+  return rank(before) >= rank(risk) ? before : risk;
 }
 
 const CLEAR: Risk = { score: 0, category: null, source: 'list' };

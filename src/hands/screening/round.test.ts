@@ -152,6 +152,15 @@ describe('a destination', () => {
     expect(await known([A, B])).toMatchObject([listed, clear('toy')]);
   });
 
+  it('that the list names with a score of 0 is asked about no further either', async () => {
+    const listed: Said = { score: 0, category: 'sanctions', source: 'list' };
+    const list = new Toy('list', () => listed);
+    const provider = new Toy('toy', () => clear('toy'));
+    await wantScreened(at.app, [A]);
+    await screener({ list, provider }).round();
+    expect(await known([A])).toMatchObject([listed]);
+  });
+
   it('is cleared by no provider while the list can not be read', async () => {
     const list = new Toy('list', () => ({ failure: 'no list' }));
     const provider = new Toy('toy', () => clear('toy'));

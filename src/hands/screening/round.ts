@@ -70,7 +70,7 @@ export class Screener {
     if (provider === null) return listed;
     const open = places.filter((_, index) => {
       const one = listed[index];
-      return one === undefined || (isRisk(one) && one.score === 0);
+      return one === undefined || (isRisk(one) && one.category === null);
     });
     const rest = open.length === 0 ? [] : await this.#askProvider(provider, open);
     const found = new Map(open.map((place, index) => [place, rest[index]!]));

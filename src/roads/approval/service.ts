@@ -14,6 +14,7 @@ import {
 import {
   type ApprovalOwner,
   type ApprovalRequest,
+  countedOf,
   giveApproval,
   listPendingApprovals,
   type Proof,
@@ -143,8 +144,12 @@ export class ApprovalService {
     const { ownerKind, ownerId, content, approvals, requirements, rejection } = request;
     const { groups, approvers } = this.#settings.guard.approvals;
     const asset = this.#settings.assets.find(({ caip19 }) => caip19 === content.asset);
-    const given = approvals.map(({ approverId }) => approverId);
-    const { required, given: counted } = tallyOf(requirements, groups, given);
+    // What was decided is shown as it was.
+    const counting =
+      request.status === 'PENDING'
+        ? countedOf(this.#settings.guard.approvals, request)
+        : approvals.map(({ approverId }) => approverId);
+    const { required, given } = tallyOf(requirements, groups, counting);
     return {
       withdrawalId: ownerKind === 'withdrawal' ? ownerId : null,
       paymentId: ownerKind === 'payment' ? ownerId : null,
@@ -167,7 +172,7 @@ export class ApprovalService {
       typedData: approvalTypedData(content),
       requirements,
       required,
-      given: counted,
+      given,
       approvals: approvals.map(({ approverId, at }) => ({
         approver: approverId,
         at: at.toISOString(),

@@ -10,6 +10,16 @@ export type ApprovalFault = {
   message: string;
 };
 
+/** Whose approvals count by the configuration of now: a key that was replaced or taken out since has said nothing. */
+export function countedOf(
+  settings: Pick<ApprovalSettings, 'approvers' | 'webauthn'>,
+  { content, approvals }: { content: ApprovalContent; approvals: readonly Approval[] },
+): string[] {
+  return approvals.flatMap((approval) =>
+    judgeApproval(settings, content, approval) === null ? approval.approverId : [],
+  );
+}
+
 /** Why an approval of this content does not count; null: it does. A payer asks for its own payment by its address. */
 export function judgeApproval(
   { approvers, webauthn }: Pick<ApprovalSettings, 'approvers' | 'webauthn'>,

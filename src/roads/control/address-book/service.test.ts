@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MainDatabase } from '../../../../test/support/main-database.ts';
+import type { Sql } from '../../../base/db/index.ts';
 import { checksummed, isRefusal } from '../../../base/kernel/index.ts';
 import { createKey } from '../../../books/access/index.ts';
-import { readKnownSince } from '../../../books/destination/index.ts';
+import { addEntry, readKnownSince } from '../../../books/destination/index.ts';
 import { AddressBookService } from '../index.ts';
 
 const [A, B] = [`0x${'ab'.repeat(20)}`, `0x${'cd'.repeat(20)}`] as const;
@@ -38,6 +39,24 @@ const known = (account: string | null, address: `0x${string}`, tenantId = at.ten
 const list = (filter = {}) => book.list(at.tenantId, filter, { limit: 9, before: null });
 
 describe('the address book', () => {
+  it('tells what was there to who adds it while another one removes it', async () => {
+    const address = `0x${'ef'.repeat(20)}` as const;
+    const { view } = await add({ address });
+    // The removal is done as soon as a statement has met the entry.
+    const sql = {
+      query: async (query: { text: string; values: unknown[] }) => {
+        const answer = await at.app.query(query);
+        await remove(view.id);
+        return answer;
+      },
+    } as unknown as Sql;
+    const entry = { tenantId: at.tenantId, address, account: null, label: 'cold', by: personId };
+    expect(await addEntry(sql, entry)).toMatchObject({ added: false, entry: { id: view.id } });
+    const anew = await add({ address });
+    expect(anew.added).toBe(true);
+    await remove(anew.view.id);
+  });
+
   it('has an address for every account or for one, since when the database says, once each', async () => {
     const forAll = await add({ address: checksummed(A) });
     expect(forAll).toMatchObject({
