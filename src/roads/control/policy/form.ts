@@ -1,4 +1,4 @@
-import { isRefusal, parseForm, type Refusal } from '../../../base/kernel/index.ts';
+import { isRefusal, parseForm, type Refusal, wellFormed } from '../../../base/kernel/index.ts';
 import { type Policy, type PolicyWorld, readPolicyBody } from '../../../books/policy/index.ts';
 import { readReason } from '../reason.ts';
 
@@ -13,7 +13,10 @@ export function parseDraft(
   const known = new Set(withReason ? ['document', 'reason'] : ['document']);
   const form = parseForm(body, known, (fields) => {
     const expected = 'a policy document as text, YAML or JSON';
-    const document = fields.text('document', { code: 'invalid_request', expected }, (text) => text);
+    const document = fields.text('document', { code: 'invalid_request', expected }, (text) =>
+      // It is kept as it was written, which these can not be.
+      wellFormed(text) && !text.includes('\0') ? text : undefined,
+    );
     const reason = withReason ? readReason(fields) : '';
     return document === null || reason === null ? null : { document, reason };
   });
