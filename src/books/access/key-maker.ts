@@ -2,6 +2,7 @@ import type { RateLimit } from '../../base/config/index.ts';
 import type { Sql } from '../../base/db/index.ts';
 import { type Refusal, refuse } from '../../base/kernel/index.ts';
 import {
+  asksForAnother,
   beyond,
   type KeyOrder,
   ofAPerson,
@@ -83,11 +84,14 @@ export function judgeRotated(
   maker: Known,
   key: Rights & { keyId: string; personId: string },
 ): Refusal | null {
+  const own = key.personId === maker.personId;
+  const asking = own ? null : asksForAnother(key.scopes);
   if (maker.kind === 'operator') {
-    const others = key.personId === maker.personId ? null : ofAPerson(key.scopes);
-    return others ?? tooWideForOperator(maker.scopes, key.scopes);
+    const others = own ? null : ofAPerson(key.scopes);
+    return others ?? asking ?? tooWideForOperator(maker.scopes, key.scopes);
   }
-  return (maker.keyId === key.keyId ? null : ofAPerson(key.scopes)) ?? tooWide(maker, key);
+  const speaking = maker.keyId === key.keyId ? null : ofAPerson(key.scopes);
+  return speaking ?? asking ?? tooWide(maker, key);
 }
 
 function tooWide(maker: Extract<Known, { kind: 'key' }>, wanted: Rights): Refusal | null {

@@ -9,7 +9,7 @@ import {
   type Refusal,
   refuse,
 } from '../../base/kernel/index.ts';
-import { allows, GRANTS, type Grant, isGrant } from './scopes.ts';
+import { allows, GRANTS, type Grant, isGrant, opened, type Scope } from './scopes.ts';
 
 /** What a key may do, from where, how fast and for how long. */
 export type Rights = {
@@ -173,13 +173,27 @@ const DECIDING: readonly Grant[] = [
   'admin:policy',
 ];
 
+/** Who asks for a payment by it may not approve that: an approver is told apart from them by the person of the key. */
+const ASKING: readonly Scope[] = ['withdrawals:create', 'payments:refund'];
+
+/** One who rotated somebody else's key that asks for payments could ask by it as them, and approve as themself. */
+export function asksForAnother(scopes: readonly Grant[]): Refusal | null {
+  const index = scopes.findIndex((grant) => opened(grant).some((scope) => ASKING.includes(scope)));
+  const expected =
+    "none that asks for payments in somebody else's name: make a key of your own, or rotate it by `payonce key rotate` or itself";
+  return index < 0 ? null : tooWideAt(scopes, index, expected);
+}
+
 /** One who made or rotated the second person's key by the first one's would be both of them. */
 export function ofAPerson(scopes: readonly Grant[]): Refusal | null {
   const index = scopes.findIndex((scope) => DECIDING.includes(scope));
-  if (index < 0) return null;
-  const pointer = `/scopes/${index}`;
   const expected =
     'none that speaks for a person: such a key is made by `payonce key create`, and rotated by that or itself';
+  return index < 0 ? null : tooWideAt(scopes, index, expected);
+}
+
+function tooWideAt(scopes: readonly Grant[], index: number, expected: string): Refusal {
+  const pointer = `/scopes/${index}`;
   const fault = { pointer, code: 'grant_too_wide' as const, got: scopes[index]!, expected };
   const detail = `At ${pointer}: ${fault.got}; expected ${expected}.`;
   return refuse('grant_too_wide', detail, { faults: [fault] });

@@ -281,9 +281,7 @@ describe('a key that an operator makes', () => {
     const order = { tenantId, name: 'of the owner', scopes: ['admin:breaks'] };
     const others = done(await createKey(app, order)) as NewApiKey;
     const own = done(await make(bob, ['admin:breaks'])) as NewApiKey;
-    const plain = done(
-      await createKey(app, { ...order, scopes: ['withdrawals:create'] }),
-    ) as NewApiKey;
+    const plain = done(await createKey(app, { ...order, scopes: ['ledger:credit'] })) as NewApiKey;
     const rotate = ({ keyId }: NewApiKey, by = bob) =>
       rotateKey(app, { keyId, tenantId, overlapMs: 0, by: { operatorId: by.operatorId } });
     expect(await rotate(others)).toMatchObject({ code: 'grant_too_wide' });
