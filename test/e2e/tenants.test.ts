@@ -125,6 +125,7 @@ const bodies: Record<string, () => unknown> = {
   'POST /v1/policies/{id}/confirm': () => ({ reason: 'mine now' }),
   'POST /v1/policies/{id}/veto': () => ({ reason: 'mine now' }),
   'POST /v1/operators/{id}/roles': () => ({ roles: ['viewer'] }),
+  'POST /v1/operators/{id}/activate': () => ({ fingerprint: 'mine now' }),
   'POST /v1/approvals/{id}/approve': () => ({ approver: 'x', signature: '0x00' }),
   'POST /v1/approvals/{id}/reject': () => ({ reason: 'mine now' }),
 };
