@@ -1,12 +1,8 @@
 -- min_code_version: 1
 -- For which tenant a freeze was placed, whose persons alone lift it; and what persons may do where two decide.
 
--- Null: from before it was kept, by somebody of several tenants.
+-- Null: from before it was kept. Such rows are sealed as they are, so nothing is filled in.
 ALTER TABLE operator_freeze ADD COLUMN placed_for uuid REFERENCES tenant;
-UPDATE operator_freeze f SET placed_for = coalesce(f.tenant_id,
-  (SELECT l.tenant_id FROM lane l WHERE l.lane_id = f.lane_id),
-  (SELECT k.tenant_id FROM api_key k WHERE k.key_id = f.frozen_by),
-  (SELECT (array_agg(m.tenant_id))[1] FROM operator_membership m WHERE m.operator_id = f.frozen_by HAVING count(*) = 1));
 GRANT INSERT (placed_for) ON operator_freeze TO payonce_app;
 
 -- The rights of a key never change; an operator's roles do, while keys that they made go on.

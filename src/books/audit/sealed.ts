@@ -104,7 +104,7 @@ export const SEALED: readonly Sealed[] = [
   sealed(
     'operator_freeze',
     'freeze_id',
-    'scope tenant_id chain_id lane_id asset reason frozen_by',
+    'scope tenant_id chain_id lane_id asset reason frozen_by placed_for',
     {
       times: 'at',
     },

@@ -41,7 +41,8 @@ type Raw = Omit<Freeze, 'chainId' | 'wallet' | 'lift'> & {
 
 const SELECT = `
   SELECT f.freeze_id AS id, f.scope, f.tenant_id AS "tenantId", f.chain_id AS "chainId", f.lane_id AS "laneId",
-    f.asset, f.reason, f.frozen_by AS "frozenBy", f.placed_for AS "placedFor", f.at, w.tenant_id AS "walletTenantId",
+    f.asset, f.reason, f.frozen_by AS "frozenBy", f.at,
+    coalesce(f.placed_for, (SELECT k.tenant_id FROM api_key k WHERE k.key_id = f.frozen_by)) AS "placedFor", w.tenant_id AS "walletTenantId",
     w.chain_id AS "walletChainId", w.address AS "walletAddress", l.reason AS "liftReason",
     l.proposed_by AS "liftProposedBy", l.confirmed_by AS "liftConfirmedBy", l.at AS "liftAt"
   FROM operator_freeze f LEFT JOIN lane w USING (lane_id) LEFT JOIN operator_freeze_lift l USING (freeze_id)`;
