@@ -34,7 +34,7 @@ type Judged = {
 type ScreenedRows = ReadonlyMap<StepRow, Screened>;
 
 /** What is looked up before the transaction begins; a policy may come to rule in between. */
-export type Foreseen = {
+type Foreseen = {
   screened: ScreenedRows;
   policy: CompiledPolicy | null;
   /** Names by id. */
