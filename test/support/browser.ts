@@ -139,8 +139,8 @@ export class Page {
   note(method: string, params: Record<string, unknown>): void {
     if (method === 'Runtime.exceptionThrown') this.complaints.push(JSON.stringify(params));
     if (method !== 'Log.entryAdded') return;
-    const { level, text } = params['entry'] as { level: string; text: string };
-    if (level === 'error') this.complaints.push(text);
+    const { level, text, url } = params['entry'] as { level: string; text: string; url?: string };
+    if (level === 'error') this.complaints.push([text, url].filter(Boolean).join(' '));
   }
 
   /** A passkey in the machine (internal) or on a key that is plugged in (usb), whose person always agrees. */

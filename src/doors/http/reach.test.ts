@@ -107,6 +107,7 @@ const PUBLIC = [
   'GET /console/access/approvals.js',
   'GET /console/access/approver-line.js',
   'GET /console/access/digest.js',
+  'GET /console/access/icon.svg',
   'GET /console/access/keccak.js',
   'GET /console/access/passkeys.js',
   'GET /console/access/view.js',
