@@ -136,6 +136,20 @@ describe('AwsCalls', () => {
     expect(await next).not.toBe('late');
   });
 
+  it('does not ask again once it is closed', async () => {
+    const { calls } = open();
+    let asked = 0;
+    const call = calls.call('Sign', () => {
+      asked += 1;
+      calls.close();
+      return Promise.reject(failure('ECONNRESET'));
+    });
+    await expect(call).rejects.toThrow(Transient);
+    await expect(call).rejects.toThrow('key k: Sign was given up; Sign failed: ECONNRESET: told');
+    expect(asked).toBe(1);
+    await expect(calls.call('Sign', () => Promise.resolve(1))).rejects.toThrow(Transient);
+  });
+
   it('does not ask again what was refused', async () => {
     const { calls } = open();
     let asked = 0;

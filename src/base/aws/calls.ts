@@ -31,6 +31,7 @@ export class AwsCalls {
   readonly #options: AwsCallsOptions;
   readonly #waiting: (() => void)[] = [];
   #running = 0;
+  #closed = false;
   /** When the next request may go; may lie back by what the burst allows. */
   #nextAt = -Infinity;
 
@@ -44,6 +45,7 @@ export class AwsCalls {
     const until = clock.monotonic() + limits.withinMs;
     let last = 'there were too many before it';
     for (let tries = 0; ; tries += 1) {
+      if (this.#closed) throw new Transient(`${name}: ${what} was given up; ${last}`);
       await this.#place();
       try {
         if (await this.#turn(until)) return await attempt(AbortSignal.timeout(limits.attemptMs));
@@ -62,6 +64,11 @@ export class AwsCalls {
       }
       await clock.sleep(pauseMs);
     }
+  }
+
+  /** What is under way may be answered yet; nothing is asked, or asked again, after it. */
+  close(): void {
+    this.#closed = true;
   }
 
   async #place(): Promise<void> {

@@ -47,7 +47,10 @@ export async function kmsKey(
         );
         return named(name, () => signatureOf(Signature, digest, publicKey));
       },
-      close: () => client.destroy(),
+      close: () => {
+        calls.close();
+        client.destroy();
+      },
     };
   } catch (error) {
     client.destroy();

@@ -76,7 +76,10 @@ async function openSecret(
       );
       return { version: VersionId, text: SecretString };
     },
-    close: () => client.destroy(),
+    close: () => {
+      calls.close();
+      client.destroy();
+    },
   };
 }
 
