@@ -150,6 +150,18 @@ describe('AwsCalls', () => {
     await expect(calls.call('Sign', () => Promise.resolve(1))).rejects.toThrow(Transient);
   });
 
+  it('does not ask for what waited for its turn when it was closed', async () => {
+    const clock = new QueuedClock();
+    const calls = new AwsCalls({ name: 'key k', requestsPerSecond: 1, clock, limits: AWS_LIMITS });
+    let asked = 0;
+    const sign = () => calls.call('Sign', async () => ++asked).catch((error: Error) => error);
+    const all = Promise.all([sign(), sign()]);
+    calls.close();
+    await clock.pass();
+    expect(asked).toBe(0);
+    expect((await all)[1]).toMatchObject({ message: expect.stringContaining('was given up') });
+  });
+
   it('does not ask again what was refused', async () => {
     const { calls } = open();
     let asked = 0;

@@ -48,7 +48,8 @@ export class AwsCalls {
       if (this.#closed) throw new Transient(`${name}: ${what} was given up; ${last}`);
       await this.#place();
       try {
-        if (await this.#turn(until)) return await attempt(AbortSignal.timeout(limits.attemptMs));
+        const isOurs = await this.#turn(until);
+        if (isOurs && !this.#closed) return await attempt(AbortSignal.timeout(limits.attemptMs));
       } catch (error) {
         const { kind, told } = awsFailure(error);
         last = `${what} failed: ${told}`;
