@@ -90,7 +90,7 @@ export async function judge(
   if (policy === null) return judgeByTiers(context, sql, rows, screened);
   let { ready } = by;
   if (ready?.policy.version !== policy.version) {
-    const tenants = await tenantsOf(sql, rows);
+    const tenants = by.foreseen.policy === null ? await tenantsOf(sql, rows) : by.foreseen.tenants;
     ready = (await makeReady(context, sql, rows, { ...by.foreseen, policy, tenants }))!;
   }
   return judgeByDocument(sql, rows, { screened, policy, ready, decideAll });

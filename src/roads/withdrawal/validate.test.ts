@@ -28,7 +28,7 @@ const limit = (per: string, amount: number) =>
   `${BASE}  - { id: w, type: window, match: { assets: [USDC] }, per: ${per}, window: 1h, amount: "${amount}" }\n`;
 
 let at: MainDatabase;
-/** One that pays by the document of before, and that of which nobody has heard yet. */
+/** Versions of documents: by accounts, by destinations, and one that allows nothing. */
 let before: string;
 let after: string;
 let strict: string;
