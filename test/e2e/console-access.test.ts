@@ -20,6 +20,8 @@ let origin: string;
 let payments: DearPayments;
 beforeAll(async () => {
   on = await Installation.make({ blockTime: 0.1, settings: withFinance });
+  // Logins are counted by address, and each page has its own.
+  on.settings.http.trustedProxies = ['127.0.0.1'];
   await on.startApi();
   origin = `http://localhost:${new URL(on.url).port}`;
   on.settings.guard.approvals.webauthn = { rpId: 'localhost', origins: [origin] };

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { accessSync, constants, mkdtempSync, rmSync } from 'node:fs';
+import { accessSync, constants, mkdtempSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import type { Writable } from 'node:stream';
@@ -43,6 +44,7 @@ export class Browser {
   readonly #waiting = new Map<number, Waiting>();
   readonly #pages = new Map<string, Page>();
   #count = 0;
+  #people = 0;
 
   private constructor(child: ChildProcess, folder: string) {
     this.#child = child;
@@ -87,7 +89,7 @@ export class Browser {
     });
   }
 
-  /** A page of nobody else's: cookies and passkeys of its own. */
+  /** A page of nobody else's: cookies, passkeys and, where the server trusts what proxies say of it, an address of its own. */
   async page(): Promise<Page> {
     const { browserContextId } = await this.send('Target.createBrowserContext');
     const target = { url: 'about:blank', browserContextId };
@@ -95,17 +97,23 @@ export class Browser {
     const { sessionId } = await this.send('Target.attachToTarget', { targetId, flatten: true });
     const page = new Page(this, sessionId as string);
     this.#pages.set(sessionId as string, page);
-    for (const domain of ['Page', 'Runtime', 'Log', 'WebAuthn'])
+    for (const domain of ['Page', 'Runtime', 'Log', 'Network', 'WebAuthn'])
       await page.send(`${domain}.enable`);
+    this.#people += 1;
+    const headers = { 'x-forwarded-for': `198.51.100.${this.#people}` };
+    await page.send('Network.setExtraHTTPHeaders', { headers });
     return page;
   }
 
+  /** In good order: the processes of one that is killed still write for a moment, which its folder is deleted under. */
   async stop(): Promise<void> {
     const exit = new Promise((done) => this.#child.once('exit', done));
-    this.#child.kill('SIGKILL');
+    const late = setTimeout(() => this.#child.kill('SIGKILL'), 10_000);
+    await this.send('Browser.close').catch(() => {});
     await exit;
+    clearTimeout(late);
     release(this.#child.pid!);
-    rmSync(this.#folder, { recursive: true, force: true, maxRetries: 5 });
+    await rm(this.#folder, { recursive: true, force: true, maxRetries: 10 });
     release(this.#folder);
   }
 

@@ -20,10 +20,6 @@ const STALE = refuse(
   'login_not_fresh',
   'Passkeys are changed within 5 minutes of a login; log in again.',
 );
-const TOO_MANY = refuse(
-  'rate_limited',
-  'Too many logins are tried from this address; wait a little.',
-);
 
 /** A session of anybody. `fresh`: whose passkey was shown a few minutes ago. */
 export function sessionGuard(
@@ -59,8 +55,10 @@ export function entranceGuard({ sessions }: Pick<Services, 'sessions'>): Guard {
       ...{ keyId: request.ip, tenantId: 'every address', rateLimit: null },
     });
     if (verdict !== null && verdict.waitMs > 0) {
-      reply.header('retry-after', String(Math.ceil(verdict.waitMs / 1000)));
-      return void sendRefusal(request, reply, TOO_MANY);
+      const seconds = Math.ceil(verdict.waitMs / 1000);
+      reply.header('retry-after', String(seconds));
+      const detail = `Too many logins are tried, from this address or altogether; the next one is let in after ${seconds} s.`;
+      return void sendRefusal(request, reply, refuse('rate_limited', detail));
     }
     done();
   };
