@@ -76,7 +76,7 @@ describe('a cancel after the signer claimed', () => {
     const refused = await hand.cancel(id);
     expect([refused.status, refused.body['code']]).toEqual([409, 'not_cancellable']);
     expect(refused.body['detail']).toMatch(/block \d+ holds it/);
-    await on.anvil.rpc('anvil_reorg', 1, []);
+    await on.anvil.reorg(1);
     await until('the reorg', async () => (await hand.view(id))['reorgs'] === 1);
     expect((await hand.cancel(id)).status).toBe(202);
     await hand.fillerIn(id);

@@ -133,7 +133,7 @@ describe('a nonce that somebody else uses', () => {
       return (await told('lane.foreign_nonce')).length === 4;
     });
     expect((await lane()).minedNonce).toBe(nextNonce);
-    await on.anvil.rpc('anvil_reorg', 4, []);
+    await on.anvil.reorg(4);
     await until('the reorg', async () => (await lane()).minedNonce === nextNonce - 1n);
     await until('our bytes in a block', async () => {
       await mine(1);

@@ -69,7 +69,7 @@ describe('the chain changes its mind', () => {
     await on.anvil.mine();
     const first = await on.waitFor(id, 'INCLUDED');
     expect(first['confirmation']).toMatchObject({ level: 'included' });
-    await on.anvil.rpc('anvil_reorg', 1, []);
+    await on.anvil.reorg(1);
     const orphaned = await until('the reorg to be followed', async () => {
       const now = await view(on, id);
       return now['reorgs'] === 1 && now;
@@ -163,7 +163,7 @@ describe('the chain changes its mind', () => {
     await on.anvil.mine(2);
     await on.waitFor(flying, 'INCLUDED');
     await walked(on);
-    await on.anvil.rpc('anvil_reorg', 38, []);
+    await on.anvil.reorg(38);
     const reason = await until('the halt', async () => {
       const { status, body } = await on.call<{
         checks: Record<string, { ok: boolean; detail: string }>;
@@ -287,7 +287,7 @@ describe('a reorg that takes back what was committed at safe', () => {
     const before = await view(on, id);
     const { blockNumber } = before['confirmation'] as { blockNumber: string };
     const latest = BigInt(await on.anvil.rpc<string>('eth_blockNumber'));
-    await on.anvil.rpc('anvil_reorg', Number(latest - BigInt(blockNumber) + 1n), []);
+    await on.anvil.reorg(Number(latest - BigInt(blockNumber) + 1n));
     // COMPLETED is an end to a waiting client: it has to look again.
     await until('REVERSED', async () => (await view(on, id))['status'] === 'REVERSED');
     return id;

@@ -75,7 +75,7 @@ function draw(): Event {
 async function befall(event: Event): Promise<void> {
   switch (event.kind) {
     case 'reorg':
-      await on.anvil.rpc('anvil_reorg', event.depth, []);
+      await on.anvil.reorg(event.depth);
       return;
     case 'drop':
       await on.anvil.rpc('anvil_dropAllTransactions');
@@ -134,7 +134,7 @@ describe('a chain in a storm', () => {
   it('of which one takes back what was final stops the chain until two persons resume it', async () => {
     await order(COUNT);
     await blocks(2);
-    await on.anvil.rpc('anvil_reorg', 3 * EPOCH, []);
+    await on.anvil.reorg(3 * EPOCH);
     await until('the halt', async () => {
       const { body } = await on.call<{ chains: { halted: string | null }[] }>('GET', '/v1/chains');
       return body.chains[0]!.halted;

@@ -108,10 +108,10 @@ export class Browser {
   /** In good order: the processes of one that is killed still write for a moment, which its folder is deleted under. */
   async stop(): Promise<void> {
     const exit = new Promise((done) => this.#child.once('exit', done));
-    const late = setTimeout(() => this.#child.kill('SIGKILL'), 10_000);
+    const late = AbortSignal.timeout(10_000);
+    late.addEventListener('abort', () => this.#child.kill('SIGKILL'));
     await this.send('Browser.close').catch(() => {});
     await exit;
-    clearTimeout(late);
     release(this.#child.pid!);
     await rm(this.#folder, { recursive: true, force: true, maxRetries: 10 });
     release(this.#folder);

@@ -40,7 +40,7 @@ describe('verify beside a running installation', () => {
       const answer = await on.call('POST', '/v1/withdrawals/batch', { withdrawals });
       const results = answer.body['results'] as { withdrawal: { id: string } }[];
       await on.call('POST', `/v1/withdrawals/${results.at(-1)!.withdrawal.id}/cancel`);
-      if (burst === 1) await on.anvil.rpc('anvil_reorg', 2, []);
+      if (burst === 1) await on.anvil.reorg(2);
       expect(broken(await look())).toEqual([]);
     }
     await quiet(on);

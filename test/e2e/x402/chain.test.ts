@@ -98,7 +98,7 @@ describe('a payment under way', () => {
       });
       await on.anvil.mine(1);
       expect((await untilTold(body)).body).toMatchObject({ success: true, transaction });
-      await on.anvil.rpc('anvil_reorg', 1, []);
+      await on.anvil.reorg(1);
       await on.anvil.mine(1);
       await until('the same bytes in a block again', async () => {
         await on.anvil.mine(1);

@@ -197,7 +197,7 @@ describe('a reorg below what was committed', () => {
         to: `0x${'ee'.repeat(20)}`,
       });
       expect(paidOut.status).toBe(202);
-      await on.anvil.rpc('anvil_reorg', (await latest()) - Number(mined.blockNumber) + 1, []);
+      await on.anvil.reorg((await latest()) - Number(mined.blockNumber) + 1);
       await until('the reversal', async () => (await statusOf()) === 'REVERSED');
       const owed = await bookedAs('receivable');
       expect(owed).toBeGreaterThan(0n);
