@@ -21,7 +21,7 @@ const STATEMENT = /^\s*(SELECT|INSERT|UPDATE|DELETE|WITH|TRUNCATE)\s/;
 const UNPREPARED = new Set([
   'src/base/db/advance.ts',
   'src/base/db/machine-sql.ts',
-  'src/roads/withdrawal/write.ts',
+  'src/roads/withdrawal/intake/write.ts',
   // From the list of sealed tables; tests of the seal run each.
   'src/books/audit/check-blocks.ts',
   'src/books/audit/seal.ts',

@@ -2,7 +2,7 @@
 import { privateKeyToAccount } from 'viem/accounts';
 import { openPool } from '../../src/base/db/index.ts';
 import { type Address, caip19 } from '../../src/base/kernel/index.ts';
-import { createMerchantKey, putMerchants } from '../../src/doors/bin/merchants.ts';
+import { createMerchantKey, putMerchants } from '../../src/doors/bin/services/merchants.ts';
 import { DEV_TOKEN_ADDRESS, fundLane, PUBLIC_DEVELOPMENT_KEYS } from '../../src/doors/dev/index.ts';
 import { RpcFaultProxy } from '../../test/support/rpc-fault-proxy.ts';
 import { CheckFailed } from '../check.ts';

@@ -12,11 +12,11 @@ import {
   silentLog,
 } from '../../src/base/kernel/index.ts';
 import { createKey, createTenant } from '../../src/books/access/index.ts';
-import { startApi } from '../../src/doors/bin/api-role.ts';
 import { adoptConfiguredLanes } from '../../src/doors/bin/chains.ts';
-import type { RoleHandle } from '../../src/doors/bin/role.ts';
-import { startSigner } from '../../src/doors/bin/signer-role.ts';
-import { startWorker, WORKER_ROLES } from '../../src/doors/bin/worker-role.ts';
+import { startApi } from '../../src/doors/bin/roles/api-role.ts';
+import type { RoleHandle } from '../../src/doors/bin/roles/role.ts';
+import { startSigner } from '../../src/doors/bin/roles/signer-role.ts';
+import { startWorker, WORKER_ROLES } from '../../src/doors/bin/roles/worker-role.ts';
 import type { TestAnvil } from './anvil.ts';
 import { newAuditKey } from './audit-key.ts';
 import { NO_TOKEN, startFundedChain } from './funded-chain.ts';

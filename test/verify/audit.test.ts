@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Db, openPool } from '../../src/base/db/index.ts';
 import { silentLog, systemClock } from '../../src/base/kernel/index.ts';
 import { SEALED } from '../../src/books/audit/index.ts';
-import { anchorRound } from '../../src/doors/bin/seal-loop.ts';
+import { anchorRound } from '../../src/doors/bin/loops/seal-loop.ts';
 import { anchorOf } from '../../src/hands/anchor/index.ts';
 import { S3StandIn } from '../support/s3-stand-in.ts';
 import { verifyOf } from '../support/verify.ts';

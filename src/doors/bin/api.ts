@@ -1,5 +1,5 @@
-import { startApi } from './api-role.ts';
-import { runRole } from './role.ts';
+import { startApi } from './roles/api-role.ts';
+import { runRole } from './roles/role.ts';
 
 await runRole('api', { signer: false }, ({ settings, log, flags }) =>
   startApi({

@@ -1,4 +1,4 @@
-import { runRole } from './role.ts';
-import { startSigner } from './signer-role.ts';
+import { runRole } from './roles/role.ts';
+import { startSigner } from './roles/signer-role.ts';
 
 await runRole('signer', { signer: true }, startSigner);

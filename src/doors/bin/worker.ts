@@ -1,6 +1,6 @@
 import { ConfigurationError } from '../../base/kernel/index.ts';
-import { runRole } from './role.ts';
-import { startWorker, WORKER_ROLES, type WorkerRole } from './worker-role.ts';
+import { runRole } from './roles/role.ts';
+import { startWorker, WORKER_ROLES, type WorkerRole } from './roles/worker-role.ts';
 
 await runRole('worker', { signer: false }, ({ settings, log, flags }) => {
   const roles = flags.roles ?? [...WORKER_ROLES];

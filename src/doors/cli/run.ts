@@ -12,7 +12,6 @@ import { ApiProblem } from './api-client.ts';
 import { addApprove } from './approve/command.ts';
 import { type CliContext, CliEnd, EXIT, type ExitCode, type Run } from './context.ts';
 import { addDatabaseCommands } from './database-commands.ts';
-import { addEvidenceCommands } from './evidence-commands.ts';
 import { addLocalCommands } from './local-commands.ts';
 import { addBreakCommands } from './operate/breaks.ts';
 import { addChains } from './operate/chains.ts';
@@ -26,7 +25,8 @@ import { addRefund } from './operate/refund.ts';
 import { addUsage } from './operate/usage.ts';
 import { addPaymentCommands } from './payment-commands.ts';
 import { addPolicyCommands } from './policy/commands.ts';
-import { addVerify } from './verify-command.ts';
+import { addEvidenceCommands } from './verify/evidence-commands.ts';
+import { addVerify } from './verify/verify-command.ts';
 
 /**
  * Runs one command line (without the program's own name) to its exit code: 0 well, 1 the withdrawal

@@ -1,9 +1,9 @@
 import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify';
 import { inNetworks, isRefusal, messageOf, type Refusal, refuse } from '../../base/kernel/index.ts';
 import { allows, isGrant, rolesWith, type Scope } from '../../books/access/index.ts';
+import { sendRefusal } from './answer/reply.ts';
 import { judgeRate } from './rate-limits.ts';
-import { sendRefusal } from './reply.ts';
-import type { KeyPrincipal, Principal, Services } from './services.ts';
+import type { KeyPrincipal, Principal, Services } from './services/services.ts';
 import { sessionTokenOf } from './session/cookie.ts';
 import { judgeSession } from './session/judge.ts';
 import { refuseSignature } from './signature/hooks.ts';

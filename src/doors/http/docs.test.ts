@@ -2,10 +2,10 @@ import { readFileSync } from 'node:fs';
 import type { FastifyInstance } from 'fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ERRORS, type ErrorCode, silentLog } from '../../base/kernel/index.ts';
-import { ANSWERS } from './error-map.ts';
-import { errorReference } from './error-reference.ts';
+import { ANSWERS } from './answer/error-map.ts';
+import { errorReference } from './answer/error-reference.ts';
+import { FakeServices } from './fixtures/services.fixture.ts';
 import { buildServer } from './server.ts';
-import { FakeServices } from './services.fixture.ts';
 
 let app: FastifyInstance;
 

@@ -4,8 +4,8 @@
  * contract and that no fault's message leaves the process. A crash loses the connections only:
  * what was acknowledged is in the database, what was not is asked again with the same key.
  */
-export { errorReference } from './error-reference.ts';
-export { eventView } from './event-view.ts';
-export type { InvitedOperator } from './people-services.ts';
+export { errorReference } from './answer/error-reference.ts';
+export { eventView } from './events/event-view.ts';
 export { buildServer } from './server.ts';
-export type { Principal, Services } from './services.ts';
+export type { InvitedOperator } from './services/people-services.ts';
+export type { Principal, Services } from './services/services.ts';

@@ -1,7 +1,7 @@
 import type { FastifyReply } from 'fastify';
 import { type Refusal, refuse } from '../../base/kernel/index.ts';
 import type { RateVerdict } from '../../books/access/index.ts';
-import type { Principal, Services } from './services.ts';
+import type { Principal, Services } from './services/services.ts';
 
 /** An operator's requests share one bucket, whatever their sessions. */
 export function callerOf(principal: Principal) {

@@ -2,10 +2,10 @@ import type { FastifyInstance } from 'fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { silentLog } from '../../base/kernel/index.ts';
 import { GRANTS, type Grant, ROLES, type Role, type Scope } from '../../books/access/index.ts';
-import { principalOf } from './api-keys.fixture.ts';
-import { ORIGIN, sessionOf } from './operators.fixture.ts';
+import { principalOf } from './fixtures/api-keys.fixture.ts';
+import { ORIGIN, sessionOf } from './fixtures/operators.fixture.ts';
+import { FakeServices, OTHER_TENANT, TENANT } from './fixtures/services.fixture.ts';
 import { buildServer } from './server.ts';
-import { FakeServices, OTHER_TENANT, TENANT } from './services.fixture.ts';
 
 /** Who may call what; held against the document and against what the server does. */
 const ROUTES: Record<string, Scope> = {

@@ -13,9 +13,9 @@ import {
   UnknownOutcome,
 } from '../../base/kernel/index.ts';
 import { RateLimiter } from '../../books/access/index.ts';
-import { principalOf } from './api-keys.fixture.ts';
+import { principalOf } from './fixtures/api-keys.fixture.ts';
+import { FakeServices, TENANT } from './fixtures/services.fixture.ts';
 import { buildServer } from './server.ts';
-import { FakeServices, TENANT } from './services.fixture.ts';
 
 let services: FakeServices;
 let app: FastifyInstance;

@@ -8,16 +8,18 @@ import Fastify, {
   type FastifyRequest,
 } from 'fastify';
 import { type Log, messageOf, randomToken } from '../../base/kernel/index.ts';
+import { problem, problemOfThrown } from './answer/error-map.ts';
+import { correlationIdOf, sendProblem, stamp } from './answer/reply.ts';
+import { SHARED } from './answer/schemas.ts';
+import { type SerializerFactory, serializersAtFirstUse } from './answer/serializers.ts';
 import { addApprovalRoutes } from './approvals/routes.ts';
-import { addConsolePages } from './console-pages.ts';
-import { addDocsPages, gatherOpenApi } from './docs-pages.ts';
 import { Drain } from './drain.ts';
-import { problem, problemOfThrown } from './error-map.ts';
-import type { StreamTiming } from './event-stream.ts';
+import type { StreamTiming } from './events/event-stream.ts';
+import { addConsolePages } from './pages/console-pages.ts';
+import { addDocsPages, gatherOpenApi } from './pages/docs-pages.ts';
 import { addHoldRoutes } from './policy/holds.ts';
 import { addPreviewRoute } from './policy/preview.ts';
 import { addSimulateRoute } from './policy/simulate.ts';
-import { correlationIdOf, sendProblem, stamp } from './reply.ts';
 import { addApiKeyRoutes } from './routes/api-keys.ts';
 import { addAuditRoutes } from './routes/audit.ts';
 import type { App, RouteContext } from './routes/context.ts';
@@ -35,9 +37,7 @@ import { addReplacementRoutes } from './routes/replacement.ts';
 import { addWalletRoutes } from './routes/wallets.ts';
 import { addWithdrawalRoutes } from './routes/withdrawals.ts';
 import { addX402Routes } from './routes/x402/payments.ts';
-import { SHARED } from './schemas.ts';
-import { type SerializerFactory, serializersAtFirstUse } from './serializers.ts';
-import type { Services } from './services.ts';
+import type { Services } from './services/services.ts';
 import { addSignatureHooks, noteBody } from './signature/hooks.ts';
 
 type ServerOptions = {

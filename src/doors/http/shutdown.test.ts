@@ -3,8 +3,8 @@ import { connect } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { silentLog } from '../../base/kernel/index.ts';
+import { FakeServices } from './fixtures/services.fixture.ts';
 import { buildServer } from './server.ts';
-import { FakeServices } from './services.fixture.ts';
 
 let services: FakeServices;
 let app: FastifyInstance;

@@ -7,13 +7,13 @@ import { approveStep } from './approval/approve.ts';
 import { unapprovedStep } from './approval/unapproved.ts';
 import { unheldStep } from './approval/unheld.ts';
 import type { WithdrawalContext } from './context.ts';
+import { validateStep } from './decision/validate.ts';
 import { executeStep } from './execute.ts';
-import { expireStep } from './expire.ts';
 import { payoutStep } from './payout/step.ts';
-import { reverseStep } from './reverse.ts';
-import { settleStep } from './settle.ts';
+import { reverseStep } from './settle/reverse.ts';
+import { settleStep } from './settle/settle.ts';
+import { expireStep } from './stop/expire.ts';
 import { WITHDRAWAL_TOPICS } from './topics.ts';
-import { validateStep } from './validate.ts';
 
 const BATCH = 1_000;
 const FAST = { baseMs: 500, capMs: 30_000, limit: 50 };

@@ -10,10 +10,10 @@ export { SupersededWatch } from './again/watch.ts';
 export { HoldService, type HoldView } from './approval/holds.ts';
 export { withdrawalIntents } from './approval/intents.ts';
 export type { WithdrawalContext } from './context.ts';
+export type { PreviewView } from './decision/preview.ts';
 export { settlerHandlers, validatorHandlers } from './handlers.ts';
-export type { PreviewView } from './preview.ts';
-export { WithdrawalResolver } from './resolve.ts';
 export { WithdrawalService } from './service.ts';
+export { WithdrawalResolver } from './settle/resolve.ts';
 export { pastWithdrawals } from './simulate/past.ts';
 export { sweepStanding } from './sweep.ts';
 export {

@@ -2,16 +2,16 @@ import type { FeeSettings } from '../../base/config/index.ts';
 import { afterCommit, type Db } from '../../base/db/index.ts';
 import { type Clock, isUuid, type Refusal, refuse } from '../../base/kernel/index.ts';
 import type { Ledger } from '../../books/ledger/index.ts';
-import { cancelWithdrawal } from './cancel.ts';
 import type { WithdrawalContext } from './context.ts';
-import { Intake, type IntakeResult } from './intake.ts';
-import { findIds } from './list.ts';
-import { type PreviewView, previewWithdrawal } from './preview.ts';
-import type { RequestRules, WithdrawalRequest } from './request.ts';
-import { type SpeedUpRequest, speedUpWithdrawal } from './speed-up.ts';
+import { type PreviewView, previewWithdrawal } from './decision/preview.ts';
+import { Intake, type IntakeResult } from './intake/intake.ts';
+import type { RequestRules, WithdrawalRequest } from './intake/request.ts';
+import { type SpeedUpRequest, speedUpWithdrawal } from './speed-up/speed-up.ts';
+import { cancelWithdrawal } from './stop/cancel.ts';
 import type { PublicStatus, Verdict, WithdrawalFilter, WithdrawalView } from './types.ts';
-import { newView, readStoredRefusals, readViews } from './view.ts';
-import { Waiters } from './waiters.ts';
+import { findIds } from './view/list.ts';
+import { newView, readStoredRefusals, readViews } from './view/view.ts';
+import { Waiters } from './view/waiters.ts';
 
 const NOT_FOUND = refuse('not_found', 'There is no withdrawal with this id.');
 

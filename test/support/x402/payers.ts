@@ -4,7 +4,7 @@ import { type Account, generatePrivateKey, privateKeyToAccount } from 'viem/acco
 import type { Settings } from '../../../src/base/config/index.ts';
 import { openPool } from '../../../src/base/db/index.ts';
 import { type Address, caip19, type Hex } from '../../../src/base/kernel/index.ts';
-import { createMerchantKey, putMerchants } from '../../../src/doors/bin/merchants.ts';
+import { createMerchantKey, putMerchants } from '../../../src/doors/bin/services/merchants.ts';
 import type { Installation } from '../installation.ts';
 import { mintTo } from '../laws.ts';
 import { until } from '../until.ts';

@@ -9,7 +9,7 @@ import {
   TRANSFER_TOPIC,
 } from '../../../src/base/kernel/index.ts';
 import { findMerchant, type Merchant } from '../../../src/books/access/index.ts';
-import { putMerchants } from '../../../src/doors/bin/merchants.ts';
+import { putMerchants } from '../../../src/doors/bin/services/merchants.ts';
 import { PUBLIC_DEVELOPMENT_KEYS } from '../../../src/doors/dev/index.ts';
 import { PROXIES, readPermitted } from '../fake-chain/permitted.ts';
 import { sign } from '../sign.ts';

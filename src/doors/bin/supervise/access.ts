@@ -15,8 +15,8 @@ import {
   retireMerchants,
   type Tenant,
 } from '../../../books/access/index.ts';
-import { createMerchantKey, putMerchants } from '../merchants.ts';
-import { readState, type StateFile, writeState } from './state-files.ts';
+import { createMerchantKey, putMerchants } from '../services/merchants.ts';
+import { readState, type StateFile, writeState } from './state/state-files.ts';
 
 /** Payments are handed in by merchants, each with a key of its own. */
 const CLIENT: readonly Grant[] = [

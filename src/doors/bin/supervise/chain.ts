@@ -21,8 +21,8 @@ import {
   untilSaved,
 } from '../../dev/index.ts';
 import type { DevelopmentLane } from './configuration.ts';
-import { onKnownPort } from './databases.ts';
-import { readState, writeState } from './state-files.ts';
+import { onKnownPort } from './database/databases.ts';
+import { readState, writeState } from './state/state-files.ts';
 
 const LANES = 2;
 const SLOTS_IN_EPOCH = 4;

@@ -14,7 +14,7 @@ import {
   rpcCall,
   startPostgres,
 } from '../../dev/index.ts';
-import type { Orders } from '../role.ts';
+import type { Orders } from '../roles/role.ts';
 import { ensureAccess, type LocalKeys } from './access.ts';
 import {
   ChainLost,
@@ -31,11 +31,11 @@ import {
   readEverything,
   roleEnvironment,
 } from './configuration.ts';
-import { type Databases, databasesOf, migrateBoth, startServer } from './databases.ts';
-import { releaseDead } from './dead-leases.ts';
-import { KeptServer } from './kept-server.ts';
-import { sealingKey } from './sealing-key.ts';
-import { statePath, writePrivate } from './state-files.ts';
+import { type Databases, databasesOf, migrateBoth, startServer } from './database/databases.ts';
+import { releaseDead } from './database/dead-leases.ts';
+import { KeptServer } from './database/kept-server.ts';
+import { sealingKey } from './state/sealing-key.ts';
+import { statePath, writePrivate } from './state/state-files.ts';
 import type { Terminal } from './terminal.ts';
 
 export type StartOptions = Omit<StartFlags, 'stateDir'> & { stateDir: string };

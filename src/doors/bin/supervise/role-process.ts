@@ -2,9 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { type Clock, ConfigurationError, Transient } from '../../../base/kernel/index.ts';
 import { type ProcessIdentity, startTimeOf } from '../../dev/index.ts';
 import { NODE_FLAGS } from '../node-flags.ts';
-import type { Orders } from '../role.ts';
-import { LogFile } from './log-file.ts';
+import type { Orders } from '../roles/role.ts';
 import { RestartDelays, tellDelay } from './restart-delays.ts';
+import { LogFile } from './state/log-file.ts';
 
 type RoleProcessOptions = {
   name: string;

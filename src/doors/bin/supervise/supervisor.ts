@@ -8,11 +8,11 @@ import { invitationUrl, localOrigin } from '../../public-url.ts';
 import { ensureFirstAdmin } from './access.ts';
 import { judgeDatabases } from './configuration.ts';
 import { DEMO_ORDER, runDemo } from './demo.ts';
-import { devFileOf, localUrl } from './dev-file.ts';
 import { Installation, type StartOptions } from './installation.ts';
-import { beginAnew, endLeftovers } from './leftovers.ts';
 import { RoleProcess } from './role-process.ts';
-import { readState, writeState } from './state-files.ts';
+import { devFileOf, localUrl } from './state/dev-file.ts';
+import { beginAnew, endLeftovers } from './state/leftovers.ts';
+import { readState, writeState } from './state/state-files.ts';
 import type { Terminal } from './terminal.ts';
 
 type SuperviseContext = {

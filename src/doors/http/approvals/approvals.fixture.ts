@@ -1,6 +1,6 @@
 import { type Refusal, refuse } from '../../../base/kernel/index.ts';
 import type { ApprovalView } from '../../../roads/approval/index.ts';
-import type { Services } from '../services.ts';
+import type { Services } from '../services/services.ts';
 
 type Approvals = Services['approvals'];
 

@@ -1,8 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { refuse, silentLog } from '../../../base/kernel/index.ts';
+import { FakeServices } from '../fixtures/services.fixture.ts';
 import { buildServer } from '../server.ts';
-import { FakeServices } from '../services.fixture.ts';
 
 const services = new FakeServices();
 let app: FastifyInstance;

@@ -1,14 +1,14 @@
 import { Type } from 'typebox';
 import { isRefusal, refuse } from '../../../base/kernel/index.ts';
 import type { ApprovalView } from '../../../roads/approval/index.ts';
+import { sendRefusal } from '../answer/reply.ts';
+import { problems } from '../answer/schemas.ts';
 import { guard } from '../auth.ts';
 import { encodeCursor, type List, readIdCursor } from '../cursor.ts';
 import { matching, querySchema, readQuery } from '../query.ts';
-import { sendRefusal } from '../reply.ts';
 import type { App, RouteContext } from '../routes/context.ts';
 import { EMPTY_BODY, limit } from '../routes/request.ts';
-import { problems } from '../schemas.ts';
-import { actorOf } from '../services.ts';
+import { actorOf } from '../services/services.ts';
 
 const tags = ['Operations'];
 const closed = { additionalProperties: false } as const;

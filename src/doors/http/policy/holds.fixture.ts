@@ -1,6 +1,6 @@
 import { refuse } from '../../../base/kernel/index.ts';
 import type { HoldView } from '../../../roads/withdrawal/index.ts';
-import type { Services } from '../services.ts';
+import type { Services } from '../services/services.ts';
 
 type Holds = Services['holds'];
 

@@ -1,12 +1,12 @@
 import { Type } from 'typebox';
 import { isRefusal } from '../../../base/kernel/index.ts';
+import { sendRefusal } from '../answer/reply.ts';
+import { problems } from '../answer/schemas.ts';
 import { guard } from '../auth.ts';
 import { encodeCursor, type List, readIdCursor } from '../cursor.ts';
 import { matching, querySchema, readQuery } from '../query.ts';
-import { sendRefusal } from '../reply.ts';
 import type { App, RouteContext } from '../routes/context.ts';
 import { limit } from '../routes/request.ts';
-import { problems } from '../schemas.ts';
 
 const tags = ['Operations'];
 const closed = { additionalProperties: false } as const;

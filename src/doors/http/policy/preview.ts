@@ -1,11 +1,11 @@
 import { Type } from 'typebox';
 import { isRefusal } from '../../../base/kernel/index.ts';
 import type { PreviewView } from '../../../roads/withdrawal/index.ts';
+import { sendRefusal } from '../answer/reply.ts';
+import { problems, WithdrawalBody } from '../answer/schemas.ts';
 import { guard } from '../auth.ts';
-import { sendRefusal } from '../reply.ts';
 import type { App, RouteContext } from '../routes/context.ts';
 import { EMPTY_BODY } from '../routes/request.ts';
-import { problems, WithdrawalBody } from '../schemas.ts';
 
 const Preview = Type.Unsafe<PreviewView>({
   description: 'What policy would decide now and why, and what it would do to the balance',

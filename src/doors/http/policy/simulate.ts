@@ -1,11 +1,11 @@
 import { Type } from 'typebox';
 import { isRefusal } from '../../../base/kernel/index.ts';
 import type { Simulation } from '../../../roads/control/index.ts';
+import { sendRefusal } from '../answer/reply.ts';
+import { problems } from '../answer/schemas.ts';
 import { guard } from '../auth.ts';
-import { sendRefusal } from '../reply.ts';
 import type { App, RouteContext } from '../routes/context.ts';
 import { EMPTY_BODY } from '../routes/request.ts';
-import { problems } from '../schemas.ts';
 
 const text = Type.String();
 const whole = Type.Integer();

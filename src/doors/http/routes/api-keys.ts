@@ -1,11 +1,11 @@
 import { type Static, Type } from 'typebox';
 import { isRefusal, isUuid, refuse } from '../../../base/kernel/index.ts';
 import { type ApiKey, GRANTS } from '../../../books/access/index.ts';
+import { sendRefusal } from '../answer/reply.ts';
+import { problems } from '../answer/schemas.ts';
 import { guard } from '../auth.ts';
 import { encodeCursor, type List, readIdCursor } from '../cursor.ts';
 import { matching, querySchema, readQuery } from '../query.ts';
-import { sendRefusal } from '../reply.ts';
-import { problems } from '../schemas.ts';
 import { DAY_SECONDS, MOST_OVERLAP_SECONDS, readOrder, readOverlap } from './api-key-body.ts';
 import type { App, RouteContext } from './context.ts';
 import { limit, refuseBody } from './request.ts';

@@ -1,11 +1,11 @@
 import { Type } from 'typebox';
 import type { AuditRow } from '../../../base/event/index.ts';
 import { isRefusal } from '../../../base/kernel/index.ts';
+import { sendRefusal } from '../answer/reply.ts';
+import { problems } from '../answer/schemas.ts';
 import { guard } from '../auth.ts';
 import { encodeCursor, type List, readIdCursor } from '../cursor.ts';
 import { matching, querySchema, readQuery } from '../query.ts';
-import { sendRefusal } from '../reply.ts';
-import { problems } from '../schemas.ts';
 import type { App, RouteContext } from './context.ts';
 import { limit } from './request.ts';
 

@@ -8,8 +8,8 @@ import type {
 } from 'fastify';
 import type { Log } from '../../../base/kernel/index.ts';
 import type { Drain } from '../drain.ts';
-import type { StreamTiming } from '../event-stream.ts';
-import type { Services } from '../services.ts';
+import type { StreamTiming } from '../events/event-stream.ts';
+import type { Services } from '../services/services.ts';
 
 /** The server while routes are added; answers are typed by their schemas. */
 export type App = FastifyInstance<

@@ -2,8 +2,8 @@ import { type ClientRequest, get, type IncomingMessage } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Log, silentLog, Transient } from '../../../base/kernel/index.ts';
+import { FakeServices, OTHER_TENANT, TENANT } from '../fixtures/services.fixture.ts';
 import { buildServer } from '../server.ts';
-import { FakeServices, OTHER_TENANT, TENANT } from '../services.fixture.ts';
 
 let services: FakeServices;
 let app: FastifyInstance;

@@ -1,13 +1,13 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { isRefusal, messageOf, type Refusal } from '../../../base/kernel/index.ts';
+import { sendRefusal } from '../answer/reply.ts';
+import { type EventJson, EventPage, problems } from '../answer/schemas.ts';
 import { guard, refusedNow } from '../auth.ts';
 import { encodeCursor, INVALID_CURSOR, type List, readPositionCursor } from '../cursor.ts';
-import { type Feed, streamEvents } from '../event-stream.ts';
-import type { EventView } from '../event-view.ts';
+import { type Feed, streamEvents } from '../events/event-stream.ts';
+import type { EventView } from '../events/event-view.ts';
 import { matching, querySchema, readQuery } from '../query.ts';
-import { sendRefusal } from '../reply.ts';
-import { type EventJson, EventPage, problems } from '../schemas.ts';
-import type { Services } from '../services.ts';
+import type { Services } from '../services/services.ts';
 import type { App, RouteContext } from './context.ts';
 import { limit } from './request.ts';
 

@@ -1,8 +1,5 @@
 import { isRefusal, refuse } from '../../../base/kernel/index.ts';
-import { guard } from '../auth.ts';
-import { encodeCursor, type List, readIdCursor } from '../cursor.ts';
-import { instant, matching, querySchema, readQuery } from '../query.ts';
-import { sendRefusal } from '../reply.ts';
+import { sendRefusal } from '../answer/reply.ts';
 import {
   AccountParams,
   BalanceList,
@@ -11,8 +8,11 @@ import {
   KeyHeader,
   problems,
   TransferPage,
-} from '../schemas.ts';
-import type { Services } from '../services.ts';
+} from '../answer/schemas.ts';
+import { guard } from '../auth.ts';
+import { encodeCursor, type List, readIdCursor } from '../cursor.ts';
+import { instant, matching, querySchema, readQuery } from '../query.ts';
+import type { Services } from '../services/services.ts';
 import type { App, RouteContext } from './context.ts';
 import { EMPTY_BODY, headerKey, limit } from './request.ts';
 

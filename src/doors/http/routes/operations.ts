@@ -1,8 +1,8 @@
 import { isRefusal, messageOf } from '../../../base/kernel/index.ts';
+import { sendRefusal } from '../answer/reply.ts';
+import { ChainList, Health, problems, Readiness } from '../answer/schemas.ts';
 import { guard } from '../auth.ts';
 import { readQuery } from '../query.ts';
-import { sendRefusal } from '../reply.ts';
-import { ChainList, Health, problems, Readiness } from '../schemas.ts';
 import type { App, RouteContext } from './context.ts';
 
 const tags = ['Operations'];

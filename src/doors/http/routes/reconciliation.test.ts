@@ -3,8 +3,8 @@ import type { FastifyInstance } from 'fastify';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { silentLog } from '../../../base/kernel/index.ts';
 import type { BreakView } from '../../../roads/reconcile/index.ts';
+import { FakeServices, OTHER_TENANT, TENANT } from '../fixtures/services.fixture.ts';
 import { buildServer } from '../server.ts';
-import { FakeServices, OTHER_TENANT, TENANT } from '../services.fixture.ts';
 
 let services: FakeServices;
 let app: FastifyInstance;

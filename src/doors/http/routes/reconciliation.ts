@@ -1,12 +1,12 @@
 import { Type } from 'typebox';
 import { isRefusal, isUuid, refuse } from '../../../base/kernel/index.ts';
 import type { BreakView, ResumeView } from '../../../roads/reconcile/index.ts';
+import { sendRefusal } from '../answer/reply.ts';
+import { problems, WithdrawalParams } from '../answer/schemas.ts';
 import { guard } from '../auth.ts';
 import { encodeCursor, type List, readIdCursor } from '../cursor.ts';
 import { matching, oneOf, querySchema, readQuery } from '../query.ts';
-import { sendRefusal } from '../reply.ts';
-import { problems, WithdrawalParams } from '../schemas.ts';
-import type { Services } from '../services.ts';
+import type { Services } from '../services/services.ts';
 import type { App, RouteContext } from './context.ts';
 import { EMPTY_BODY, limit } from './request.ts';
 

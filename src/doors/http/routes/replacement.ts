@@ -1,9 +1,15 @@
 import { Type } from 'typebox';
 import { isRefusal, isUuid } from '../../../base/kernel/index.ts';
+import { sendRefusal } from '../answer/reply.ts';
+import {
+  KeyHeader,
+  problems,
+  SpeedUpBody,
+  Withdrawal,
+  WithdrawalParams,
+} from '../answer/schemas.ts';
 import { guard } from '../auth.ts';
-import { sendRefusal } from '../reply.ts';
-import { KeyHeader, problems, SpeedUpBody, Withdrawal, WithdrawalParams } from '../schemas.ts';
-import type { Services } from '../services.ts';
+import type { Services } from '../services/services.ts';
 import type { App, RouteContext } from './context.ts';
 import { fault, headerKey, isObject, NOT_FOUND, sendVerdict } from './request.ts';
 

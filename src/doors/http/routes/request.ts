@@ -9,8 +9,8 @@ import {
   showValue,
 } from '../../../base/kernel/index.ts';
 import type { Verdict } from '../../../roads/withdrawal/index.ts';
+import { sendRefusal } from '../answer/reply.ts';
 import { integer } from '../query.ts';
-import { sendRefusal } from '../reply.ts';
 
 const KEY = /^[\x21-\x7e]{1,255}$/;
 

@@ -1,8 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { refuse, silentLog } from '../../../base/kernel/index.ts';
+import { FakeServices } from '../fixtures/services.fixture.ts';
 import { buildServer } from '../server.ts';
-import { FakeServices } from '../services.fixture.ts';
 
 let services: FakeServices;
 let app: FastifyInstance;

@@ -1,11 +1,11 @@
 import { Type } from 'typebox';
 import { isRefusal, parseForm, type Refusal, refuse } from '../../../base/kernel/index.ts';
 import type { MoveView, WalletView } from '../../../hands/treasury/index.ts';
+import { sendRefusal } from '../answer/reply.ts';
+import { problems } from '../answer/schemas.ts';
 import { guard } from '../auth.ts';
 import { readQuery } from '../query.ts';
-import { sendRefusal } from '../reply.ts';
-import { problems } from '../schemas.ts';
-import { actorOf, type ProposalView } from '../services.ts';
+import { actorOf, type ProposalView } from '../services/services.ts';
 import type { App, RouteContext } from './context.ts';
 import { EMPTY_BODY } from './request.ts';
 

@@ -1,12 +1,8 @@
 import { Type } from 'typebox';
 import { Invariant, isRefusal, isUuid, type Refusal, refuse } from '../../../base/kernel/index.ts';
 import { PUBLIC_STATUSES, type Verdict } from '../../../roads/withdrawal/index.ts';
-import { guard, refusedNow } from '../auth.ts';
-import { encodeCursor, type List, readIdCursor } from '../cursor.ts';
-import { ANSWERS, problemOfRefusal } from '../error-map.ts';
-import { integer, matching, oneOf, querySchema, readQuery } from '../query.ts';
-import { callerOf } from '../rate-limits.ts';
-import { sendRefusal } from '../reply.ts';
+import { ANSWERS, problemOfRefusal } from '../answer/error-map.ts';
+import { sendRefusal } from '../answer/reply.ts';
 import {
   BatchAnswer,
   BatchBody,
@@ -16,8 +12,12 @@ import {
   WithdrawalBody,
   WithdrawalPage,
   WithdrawalParams,
-} from '../schemas.ts';
-import type { Order, Services } from '../services.ts';
+} from '../answer/schemas.ts';
+import { guard, refusedNow } from '../auth.ts';
+import { encodeCursor, type List, readIdCursor } from '../cursor.ts';
+import { integer, matching, oneOf, querySchema, readQuery } from '../query.ts';
+import { callerOf } from '../rate-limits.ts';
+import type { Order, Services } from '../services/services.ts';
 import type { App, RouteContext } from './context.ts';
 import {
   EMPTY_BODY,

@@ -1,8 +1,8 @@
 import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify';
 import { isRefusal, type Refusal, refuse } from '../../../base/kernel/index.ts';
 import type { Session } from '../../../books/access/index.ts';
-import { sendRefusal } from '../reply.ts';
-import type { Services } from '../services.ts';
+import { sendRefusal } from '../answer/reply.ts';
+import type { Services } from '../services/services.ts';
 import { sessionTokenOf } from './cookie.ts';
 import { refuseCrossSite } from './judge.ts';
 

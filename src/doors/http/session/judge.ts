@@ -8,7 +8,7 @@ import {
   type Session,
   scopesOf,
 } from '../../../books/access/index.ts';
-import type { OperatorPrincipal } from '../services.ts';
+import type { OperatorPrincipal } from '../services/services.ts';
 
 const SAFE = ['GET', 'HEAD'];
 

@@ -3,9 +3,9 @@ import { readFileSync } from 'node:fs';
 import type { FastifyInstance } from 'fastify';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { silentLog, Transient } from '../../../base/kernel/index.ts';
-import { principalOf } from '../api-keys.fixture.ts';
+import { principalOf } from '../fixtures/api-keys.fixture.ts';
+import { FakeServices, TENANT } from '../fixtures/services.fixture.ts';
 import { buildServer } from '../server.ts';
-import { FakeServices, TENANT } from '../services.fixture.ts';
 import { PAIR, signed } from './sign.fixture.ts';
 
 let services: FakeServices;

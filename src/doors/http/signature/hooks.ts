@@ -1,9 +1,9 @@
 import { hash } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { isRefusal, type Refusal, refuse } from '../../../base/kernel/index.ts';
-import { sendRefusal } from '../reply.ts';
+import { sendRefusal } from '../answer/reply.ts';
 import type { App } from '../routes/context.ts';
-import type { Principal, Services } from '../services.ts';
+import type { Principal, Services } from '../services/services.ts';
 import { isSignedBody, judgeSignature, type Signed } from './judge.ts';
 
 declare module 'fastify' {

@@ -19,10 +19,10 @@ import {
 } from '../../../books/tx/index.ts';
 import { askApprovers, requirementsOf } from '../approval/ask.ts';
 import type { WithdrawalContext } from '../context.ts';
+import { foresee, judge } from '../decision/judge.ts';
+import { screen } from '../decision/screen.ts';
 import { executeUnfrozen } from '../execute.ts';
-import { foresee, judge } from '../judge.ts';
 import { ledgerOrderOf, readSteps, type StepRow } from '../rows.ts';
-import { screen } from '../screen.ts';
 import { WITHDRAWAL_TOPICS } from '../topics.ts';
 import { type Again, againOf, setDecisions } from './decided.ts';
 

@@ -3,7 +3,7 @@ import { type Claim, complete, type Outcome } from '../../../base/queue/index.ts
 import { type ApprovalRequest, readApprovalRequests } from '../../../books/approval/index.ts';
 import type { WithdrawalContext } from '../context.ts';
 import { readSteps } from '../rows.ts';
-import { stopWithdrawals } from '../stop.ts';
+import { stopWithdrawals } from '../stop/stop.ts';
 
 /** The expiry is in whole seconds, and jobs may come a little early. */
 const LOOK_AGAIN_MS = 1_000;

@@ -3,7 +3,7 @@ import { type Claim, complete, type Outcome } from '../../../base/queue/index.ts
 import { type Hold, readHolds } from '../../../books/policy/index.ts';
 import type { WithdrawalContext } from '../context.ts';
 import { readSteps } from '../rows.ts';
-import { stopWithdrawals } from '../stop.ts';
+import { stopWithdrawals } from '../stop/stop.ts';
 
 /** Jobs may come a little early. */
 const LOOK_AGAIN_MS = 1_000;

@@ -11,8 +11,8 @@ import {
 } from '../../../books/payout/index.ts';
 import { tierOf } from '../../../books/policy/index.ts';
 import type { WithdrawalContext } from '../context.ts';
-import { flush } from '../flush.ts';
-import type { WithdrawalOrder } from '../request.ts';
+import { flush } from '../intake/flush.ts';
+import type { WithdrawalOrder } from '../intake/request.ts';
 import { WITHDRAWAL_TOPICS } from '../topics.ts';
 import { decidePayout, type Shown } from './decide-payout.ts';
 

@@ -9,7 +9,7 @@ import {
   UNKNOWN_ASSET,
 } from '../../../books/policy/index.ts';
 import { requirementsOf } from '../approval/ask.ts';
-import { subjectsOf, tenantsOf } from '../judge.ts';
+import { subjectsOf, tenantsOf } from '../decision/judge.ts';
 import { newestOf, type PastRow, readPast } from './rows.ts';
 
 type Context = {

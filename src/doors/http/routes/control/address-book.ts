@@ -1,11 +1,11 @@
 import { Type } from 'typebox';
 import { type Address, isRefusal, parseAddress } from '../../../../base/kernel/index.ts';
 import type { AddressBookView } from '../../../../roads/control/index.ts';
+import { sendRefusal } from '../../answer/reply.ts';
+import { problems, WithdrawalParams } from '../../answer/schemas.ts';
 import { guard } from '../../auth.ts';
 import { encodeCursor, type List, readIdCursor } from '../../cursor.ts';
 import { matching, querySchema, readQuery } from '../../query.ts';
-import { sendRefusal } from '../../reply.ts';
-import { problems, WithdrawalParams } from '../../schemas.ts';
 import type { App, RouteContext } from '../context.ts';
 import { EMPTY_BODY, limit } from '../request.ts';
 

@@ -2,9 +2,9 @@ import type { FastifyInstance } from 'fastify';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { silentLog, systemClock } from '../../../../base/kernel/index.ts';
 import { RateLimiter } from '../../../../books/access/index.ts';
-import { ORIGIN, sessionOf } from '../../operators.fixture.ts';
+import { ORIGIN, sessionOf } from '../../fixtures/operators.fixture.ts';
+import { FakeServices, TENANT } from '../../fixtures/services.fixture.ts';
 import { buildServer } from '../../server.ts';
-import { FakeServices, TENANT } from '../../services.fixture.ts';
 
 let services: FakeServices;
 let app: FastifyInstance;

@@ -1,12 +1,12 @@
 import { type Static, Type } from 'typebox';
 import { isRefusal, parseForm, type Refusal } from '../../../../base/kernel/index.ts';
 import { type Operator, ROLES } from '../../../../books/access/index.ts';
+import { sendRefusal } from '../../answer/reply.ts';
+import { problems } from '../../answer/schemas.ts';
 import { guard } from '../../auth.ts';
-import type { InvitedOperator } from '../../people-services.ts';
 import { readQuery } from '../../query.ts';
-import { sendRefusal } from '../../reply.ts';
-import { problems } from '../../schemas.ts';
-import type { Principal } from '../../services.ts';
+import type { InvitedOperator } from '../../services/people-services.ts';
+import type { Principal } from '../../services/services.ts';
 import type { App, RouteContext } from '../context.ts';
 import { EMPTY_BODY, refuseBody, textsOf } from '../request.ts';
 

@@ -1,8 +1,8 @@
 import { Type } from 'typebox';
 import { isRefusal } from '../../../../base/kernel/index.ts';
 import type { Passkey } from '../../../../books/access/index.ts';
-import { sendRefusal } from '../../reply.ts';
-import { problems } from '../../schemas.ts';
+import { sendRefusal } from '../../answer/reply.ts';
+import { problems } from '../../answer/schemas.ts';
 import { sessionGuard } from '../../session/guards.ts';
 import type { App, RouteContext } from '../context.ts';
 import { refuseBody } from '../request.ts';

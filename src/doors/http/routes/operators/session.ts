@@ -1,8 +1,8 @@
 import { type Static, Type } from 'typebox';
 import { isRefusal, parseForm, type Refusal } from '../../../../base/kernel/index.ts';
 import { type Session, scopesOf } from '../../../../books/access/index.ts';
-import { sendRefusal } from '../../reply.ts';
-import { problems } from '../../schemas.ts';
+import { sendRefusal } from '../../answer/reply.ts';
+import { problems } from '../../answer/schemas.ts';
 import { clearSession, setSession } from '../../session/cookie.ts';
 import { entranceGuard, sessionGuard } from '../../session/guards.ts';
 import type { App, RouteContext } from '../context.ts';

@@ -1,10 +1,10 @@
 import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { isRefusal, isUuid, refuse } from '../../../../base/kernel/index.ts';
+import { sendRefusal } from '../../answer/reply.ts';
+import { problems } from '../../answer/schemas.ts';
 import { guard } from '../../auth.ts';
-import { sendRefusal } from '../../reply.ts';
-import { problems } from '../../schemas.ts';
-import { actorOf, type Services } from '../../services.ts';
+import { actorOf, type Services } from '../../services/services.ts';
 import type { App, RouteContext } from '../context.ts';
 import { EMPTY_BODY } from '../request.ts';
 import { scopeOf } from './scope.ts';

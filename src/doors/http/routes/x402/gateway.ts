@@ -2,9 +2,9 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { isRefusal, METHODS } from '../../../../base/kernel/index.ts';
 import type { GatewayAnswer } from '../../../../roads/gateway/index.ts';
+import { sendRefusal } from '../../answer/reply.ts';
+import { problems } from '../../answer/schemas.ts';
 import { tellRate } from '../../rate-limits.ts';
-import { sendRefusal } from '../../reply.ts';
-import { problems } from '../../schemas.ts';
 import type { App, RouteContext } from '../context.ts';
 import { headerKey } from '../request.ts';
 

@@ -1,9 +1,9 @@
 import { Type } from 'typebox';
 import { isUuid, refuse } from '../../../../base/kernel/index.ts';
+import { sendRefusal } from '../../answer/reply.ts';
+import { KeyHeader, problems } from '../../answer/schemas.ts';
 import { guard } from '../../auth.ts';
-import { sendRefusal } from '../../reply.ts';
-import { KeyHeader, problems } from '../../schemas.ts';
-import type { Services } from '../../services.ts';
+import type { Services } from '../../services/services.ts';
 import type { App, RouteContext } from '../context.ts';
 import { EMPTY_BODY, headerKey } from '../request.ts';
 import { scopeOf } from './scope.ts';

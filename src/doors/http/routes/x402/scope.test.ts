@@ -1,8 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { silentLog } from '../../../../base/kernel/index.ts';
+import { FakeServices } from '../../fixtures/services.fixture.ts';
 import { buildServer } from '../../server.ts';
-import { FakeServices } from '../../services.fixture.ts';
 
 let services: FakeServices;
 let app: FastifyInstance;

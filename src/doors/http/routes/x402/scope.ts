@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify';
-import type { Services } from '../../services.ts';
+import type { Services } from '../../services/services.ts';
 
 /** A merchant's key sees its payments, a tenant's own key or operator all of them. */
 export async function scopeOf(services: Services, request: FastifyRequest) {
