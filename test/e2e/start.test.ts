@@ -43,7 +43,7 @@ function start(port: number, ...flags: string[]): Started {
   return { child, text: () => text, exit };
 }
 
-function said(started: Started, what: string | RegExp, ms = 90_000): Promise<string> {
+function said(started: Started, what: string | RegExp, ms = 180_000): Promise<string> {
   return until(
     `${what} in:\n${started.text()}`,
     async () =>
@@ -97,7 +97,7 @@ describe('npm start', () => {
   });
 
   it('completes a withdrawal, survives kill -9 of everything, and ends well', {
-    timeout: 400_000,
+    timeout: 600_000,
   }, async () => {
     const port = await freePort();
     const first = start(port);
