@@ -36,7 +36,8 @@ export default defineConfig({
     hookTimeout: 300_000,
     expect: { poll: { timeout: 90_000 } },
     pool: 'forks',
-    maxWorkers: 2,
+    // One more than the least machine has processors: much of what runs waits for blocks.
+    maxWorkers: 3,
     retry: 0,
     sequence: { sequencer: LongestFirst },
     coverage: {
