@@ -14,8 +14,11 @@ function handClock() {
     monotonic: () => now,
     sleep: (_, signal) =>
       new Promise((done) => {
-        wake = done;
-        signal?.addEventListener('abort', () => done());
+        wake = () => {
+          signal?.removeEventListener('abort', wake);
+          done();
+        };
+        signal?.addEventListener('abort', wake);
         waiting();
       }),
   };
