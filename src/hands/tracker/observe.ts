@@ -1,5 +1,6 @@
 import type { Block, BlockHeader, ChainPort } from '../../base/chain/index.ts';
 import type { Sql } from '../../base/db/index.ts';
+import { Transient } from '../../base/kernel/index.ts';
 import { type HeadRow, readBlockHashes } from '../../books/tx/index.ts';
 import type { Tags } from './decide.ts';
 
@@ -71,9 +72,17 @@ async function findFork(
     const ours = await readBlockHashes(sql, head.chainId, heights);
     const theirs = await port.blocks(bottom, top);
     for (const height of heights) {
-      const block = theirs[height - bottom];
-      if (block && ours.get(height) === block.hash) return height;
+      if (shown(theirs[height - bottom], height).hash === ours.get(height)) return height;
     }
   }
   return null;
+}
+
+/**
+ * A block at or below the newest one is there: nodes that show none now, or do not agree on one, say nothing of where
+ * chains part. Throws Transient for it.
+ */
+export function shown(block: Block | null | undefined, height: number): Block {
+  if (block) return block;
+  throw new Transient(`block ${height} is not shown: where the chains part is not known yet`);
 }

@@ -12,8 +12,10 @@ import {
 } from '../../base/kernel/index.ts';
 import {
   insertAdoption,
+  orderResume,
   readHeads,
   readLanes,
+  readResume,
   registerLane,
   reopenLane,
 } from '../../books/tx/index.ts';
@@ -84,6 +86,25 @@ describe('a walk', () => {
     });
   });
 
+  it('concludes nothing from blocks that are not shown while it looks for a fork', async () => {
+    const { chain, node, context, walk } = fresh();
+    await beginChain(context);
+    await walk();
+    chain.reorg(2);
+    chain.mine();
+    const head = await headOf(context);
+    const silent = new FakeNode(chain);
+    // As nodes of which too few answer, once the first of them has shown that our head is gone.
+    silent.blocks = async (from, to) =>
+      from === head.latest ? node.blocks(from, to) : Array(to - from + 1).fill(null);
+    await expect(trackRound({ ...context, port: silent })).rejects.toThrow('is not shown');
+    expect(await headOf(context)).toMatchObject({ latest: head.latest, haltedReason: null });
+    await walk();
+    expect(await headOf(context)).toMatchObject({
+      ...{ latest: 21, haltedReason: null, hash: chain.block(21)!.hash },
+    });
+  });
+
   it('reaches a far head in bounded steps, and what is final with it', async () => {
     const { chain, context, walk } = fresh();
     await beginChain(context);
@@ -92,6 +113,67 @@ describe('a walk', () => {
     expect((await headOf(context)).latest).toBe(14 + 64);
     await walk();
     expect(await headOf(context)).toMatchObject({ latest: 620, finalized: 614 });
+  });
+});
+
+describe('the order to go on with a halted chain', () => {
+  async function halted() {
+    const made = fresh();
+    const { chain, context, walk } = made;
+    await beginChain(context);
+    chain.mine(20);
+    await walk();
+    chain.reorg(12);
+    chain.mine();
+    await walk();
+    expect(await headOf(context)).toMatchObject({ latest: 40, haltedReason: expect.any(String) });
+    const persons = await on.rows<{ id: string }>(
+      `INSERT INTO operator (name) VALUES ('p' || random()), ('q' || random()) RETURNING operator_id AS id`,
+    );
+    const [proposedBy, confirmedBy] = persons.map(({ id }) => id) as [string, string];
+    const order = { chainId: context.chainId, evidence: 'looked', proposedBy, confirmedBy };
+    expect(await orderResume(on.app, order)).toBe(true);
+    return made;
+  }
+  const openOrder = ({ chainId }: TrackerContext) => readResume(on.app, chainId);
+
+  it('is carried out from the highest block that both have', async () => {
+    const { chain, context, walk } = await halted();
+    await walk();
+    expect(await openOrder(context)).toBeNull();
+    const { rows } = await on.app.query<{ fork: bigint }>(
+      'SELECT fork FROM chain_resume WHERE chain_id = $1',
+      [context.chainId],
+    );
+    expect(rows).toEqual([{ fork: 28n }]);
+    expect(await headOf(context)).toMatchObject({
+      haltedReason: null,
+      hash: chain.block(41)!.hash,
+    });
+  });
+
+  it.each([
+    ['the lowest one', (from: number) => from < 20],
+    ['any but the lowest one', (from: number) => from >= 20 && from < 40],
+  ])('waits while a block is not shown: %s', async (_, hidden) => {
+    const { chain, node, context, walk } = await halted();
+    const silent = new FakeNode(chain);
+    silent.blocks = async (from, to) => (hidden(from) ? [null] : node.blocks(from, to));
+    await expect(trackRound({ ...context, port: silent })).rejects.toThrow('is not shown');
+    expect(await openOrder(context)).not.toBeNull();
+    expect((await headOf(context)).latest).toBe(40);
+    await walk();
+    expect(await openOrder(context)).toBeNull();
+    expect(await headOf(context)).toMatchObject({ latest: 41, haltedReason: null });
+  });
+
+  it('waits while no node tells its newest block', async () => {
+    const { chain, context } = await halted();
+    const silent = new FakeNode(chain);
+    silent.header = async () => null;
+    silent.blocks = async (from, to) => Array(to - from + 1).fill(null);
+    expect(await trackRound({ ...context, port: silent })).toBe(false);
+    expect(await openOrder(context)).not.toBeNull();
   });
 });
 

@@ -11,6 +11,7 @@ import {
   readResume,
 } from '../../../books/tx/index.ts';
 import { type TrackerContext, takeHead } from '../context.ts';
+import { shown } from '../observe.ts';
 import { tellChain } from '../tell.ts';
 import { takeBack } from './follow.ts';
 
@@ -53,23 +54,27 @@ export async function resumeChain(
 
 /**
  * The highest of our blocks that the node has too; a block in common has all below it in common. `behind`: the
- * node's newest block is one of ours below our head, so it only lags, or has yet to show what it has instead.
+ * node's newest block is one of ours below our head, so it only lags, or has yet to show what it has instead. Throws
+ * Transient where a block that has to be there is not shown.
  */
 async function findCommon(
   sql: Sql,
   port: ChainPort,
   head: HeadRow,
 ): Promise<number | null | 'behind'> {
+  // Asked first: what is above it is not there, what is below has to be shown.
+  const newest = await port.header('latest');
+  if (newest === null) return 'behind';
   const has = async (height: number): Promise<boolean> => {
+    if (height > newest.number) return false;
     const ours = (await readBlockHashes(sql, head.chainId, [height])).get(height);
     const [theirs] = await port.blocks(height, height);
-    return theirs?.hash === ours;
+    return shown(theirs, height).hash === ours;
   };
   // Where the node came back to our chain that is all there is to ask.
   if (await has(head.latest)) return head.latest;
-  const newest = await port.header('latest');
   let common = await readLowestBlock(sql, head.chainId);
-  if (newest !== null && newest.number < head.latest && newest.number >= common) {
+  if (newest.number < head.latest && newest.number >= common) {
     if (await has(newest.number)) return 'behind';
   }
   if (!(await has(common))) return null;
