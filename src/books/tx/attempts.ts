@@ -14,6 +14,8 @@ const settledSql = (of: string) => `(${of}.nonce < p.mined_nonce
 type Collected = Omit<SendableAttempt, 'attemptId' | 'txHash' | 'bytes' | 'chainId' | 'sends'> & {
   /** Null: it was refused. */
   attemptId: string | null;
+  requestId: string;
+  ordinal: number;
   txHash: Hex;
   bytes: Hex;
   chainId: bigint;
@@ -55,6 +57,7 @@ export async function collectSignatures(
       )
       SELECT f.tx_id AS "txId", f.tenant_id AS "tenantId", f.correlation_id AS "correlationId",
         CASE WHEN f.tx_hash IS NOT NULL THEN f.signature_request_id END AS "attemptId",
+        f.signature_request_id AS "requestId", f.ordinal,
         f.status AS "txStatus", f.kind, f.refusal_code AS "refusalCode", f.refusal_message AS "refusalMessage",
         f.lane_id AS "laneId", f.chain_id AS "chainId", f.nonce, f.tx_hash AS "txHash", f.raw AS bytes,
         l.address AS "from", ${settledSql('f')} AS settled
@@ -85,8 +88,39 @@ export async function collectSignatures(
   return { taken: rows.length, attempts };
 }
 
-/** Until a filler that was refused is offered again: whoever can mend why has been told. */
-const FILL_AGAIN_MS = 60_000;
+/**
+ * Until a filler that was refused is offered again: whoever can mend why has been told. Twice as long each time, since
+ * each offer is an order that stays in the books.
+ */
+const FILL_AGAIN_MS = { first: 60_000, most: 600_000 };
+
+/** The first filler is the second order of its slot. */
+function fillAgainMs(ordinal: number): number {
+  const { first, most } = FILL_AGAIN_MS;
+  return Math.min(most, first * 2 ** Math.max(0, Math.min(ordinal - 2, 30)));
+}
+
+/** Those of these requests before which a filler of the same slot was refused for the same reason. */
+async function toldBefore(sql: Sql, rows: readonly Collected[]): Promise<Set<string>> {
+  if (rows.length === 0) return new Set();
+  const { rows: told } = await sql.query<{ id: string }>({
+    name: 'refusal_told_before',
+    text: `
+      SELECT u.id FROM unnest($1::uuid[], $2::int[], $3::bigint[], $4::int[], $5::text[])
+        AS u(id, lane_id, nonce, ordinal, code)
+      JOIN signature_request b ON b.lane_id = u.lane_id AND b.nonce = u.nonce AND b.ordinal = u.ordinal - 1
+        AND b.kind = 'filler'
+      JOIN signature g ON g.signature_request_id = b.signature_request_id AND g.refusal_code = u.code`,
+    values: [
+      rows.map((row) => row.requestId),
+      rows.map((row) => row.laneId),
+      rows.map((row) => row.nonce),
+      rows.map((row) => row.ordinal),
+      rows.map((row) => row.refusalCode),
+    ],
+  });
+  return new Set(told.map(({ id }) => id));
+}
 
 async function takeRefusals(sql: Sql, rows: readonly Collected[]): Promise<void> {
   if (rows.length === 0) return;
@@ -100,9 +134,13 @@ async function takeRefusals(sql: Sql, rows: readonly Collected[]): Promise<void>
     ],
   );
   const further = rows.filter((row) => !closing.includes(row));
+  // Of a slot of which nothing is signed nobody else asks for a filler, and the lane stands behind it.
+  const unfilled = further.filter((row) => row.kind === 'filler' && row.txStatus === 'SLOTTED');
+  const told = await toldBefore(sql, unfilled);
+  const news = further.filter((row) => !told.has(row.requestId));
   await writeEvents(
     sql,
-    further.map((row) => ({
+    news.map((row) => ({
       tenantId: row.tenantId,
       type: row.kind === 'filler' ? 'tx.filler_refused' : 'tx.replacement_refused',
       subjectId: row.txId,
@@ -110,8 +148,6 @@ async function takeRefusals(sql: Sql, rows: readonly Collected[]): Promise<void>
       data: { code: row.refusalCode, message: row.refusalMessage },
     })),
   );
-  // Of a slot of which nothing is signed nobody else asks for a filler, and the lane stands behind it.
-  const unfilled = further.filter((row) => row.kind === 'filler' && row.txStatus === 'SLOTTED');
   const job = (row: Collected) => ({
     topic: TX_TOPICS.fill,
     subjectId: row.txId,
@@ -120,7 +156,7 @@ async function takeRefusals(sql: Sql, rows: readonly Collected[]): Promise<void>
   });
   await enqueue(sql, [
     ...closing.map(job),
-    ...unfilled.map((row) => ({ ...job(row), delayMs: FILL_AGAIN_MS })),
+    ...unfilled.map((row) => ({ ...job(row), delayMs: fillAgainMs(row.ordinal) })),
   ]);
 }
 

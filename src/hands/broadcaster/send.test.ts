@@ -153,12 +153,13 @@ describe('a slot of which the signer refuses the effect and the filler', () => {
     await on.service.submit(road.tenantId, [order]);
     for (const topic of ['withdrawal.requested', 'tx.prepare']) await on.job(topic);
     // As under a cap that was lowered, by a signer that was restarted before the others.
-    const refuse = async () => {
+    const refuse = async (code = 'fee_above_cap') => {
       await road.owner.query(
         `WITH claimed AS (UPDATE signature_request SET claimed_at = now(), claimed_by = 'signer'
            WHERE claimed_at IS NULL RETURNING signature_request_id AS id)
          INSERT INTO signature (signature_request_id, refusal_code, refusal_message)
-         SELECT id, 'fee_above_cap', 'too dear' FROM claimed`,
+         SELECT id, $1, 'too dear' FROM claimed`,
+        [code],
       );
       await on.collect();
     };
@@ -167,6 +168,28 @@ describe('a slot of which the signer refuses the effect and the filler', () => {
     await refuse();
     expect(await on.job(TX_TOPICS.fill)).toBe(0);
     await road.clock.elapse(65_000);
+    on = await road.start();
+    expect(await on.job(TX_TOPICS.fill)).toBe(1);
+    const told = async () =>
+      (
+        await road.owner.query(
+          `SELECT data ->> 'code' AS code FROM event WHERE type = 'tx.filler_refused' ORDER BY 1`,
+        )
+      ).rows.map(({ code }) => code);
+    expect(await told()).toEqual(['fee_above_cap']);
+    // The same words again are no news, and the pause grows.
+    await refuse();
+    expect(await told()).toEqual(['fee_above_cap']);
+    await road.clock.elapse(65_000);
+    on = await road.start();
+    expect(await on.job(TX_TOPICS.fill)).toBe(0);
+    await road.clock.elapse(65_000);
+    on = await road.start();
+    expect(await on.job(TX_TOPICS.fill)).toBe(1);
+    // Other words are.
+    await refuse('not_in_policy');
+    expect(await told()).toEqual(['fee_above_cap', 'not_in_policy']);
+    await road.clock.elapse(250_000);
     on = await road.start();
     expect(await on.job(TX_TOPICS.fill)).toBe(1);
     expect(await finish(road, on)).toEqual([]);
