@@ -1,4 +1,5 @@
 import type { Sql } from '../../../base/db/index.ts';
+import { Transient } from '../../../base/kernel/index.ts';
 import type { Limit } from '../evaluate/limit.ts';
 import { addTo, bucketOf, type Charge, type Counter, counterWith, type Spends } from './book.ts';
 import { counterGetForUpdate, writeCounters } from './counters.ts';
@@ -51,6 +52,7 @@ const isFirst = (id: string, place: number, all: readonly string[]) => all.index
 /** One counter and meter that a charge is on. */
 type Entry = {
   subject_id: string;
+  decision_id: string;
   amount: bigint;
   at_ms: bigint;
   counter_id: string;
@@ -58,56 +60,67 @@ type Entry = {
   bucket_ms: bigint | null;
 };
 
-const UNRELEASED = `SELECT c.subject_id, c.amount, (extract(epoch FROM c.at) * 1000)::bigint AS at_ms,
+const UNRELEASED = `SELECT c.subject_id, c.decision_id, c.amount, (extract(epoch FROM c.at) * 1000)::bigint AS at_ms,
     e.counter_id, l.meter, l.bucket_ms
   FROM policy_charge c CROSS JOIN LATERAL unnest(c.counter_ids) AS e(counter_id)
-  JOIN policy_counter k USING (counter_id)
-  JOIN policy_limit l ON l.limit_no = ANY(c.limit_nos) AND l.dimension = k.dimension
+  LEFT JOIN policy_counter k USING (counter_id)
+  LEFT JOIN policy_limit l ON l.limit_no = ANY(c.limit_nos) AND l.dimension = k.dimension
   WHERE c.subject_id = ANY($1::uuid[]) AND c.released_at IS NULL
-  GROUP BY 1, 2, 3, 4, 5, 6`;
+  GROUP BY 1, 2, 3, 4, 5, 6, 7`;
 
 /** Windows that stand locked until the transaction ends, so that what subjects took can be given back. */
 type HeldWindows = { giveBack(sql: Sql, subjectIds: ReadonlySet<string>): Promise<void> };
 
-const NOTHING_HELD: HeldWindows = { giveBack: async () => {} };
-
 /**
  * Locks the windows that these subjects took from: before accounts, as lockWindows does. giveBack then returns the
- * budget of those that ended, in the same transaction; a charge is released once, whoever asks again.
+ * budget of those that ended, in the same transaction; a charge is released once, whoever asks again. It throws Transient
+ * where somebody decided anew about one of them since its windows were read: those of that decision are not held.
  */
 export async function holdWindows(sql: Sql, subjectIds: readonly string[]): Promise<HeldWindows> {
-  if (subjectIds.length === 0) return NOTHING_HELD;
-  const rows = await readUnreleased(sql, subjectIds);
-  if (rows.length === 0) return NOTHING_HELD;
-  const locked = await counterGetForUpdate(sql, [...new Set(rows.map((row) => row.counter_id))]);
-  return { giveBack: (own, ended) => giveBack(own, ended, { entries: rows, spends: locked.rows }) };
+  const unreleased = await readUnreleased(sql, subjectIds);
+  const ids = [...new Set(unreleased.entries.map((row) => row.counter_id))];
+  const spends = ids.length === 0 ? new Map() : (await counterGetForUpdate(sql, ids)).rows;
+  return { giveBack: (own, ended) => giveBack(own, ended, { ...unreleased, spends }) };
 }
 
-async function readUnreleased(sql: Sql, subjectIds: readonly string[]): Promise<Entry[]> {
-  const { rows } = await sql.query<Entry>({
+type Unreleased = { entries: Entry[]; decisionIds: string[] };
+
+/** A charge of which no window is known any more is of its decision all the same. */
+async function readUnreleased(sql: Sql, subjectIds: readonly string[]): Promise<Unreleased> {
+  if (subjectIds.length === 0) return { entries: [], decisionIds: [] };
+  const { rows } = await sql.query<Omit<Entry, 'meter'> & { meter: string | null }>({
     name: 'policy_charge_unreleased',
     text: UNRELEASED,
     values: [subjectIds],
   });
-  return rows;
+  return {
+    entries: rows.flatMap((row) => (row.meter === null ? [] : { ...row, meter: row.meter })),
+    decisionIds: [...new Set(rows.map((row) => row.decision_id))],
+  };
 }
 
 /** The counters that these subjects took from. */
 export async function countersTaken(sql: Sql, subjectIds: readonly string[]): Promise<string[]> {
-  return (await readUnreleased(sql, subjectIds)).map((row) => row.counter_id);
+  return (await readUnreleased(sql, subjectIds)).entries.map((row) => row.counter_id);
 }
 
 async function giveBack(
   sql: Sql,
   ended: ReadonlySet<string>,
-  held: { entries: readonly Entry[]; spends: ReadonlyMap<string, Spends> },
+  held: Unreleased & { spends: ReadonlyMap<string, Spends> },
 ): Promise<void> {
-  const { rows } = await sql.query<{ subject_id: string }>({
+  if (ended.size === 0) return;
+  const { rows } = await sql.query<{ subject_id: string; held: boolean }>({
     name: 'policy_charge_release',
     text: `UPDATE policy_charge SET released_at = now()
-      WHERE subject_id = ANY($1::uuid[]) AND released_at IS NULL RETURNING subject_id`,
-    values: [[...ended]],
+      WHERE subject_id = ANY($1::uuid[]) AND released_at IS NULL
+      RETURNING subject_id, decision_id = ANY($2::uuid[]) AS held`,
+    values: [[...ended], held.decisionIds],
   });
+  const anew = rows.find((row) => !row.held);
+  if (anew !== undefined) {
+    throw new Transient(`${anew.subject_id} was decided anew while it ended`);
+  }
   const released = new Set(rows.map((row) => row.subject_id));
   const changed = new Map<string, Counter>();
   for (const entry of held.entries) {
