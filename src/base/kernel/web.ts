@@ -8,14 +8,24 @@ export const PATH_PATTERN = `a plain path of at most ${MOST_PATH} characters, li
 export const PLAIN_URL = `an http or https URL of at most ${MOST_URL} characters, without user, query and fragment`;
 
 /**
- * A path as a URL writes it, or null where it is not written so: dots that go up, an empty part, a backslash, an encoded
- * slash or dot would be one path here and another at the server.
+ * A path as a URL writes it, or null where it is not written so: dots that go up (with a parameter of their own, too), an
+ * empty part, a backslash, an encoded slash or dot, bytes that are no text would be one path here and another at the server.
  */
 export function plainPath(path: string): string | null {
   const visible = /^\/[\x21-\x7e]*$/.test(path);
-  if (!visible || /\/\/|\\|%2f|%5c|%2e|[#?]/i.test(path)) return null;
+  if (!visible || /\/\/|\\|%2f|%5c|%2e|[#?]|\/\.{1,2};/i.test(path)) return null;
+  if (decodedPath(path) === null) return null;
   const url = new URL(`http://h${path}`);
   return url.pathname === path ? path : null;
+}
+
+/** Without its escapes, as servers read it; null where these are no text. */
+export function decodedPath(path: string): string | null {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return null;
+  }
 }
 
 /** A plain path, or everything below one, with an asterisk at its end. */

@@ -10,6 +10,8 @@ describe('an endpoint', () => {
     of('GET', '/w/seoul'),
     of('GET', '/w/asia/*'),
     of('POST', '/w/*'),
+    of('GET', '/w/%C3%BC'),
+    of('GET', '/w/a;b'),
   ];
   it.each([
     ['GET', '/w/seoul', '/w/seoul'],
@@ -19,6 +21,11 @@ describe('an endpoint', () => {
     ['GET', '/ww', undefined],
     ['DELETE', '/w/seoul', undefined],
     ['POST', '/w/seoul', '/w/*'],
+    ['GET', '/w/%73eoul', '/w/seoul'],
+    ['GET', '/w/%61sia/x', '/w/asia/*'],
+    ['GET', '/w/%c3%bc', '/w/%C3%BC'],
+    ['GET', '/w/a%3Bb', '/w/a;b'],
+    ['GET', '/w/%2573eoul', '/w/*'],
   ])('%s %s is %s', (method, path, wanted) => {
     expect(matchEndpoint(all, { method, path })?.path).toBe(wanted);
   });

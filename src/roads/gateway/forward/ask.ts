@@ -43,6 +43,8 @@ export function askUpstream(ask: Ask): Promise<IncomingMessage> {
       done,
     );
     asked.once('error', failed);
+    // As after a 101, of which nothing else is told. Behind an answer it says nothing.
+    asked.once('close', () => failed(new Error('it closed without an answer')));
     asked.end(ask.body);
   });
 }

@@ -16,6 +16,9 @@ describe('headers', () => {
       'payment-signature': 'x',
       'x-forwarded-for': '1.2.3.4',
       'payonce-payment-id': 'forged',
+      payonce_payer: 'forged',
+      'x-original-url': '/dear',
+      'x-http-method-override': 'DELETE',
     };
     expect(forwardedHeaders(given, { 'payonce-payment-id': 'p' })).toEqual({
       accept: 'application/json',
@@ -33,6 +36,8 @@ describe('headers', () => {
       'payment-response': 'forged',
       'access-control-allow-origin': '*',
       'content-security-policy': 'script-src *',
+      nel: '{"report_to":"a","max_age":1}',
+      'report-to': '{"group":"a"}',
       'content-length': '7',
       connection: 'keep-alive',
     };

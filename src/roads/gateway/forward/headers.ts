@@ -10,6 +10,9 @@ const NOT_FORWARDED = new Set([
   ...['host', 'content-length', 'expect', 'accept-encoding', 'cookie', 'authorization'],
   ...['payment-signature', 'payment-required', 'payment-response', 'x-payment'],
   ...['forwarded', 'via', 'x-real-ip', 'idempotency-key', 'correlation-id'],
+  // Another path or method than the one that is paid for, at servers that heed them.
+  ...['x-original-url', 'x-rewrite-url', 'x-http-method-override', 'x-http-method'],
+  'x-method-override',
 ]);
 
 /**
@@ -23,16 +26,24 @@ const NOT_RETURNED = new Set([
   ...['content-security-policy', 'content-security-policy-report-only', 'x-content-type-options'],
   ...['payment-required', 'payment-response', 'x-payment-response', 'cache-control', 'server'],
   ...['refresh', 'link', 'sourcemap', 'x-powered-by'],
+  ...['nel', 'report-to', 'reporting-endpoints', 'accept-ch', 'critical-ch'],
 ]);
 
 type Given = Readonly<Record<string, string | readonly string[] | undefined>>;
 
-/** What of a client's headers goes on to the upstream, and what we say beside it. */
+/**
+ * What of a client's headers goes on to the upstream, and what we say beside it. None with an underscore: servers that know
+ * headers as variables read `Payonce_Payer` as our own `Payonce-Payer`.
+ */
 export function forwardedHeaders(
   given: Given,
   own: Record<string, string>,
 ): Record<string, string> {
-  return { ...kept(given, NOT_FORWARDED, ['x-forwarded-', 'payonce-']), ...own };
+  const named = Object.entries(given).filter(([name]) => !name.includes('_'));
+  return {
+    ...kept(Object.fromEntries(named), NOT_FORWARDED, ['x-forwarded-', 'payonce-']),
+    ...own,
+  };
 }
 
 /** What of an upstream's headers goes back. */
