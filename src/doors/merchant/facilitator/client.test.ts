@@ -110,6 +110,22 @@ describe('a settle', () => {
     expect(await client.verify(payment(), ASKED)).toMatchObject(duplicate);
   });
 
+  it('of copies side by side of one that is owed is told to one, and owed still where it was refused', async () => {
+    const client = clientOf({ patienceMs: 0 });
+    facilitator.script = { verify: [GRANTED], settle: [null], payments: [UNDER_WAY] };
+    const first = payment();
+    await client.verify(first, ASKED);
+    await expect(client.settle(first, ASKED)).rejects.toBeInstanceOf(FacilitatorFault);
+    const duplicate = { body: { isValid: false, invalidReason: 'duplicate_settlement', extra } };
+    const refused = { status: 401, body: { code: 'unauthenticated', detail: 'no' } };
+    facilitator.script = { verify: Array(4).fill(duplicate), settle: [refused, TAKEN] };
+    const copies = [payment(), payment(), payment()];
+    for (const copy of copies) await client.verify(copy, ASKED);
+    await expect(client.settle(copies[0]!, ASKED)).rejects.toMatchObject({ code: 'refused' });
+    const told = await Promise.all(copies.slice(1).map((copy) => client.settle(copy, ASKED)));
+    expect(told.filter(({ success }) => success)).toHaveLength(1);
+  });
+
   it('is refused at once and in words where the facilitator does not know its merchant', async () => {
     const problem = { code: 'unauthenticated', detail: 'There is no such key.' };
     facilitator.script = { settle: [{ status: 401, body: problem }] };

@@ -93,19 +93,23 @@ export class FacilitatorClient {
     const deadline = this.#deadline();
     const key = keyOf(payload, currentExchange()?.idempotencyKey);
     const granted = this.#granted.get(payload);
-    let isLost = granted !== undefined && this.#owed.has(granted);
+    // Taken at once: of copies that are settled side by side one alone is told so.
+    const wasOwed = granted !== undefined && this.#owed.delete(granted);
+    let isLost = wasOwed;
     let id = granted ?? null;
     for (;;) {
       const heard = await this.#ask('settle', payload, requirements, key);
       const judged = judgeAnswer(heard, 'success');
       if (judged.kind === 'verdict') {
-        if (granted !== undefined) this.#owed.delete(granted);
         const { errorReason, errorMessage: _, ...body } = judged.body;
         // A success is told once, and it was told to us: the verify's yes was ours, and an answer to us was lost.
         const isOurs = errorReason === 'duplicate_settlement' && isLost && granted !== undefined;
         return (isOurs ? { ...body, success: true } : judged.body) as Settled;
       }
-      if (judged.kind === 'refused') throw this.#fault('refused', 'settle', judged.why);
+      if (judged.kind === 'refused') {
+        if (wasOwed) this.#owe(granted);
+        throw this.#fault('refused', 'settle', judged.why);
+      }
       isLost ||= heard.kind === 'silence';
       id ??= heard.kind === 'answer' ? paymentIdOf(heard.body) : null;
       await this.#awaitOutcome(id, key, deadline);
