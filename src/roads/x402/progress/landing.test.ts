@@ -156,4 +156,26 @@ describe('who took a permit', () => {
     expect(await search(row, [moved(), used], call)).toEqual({ landing, alike: false });
     expect(await search(row, [moved()], call)).toEqual({ landing: null, alike: false });
   });
+
+  it('of EIP-3009 is the Transfer of its own authorization, which pays no other', async () => {
+    const call = { to: OTHER, data: '0x' } as const;
+    const nonces = ['77', '88'].map((byte): Hex => `0x${byte.repeat(32)}`);
+    const [a, b] = nonces.map((nonce): PaymentRow => ({ ...payment, method: 'eip3009', nonce }));
+    const used = (nonce: Hex) => logged([AUTHORIZATION_USED_TOPIC, topic(PAYER), nonce], 0n);
+    const toSelf = logged([TRANSFER_TOPIC, topic(PAYER), topic(PAYER)], 10n);
+    const inOrder = (...logs: TransferLog[]) => logs.map((log, logIndex) => ({ ...log, logIndex }));
+    const both = async (logs: TransferLog[]) => [
+      await search(a!, logs, call),
+      await search(b!, logs, call),
+    ];
+    const [ofA, ofB] = [used(a!.nonce), used(b!.nonce)];
+    const [paid, unsure] = [
+      { landing, alike: false },
+      { landing: null, alike: true },
+    ];
+    expect(await both(inOrder(ofA, moved(), ofB, toSelf))).toEqual([paid, unsure]);
+    expect(await both(inOrder(ofA, ofB, moved(), toSelf))).toEqual([unsure, paid]);
+    expect(await both(inOrder(ofA, moved(), ofB, moved()))).toEqual([paid, paid]);
+    expect(await both(inOrder(moved(), ofA, toSelf, ofB))).toEqual([unsure, unsure]);
+  });
 });

@@ -6,7 +6,7 @@ import {
   paidByTransfers,
   proxyOf,
 } from '../../../base/effect/index.ts';
-import { fromHex, type Hex } from '../../../base/kernel/index.ts';
+import { AUTHORIZATION_USED_TOPIC, fromHex, type Hex } from '../../../base/kernel/index.ts';
 import { readBlockHashes } from '../../../books/tx/index.ts';
 import type { PaymentRow } from '../payment/rows.ts';
 
@@ -51,9 +51,10 @@ export async function findLanding(
       fromBlock: from,
       toBlock: Math.min(latest, from + RANGE - 1),
     });
-    const paying = [...byTransaction(logs)].filter(([, of]) => isPaidBy(payment, of));
+    const judged = [...byTransaction(logs)].map((one) => [one, judge(payment, one[1])] as const);
+    const paying = judged.flatMap(([one, verdict]) => (verdict === 'paid' ? [one] : []));
     const { settling, unexplained } = await explain(port, payment, paying);
-    alike ||= unexplained;
+    alike ||= unexplained || judged.some(([, verdict]) => verdict === 'alike');
     for (const [txHash, of] of settling) {
       const { blockNumber, blockHash } = of[0]!;
       const ours = (await readBlockHashes(sql, payment.chainId, [blockNumber])).get(blockNumber);
@@ -76,13 +77,25 @@ function byTransaction(logs: readonly TransferLog[]): Map<Hex, TransferLog[]> {
   return grouped;
 }
 
-/** Others put several payments of one payer into one transaction: of its transfers one has to be this. */
-function isPaidBy(payment: PaymentRow, logs: readonly TransferLog[]): boolean {
-  const { token, payTo: recipient, amount, payer } = payment;
-  const intent = { token, recipient, amount, payerAuthorization: packAuthorization(payment) };
-  const uses = logs.filter(({ topics }) => topics.length === 3 && topics[2] === payment.nonce);
-  const transfers = logs.filter((log) => !uses.includes(log));
-  return transfers.some((log) => paidByTransfers({ ...intent, from: payer }, [...uses, log]));
+/**
+ * Others put several payments of one payer into one transaction, and an AuthorizationUsed names neither payee nor amount:
+ * its Transfer is the payer's next log of the token, so that no Transfer is the payment of two. Only where there is one
+ * of each their order says nothing. `alike`: a Transfer would pay it, and is not the one of its authorization.
+ */
+function judge(payment: PaymentRow, logs: readonly TransferLog[]): 'paid' | 'alike' | 'no' {
+  const { token, payTo: recipient, amount, payer, method } = payment;
+  const payerAuthorization = packAuthorization(payment);
+  const intent = { token, recipient, amount, payerAuthorization, from: payer };
+  const ordered = [...logs].sort((a, b) => a.logIndex - b.logIndex);
+  const isUse = ({ topics }: TransferLog) => topics[0] === AUTHORIZATION_USED_TOPIC;
+  const use = ordered.find((log) => isUse(log) && log.topics[2] === payment.nonce);
+  const own = use === undefined ? [] : [use];
+  const moves = ordered.filter((log) => !isUse(log));
+  const pays = (log: TransferLog) => paidByTransfers(intent, [...own, log]);
+  if (!moves.some(pays)) return 'no';
+  if (method === 'permit2' || use === undefined || ordered.length === 2) return 'paid';
+  const next = ordered[ordered.indexOf(use) + 1];
+  return next !== undefined && !isUse(next) && pays(next) ? 'paid' : 'alike';
 }
 
 /** Of transactions with the right Transfer those that took the authorization. */
