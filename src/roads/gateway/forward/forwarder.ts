@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { PassThrough, type Readable } from 'node:stream';
 import { type Db, inTransaction } from '../../../base/db/index.ts';
@@ -152,7 +151,8 @@ export class Forwarder {
       const chunks: Buffer[] = [];
       for await (const chunk of chunksOf(upstream, endpoint)) {
         chunks.push(chunk);
-        if (!out.destroyed && !out.write(chunk)) await ready(out);
+        // Whoever reads slowly is not waited for: the answer is kept whole anyway, and is served when it is here.
+        if (!out.destroyed) out.write(chunk);
       }
       const answer = { status, headers, body: Buffer.concat(chunks) };
       const keptUntil = new Date(clock.now() + keepMs);
@@ -195,14 +195,4 @@ async function* chunksOf(
     yield chunk;
   }
   if (!upstream.complete) throw new UpstreamFailed('it ended in the middle');
-}
-
-/** Until it can take more, or is gone. */
-async function ready(out: PassThrough): Promise<void> {
-  const over = new AbortController();
-  const { signal } = over;
-  await Promise.race([once(out, 'drain', { signal }), once(out, 'close', { signal })]).catch(
-    () => {},
-  );
-  over.abort();
 }
