@@ -73,14 +73,22 @@ type HeldWindows = { giveBack(sql: Sql, subjectIds: ReadonlySet<string>): Promis
 
 /**
  * Locks the windows that these subjects took from: before accounts, as lockWindows does. giveBack then returns the
- * budget of those that ended, in the same transaction; a charge is released once, whoever asks again. It throws Transient
- * where somebody decided anew about one of them since its windows were read: those of that decision are not held.
+ * budget of those of them that ended, in the same transaction; a charge is released once, whoever asks again. It throws
+ * Transient where somebody decided anew about one of them since its windows were read: those of that decision are not held.
  */
 export async function holdWindows(sql: Sql, subjectIds: readonly string[]): Promise<HeldWindows> {
   const unreleased = await readUnreleased(sql, subjectIds);
   const ids = [...new Set(unreleased.entries.map((row) => row.counter_id))];
   const spends = ids.length === 0 ? new Map() : (await counterGetForUpdate(sql, ids)).rows;
-  return { giveBack: (own, ended) => giveBack(own, ended, { ...unreleased, spends }) };
+  const held = { ...unreleased, spends };
+  return {
+    giveBack: (own, ended) =>
+      giveBack(
+        own,
+        subjectIds.filter((id) => ended.has(id)),
+        held,
+      ),
+  };
 }
 
 type Unreleased = { entries: Entry[]; decisionIds: string[] };
@@ -106,16 +114,16 @@ export async function countersTaken(sql: Sql, subjectIds: readonly string[]): Pr
 
 async function giveBack(
   sql: Sql,
-  ended: ReadonlySet<string>,
+  ended: readonly string[],
   held: Unreleased & { spends: ReadonlyMap<string, Spends> },
 ): Promise<void> {
-  if (ended.size === 0) return;
+  if (ended.length === 0) return;
   const { rows } = await sql.query<{ subject_id: string; held: boolean }>({
     name: 'policy_charge_release',
     text: `UPDATE policy_charge SET released_at = now()
       WHERE subject_id = ANY($1::uuid[]) AND released_at IS NULL
       RETURNING subject_id, decision_id = ANY($2::uuid[]) AS held`,
-    values: [[...ended], held.decisionIds],
+    values: [ended, held.decisionIds],
   });
   const anew = rows.find((row) => !row.held);
   if (anew !== undefined) {

@@ -101,6 +101,18 @@ describe('who ends while it is decided anew', () => {
     expect(await spent(id)).toBe(0n);
   });
 
+  it('keeps what it took where its windows were not held, as of a payment that persons took for paid', async () => {
+    await rule('fifth');
+    const id = randomUUID();
+    await decideAnew(id);
+    await inTransaction(stopping, async (sql) => {
+      await (await holdWindows(sql, [])).giveBack(sql, new Set([id]));
+    });
+    expect(await spent(id)).toBe(1n);
+    await end(id);
+    expect(await spent(id)).toBe(0n);
+  });
+
   it('is not kept from it by a charge of which no window is known any more', async () => {
     await rule('fourth');
     const id = randomUUID();
