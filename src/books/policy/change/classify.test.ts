@@ -354,8 +354,12 @@ describe('tiers', () => {
     [{ any: [one, other] }, one, T],
     [{ any: [one, other] }, { all: [one, other] }, T],
     [{ all: [one, other] }, { all: [other, one] }, N],
-    [one, { all: [one, { any: [one, other] }] }, N],
+    [one, { all: [one, { any: [one, other] }] }, T],
     [{ all: [one] }, one, N],
+    [{ all: [one, one] }, one, L],
+    [{ all: [two, one] }, two, L],
+    [one, { all: [one, one] }, T],
+    [{ all: [one, one] }, two, N],
     [{ any: [two, other] }, { any: [{ all: [two, other] }, other] }, T],
   ])('with approvals %j, then %j', (from, to, effect) => {
     const at = (approvals: Requirement | null) => ({ tiers: [tier({ approvals })] });

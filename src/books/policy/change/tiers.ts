@@ -78,17 +78,17 @@ type Way = ReadonlyMap<string, number>;
 /** Above it a requirement counts as unknown. */
 const MOST_WAYS = 2_000;
 
-/** Whoever satisfies `one` satisfies `other`. */
+/** Whoever satisfies `one` satisfies `other`: each way of it has as many of each group as some way of the other. */
 function implies(one: Requirement | null, other: Requirement | null): boolean {
   if (other === null) return true;
   const ways = one === null ? [new Map<string, number>()] : waysOf(one);
-  return ways?.every((way) => satisfies(way, other)) === true;
+  const wanted = waysOf(other);
+  if (ways === null || wanted === null) return false;
+  return ways.every((way) => wanted.some((least) => hasAllOf(way, least)));
 }
 
-function satisfies(way: Way, wanted: Requirement): boolean {
-  if ('all' in wanted) return wanted.all.every((part) => satisfies(way, part));
-  if ('any' in wanted) return wanted.any.some((part) => satisfies(way, part));
-  return (way.get(wanted.group) ?? 0) >= wanted.count;
+function hasAllOf(way: Way, least: Way): boolean {
+  return [...least].every(([group, count]) => (way.get(group) ?? 0) >= count);
 }
 
 function waysOf(wanted: Requirement): Way[] | null {
@@ -100,13 +100,14 @@ function waysOf(wanted: Requirement): Way[] | null {
   let together: Way[] = [new Map()];
   for (const part of wanted.all.map(waysOf)) {
     if (part === null || together.length * part.length > MOST_WAYS) return null;
-    together = together.flatMap((way) => part.map((more) => union(way, more)));
+    together = together.flatMap((way) => part.map((more) => sum(way, more)));
   }
   return together;
 }
 
-function union(one: Way, other: Way): Way {
+/** Each part has places of its own, as approvals are counted: one of a group and one of it again are two persons. */
+function sum(one: Way, other: Way): Way {
   const both = new Map(one);
-  for (const [group, count] of other) both.set(group, Math.max(count, both.get(group) ?? 0));
+  for (const [group, count] of other) both.set(group, count + (both.get(group) ?? 0));
   return both;
 }
