@@ -261,6 +261,9 @@ describe('a withdrawal up to the threshold', () => {
     const id = await submit('100');
     expect((await read(id)).status).toBe('APPROVED');
     expect(await approvals.get(road.tenantId, id)).toBeNull();
-    expect(await give(id, alice).catch(() => 'none')).toBe('none');
+    const unasked = alice.body(`0x${'11'.repeat(32)}`);
+    expect(await approvals.approve(road.tenantId, id, unasked)).toMatchObject({
+      code: 'not_found',
+    });
   });
 });
